@@ -1,0 +1,62 @@
+//! Raw uAPI of the Panthor DRM driver, version 1.9: what a program and the kernel say to each other
+//! about an Arm Mali GPU with a command stream frontend (Mali-G310 and later).
+//!
+//! Structs, constants and ioctl numbers keep their C names. They are everything of the kernel's
+//! `panthor_drm.h`, and of `drm.h`, `dma-buf.h` and `sync_file.h` what a client of Panthor needs:
+//! versions, capabilities, GEM and PRIME handles, syncobjs, dma-bufs and sync_files. There are no calls
+//! here and no safety: that is the crate `panthor`.
+//!
+//! - Every struct is plain data ([`bytemuck::Pod`]) without hidden padding, and its layout is asserted
+//!   when the crate is compiled; all zero ([`Default`]) is a valid start. The two that hold pointers,
+//!   [`drm_version`] and [`drm_unique`], are [`bytemuck::Zeroable`] only.
+//! - Constants have the type of the field they go into. There are no Rust enums: a value that a newer
+//!   kernel adds is just another number.
+//! - Ioctl numbers are `u32`s.
+//!
+//! ```
+//! use panthor_sys::*;
+//!
+//! // A sparse mapping of 100 MB is one operation, whatever its size.
+//! let ops = [drm_panthor_vm_bind_op {
+//!     flags: DRM_PANTHOR_VM_BIND_OP_TYPE_MAP
+//!         | DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE
+//!         | DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
+//!     va: 0x1000_0000,
+//!     size: 100_003_840,
+//!     ..Default::default()
+//! }];
+//! let bind = drm_panthor_vm_bind {
+//!     vm_id: 1,
+//!     ops: drm_panthor_obj_array::from_slice(&ops),
+//!     ..Default::default()
+//! };
+//!
+//! // What the kernel would see at the pointer that goes with DRM_IOCTL_PANTHOR_VM_BIND:
+//! let bytes = bytemuck::bytes_of(&bind);
+//! assert_eq!(bytes.len(), ioc_size(DRM_IOCTL_PANTHOR_VM_BIND));
+//! assert_eq!(bytes[..4], 1u32.to_ne_bytes());
+//! ```
+#![no_std]
+#![allow(non_camel_case_types)]
+
+#[cfg(target_arch = "x86")]
+compile_error!(
+    "32-bit x86 aligns u64 to 4 bytes, so that these structs would differ from what a kernel expects \
+     of any machine with a Mali GPU"
+);
+
+#[rustfmt::skip]
+mod bindings;
+mod drm_core;
+mod gpu_info;
+mod ioctl;
+mod obj_array;
+mod pin;
+mod pod;
+mod user_mmio;
+
+pub use bindings::*;
+pub use drm_core::*;
+pub use gpu_info::*;
+pub use ioctl::*;
+pub use user_mmio::*;
