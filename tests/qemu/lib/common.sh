@@ -27,7 +27,8 @@ need_packages() {
 	command -v apt-get >/dev/null || die "this host has no apt-get: the scripts here work on Debian 12 or later"
 	[ "$(id -u)" = 0 ] || die "missing packages; as root: apt-get install --no-install-recommends ${missing[*]}"
 	say "installing ${missing[*]}"
-	[ -n "$(apt-cache madison "${missing[0]}" 2>/dev/null)" ] || apt-get update -qq
+	# Package lists of yesterday name files that the mirror no longer has.
+	apt-get -o DPkg::Lock::Timeout=600 update -qq >&2 || die "apt-get update failed"
 	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -qq -y --no-install-recommends \
 		"${missing[@]}" >&2 || die "cannot install ${missing[*]}"
 }
