@@ -1,0 +1,61 @@
+//! The ordinary life of a mapping: map, use from both sides, map asynchronously behind a timeline, unmap.
+//!
+//! `cargo run --example bind`
+
+mod common;
+
+use std::time::Duration;
+
+use panthor::{BoOptions, MapFlags, VmOptions, VmState, Wait, point};
+
+fn main() -> panthor::Result<()> {
+    let device = common::open()?;
+    let vm = device.create_vm(VmOptions::new())?;
+    println!("VM {}: {:#x} bytes of VA", vm.id(), vm.user_va_range());
+
+    // Memory that both sides see.
+    let bo = device.create_bo(BoOptions::new(1 << 20).exclusive_to(&vm))?;
+    println!("BO {}: {} KiB", bo.handle(), bo.size() >> 10);
+    let cpu = bo.map()?;
+    cpu.write(0, b"written by the CPU")?;
+
+    // Synchronously: done when submit returns.
+    let va = 0x1000_0000;
+    let report = vm.bind().map(&bo, .., va, MapFlags::NOEXEC).submit()?;
+    println!("mapped at {va:#x}: {report:?}");
+    if let Some(gpu) = device.fake().and_then(|file| file.gpu(vm.id())) {
+        let mut seen = [0; 18];
+        gpu.read(va, &mut seen).expect("it is mapped");
+        println!("the GPU reads: {}", String::from_utf8_lossy(&seen));
+    }
+
+    // Asynchronously: queued until point 1 is signalled; point 2 tells that it is done.
+    let timeline = device.create_timeline()?;
+    let gate = device.create_timeline()?;
+    // The driver takes no wait for a point that nobody has submitted. Here another queue would have:
+    // a batch that signals the gate.
+    let other = device.create_vm(VmOptions::new())?;
+    other.bind_async().signal(gate.at(point(1))).submit()?;
+    let copy = va + bo.size();
+    vm.bind_async()
+        .map(&bo, .., copy, MapFlags::NOEXEC | MapFlags::READONLY)
+        .wait(gate.at(point(1)))
+        .signal(timeline.at(point(2)))
+        .submit()?;
+    match timeline.wait(point(2), Duration::from_secs(5))? {
+        Wait::Ready => println!(
+            "mapped again at {copy:#x}: the timeline is at {}",
+            timeline.value()?
+        ),
+        Wait::TimedOut => println!("the driver did not bind within 5 s"),
+    }
+    assert_eq!(vm.state()?, VmState::Usable);
+
+    // One unmap for both: ranges need not match mappings.
+    let report = vm.bind().unmap(va..copy + bo.size()).submit()?;
+    println!("unmapped {:#x}..{:#x}: {report:?}", va, copy + bo.size());
+    drop(cpu);
+    bo.destroy()?;
+    vm.destroy()?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What every example starts with: a device, real or fake.
+
+use panthor::Device;
+
+/// The first Mali of this machine, else the fake; says which.
+pub fn open() -> panthor::Result<Device> {
+    match Device::open_any() {
+        Ok(device) => {
+            let node = device.node_numbers()?.render;
+            let node = node.map_or(String::new(), |node| format!(" (render node {node})"));
+            let name = device.gpu_info()?.model_name();
+            println!("device: {name}, Panthor {}{node}", device.version());
+            Ok(device)
+        }
+        Err(none) => {
+            let device = Device::open_fake()?;
+            let name = device.gpu_info()?.model_name();
+            println!(
+                "device: the fake, a {name} with Panthor {}",
+                device.version()
+            );
+            println!("        ({none})");
+            Ok(device)
+        }
+    }
+}

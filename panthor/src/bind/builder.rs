@@ -1,0 +1,424 @@
+//! The builder of a batch of VM_BIND operations.
+
+use std::borrow::BorrowMut;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Range, RangeBounds};
+
+use panthor_sys as sys;
+
+use super::buffer::{BindBuffer, OpSync};
+use super::{BindReport, CALL, MapFlags, Op, plan, rules, submit};
+use crate::bo::Bo;
+use crate::error::{Error, Result};
+use crate::range::to_range;
+use crate::sparse::SparseMode;
+use crate::sync::SyncPoint;
+use crate::vm::VmInner;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// When the operations of a batch are done: [`Blocking`] or [`Queued`].
+pub trait BindMode: sealed::Sealed {}
+
+/// `submit` returns when they are done. The uAPI has no sync operations here.
+#[derive(Debug)]
+pub enum Blocking {}
+
+/// `submit` queues them: they run in order, after what they wait for.
+#[derive(Debug)]
+#[doc(alias = "DRM_PANTHOR_VM_BIND_ASYNC")]
+pub enum Queued {}
+
+impl sealed::Sealed for Blocking {}
+impl sealed::Sealed for Queued {}
+impl BindMode for Blocking {}
+impl BindMode for Queued {}
+
+/// A batch of operations on a VM, made by [`Vm::bind`](crate::Vm::bind) and its siblings.
+///
+/// Operations run in the order in which they are recorded. Mapping over what is mapped replaces it, and
+/// replacing or unmapping a part leaves the rest. VAs, sizes and offsets are multiples of 4 KiB, whatever
+/// the CPU's page size, and VAs lie within [`user_va_range`](crate::Vm::user_va_range).
+///
+/// A rule that an operation breaks is reported by `submit`, before anything reaches the driver. The first
+/// broken one counts. `submit` empties the batch, whatever comes of it.
+///
+/// # Foreign memory
+///
+/// Unmapping or replacing a *part* of the mapping of a dma-buf that another driver made crashes Linux 7.2
+/// and 7.3. Unmap such a mapping as a whole, and map what should stay of it again.
+///
+/// # Huge ranges
+///
+/// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
+/// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
+/// second each. [`BindReport`] counts what the driver was given.
+///
+/// ```
+/// use panthor::{BoOptions, Device, MapFlags};
+///
+/// let device = Device::open_fake()?;
+/// let vm = device.create_vm(Default::default())?;
+/// let bo = device.create_bo(BoOptions::new(64 << 10))?;
+/// let va = 1 << 30;
+///
+/// // A sparse resource of 100e6 bytes, with memory behind a part of it: one ioctl.
+/// let report = vm
+///     .bind()
+///     .map_sparse(va..va + 100_003_840)
+///     .map(&bo, .., va + (4 << 20), MapFlags::NOEXEC)
+///     .submit()?;
+/// assert_eq!((report.operations, report.ioctls), (2, 1));
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[doc(alias = "DRM_IOCTL_PANTHOR_VM_BIND")]
+#[doc(alias = "drm_panthor_vm_bind")]
+#[must_use = "a batch does nothing until it is submitted"]
+pub struct VmBind<'a, M: BindMode, B: BorrowMut<BindBuffer> = BindBuffer> {
+    vm: &'a VmInner,
+    buffer: B,
+    /// The first rule that was broken.
+    refused: Option<Error>,
+    sparse: SparseMode,
+    /// Whether an operation may have to become several.
+    special: bool,
+    /// What is recorded must live until it is submitted.
+    mode: PhantomData<(&'a Bo, fn() -> M)>,
+}
+
+impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
+    #[inline]
+    pub(crate) fn new(vm: &'a VmInner, mut buffer: B) -> Self {
+        buffer.borrow_mut().clear();
+        let (refused, sparse, special, mode) = (None, SparseMode::Auto, false, PhantomData);
+        Self {
+            vm,
+            buffer,
+            refused,
+            sparse,
+            special,
+            mode,
+        }
+    }
+
+    /// Makes room for this many more operations.
+    pub fn reserve(&mut self, operations: usize) -> &mut Self {
+        self.buffer.borrow_mut().ops.reserve(operations);
+        self
+    }
+
+    /// Maps `range` of a BO, in bytes, at `va`.
+    ///
+    /// ```
+    /// # use panthor::{BoOptions, MapFlags};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
+    /// vm.bind()
+    ///     .map(&bo, .., 0x10_0000, MapFlags::NOEXEC)
+    ///     .map(&bo, 4096..8192, 0x80_0000, MapFlags::NOEXEC | MapFlags::READONLY)
+    ///     .submit()?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_MAP")]
+    #[inline]
+    pub fn map(
+        &mut self,
+        bo: &'a Bo,
+        range: impl RangeBounds<u64>,
+        va: u64,
+        flags: MapFlags,
+    ) -> &mut Self {
+        let range = to_range(&range, bo.size());
+        match range {
+            Some(range) if rules::allows_map(self.vm, bo.inner(), &range, va, flags) => {
+                let size = range.end - range.start;
+                self.special |= size > plan::CHUNK;
+                self.push(flags.bits(), bo.handle(), range.start, va, size);
+            }
+            range => {
+                let vm = self.vm;
+                self.refuse(|| rules::broken_by_map(vm, bo.inner(), range.as_ref(), va, flags));
+            }
+        }
+        self
+    }
+
+    /// Maps a range of VA sparsely: nothing is behind it, and no access to it faults.
+    ///
+    /// Reads give undefined values, writes go nowhere that matters. One operation does it on driver 1.9; on
+    /// older ones it is emulated with one for each 2 MiB, see [`sparse_mode`](Self::sparse_mode). NOEXEC is
+    /// implied.
+    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE")]
+    #[inline]
+    pub fn map_sparse(&mut self, range: Range<u64>) -> &mut Self {
+        self.map_sparse_with(range, MapFlags::NOEXEC)
+    }
+
+    /// Maps a range of VA sparsely, as [`map_sparse`](Self::map_sparse), with more flags than NOEXEC.
+    #[inline]
+    pub fn map_sparse_with(&mut self, range: Range<u64>, flags: MapFlags) -> &mut Self {
+        if rules::allows_range(self.vm, &range) && rules::allows_sparse_flags(flags) {
+            let flags = (flags | MapFlags::NOEXEC).bits() | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE;
+            let size = range.end - range.start;
+            self.special |= size > plan::CHUNK || !self.vm.device().has_native_sparse();
+            self.push(flags, 0, 0, range.start, size);
+        } else {
+            let vm = self.vm;
+            self.refuse(|| {
+                rules::broken_by_range(vm, &range).or_else(|| rules::broken_by_sparse_flags(flags))
+            });
+        }
+        self
+    }
+
+    /// Unmaps a range of VA, whatever is mapped there, which may be nothing.
+    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP")]
+    #[inline]
+    pub fn unmap(&mut self, range: Range<u64>) -> &mut Self {
+        if rules::allows_range(self.vm, &range) {
+            let size = range.end - range.start;
+            self.push(
+                sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP,
+                0,
+                0,
+                range.start,
+                size,
+            );
+        } else {
+            let vm = self.vm;
+            self.refuse(|| rules::broken_by_range(vm, &range));
+        }
+        self
+    }
+
+    /// Chooses how this batch's sparse ranges are mapped.
+    ///
+    /// ```
+    /// use panthor::SparseMode;
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let range = 1 << 30..(1 << 30) + 100_003_840;
+    /// let report = vm.bind().sparse_mode(SparseMode::Emulated).map_sparse(range).submit()?;
+    /// assert_eq!((report.operations, report.ioctls), (48, 1));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub fn sparse_mode(&mut self, mode: SparseMode) -> &mut Self {
+        self.sparse = mode;
+        self.special |= mode != SparseMode::Auto;
+        self
+    }
+
+    /// How many operations are recorded.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.buffer.borrow().ops.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets what was recorded, a broken rule as well.
+    pub fn clear(&mut self) -> &mut Self {
+        self.buffer.borrow_mut().clear();
+        self.refused = None;
+        self
+    }
+
+    #[inline]
+    fn push(&mut self, flags: u32, bo_handle: u32, bo_offset: u64, va: u64, size: u64) {
+        let op = Op {
+            flags,
+            bo_handle,
+            bo_offset,
+            va,
+            size,
+            ..Op::default()
+        };
+        self.buffer.borrow_mut().ops.push(op);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, broken: impl FnOnce() -> Option<rules::Broken>) {
+        if self.refused.is_none() {
+            let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
+            self.refused = Some(rules::refuse(self.len(), broken));
+        }
+    }
+
+    #[inline]
+    fn check(&mut self) -> Result<()> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
+        if self.len() > plan::MAX_OPS {
+            let rule = format!(
+                "has {} operations, one call takes {}",
+                self.len(),
+                plan::MAX_OPS
+            );
+            return Err(Error::invalid(CALL, "batch", rule));
+        }
+        Ok(())
+    }
+}
+
+impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Blocking, B> {
+    /// Does the operations (VM_BIND). An empty batch does nothing.
+    ///
+    /// If a signal interrupts the driver, it goes on where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule;
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory);
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for sparse ranges in
+    /// [`SparseMode::Native`] below driver 1.9; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has
+    /// become unusable (unmapping still works). What is done stays done:
+    /// [`op_index`](Error::op_index), [`ops_done`](Error::ops_done) and
+    /// [`partial_range`](Error::partial_range) tell how far it came.
+    ///
+    /// ```
+    /// # use panthor::ErrorKind;
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let error = vm.bind().map_sparse(0..4096).unmap(100..200).submit().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    /// assert_eq!((error.op_index(), error.ops_done()), (Some(1), Some(0)));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[inline]
+    pub fn submit(&mut self) -> Result<BindReport> {
+        let result = match self.check() {
+            Ok(()) => submit::blocking(self.vm, self.buffer.borrow(), self.special, self.sparse),
+            Err(error) => Err(error),
+        };
+        self.buffer.borrow_mut().clear();
+        result
+    }
+}
+
+impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
+    /// Has the batch wait: its first operation runs after this, and so all do.
+    ///
+    /// The fence must be there when the batch is submitted, signalled or not: see
+    /// [`SyncObj::wait_available`](crate::SyncObj::wait_available).
+    #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
+    #[inline]
+    pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
+        let sync = sync.into();
+        if self.is_own(&sync, "wait") {
+            let buffer = self.buffer.borrow_mut();
+            buffer.syncs.insert(buffer.waits, sync.op(false));
+            buffer.waits += 1;
+        }
+        self
+    }
+
+    /// Has the batch signal when all of its operations are done.
+    #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
+    #[inline]
+    pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
+        let sync = sync.into();
+        if self.is_own(&sync, "signal") {
+            self.buffer.borrow_mut().syncs.push(sync.op(true));
+        }
+        self
+    }
+
+    /// Has the operation recorded last wait, and those after it, but none before it.
+    #[inline]
+    pub fn op_wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
+        self.op_sync(&sync.into(), false, "op_wait")
+    }
+
+    /// Has the operation recorded last signal when it and those before it are done.
+    #[inline]
+    pub fn op_signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
+        self.op_sync(&sync.into(), true, "op_signal")
+    }
+
+    /// Records an operation that binds nothing, for [`op_wait`](Self::op_wait) and
+    /// [`op_signal`](Self::op_signal) between others.
+    ///
+    /// A batch of sync operations alone needs none.
+    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
+    pub fn sync_point(&mut self) -> &mut Self {
+        self.buffer.borrow_mut().ops.push(submit::sync_only());
+        self.special = true;
+        self
+    }
+
+    /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
+    ///
+    /// Operations that fail as they run, which takes a fault of the hardware or a reset, make the VM
+    /// [`Unusable`](crate::VmState::Unusable); what they signal is signalled all the same.
+    ///
+    /// # Errors
+    ///
+    /// As for the synchronous form, and [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a wait
+    /// whose fence is not there yet.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};
+    ///
+    /// let device = panthor::Device::open_fake()?;
+    /// let vm = device.create_vm(Default::default())?;
+    /// let bo = device.create_bo(BoOptions::new(4096))?;
+    /// let (acquired, timeline) = (device.create_signaled_syncobj()?, device.create_timeline()?);
+    /// vm.bind_async()
+    ///     .map(&bo, .., 0x10_0000, MapFlags::NOEXEC)
+    ///     .wait(&acquired)
+    ///     .signal(timeline.at(point(7)))
+    ///     .submit()?;
+    /// assert_eq!(timeline.wait(point(7), Timeout::FOREVER)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[inline]
+    pub fn submit(&mut self) -> Result<BindReport> {
+        let result = match self.check() {
+            Ok(()) => submit::queued(self.vm, self.buffer.borrow_mut(), self.special, self.sparse),
+            Err(error) => Err(error),
+        };
+        self.buffer.borrow_mut().clear();
+        result
+    }
+
+    fn op_sync(&mut self, sync: &SyncPoint<'a>, signal: bool, name: &'static str) -> &mut Self {
+        if self.is_own(sync, name) {
+            match self.len().checked_sub(1) {
+                Some(op) => {
+                    let sync = sync.op(signal);
+                    self.buffer.borrow_mut().op_syncs.push(OpSync { op, sync });
+                }
+                None => self.refuse(|| Some((name, "comes before any operation".into()))),
+            }
+        }
+        self
+    }
+
+    #[inline]
+    fn is_own(&mut self, sync: &SyncPoint<'a>, name: &'static str) -> bool {
+        let own = std::ptr::eq(sync.device().inner_ptr(), self.vm.device().inner_ptr());
+        if !own {
+            self.refuse(|| Some((name, "is a syncobj of another device file".into())));
+        }
+        own
+    }
+}
+
+impl<M: BindMode, B: BorrowMut<BindBuffer>> fmt::Debug for VmBind<'_, M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VmBind")
+            .field("vm", &self.vm.id())
+            .field("operations", &self.len())
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! VM_BIND: mapping and unmapping, in batches.
+//!
+//! `builder` records what the caller wants and has `rules` check it; `plan` turns operations that the
+//! driver cannot do in one into several; `syncs` lays the sync operations out; `submit` alone talks to
+//! the driver.
+
+mod buffer;
+mod builder;
+mod flags;
+mod plan;
+mod report;
+mod rules;
+mod submit;
+mod syncs;
+
+pub use buffer::BindBuffer;
+pub use builder::{BindMode, Blocking, Queued, VmBind};
+pub use flags::MapFlags;
+pub use report::BindReport;
+
+/// One sync operation as the driver takes it.
+use panthor_sys::drm_panthor_sync_op as SyncOp;
+/// One operation as the driver takes it.
+use panthor_sys::drm_panthor_vm_bind_op as Op;
+
+/// The name of the call in errors.
+const CALL: &str = "VM_BIND";

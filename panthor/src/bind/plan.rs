@@ -1,0 +1,289 @@
+//! Operations that the driver cannot do in one, turned into several.
+//!
+//! Pure: it decides, `submit` performs.
+
+use std::ops::Range;
+
+use panthor_sys as sys;
+
+use super::Op;
+use crate::sparse::SPARSE_OBJECT_SIZE;
+
+/// The most that one map operation covers: 64 GiB.
+///
+/// For each map operation the driver allocates a page table per 2 MiB beforehand and an array of pointers
+/// to them; somewhere below 1 TiB that exhausts the kernel's memory, and from 1 TiB on the array itself
+/// cannot be had.
+pub(super) const CHUNK: u64 = 64 << 30;
+
+/// The most operations of one ioctl: the kernel allocates no array of more than 2 GiB for them.
+pub(super) const MAX_OPS: usize = i32::MAX as usize / size_of::<Op>();
+
+/// How sparse operations reach the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sparse {
+    Native,
+    /// Mapped again and again to this object.
+    Emulated {
+        bo_handle: u32,
+    },
+}
+
+/// What is submitted in place of the recorded operations.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) ops: Vec<Op>,
+    /// For each of `ops` the recorded operation that it comes from.
+    origin: Vec<usize>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Impossible {
+    /// The batch becomes more operations than one ioctl takes.
+    TooMany { operations: u64 },
+    /// There is no memory for it.
+    NoMemory,
+}
+
+fn is_map(op: &Op) -> bool {
+    op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK == sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP
+}
+
+fn is_sparse(op: &Op) -> bool {
+    op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0
+}
+
+/// The most that one operation may cover of `op`, from one multiple of it to the next.
+fn stride(op: &Op, sparse: Sparse) -> Option<u64> {
+    match sparse {
+        _ if !is_map(op) => None,
+        Sparse::Emulated { .. } if is_sparse(op) => Some(SPARSE_OBJECT_SIZE),
+        _ => Some(CHUNK),
+    }
+}
+
+/// Into how many operations `op` is cut at multiples of `stride`.
+fn pieces(op: &Op, stride: u64) -> u64 {
+    (op.va + op.size - 1) / stride - op.va / stride + 1
+}
+
+/// Cuts every operation that is too large for the driver, and emulates the sparse ones if need be.
+pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> {
+    let cut = |op: &Op| match stride(op, sparse) {
+        // One that is small enough is left alone, wherever it lies.
+        Some(CHUNK) if op.size <= CHUNK => None,
+        stride => stride,
+    };
+    let operations = recorded
+        .iter()
+        .map(|op| cut(op).map_or(1, |stride| pieces(op, stride)))
+        .sum();
+    let count = usize::try_from(operations)
+        .ok()
+        .filter(|&count| count <= MAX_OPS);
+    let count = count.ok_or(Impossible::TooMany { operations })?;
+    let mut plan = Plan::default();
+    plan.ops
+        .try_reserve_exact(count)
+        .map_err(|_| Impossible::NoMemory)?;
+    plan.origin
+        .try_reserve_exact(count)
+        .map_err(|_| Impossible::NoMemory)?;
+    for (index, op) in recorded.iter().enumerate() {
+        match cut(op) {
+            None => plan.push(*op, index),
+            Some(stride) => {
+                let end = op.va + op.size;
+                let mut va = op.va;
+                while va < end {
+                    let next = (va / stride + 1).saturating_mul(stride).min(end);
+                    plan.push(piece(op, va..next, sparse), index);
+                    va = next;
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// The part of `op` that covers `range`.
+fn piece(op: &Op, range: Range<u64>, sparse: Sparse) -> Op {
+    let mut part = Op {
+        va: range.start,
+        size: range.end - range.start,
+        ..*op
+    };
+    match sparse {
+        Sparse::Emulated { bo_handle } if is_sparse(op) => {
+            part.flags &= !sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE;
+            part.bo_handle = bo_handle;
+            part.bo_offset = range.start % SPARSE_OBJECT_SIZE;
+        }
+        _ if is_sparse(op) => {}
+        _ => part.bo_offset += range.start - op.va,
+    }
+    part
+}
+
+impl Plan {
+    fn push(&mut self, op: Op, origin: usize) {
+        self.ops.push(op);
+        self.origin.push(origin);
+    }
+
+    /// The recorded operation that operation `index` comes from; for the end, the number of recorded ones.
+    pub(super) fn origin(&self, index: usize) -> usize {
+        match self.origin.get(index) {
+            Some(&origin) => origin,
+            None => self.origin.last().map_or(0, |last| last + 1),
+        }
+    }
+
+    /// The first and the last operation that recorded operation `origin` became.
+    pub(super) fn span(&self, origin: usize) -> (usize, usize) {
+        let first = self.origin.partition_point(|&at| at < origin);
+        let end = self.origin.partition_point(|&at| at <= origin);
+        (first, end - 1)
+    }
+
+    /// When operations before `index` are done: what is so of the range of the one that `index` belongs to.
+    pub(super) fn partial(&self, index: usize) -> Option<Range<u64>> {
+        let (first, _) = self.span(*self.origin.get(index)?);
+        (first < index).then(|| self.ops[first].va..self.ops[index].va)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+
+    const SPARSE: u32 =
+        sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE | sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
+
+    fn op(flags: u32, bo_handle: u32, bo_offset: u64, range: Range<u64>) -> Op {
+        Op {
+            flags,
+            bo_handle,
+            bo_offset,
+            va: range.start,
+            size: range.end - range.start,
+            ..Op::zeroed()
+        }
+    }
+
+    #[test]
+    fn the_hundred_megabytes_become_48() {
+        let recorded = [op(SPARSE, 0, 0, 0x4000_0000..0x4000_0000 + 100_003_840)];
+        let native = plan(&recorded, Sparse::Native).unwrap();
+        assert_eq!(native.ops, recorded);
+        let emulated = plan(&recorded, Sparse::Emulated { bo_handle: 7 }).unwrap();
+        assert_eq!(emulated.ops.len(), 48);
+        assert!(
+            emulated
+                .ops
+                .iter()
+                .all(|op| op.bo_handle == 7 && op.flags & SPARSE != SPARSE)
+        );
+    }
+
+    #[test]
+    fn emulated_pieces_show_the_object_at_va_mod_2_mib() {
+        let range = 0x1f_f000..0x60_1000;
+        let plan = plan(
+            &[op(SPARSE, 0, 0, range)],
+            Sparse::Emulated { bo_handle: 1 },
+        )
+        .unwrap();
+        let pieces: Vec<_> = plan
+            .ops
+            .iter()
+            .map(|op| (op.va, op.size, op.bo_offset))
+            .collect();
+        assert_eq!(
+            pieces,
+            [
+                (0x1f_f000, 0x1000, 0x1f_f000),
+                (0x20_0000, 0x20_0000, 0),
+                (0x40_0000, 0x20_0000, 0),
+                (0x60_0000, 0x1000, 0)
+            ]
+        );
+    }
+
+    #[test]
+    fn chunks_end_at_multiples_and_keep_the_offset() {
+        let map = op(
+            sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
+            3,
+            0x1000,
+            0x1000..2 * CHUNK + 0x2000,
+        );
+        let small = op(SPARSE, 0, 0, CHUNK - 0x1000..CHUNK + 0x1000);
+        let unmap = op(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, 0, 0..4 * CHUNK);
+        let plan = plan(&[small, map, unmap], Sparse::Native).unwrap();
+        let pieces: Vec<_> = plan
+            .ops
+            .iter()
+            .map(|op| (op.va, op.size, op.bo_offset))
+            .collect();
+        assert_eq!(
+            pieces,
+            [
+                (CHUNK - 0x1000, 0x2000, 0),
+                (0x1000, CHUNK - 0x1000, 0x1000),
+                (CHUNK, CHUNK, CHUNK),
+                (2 * CHUNK, 0x2000, 2 * CHUNK),
+                (0, 4 * CHUNK, 0)
+            ]
+        );
+        assert_eq!(
+            (plan.span(0), plan.span(1), plan.span(2)),
+            ((0, 0), (1, 3), (4, 4))
+        );
+        assert_eq!((plan.origin(3), plan.origin(4), plan.origin(5)), (1, 2, 3));
+        assert_eq!(plan.partial(1), None);
+        assert_eq!(plan.partial(3), Some(0x1000..2 * CHUNK));
+        assert_eq!(plan.partial(5), None);
+    }
+
+    #[test]
+    fn too_much_is_refused_before_memory_is_taken() {
+        let all = [op(SPARSE, 0, 0, 0..1 << 47)];
+        let emulated = plan(&all, Sparse::Emulated { bo_handle: 1 }).unwrap_err();
+        assert_eq!(
+            emulated,
+            Impossible::TooMany {
+                operations: 1 << 26
+            }
+        );
+        assert_eq!(plan(&all, Sparse::Native).unwrap().ops.len(), 2048);
+    }
+
+    #[test]
+    fn pieces_cover_each_operation_without_gap() {
+        let mut seed = 1u64;
+        let mut random = move |below: u64| {
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (seed >> 33) % below
+        };
+        for _ in 0..2000 {
+            let start = random(1 << 20) << 12;
+            let range = start..start + ((random(5000) + 1) << 12);
+            let recorded = op(SPARSE, 0, 0, range.clone());
+            let plan = plan(&[recorded], Sparse::Emulated { bo_handle: 9 }).unwrap();
+            let mut next = range.start;
+            for op in &plan.ops {
+                assert_eq!(op.va, next);
+                assert!(op.bo_offset + op.size <= SPARSE_OBJECT_SIZE);
+                assert_eq!(op.bo_offset, op.va % SPARSE_OBJECT_SIZE);
+                next += op.size;
+            }
+            assert_eq!(next, range.end);
+            assert_eq!(plan.ops.len() as u64, pieces(&recorded, SPARSE_OBJECT_SIZE));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Giving a batch to the driver: the only part of VM_BIND that performs anything.
+
+use panthor_sys as sys;
+use rustix::io::Errno;
+
+use super::buffer::{BindBuffer, OpSync};
+use super::plan::{self, Impossible, Plan, Sparse};
+use super::{BindReport, CALL, Op, SyncOp, syncs};
+use crate::error::{BindProgress, Error, ErrorKind, Result};
+use crate::sparse::SparseMode;
+use crate::sync::{Timeout, Wait, wait_for_point};
+use crate::transport::Transport;
+use crate::version::Features;
+use crate::vm::{VmInner, VmState};
+
+/// How a batch ended that did not succeed, in the driver's count.
+struct Stopped {
+    errno: Errno,
+    /// The operation to blame.
+    failed: Option<usize>,
+    /// Operations before this one are done.
+    done: usize,
+}
+
+/// Does a batch, synchronously.
+#[inline]
+pub(super) fn blocking(
+    vm: &VmInner,
+    buffer: &BindBuffer,
+    special: bool,
+    sparse: SparseMode,
+) -> Result<BindReport> {
+    if buffer.ops.is_empty() {
+        return Ok(BindReport::default());
+    }
+    if special {
+        return blocking_planned(vm, &buffer.ops, sparse);
+    }
+    match run(vm.device().transport(), vm.id(), &buffer.ops) {
+        Ok(report) => Ok(report),
+        Err(stopped) => Err(explain(vm, None, &stopped)),
+    }
+}
+
+#[cold]
+fn blocking_planned(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<BindReport> {
+    let plan = make_plan(vm, ops, mode)?;
+    run(vm.device().transport(), vm.id(), &plan.ops)
+        .map_err(|stopped| explain(vm, Some(&plan), &stopped))
+}
+
+/// Queues a batch.
+#[inline]
+pub(super) fn queued(
+    vm: &VmInner,
+    buffer: &mut BindBuffer,
+    special: bool,
+    mode: SparseMode,
+) -> Result<BindReport> {
+    if special || !buffer.op_syncs.is_empty() {
+        return queued_planned(vm, buffer, mode);
+    }
+    if buffer.ops.is_empty() {
+        if buffer.syncs.is_empty() {
+            return Ok(BindReport::default());
+        }
+        buffer.ops.push(sync_only());
+    }
+    if let Some(wait) = syncs::batch_self_wait(&buffer.syncs, buffer.waits) {
+        require_fence(vm, &wait)?;
+    }
+    syncs::attach_batch(&mut buffer.ops, &buffer.syncs, buffer.waits);
+    queue(vm, &buffer.ops, &buffer.syncs)
+}
+
+#[cold]
+fn queued_planned(vm: &VmInner, buffer: &mut BindBuffer, mode: SparseMode) -> Result<BindReport> {
+    let plan = make_plan(vm, &buffer.ops, mode)?;
+    let mut ops = plan.ops.clone();
+    let arranged = syncs::arrange(ops.len(), Some(&plan), &buffer.syncs, &buffer.op_syncs);
+    if let Some(wait) = syncs::self_wait(&arranged) {
+        require_fence(vm, &wait)?;
+    }
+    let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
+    syncs::attach_arranged(&mut ops, &arranged, &all);
+    let idle = ops
+        .iter()
+        .position(|op| is_sync_only(op) && op.syncs.count == 0);
+    if let Some(index) = idle {
+        let broken = ("sync_point", "neither waits nor signals".into());
+        return Err(super::rules::refuse(plan.origin(index), broken));
+    }
+    queue(vm, &ops, &all)
+}
+
+/// An operation that binds nothing.
+pub(super) fn sync_only() -> Op {
+    Op {
+        flags: sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY,
+        ..Op::default()
+    }
+}
+
+fn is_sync_only(op: &Op) -> bool {
+    op.flags == sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY
+}
+
+/// Decides how sparse ranges are mapped, gets what that needs, and plans.
+fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
+    let is_sparse = |op: &Op| op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0;
+    let native = vm.device().features().contains(Features::SPARSE);
+    let sparse = match mode {
+        SparseMode::Auto if native => Sparse::Native,
+        SparseMode::Native => {
+            if let Some(index) = ops.iter().position(is_sparse) {
+                let version = vm.device().version();
+                Features::SPARSE
+                    .require(version, CALL, "a native sparse map")
+                    .map_err(|error| {
+                        error.with_bind(BindProgress {
+                            failed: Some(index),
+                            done: 0,
+                            partial: None,
+                        })
+                    })?;
+            }
+            Sparse::Native
+        }
+        _ if ops.iter().any(is_sparse) => Sparse::Emulated {
+            bo_handle: vm.sparse_object()?.handle(),
+        },
+        _ => Sparse::Native,
+    };
+    plan::plan(ops, sparse).map_err(|impossible| match impossible {
+        Impossible::TooMany { operations } => {
+            let rule = format!(
+                "becomes {operations} operations, one call takes {}",
+                plan::MAX_OPS
+            );
+            Error::invalid(CALL, "batch", rule)
+        }
+        Impossible::NoMemory => Error::refused(
+            ErrorKind::OutOfMemory,
+            CALL,
+            "no memory to lay the batch out",
+        ),
+    })
+}
+
+/// Runs operations synchronously, going on where a signal interrupted them.
+#[inline]
+fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stopped> {
+    let mut done = 0;
+    let mut ioctls = 0;
+    loop {
+        let rest = &ops[done..];
+        let mut arg = sys::drm_panthor_vm_bind {
+            vm_id,
+            flags: 0,
+            ops: sys::drm_panthor_obj_array::from_slice(rest),
+        };
+        ioctls += 1;
+        let answer = transport.call_once(&mut arg);
+        // The driver writes the failing operation's index into the count, and leaves it if none failed.
+        let reached = (arg.ops.count as usize).min(rest.len());
+        match answer {
+            Ok(()) if reached == rest.len() => {
+                return Ok(BindReport {
+                    operations: ops.len(),
+                    ioctls,
+                });
+            }
+            // A signal handler with SA_RESTART had the kernel start the call anew, with the count that
+            // the interrupted one had left: the operations behind it have not run.
+            Ok(()) => done += reached,
+            Err(Errno::INTR | Errno::AGAIN) if reached == rest.len() => {}
+            Err(Errno::INTR | Errno::AGAIN) => done += reached,
+            Err(errno) if reached == rest.len() => {
+                return Err(Stopped {
+                    errno,
+                    failed: None,
+                    done,
+                });
+            }
+            Err(errno) => {
+                let failed = done + reached;
+                return Err(Stopped {
+                    errno,
+                    failed: Some(failed),
+                    done: failed,
+                });
+            }
+        }
+    }
+}
+
+/// Queues operations: all or none.
+#[inline]
+fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
+    let mut arg = sys::drm_panthor_vm_bind {
+        vm_id: vm.id(),
+        flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
+        ops: sys::drm_panthor_obj_array::from_slice(ops),
+    };
+    match vm.device().transport().try_call(&mut arg) {
+        Ok(()) => Ok(BindReport {
+            operations: ops.len(),
+            ioctls: 1,
+        }),
+        Err(errno) => Err(explain_queued(vm, errno, syncs)),
+    }
+}
+
+/// The error of a synchronous batch in the caller's count.
+#[cold]
+fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
+    let origin = |index| plan.map_or(index, |plan| plan.origin(index));
+    let bind = BindProgress {
+        failed: stopped.failed.map(origin),
+        done: origin(stopped.done),
+        partial: stopped.failed.and_then(|failed| plan?.partial(failed)),
+    };
+    lost_with_vm(vm, Error::os(CALL, stopped.errno)).with_bind(bind)
+}
+
+/// The error of a batch that was not queued.
+#[cold]
+fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
+    let bind = BindProgress {
+        failed: None,
+        done: 0,
+        partial: None,
+    };
+    let error = lost_with_vm(vm, Error::os(CALL, errno)).with_bind(bind);
+    if error.kind() != ErrorKind::InvalidArgument {
+        return error;
+    }
+    let mut waits = syncs.iter().filter(|sync| !syncs::is_signal(sync));
+    match waits.find(|wait| matches!(is_available(vm, wait), Ok(Wait::TimedOut))) {
+        Some(wait) => error.with_argument("wait").with_detail(format!(
+            "syncobj {} has no fence at point {} yet: use wait_available before",
+            wait.handle, wait.timeline_value
+        )),
+        None => error,
+    }
+}
+
+/// A VM that became unusable answers EINVAL to whatever maps.
+fn lost_with_vm(vm: &VmInner, error: Error) -> Error {
+    let refused = error.kind() == ErrorKind::InvalidArgument;
+    if refused && matches!(vm.state(), Ok(VmState::Unusable)) {
+        return error
+            .with_kind(ErrorKind::DeviceLost)
+            .with_detail("the VM is unusable");
+    }
+    error
+}
+
+fn is_available(vm: &VmInner, wait: &SyncOp) -> Result<Wait> {
+    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    wait_for_point(
+        vm.device(),
+        wait.handle,
+        wait.timeline_value,
+        flags,
+        Timeout::NONE,
+    )
+}
+
+/// Refuses a wait that only a signal of the same batch could end.
+#[cold]
+fn require_fence(vm: &VmInner, wait: &SyncOp) -> Result<()> {
+    match is_available(vm, wait)? {
+        Wait::Ready => Ok(()),
+        Wait::TimedOut => {
+            let rule = format!(
+                "syncobj {} is signalled by this very batch and holds no fence from before",
+                wait.handle
+            );
+            Err(Error::invalid(CALL, "wait", rule))
+        }
+    }
+}

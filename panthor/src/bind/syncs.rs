@@ -1,0 +1,196 @@
+//! Sync operations of an asynchronous batch: each belongs to an operation, in one array for all.
+
+use panthor_sys as sys;
+
+use super::buffer::OpSync;
+use super::plan::Plan;
+use super::{Op, SyncOp};
+
+pub(super) fn is_signal(sync: &SyncOp) -> bool {
+    sync.flags & sys::DRM_PANTHOR_SYNC_OP_SIGNAL != 0
+}
+
+fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
+    a.handle == b.handle && a.timeline_value == b.timeline_value
+}
+
+/// Gives the batch's waits to its first operation and its signals to its last. `ops` is not empty, and
+/// `syncs`, the waits before the signals, stays where it is until the driver has seen `ops`.
+#[inline]
+pub(super) fn attach_batch(ops: &mut [Op], syncs: &[SyncOp], waits: usize) {
+    let last = ops.len() - 1;
+    if last == 0 {
+        ops[0].syncs = sys::drm_panthor_obj_array::from_slice(syncs);
+        return;
+    }
+    let (waits, signals) = syncs.split_at(waits);
+    ops[0].syncs = sys::drm_panthor_obj_array::from_slice(waits);
+    ops[last].syncs = sys::drm_panthor_obj_array::from_slice(signals);
+}
+
+/// Lays all sync operations out in the order of the operations, with the index of the operation that
+/// each belongs to. A recorded operation that became several waits before the first of them and signals
+/// after the last.
+pub(super) fn arrange(
+    ops: usize,
+    plan: Option<&Plan>,
+    batch: &[SyncOp],
+    op_syncs: &[OpSync],
+) -> Vec<OpSync> {
+    let span = |op| plan.map_or((op, op), |plan| plan.span(op));
+    let of_batch = batch.iter().map(|&sync| {
+        let op = if is_signal(&sync) { ops - 1 } else { 0 };
+        OpSync { op, sync }
+    });
+    let of_ops = op_syncs.iter().map(|&OpSync { op, sync }| {
+        let (first, last) = span(op);
+        OpSync {
+            op: if is_signal(&sync) { last } else { first },
+            sync,
+        }
+    });
+    let mut all: Vec<_> = of_batch.chain(of_ops).collect();
+    all.sort_by_key(|sync| sync.op);
+    all
+}
+
+/// Points each operation to its own of `syncs`, which are `arranged` without the index.
+pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[SyncOp]) {
+    let mut start = 0;
+    for run in arranged.chunk_by(|a, b| a.op == b.op) {
+        let end = start + run.len();
+        ops[run[0].op].syncs = sys::drm_panthor_obj_array::from_slice(&syncs[start..end]);
+        start = end;
+    }
+}
+
+/// The first wait for a point that the same batch signals no earlier: only a fence that is there already
+/// can end it, and without one the driver refuses the batch with a kernel warning.
+pub(super) fn self_wait(arranged: &[OpSync]) -> Option<SyncOp> {
+    arranged
+        .iter()
+        .filter(|wait| !is_signal(&wait.sync))
+        .find_map(|wait| {
+            let mut signals = arranged
+                .iter()
+                .filter(|s| is_signal(&s.sync) && is_same_point(&s.sync, &wait.sync));
+            let first = signals.next()?;
+            (first.op >= wait.op).then_some(wait.sync)
+        })
+}
+
+/// [`self_wait`] of a batch whose sync operations are all its own: it waits first and signals last.
+#[inline]
+pub(super) fn batch_self_wait(syncs: &[SyncOp], waits: usize) -> Option<SyncOp> {
+    let (waits, signals) = syncs.split_at(waits);
+    waits
+        .iter()
+        .find(|wait| signals.iter().any(|signal| is_same_point(signal, wait)))
+        .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+
+    fn wait(handle: u32) -> SyncOp {
+        SyncOp {
+            flags: sys::DRM_PANTHOR_SYNC_OP_WAIT,
+            handle,
+            timeline_value: 0,
+        }
+    }
+
+    fn signal(handle: u32) -> SyncOp {
+        SyncOp {
+            flags: sys::DRM_PANTHOR_SYNC_OP_SIGNAL,
+            handle,
+            timeline_value: 0,
+        }
+    }
+
+    fn handles(ops: &[Op], syncs: &[SyncOp]) -> Vec<Vec<u32>> {
+        let base = syncs.as_ptr().addr() as u64;
+        let of = |op: &Op| {
+            let start = ((op.syncs.array - base) / 16) as usize;
+            syncs[start..start + op.syncs.count as usize]
+                .iter()
+                .map(|s| s.handle)
+                .collect()
+        };
+        ops.iter()
+            .map(|op| if op.syncs.count == 0 { vec![] } else { of(op) })
+            .collect()
+    }
+
+    #[test]
+    fn a_batch_waits_first_and_signals_last() {
+        let syncs = [wait(1), wait(2), signal(3)];
+        let mut ops = [Op::zeroed(); 3];
+        attach_batch(&mut ops, &syncs, 2);
+        assert_eq!(handles(&ops, &syncs), [vec![1, 2], vec![], vec![3]]);
+        let mut one = [Op::zeroed()];
+        attach_batch(&mut one, &syncs, 2);
+        assert_eq!(handles(&one, &syncs), [vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn single_operations_keep_theirs() {
+        let batch = [wait(1), signal(2)];
+        let single = [
+            OpSync {
+                op: 0,
+                sync: signal(3),
+            },
+            OpSync {
+                op: 1,
+                sync: wait(4),
+            },
+        ];
+        let arranged = arrange(3, None, &batch, &single);
+        let syncs: Vec<_> = arranged.iter().map(|s| s.sync).collect();
+        let mut ops = [Op::zeroed(); 3];
+        attach_arranged(&mut ops, &arranged, &syncs);
+        assert_eq!(handles(&ops, &syncs), [vec![1, 3], vec![4], vec![2]]);
+    }
+
+    #[test]
+    fn a_wait_that_only_its_own_batch_would_end() {
+        let before = [
+            OpSync {
+                op: 0,
+                sync: signal(1),
+            },
+            OpSync {
+                op: 1,
+                sync: wait(1),
+            },
+        ];
+        assert_eq!(self_wait(&before), None);
+        let same = [
+            OpSync {
+                op: 1,
+                sync: wait(1),
+            },
+            OpSync {
+                op: 1,
+                sync: signal(1),
+            },
+        ];
+        assert_eq!(self_wait(&same), Some(wait(1)));
+        let after = [
+            OpSync {
+                op: 0,
+                sync: wait(1),
+            },
+            OpSync {
+                op: 1,
+                sync: signal(1),
+            },
+        ];
+        assert_eq!(self_wait(&after), Some(wait(1)));
+        assert_eq!(batch_self_wait(&[wait(1), signal(1)], 1), Some(wait(1)));
+        assert_eq!(batch_self_wait(&[wait(1), signal(2)], 1), None);
+    }
+}

@@ -1,0 +1,445 @@
+//! CPU mappings of BOs: memory that the GPU and other threads change at any time.
+//!
+//! It is never a Rust reference. Every access is a Relaxed atomic of 1, 2, 4 or 8 bytes or made of them,
+//! so that a race with a GPU or a thread gives some value and never undefined behaviour.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
+
+use crate::bo::{Bo, BoFlags, BoInner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Mapping;
+
+/// What the CPU may do with a [`BoMap`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MapAccess {
+    /// Loads alone.
+    Read,
+    /// Loads and stores.
+    ReadWrite,
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// An integer that the CPU loads and stores in one piece: of 1, 2, 4 or 8 bytes.
+pub trait Word: sealed::Sealed + Copy {
+    /// Loads, Relaxed.
+    ///
+    /// # Safety
+    ///
+    /// `place` is valid for an atomic load, aligned to the size.
+    #[doc(hidden)]
+    unsafe fn load(place: *const Self) -> Self;
+    /// Stores, Relaxed.
+    ///
+    /// # Safety
+    ///
+    /// `place` is valid for an atomic store, aligned to the size.
+    #[doc(hidden)]
+    unsafe fn store(place: *mut Self, value: Self);
+}
+
+/// A [`Word`] that can be changed in one piece depending on what it was.
+pub trait AtomicWord: Word {
+    /// Adds, wrapping; gives what was there before.
+    ///
+    /// # Safety
+    ///
+    /// `place` is valid for an atomic read-modify-write, aligned to the size.
+    #[doc(hidden)]
+    unsafe fn fetch_add(place: *mut Self, value: Self) -> Self;
+    /// Stores `new` if `current` is there; gives what was there before.
+    ///
+    /// # Safety
+    ///
+    /// As for `fetch_add`.
+    #[doc(hidden)]
+    unsafe fn compare_exchange(place: *mut Self, current: Self, new: Self) -> Result<Self, Self>;
+}
+
+macro_rules! words {
+    ($($word:ty as $atomic:ty),*) => {$(
+        impl sealed::Sealed for $word {}
+        impl Word for $word {
+            #[inline]
+            unsafe fn load(place: *const Self) -> Self {
+                // SAFETY: the caller's promise; whoever else touches the memory is outside of Rust, or
+                // another atomic access of this module.
+                let atomic = unsafe { <$atomic>::from_ptr(place.cast_mut()) };
+                atomic.load(Ordering::Relaxed)
+            }
+            #[inline]
+            unsafe fn store(place: *mut Self, value: Self) {
+                // SAFETY: as in `load`.
+                let atomic = unsafe { <$atomic>::from_ptr(place) };
+                atomic.store(value, Ordering::Relaxed);
+            }
+        }
+    )*};
+}
+
+words!(
+    u8 as AtomicU8,
+    u16 as AtomicU16,
+    u32 as AtomicU32,
+    u64 as AtomicU64,
+    i8 as AtomicI8,
+    i16 as AtomicI16,
+    i32 as AtomicI32,
+    i64 as AtomicI64
+);
+
+macro_rules! atomic_words {
+    ($($word:ty as $atomic:ty),*) => {$(
+        impl AtomicWord for $word {
+            #[inline]
+            unsafe fn fetch_add(place: *mut Self, value: Self) -> Self {
+                // SAFETY: the caller's promise, and as in `load`.
+                let atomic = unsafe { <$atomic>::from_ptr(place) };
+                atomic.fetch_add(value, Ordering::AcqRel)
+            }
+            #[inline]
+            unsafe fn compare_exchange(
+                place: *mut Self,
+                current: Self,
+                new: Self,
+            ) -> Result<Self, Self> {
+                // SAFETY: the caller's promise, and as in `load`.
+                let atomic = unsafe { <$atomic>::from_ptr(place) };
+                atomic.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
+            }
+        }
+    )*};
+}
+
+atomic_words!(u32 as AtomicU32, u64 as AtomicU64);
+
+/// A CPU mapping of a BO or a part of it; unmapped on drop.
+///
+/// Offsets are bytes from the start of the mapping. An access beyond its end, or not aligned to its own
+/// size, is an error. Threads may share a map: nothing of it is a data race.
+///
+/// Memory is allocated at the first touch: when the system has none left, that touch is a SIGBUS, which no
+/// `Result` can carry. Bind the BO first, which allocates it and reports
+/// [`OutOfMemory`](ErrorKind::OutOfMemory).
+///
+/// Relaxed accesses say nothing about order: before telling the GPU or another thread that data is there,
+/// use a fence (`std::sync::atomic::fence`) or a call into the driver.
+pub struct BoMap {
+    mapping: Mapping,
+    len: usize,
+    access: MapAccess,
+    /// The BO stays open while it is mapped, so that nobody wonders whose memory this is.
+    bo: Arc<BoInner>,
+}
+
+impl BoMap {
+    pub(crate) fn new(bo: Arc<BoInner>, mapping: Mapping, len: usize, access: MapAccess) -> Self {
+        Self {
+            mapping,
+            len,
+            access,
+            bo,
+        }
+    }
+
+    /// Its length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "an empty map cannot be made")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it can be written to.
+    pub fn access(&self) -> MapAccess {
+        self.access
+    }
+
+    /// The first byte, for code that takes a pointer. Valid while the map lives.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.mapping.as_ptr()
+    }
+
+    /// Whether it maps this BO.
+    pub fn is_of(&self, bo: &Bo) -> bool {
+        std::ptr::eq(bo.inner(), &*self.bo)
+    }
+
+    /// Loads an integer.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not within the map or not aligned to its
+    /// size.
+    #[inline]
+    pub fn load<T: Word>(&self, offset: usize) -> Result<T> {
+        let place = self.place::<T>(offset, "load")?;
+        // SAFETY: `place` is aligned and within the mapping, which this value keeps.
+        Ok(unsafe { T::load(place) })
+    }
+
+    /// Stores an integer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load), and when the map is for reading.
+    #[inline]
+    pub fn store<T: Word>(&self, offset: usize, value: T) -> Result<()> {
+        let place = self.place_to_write::<T>(offset, "store")?;
+        // SAFETY: `place` is aligned and within the mapping, which this value keeps and may write.
+        unsafe { T::store(place, value) };
+        Ok(())
+    }
+
+    /// Adds to an integer in one piece, wrapping; gives what was there before (acquire and release).
+    ///
+    /// # Errors
+    ///
+    /// As for [`store`](Self::store), and [`Unsupported`](ErrorKind::Unsupported) when the memory may be
+    /// mapped non-cacheable, where a CPU can fault on it: the BO needs WB_MMAP or the GPU must be coherent.
+    pub fn fetch_add<T: AtomicWord>(&self, offset: usize, value: T) -> Result<T> {
+        let place = self.place_to_modify::<T>(offset, "fetch_add")?;
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable.
+        Ok(unsafe { T::fetch_add(place, value) })
+    }
+
+    /// Replaces an integer in one piece if it is `current`; gives what was there before, `Ok` if it was
+    /// replaced (acquire and release).
+    ///
+    /// # Errors
+    ///
+    /// As for [`fetch_add`](Self::fetch_add).
+    pub fn compare_exchange<T: AtomicWord>(
+        &self,
+        offset: usize,
+        current: T,
+        new: T,
+    ) -> Result<Result<T, T>> {
+        let place = self.place_to_modify::<T>(offset, "compare_exchange")?;
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable.
+        Ok(unsafe { T::compare_exchange(place, current, new) })
+    }
+
+    /// Copies bytes out of the map.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when they are not all within it; nothing is copied
+    /// then.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        let start = self.bytes(offset, bytes.len(), "read")?;
+        for run in runs(start.addr(), bytes.len()) {
+            // SAFETY: the run is within `bytes.len()` bytes from `start`, all within the mapping.
+            let place = unsafe { start.add(run.start) };
+            let part = &mut bytes[run];
+            if part.len() == 8 {
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping.
+                part.copy_from_slice(&unsafe { u64::load(place.cast()) }.to_ne_bytes());
+            } else {
+                for (i, byte) in part.iter_mut().enumerate() {
+                    // SAFETY: as for the run's start.
+                    let place = unsafe { place.add(i) };
+                    // SAFETY: a byte within the mapping.
+                    *byte = unsafe { u8::load(place) };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into the map.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read), and when the map is for reading.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        self.writable("write")?;
+        let start = self.bytes(offset, bytes.len(), "write")?;
+        for run in runs(start.addr(), bytes.len()) {
+            // SAFETY: the run is within `bytes.len()` bytes from `start`, all within the mapping.
+            let place = unsafe { start.add(run.start) };
+            match bytes[run.clone()].try_into() {
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping, which is writable.
+                Ok(word) => unsafe { u64::store(place.cast(), u64::from_ne_bytes(word)) },
+                Err(_) => {
+                    for (i, &byte) in bytes[run].iter().enumerate() {
+                        // SAFETY: as for the run's start.
+                        let place = unsafe { place.add(i) };
+                        // SAFETY: a byte within the mapping, which is writable.
+                        unsafe { u8::store(place, byte) };
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets bytes of the map to one value.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn fill(&self, range: Range<usize>, value: u8) -> Result<()> {
+        self.writable("fill")?;
+        let Some(len) = range.end.checked_sub(range.start) else {
+            return Err(Error::invalid("fill", "range", "ends before it starts"));
+        };
+        let start = self.bytes(range.start, len, "fill")?;
+        for run in runs(start.addr(), len) {
+            // SAFETY: the run is within `len` bytes from `start`, all within the mapping.
+            let place = unsafe { start.add(run.start) };
+            if run.len() == 8 {
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping, which is writable.
+                unsafe { u64::store(place.cast(), u64::from_ne_bytes([value; 8])) };
+            } else {
+                for i in 0..run.len() {
+                    // SAFETY: as for the run's start.
+                    let place = unsafe { place.add(i) };
+                    // SAFETY: a byte within the mapping, which is writable.
+                    unsafe { u8::store(place, value) };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The memory as a slice.
+    ///
+    /// # Safety
+    ///
+    /// While the slice lives nobody writes to the memory: no GPU job, no thread through this or another
+    /// map, no other process.
+    pub unsafe fn as_slice(&self) -> &[u8] {
+        // SAFETY: the mapping is `len` readable bytes that live as long as `self`; that they do not change
+        // is the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
+    }
+
+    /// The memory as a mutable slice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when the map is for reading.
+    ///
+    /// # Safety
+    ///
+    /// While the slice lives nobody else reads or writes the memory: no GPU job, no thread through another
+    /// map, no other process.
+    pub unsafe fn as_mut_slice(&mut self) -> Result<&mut [u8]> {
+        self.writable("as_mut_slice")?;
+        // SAFETY: the mapping is `len` writable bytes that live as long as `self`, borrowed exclusively;
+        // that nobody else reaches them otherwise is the caller's promise.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len) })
+    }
+
+    #[inline]
+    fn place<T>(&self, offset: usize, call: &'static str) -> Result<*mut T> {
+        if offset % size_of::<T>() != 0 {
+            return Err(unaligned(call, offset, size_of::<T>()));
+        }
+        self.bytes(offset, size_of::<T>(), call)
+            .map(|place| place.cast())
+    }
+
+    #[inline]
+    fn place_to_write<T>(&self, offset: usize, call: &'static str) -> Result<*mut T> {
+        self.writable(call)?;
+        self.place(offset, call)
+    }
+
+    fn place_to_modify<T>(&self, offset: usize, call: &'static str) -> Result<*mut T> {
+        let place = self.place_to_write(offset, call)?;
+        if !self.bo.flags().contains(BoFlags::WB_MMAP) && !self.bo.device().is_coherent()? {
+            let detail = "the memory may be non-cacheable: create the BO with WB_MMAP";
+            return Err(Error::refused(ErrorKind::Unsupported, call, detail));
+        }
+        Ok(place)
+    }
+
+    #[inline]
+    fn writable(&self, call: &'static str) -> Result<()> {
+        match self.access {
+            MapAccess::ReadWrite => Ok(()),
+            MapAccess::Read => Err(Error::invalid(call, "self", "is mapped for reading")),
+        }
+    }
+
+    /// The place of `len` bytes at `offset`, if they are within the map.
+    #[inline]
+    fn bytes(&self, offset: usize, len: usize, call: &'static str) -> Result<*mut u8> {
+        if offset > self.len || len > self.len - offset {
+            return Err(outside(call, offset, len, self.len));
+        }
+        // SAFETY: `offset` is at most the mapping's length.
+        Ok(unsafe { self.mapping.as_ptr().add(offset) })
+    }
+}
+
+#[cold]
+fn outside(call: &'static str, offset: usize, len: usize, map: usize) -> Error {
+    Error::invalid(
+        call,
+        "offset",
+        format!("{len} bytes at {offset:#x} are not within {map:#x}"),
+    )
+}
+
+#[cold]
+fn unaligned(call: &'static str, offset: usize, size: usize) -> Error {
+    Error::invalid(
+        call,
+        "offset",
+        format!("{offset:#x} is not a multiple of {size}"),
+    )
+}
+
+/// Cuts `len` bytes that start at `address` into single bytes up to an address that 8 divides, runs of
+/// 8, and the bytes left.
+fn runs(address: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let head = (address.wrapping_neg() % 8).min(len);
+    let words = (len - head) / 8;
+    let tail = head + words * 8;
+    let ends = [0..head, tail..len].map(|run| (!run.is_empty()).then_some(run));
+    let [first, last] = ends;
+    first
+        .into_iter()
+        .chain((0..words).map(move |i| head + i * 8..head + i * 8 + 8))
+        .chain(last)
+}
+
+impl fmt::Debug for BoMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoMap")
+            .field("handle", &self.bo.handle())
+            .field("len", &self.len)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_all_bytes_once_in_order() {
+        for address in 0..9 {
+            for len in 0..40 {
+                let runs: Vec<_> = runs(address, len).collect();
+                let mut next = 0;
+                for run in &runs {
+                    assert_eq!(run.start, next);
+                    assert!(run.len() <= 8);
+                    assert!(run.len() < 8 || (address + run.start) % 8 == 0);
+                    next = run.end;
+                }
+                assert_eq!(next, len);
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! An open Panthor device.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::node::{self, NodeNumbers};
+use crate::query::Coherency;
+use crate::transport::Transport;
+use crate::version::{Features, Version};
+
+/// The name that DRM_IOCTL_VERSION gives for this driver.
+const DRIVER_NAME: &str = "panthor";
+/// The one major version whose uAPI this crate speaks.
+const DRIVER_MAJOR: i32 = 1;
+
+/// An open file of a Panthor device.
+///
+/// A clone is cheap and stands for the same open file: objects created through one can be used through
+/// all. The file is closed when the last clone and the last object created from it are gone.
+///
+/// # Fork
+///
+/// A child of `fork` shares the open file with its parent, handles and VM ids included: what the child
+/// drops, the parent loses. Leak (`std::mem::forget`) or `exec` in the child, and open a device there anew.
+///
+/// ```
+/// use panthor::Device;
+///
+/// // On a board: Device::open_any()?
+/// let device = Device::open_fake()?;
+/// println!("{} with Panthor {}", device.gpu_info()?.model_name(), device.version());
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Device {
+    inner: Arc<DeviceInner>,
+}
+
+pub(crate) struct DeviceInner {
+    transport: Transport,
+    version: Version,
+    features: Features,
+    /// Whether the GPU snoops the CPU's caches, once somebody has asked.
+    coherent: OnceLock<bool>,
+}
+
+impl Device {
+    /// Opens the first Panthor render node of the machine, whatever its number.
+    ///
+    /// Nodes are told apart by the driver's name (DRM_IOCTL_VERSION), in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) when there is none; the text says what each render node is.
+    #[doc(alias = "drmGetDevices2")]
+    pub fn open_any() -> Result<Self> {
+        node::open_first()
+    }
+
+    /// Opens the device node at `path`, a render node (`/dev/dri/renderD128`) or a primary one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) and [`PermissionDenied`](ErrorKind::PermissionDenied) as `open`
+    /// says, else as [`from_fd`](Self::from_fd).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let fd = rustix::fs::open(path.as_ref(), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::os("open", errno).with_argument("path"))?;
+        Self::from_fd(fd)
+    }
+
+    /// Takes over an open file of a device.
+    ///
+    /// It must be an open file description that nobody else drives: handles and VM ids belong to the
+    /// description, not to the descriptor, so a second owner could close what this one uses.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPanthor`](ErrorKind::NotPanthor) when the driver has another name or a major version other
+    /// than 1; the text says which.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self> {
+        Self::with_transport(Transport::Kernel(fd))
+    }
+
+    /// Takes over an open file of a fake device.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_fd`](Self::from_fd): a fake can be told to be another driver.
+    ///
+    /// ```
+    /// use panthor::{Device, Version};
+    /// use panthor_fake::{Config, Gpu};
+    ///
+    /// let fake = panthor_fake::Device::new(Config::default().gpu(Gpu::G310).driver_minor(8))?;
+    /// let device = Device::from_fake(fake.open())?;
+    /// assert_eq!(device.version(), Version::new(1, 8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "fake")]
+    pub fn from_fake(file: panthor_fake::File) -> Result<Self> {
+        Self::with_transport(Transport::Fake(file))
+    }
+
+    /// Opens a new fake device of the default kind: a Mali-G610 with the newest driver known.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it has no memory or descriptor for the fake.
+    #[cfg(feature = "fake")]
+    pub fn open_fake() -> Result<Self> {
+        let fake = panthor_fake::Device::new(panthor_fake::Config::default())
+            .map_err(|error| Error::refused(ErrorKind::Other, "fake", error.to_string()))?;
+        Self::from_fake(fake.open())
+    }
+
+    fn with_transport(transport: Transport) -> Result<Self> {
+        let identity = transport.identity().map_err(|error| match error.kind() {
+            // Any character device answers so to an ioctl that it does not know.
+            ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
+                .with_kind(ErrorKind::NotPanthor)
+                .with_detail("not a DRM device"),
+            _ => error,
+        })?;
+        if identity.name != DRIVER_NAME {
+            let detail = format!("the driver is `{}`, not `{DRIVER_NAME}`", identity.name);
+            return Err(Error::refused(ErrorKind::NotPanthor, "VERSION", detail));
+        }
+        if identity.major != DRIVER_MAJOR {
+            let (age, major, minor) = (
+                if identity.major < DRIVER_MAJOR {
+                    "too old"
+                } else {
+                    "too new"
+                },
+                identity.major,
+                identity.minor,
+            );
+            let detail = format!(
+                "Panthor {major}.{minor} is {age}: this crate speaks major version {DRIVER_MAJOR}"
+            );
+            return Err(Error::refused(ErrorKind::NotPanthor, "VERSION", detail));
+        }
+        let version = Version {
+            major: identity.major.unsigned_abs(),
+            minor: identity.minor.unsigned_abs(),
+            patch: identity.patch.unsigned_abs(),
+        };
+        let features = Features::of(version);
+        let coherent = OnceLock::new();
+        Ok(Self {
+            inner: Arc::new(DeviceInner {
+                transport,
+                version,
+                features,
+                coherent,
+            }),
+        })
+    }
+
+    /// The version of the running driver.
+    pub fn version(&self) -> Version {
+        self.inner.version
+    }
+
+    /// What the running driver can do, by its version.
+    pub fn features(&self) -> Features {
+        self.inner.features
+    }
+
+    /// Bytes of a CPU page of the machine: BO sizes are rounded up to it.
+    ///
+    /// VAs have a granularity of 4 KiB all the same.
+    pub fn cpu_page_size(&self) -> u64 {
+        self.inner.transport.page_size() as u64
+    }
+
+    /// The device numbers of this device's render and primary nodes.
+    ///
+    /// # Errors
+    ///
+    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node.
+    #[doc(alias = "VK_EXT_physical_device_drm")]
+    pub fn node_numbers(&self) -> Result<NodeNumbers> {
+        #[cfg(feature = "fake")]
+        if self.inner.transport.fake().is_some() {
+            return Ok(NodeNumbers::of_fake());
+        }
+        node::numbers_of(self.as_fd())
+    }
+
+    /// Whether both stand for the same open file.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Issues any ioctl on this device, again after a signal: the way below this crate.
+    ///
+    /// Gives what the driver returned, zero or more.
+    ///
+    /// # Safety
+    ///
+    /// `request` takes a pointer to a `T`; every pointer in `arg` is valid for what the driver reads and
+    /// writes through it; and the request does not take from this crate what it owns (closing a handle or
+    /// destroying a VM that a `Bo`, `Vm` or sync object stands for).
+    ///
+    /// # Errors
+    ///
+    /// What the driver answers.
+    ///
+    /// ```
+    /// use panthor_sys::{DRM_IOCTL_PANTHOR_DEV_QUERY, DRM_PANTHOR_DEV_QUERY_MMU_INFO, drm_panthor_dev_query};
+    ///
+    /// let device = panthor::Device::open_fake()?;
+    /// let mut query = drm_panthor_dev_query { type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO, ..Default::default() };
+    /// // SAFETY: DEV_QUERY takes this struct; the null pointer in it asks for the size alone.
+    /// unsafe { device.ioctl(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut query) }?;
+    /// assert_eq!(query.size, 8);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub unsafe fn ioctl<T: bytemuck::Pod>(&self, request: u32, arg: &mut T) -> Result<i32> {
+        // SAFETY: the caller's promise covers the request and its struct.
+        unsafe { self.inner.transport.ioctl(request, arg) }
+            .map_err(|errno| Error::os("ioctl", errno))
+    }
+
+    /// The fake's file behind this device: `None` on a real one.
+    ///
+    /// It is the way to the GPU's eyes, to counters and to faults on demand.
+    #[cfg(feature = "fake")]
+    pub fn fake(&self) -> Option<&panthor_fake::File> {
+        self.inner.transport.fake()
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.inner.transport
+    }
+
+    #[inline]
+    pub(crate) fn has_native_sparse(&self) -> bool {
+        self.inner.features.contains(Features::SPARSE)
+    }
+
+    /// Whether CPU mappings are cacheable without asking for it; no where the driver cannot tell.
+    pub(crate) fn is_coherent(&self) -> Result<bool> {
+        if let Some(&coherent) = self.inner.coherent.get() {
+            return Ok(coherent);
+        }
+        let selected = self.gpu_info()?.selected_coherency();
+        let coherent = matches!(selected, Some(Coherency::Ace | Coherency::AceLite));
+        Ok(*self.inner.coherent.get_or_init(|| coherent))
+    }
+
+    /// An address that tells open files apart, cheaply.
+    #[inline]
+    pub(crate) fn inner_ptr(&self) -> *const DeviceInner {
+        Arc::as_ptr(&self.inner)
+    }
+}
+
+/// The device's descriptor, for `poll`, `mmap` or another library. It stays owned by the device.
+///
+/// On the fake it is a stand-in: mapping a BO's offset works, ioctls do not.
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.transport.as_fd()
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("fd", &self.as_fd())
+            .field("version", &self.inner.version)
+            .finish_non_exhaustive()
+    }
+}

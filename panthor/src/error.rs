@@ -1,0 +1,332 @@
+//! What can go wrong: one error type that names the call, keeps the errno and says what is done.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use rustix::io::Errno;
+
+/// The result of a call to the driver.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The class of an [`Error`], as coarse as a `VkResult` needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The device is gone, or a VM became unusable through a fault or a reset.
+    DeviceLost,
+    /// Memory, address space or a per-file table (32 VMs) is exhausted.
+    OutOfMemory,
+    /// The running driver does not have the feature; [`Error::to_string`] says which one has.
+    Unsupported,
+    /// An argument breaks a rule; the text names the argument and the rule.
+    InvalidArgument,
+    /// The object is still needed by another one.
+    Busy,
+    /// There is no such device or object.
+    NotFound,
+    /// The caller lacks a permission or a capability.
+    PermissionDenied,
+    /// The node is not a Panthor device, or one of an unknown major version.
+    NotPanthor,
+    /// Anything else; [`Error::errno`] has the number.
+    Other,
+}
+
+impl ErrorKind {
+    fn of(errno: Errno) -> Self {
+        match errno {
+            Errno::NODEV | Errno::NXIO | Errno::IO => Self::DeviceLost,
+            Errno::NOMEM | Errno::NOSPC => Self::OutOfMemory,
+            Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS => Self::Unsupported,
+            Errno::INVAL | Errno::TOOBIG | Errno::FAULT | Errno::OVERFLOW => Self::InvalidArgument,
+            Errno::BUSY => Self::Busy,
+            Errno::NOENT => Self::NotFound,
+            Errno::ACCESS | Errno::PERM => Self::PermissionDenied,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How far a batch of VM_BIND operations came before it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BindProgress {
+    /// The operation to blame, in the caller's count.
+    pub(crate) failed: Option<usize>,
+    /// Operations that are done, in the caller's count.
+    pub(crate) done: usize,
+    /// The part of the failed operation's VA range that is bound all the same.
+    pub(crate) partial: Option<Range<u64>>,
+}
+
+#[derive(Debug)]
+struct Repr {
+    kind: ErrorKind,
+    call: &'static str,
+    errno: Option<Errno>,
+    argument: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
+    bind: Option<BindProgress>,
+}
+
+/// A failed call: which one, why, and what it left behind.
+///
+/// An error that the driver gave has an [`errno`](Self::errno). One that this crate found before the
+/// call has none: nothing has reached the driver then.
+///
+/// ```
+/// use panthor::{BoOptions, Device, ErrorKind};
+///
+/// let device = Device::open_fake()?;
+/// let error = device.create_bo(BoOptions::new(0)).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+/// assert_eq!(error.call(), "BO_CREATE");
+/// assert_eq!(error.argument(), Some("size"));
+/// assert_eq!(error.errno(), None);
+/// # Ok::<(), panthor::Error>(())
+/// ```
+pub struct Error(Box<Repr>);
+
+impl Error {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The call that failed, by its name in the uAPI (`VM_BIND`, `BO_CREATE`, ...).
+    pub fn call(&self) -> &'static str {
+        self.0.call
+    }
+
+    /// The errno of the driver or the kernel; `None` when the call was refused before it was made.
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno.map(Errno::raw_os_error)
+    }
+
+    /// The argument to blame, where this crate knows it.
+    pub fn argument(&self) -> Option<&'static str> {
+        self.0.argument
+    }
+
+    /// The VM_BIND operation to blame, counted from 0 as the caller recorded them.
+    ///
+    /// `None` when the whole call failed and no operation is to blame.
+    pub fn op_index(&self) -> Option<usize> {
+        self.0.bind.as_ref().and_then(|bind| bind.failed)
+    }
+
+    /// How many VM_BIND operations of the batch are done, counted as the caller recorded them.
+    ///
+    /// They stay done. `None` when the error is not that of a VM_BIND.
+    pub fn ops_done(&self) -> Option<usize> {
+        self.0.bind.as_ref().map(|bind| bind.done)
+    }
+
+    /// The part of the VA range of operation [`op_index`](Self::op_index) that is bound all the same.
+    ///
+    /// Only an operation that became several (emulated sparse, a range split in chunks) can stop
+    /// half-way; any other one is done or not done as a whole.
+    pub fn partial_range(&self) -> Option<Range<u64>> {
+        self.0.bind.as_ref().and_then(|bind| bind.partial.clone())
+    }
+
+    #[cold]
+    pub(crate) fn os(call: &'static str, errno: Errno) -> Self {
+        let kind = ErrorKind::of(errno);
+        Self(Box::new(Repr {
+            kind,
+            call,
+            errno: Some(errno),
+            argument: None,
+            detail: None,
+            bind: None,
+        }))
+    }
+
+    #[cold]
+    pub(crate) fn invalid(
+        call: &'static str,
+        argument: &'static str,
+        rule: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let mut error = Self::refused(ErrorKind::InvalidArgument, call, rule);
+        error.0.argument = Some(argument);
+        error
+    }
+
+    #[cold]
+    pub(crate) fn refused(
+        kind: ErrorKind,
+        call: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let detail = Some(detail.into());
+        Self(Box::new(Repr {
+            kind,
+            call,
+            errno: None,
+            argument: None,
+            detail,
+            bind: None,
+        }))
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    pub(crate) fn with_argument(mut self, argument: &'static str) -> Self {
+        self.0.argument = Some(argument);
+        self
+    }
+
+    pub(crate) fn with_bind(mut self, bind: BindProgress) -> Self {
+        self.0.bind = Some(bind);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let repr = &*self.0;
+        f.write_str(repr.call)?;
+        if let Some(index) = self.op_index() {
+            write!(f, ": operation {index}")?;
+        }
+        if let Some(argument) = repr.argument {
+            write!(f, ": {argument}")?;
+        }
+        if let Some(detail) = &repr.detail {
+            write!(f, ": {detail}")?;
+        }
+        if let Some(errno) = repr.errno {
+            write!(f, ": {}", std::io::Error::from(errno))?;
+        }
+        if let Some(bind) = &repr.bind {
+            write!(f, " ({} done)", bind.done)?;
+            if let Some(part) = &bind.partial {
+                write!(
+                    f,
+                    " (and {:#x}..{:#x} of the failed one)",
+                    part.start, part.end
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let repr = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &repr.kind)
+            .field("call", &repr.call)
+            .field("errno", &repr.errno)
+            .field("argument", &repr.argument)
+            .field("detail", &repr.detail)
+            .field("bind", &repr.bind)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match error.kind() {
+            ErrorKind::OutOfMemory => Io::OutOfMemory,
+            ErrorKind::Unsupported => Io::Unsupported,
+            ErrorKind::InvalidArgument => Io::InvalidInput,
+            ErrorKind::Busy => Io::ResourceBusy,
+            ErrorKind::NotFound => Io::NotFound,
+            ErrorKind::PermissionDenied => Io::PermissionDenied,
+            _ => Io::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// An explicit destruction that failed, with the object given back.
+///
+/// ```
+/// # let device = panthor::Device::open_fake()?;
+/// let vm = device.create_vm(Default::default())?;
+/// match vm.destroy() {
+///     Ok(()) => {}
+///     Err(failed) => {
+///         eprintln!("{}", failed.error);
+///         let _vm_again = failed.object;
+///     }
+/// }
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct DestroyError<T> {
+    /// The object, still alive.
+    pub object: T,
+    /// Why it is.
+    pub error: Error,
+}
+
+impl<T> fmt::Display for DestroyError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for DestroyError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<T> From<DestroyError<T>> for Error {
+    fn from(failed: DestroyError<T>) -> Self {
+        failed.error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_names_call_operation_argument_and_progress() {
+        let error = Error::os("VM_BIND", Errno::NOMEM).with_bind(BindProgress {
+            failed: Some(3),
+            done: 3,
+            partial: Some(0x1000..0x3000),
+        });
+        let text = error.to_string();
+        assert!(text.starts_with("VM_BIND: operation 3: "), "{text}");
+        assert!(text.contains("os error 12"), "{text}");
+        assert!(
+            text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn io_error_keeps_the_error_inside() {
+        let io: std::io::Error = Error::invalid("BO_CREATE", "size", "must not be 0").into();
+        assert_eq!(io.kind(), std::io::ErrorKind::InvalidInput);
+        let inner = io
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<Error>())
+            .expect("our error");
+        assert_eq!(inner.argument(), Some("size"));
+    }
+
+    #[test]
+    fn an_error_is_one_word() {
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+}

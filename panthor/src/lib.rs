@@ -1,0 +1,79 @@
+//! The userspace half of the Panthor DRM driver (Arm Mali CSF GPUs): a safe layer over its uAPI.
+//!
+//! A [`Device`] is an open node. It makes [`Vm`]s, the GPU's address spaces, and [`Bo`]s, its memory; a
+//! [`VmBind`] batch maps one in the other, sparse ranges included. [`SyncObj`] and [`Timeline`] order what
+//! is asynchronous.
+//!
+//! ```
+//! use panthor::{BoOptions, Device, MapFlags, VmOptions};
+//!
+//! let device = Device::open_any().or_else(|_| Device::open_fake())?;
+//! let vm = device.create_vm(VmOptions::new())?;
+//! let bo = device.create_bo(BoOptions::new(2 << 20).exclusive_to(&vm))?;
+//! let va = 4 << 30;
+//! vm.bind()
+//!     .map_sparse(va..va + 100_003_840)
+//!     .map(&bo, .., va + (4 << 20), MapFlags::NOEXEC)
+//!     .submit()?;
+//! # Ok::<(), panthor::Error>(())
+//! ```
+//!
+//! # What to expect
+//!
+//! * All objects are `Send + Sync + 'static` and carry no lifetimes. Each keeps the device's file open, may
+//!   be dropped in any order, and releases what it stands for once. `destroy` does so with an error.
+//! * What the uAPI forbids does not compile where types can say it, and is refused before the ioctl, naming
+//!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
+//! * A call that a signal interrupts goes on. A batch that stops half-way says where.
+//! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
+//!   [`Device::ioctl`].
+//!
+//! # Features
+//!
+//! * `fake`: a second transport, the software device of the crate `panthor-fake`, for tests and CI.
+
+#[cfg(feature = "fake")]
+pub use panthor_fake as fake;
+pub use panthor_sys as sys;
+
+mod bind;
+mod bo;
+mod bo_map;
+mod device;
+mod error;
+mod node;
+mod query;
+mod range;
+mod sparse;
+mod sync;
+mod transport;
+mod version;
+mod vm;
+
+pub use bind::{BindBuffer, BindMode, BindReport, Blocking, MapFlags, Queued, VmBind};
+pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp};
+pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
+pub use device::Device;
+pub use error::{DestroyError, Error, ErrorKind, Result};
+pub use node::{Node, NodeNumber, NodeNumbers, list};
+pub use query::{
+    Arch, Coherency, CpuClock, CsifInfo, GpuInfo, GroupPriorities, GroupPriority, PageSizeSource,
+    PageSizes, TimestampRequest, Timestamps,
+};
+pub use sparse::SparseMode;
+pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, point};
+pub use version::{Features, Version};
+pub use vm::{Vm, VmOptions, VmState};
+
+// Drivers store these and share them between threads.
+const _: () = {
+    const fn is_shareable<T: Send + Sync + 'static>() {}
+    is_shareable::<Device>();
+    is_shareable::<Vm>();
+    is_shareable::<Bo>();
+    is_shareable::<BoMap>();
+    is_shareable::<BindBuffer>();
+    is_shareable::<SyncObj>();
+    is_shareable::<Timeline>();
+    is_shareable::<Error>();
+};

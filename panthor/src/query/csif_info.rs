@@ -1,0 +1,51 @@
+//! The command stream interface.
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use crate::device::Device;
+use crate::error::Result;
+
+/// What the firmware offers to command streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[doc(alias = "drm_panthor_csif_info")]
+pub struct CsifInfo {
+    /// Groups that can be on the hardware at once.
+    pub csg_slot_count: u32,
+    /// Streams (queues) of a group.
+    pub cs_slot_count: u32,
+    /// Registers of a stream.
+    pub cs_reg_count: u32,
+    /// Scoreboard slots of a stream.
+    pub scoreboard_slot_count: u32,
+    /// The last registers of a stream that the kernel overwrites when it calls a submitted stream.
+    pub unpreserved_cs_reg_count: u32,
+}
+
+impl Device {
+    /// Asks for the command stream interface's properties (DEV_QUERY, CSIF_INFO).
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
+    ///
+    /// ```
+    /// let csif = panthor::Device::open_fake()?.csif_info()?;
+    /// assert!(csif.cs_slot_count > 0);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_PANTHOR_DEV_QUERY_CSIF_INFO")]
+    pub fn csif_info(&self) -> Result<CsifInfo> {
+        let mut raw = sys::drm_panthor_csif_info::zeroed();
+        self.transport()
+            .query(sys::DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &mut raw)?;
+        Ok(CsifInfo {
+            csg_slot_count: raw.csg_slot_count,
+            cs_slot_count: raw.cs_slot_count,
+            cs_reg_count: raw.cs_reg_count,
+            scoreboard_slot_count: raw.scoreboard_slot_count,
+            unpreserved_cs_reg_count: raw.unpreserved_cs_reg_count,
+        })
+    }
+}

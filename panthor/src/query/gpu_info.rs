@@ -1,0 +1,271 @@
+//! The GPU: model, cores, caches, coherency.
+
+use std::fmt;
+use std::mem::offset_of;
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use super::model;
+use crate::device::Device;
+use crate::error::Result;
+use crate::version::Features;
+
+/// What the driver tells about the GPU.
+///
+/// A field that the running driver is too old to fill is `None`, not 0.
+///
+/// ```
+/// let device = panthor::Device::open_fake()?;
+/// let gpu = device.gpu_info()?;
+/// assert_eq!(gpu.model_name(), "Mali-G610");
+/// assert_eq!(gpu.arch().to_string(), "10.8.6");
+/// assert_eq!(gpu.va_bits(), 48);
+/// println!("{} shader cores", gpu.shader_present().count_ones());
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "drm_panthor_gpu_info")]
+pub struct GpuInfo {
+    raw: sys::drm_panthor_gpu_info,
+    /// How many bytes of `raw` the driver knows.
+    known: usize,
+    features: Features,
+}
+
+/// A version of the Mali architecture: `major.minor.rev`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Arch {
+    /// Major version: 10 to 14 for the GPUs that Panthor drives.
+    pub major: u32,
+    /// Minor version.
+    pub minor: u32,
+    /// Revision.
+    pub rev: u32,
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.rev)
+    }
+}
+
+/// How the GPU's caches and the CPU's are kept the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[doc(alias = "drm_panthor_gpu_coherency")]
+pub enum Coherency {
+    /// The GPU snoops the CPU's caches.
+    #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_ACE_LITE")]
+    AceLite,
+    /// Both snoop each other.
+    #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_ACE")]
+    Ace,
+    /// Not at all: cache maintenance is up to software.
+    #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_NONE")]
+    None,
+    /// A protocol that this crate does not know, by its number.
+    Unknown(u32),
+}
+
+impl Coherency {
+    fn from_raw(raw: u32) -> Self {
+        match raw {
+            sys::DRM_PANTHOR_GPU_COHERENCY_ACE_LITE => Self::AceLite,
+            sys::DRM_PANTHOR_GPU_COHERENCY_ACE => Self::Ace,
+            sys::DRM_PANTHOR_GPU_COHERENCY_NONE => Self::None,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+impl Device {
+    /// Asks for the GPU's properties (DEV_QUERY, GPU_INFO).
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
+    #[doc(alias = "DRM_PANTHOR_DEV_QUERY_GPU_INFO")]
+    pub fn gpu_info(&self) -> Result<GpuInfo> {
+        let kind = sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO;
+        // The driver zero-fills what it does not know and does not say so: its own size tells.
+        let known = self.transport().query_size(kind)?.unwrap_or(0);
+        let mut raw = sys::drm_panthor_gpu_info::zeroed();
+        self.transport().query(kind, &mut raw)?;
+        Ok(GpuInfo {
+            raw,
+            known,
+            features: self.features(),
+        })
+    }
+}
+
+impl GpuInfo {
+    fn field<T>(&self, offset: usize, value: T) -> Option<T> {
+        (offset + size_of::<T>() <= self.known).then_some(value)
+    }
+
+    /// The GPU_ID register: architecture, product and version.
+    pub fn id(&self) -> u32 {
+        self.raw.gpu_id
+    }
+
+    /// The architecture, out of [`id`](Self::id).
+    #[doc(alias = "DRM_PANTHOR_ARCH_MAJOR")]
+    pub fn arch(&self) -> Arch {
+        Arch {
+            major: sys::drm_panthor_arch_major(self.raw.gpu_id),
+            minor: sys::drm_panthor_arch_minor(self.raw.gpu_id),
+            rev: sys::drm_panthor_arch_rev(self.raw.gpu_id),
+        }
+    }
+
+    /// The product number within the architecture, out of [`id`](Self::id).
+    #[doc(alias = "DRM_PANTHOR_PRODUCT_MAJOR")]
+    pub fn product(&self) -> u32 {
+        sys::drm_panthor_product_major(self.raw.gpu_id)
+    }
+
+    /// The marketing name (`Mali-G610`); a product unknown to this crate is called `Mali (unknown)`.
+    ///
+    /// Some products have several names, by the number of cores and ray tracing.
+    pub fn model_name(&self) -> &'static str {
+        model::name(
+            self.arch().major,
+            self.product(),
+            self.raw.shader_present.count_ones(),
+            self.gpu_features(),
+        )
+    }
+
+    /// The GPU's revision register.
+    pub fn revision(&self) -> u32 {
+        self.raw.gpu_rev
+    }
+
+    /// The ID of the command stream frontend; the `drm_panthor_cshw_*` and `drm_panthor_mcu_*` functions of
+    /// panthor-sys take it apart.
+    pub fn csf_id(&self) -> u32 {
+        self.raw.csf_id
+    }
+
+    /// The L2_FEATURES register.
+    pub fn l2_features(&self) -> u32 {
+        self.raw.l2_features
+    }
+
+    /// The TILER_FEATURES register.
+    pub fn tiler_features(&self) -> u32 {
+        self.raw.tiler_features
+    }
+
+    /// The MEM_FEATURES register.
+    pub fn mem_features(&self) -> u32 {
+        self.raw.mem_features
+    }
+
+    /// The MMU_FEATURES register.
+    pub fn mmu_features(&self) -> u32 {
+        self.raw.mmu_features
+    }
+
+    /// Bits of a GPU virtual address, out of [`mmu_features`](Self::mmu_features).
+    #[doc(alias = "DRM_PANTHOR_MMU_VA_BITS")]
+    pub fn va_bits(&self) -> u32 {
+        sys::drm_panthor_mmu_va_bits(self.raw.mmu_features)
+    }
+
+    /// Bits of a physical address, out of [`mmu_features`](Self::mmu_features).
+    pub fn pa_bits(&self) -> u32 {
+        self.raw.mmu_features >> 8 & 0xff
+    }
+
+    /// The THREAD_FEATURES register.
+    pub fn thread_features(&self) -> u32 {
+        self.raw.thread_features
+    }
+
+    /// The most threads of a core.
+    pub fn max_threads(&self) -> u32 {
+        self.raw.max_threads
+    }
+
+    /// The most threads of a workgroup.
+    pub fn thread_max_workgroup_size(&self) -> u32 {
+        self.raw.thread_max_workgroup_size
+    }
+
+    /// The most threads that can wait on a barrier at once.
+    pub fn thread_max_barrier_size(&self) -> u32 {
+        self.raw.thread_max_barrier_size
+    }
+
+    /// The COHERENCY_FEATURES register: a bit for each protocol that the GPU could do.
+    pub fn coherency_features(&self) -> u32 {
+        self.raw.coherency_features
+    }
+
+    /// The protocol in use (driver 1.7); it depends on the board as well.
+    pub fn selected_coherency(&self) -> Option<Coherency> {
+        // The field took the place of padding, so the struct's size does not tell: the version does.
+        self.features
+            .contains(Features::SELECTED_COHERENCY)
+            .then(|| Coherency::from_raw(self.raw.selected_coherency))
+    }
+
+    /// The four TEXTURE_FEATURES registers: a bit for each compressed format.
+    pub fn texture_features(&self) -> [u32; 4] {
+        self.raw.texture_features
+    }
+
+    /// A bit for each hardware address space.
+    pub fn as_present(&self) -> u32 {
+        self.raw.as_present
+    }
+
+    /// A bit for each shader core.
+    pub fn shader_present(&self) -> u64 {
+        self.raw.shader_present
+    }
+
+    /// A bit for each L2 cache slice.
+    pub fn l2_present(&self) -> u64 {
+        self.raw.l2_present
+    }
+
+    /// A bit for each tiler unit.
+    pub fn tiler_present(&self) -> u64 {
+        self.raw.tiler_present
+    }
+
+    /// The CORE_FEATURES register, which tells variants of a core apart.
+    pub fn core_features(&self) -> Option<u32> {
+        self.field(
+            offset_of!(sys::drm_panthor_gpu_info, core_features),
+            self.raw.core_features,
+        )
+    }
+
+    /// The GPU_FEATURES register, for architectures that have one (11 and later).
+    pub fn gpu_features(&self) -> Option<u64> {
+        self.field(
+            offset_of!(sys::drm_panthor_gpu_info, gpu_features),
+            self.raw.gpu_features,
+        )
+    }
+
+    /// The struct as the driver filled it; what it does not know is 0.
+    pub fn as_raw(&self) -> &sys::drm_panthor_gpu_info {
+        &self.raw
+    }
+}
+
+impl fmt::Debug for GpuInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GpuInfo")
+            .field("model_name", &self.model_name())
+            .field("arch", &self.arch())
+            .field("raw", &self.raw)
+            .finish_non_exhaustive()
+    }
+}

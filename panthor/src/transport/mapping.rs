@@ -1,0 +1,93 @@
+//! mmap(2) of a device file, undone on drop.
+
+use std::ffi::c_void;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags};
+
+/// What the CPU may do with a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    Read,
+    ReadWrite,
+}
+
+/// CPU-mapped memory of a device file.
+pub(crate) enum Mapping {
+    Node(NodeMapping),
+    #[cfg(feature = "fake")]
+    Fake(panthor_fake::Mapping),
+}
+
+pub(crate) struct NodeMapping {
+    start: NonNull<c_void>,
+    len: usize,
+}
+
+impl Mapping {
+    pub(super) fn of_node(
+        fd: BorrowedFd<'_>,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Self, Errno> {
+        let prot = match protection {
+            Protection::Read => ProtFlags::READ,
+            Protection::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+        };
+        // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
+        let start = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                len,
+                prot,
+                MapFlags::SHARED,
+                fd,
+                offset,
+            )
+        }?;
+        // A successful mmap without MAP_FIXED does not return page 0.
+        let start = NonNull::new(start).ok_or(Errno::NOMEM)?;
+        Ok(Self::Node(NodeMapping { start, len }))
+    }
+
+    #[cfg(feature = "fake")]
+    pub(super) fn of_fake(
+        file: &panthor_fake::File,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Self, Errno> {
+        let prot = match protection {
+            Protection::Read => panthor_fake::Prot::READ,
+            Protection::ReadWrite => panthor_fake::Prot::READ | panthor_fake::Prot::WRITE,
+        };
+        file.mmap(len, prot, offset)
+            .map(Self::Fake)
+            .map_err(Errno::from_raw_os_error)
+    }
+
+    /// The first byte.
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        match self {
+            Self::Node(node) => node.start.as_ptr().cast(),
+            #[cfg(feature = "fake")]
+            Self::Fake(fake) => fake.as_ptr(),
+        }
+    }
+}
+
+impl Drop for NodeMapping {
+    fn drop(&mut self) {
+        // SAFETY: start and len are those of a mapping that mmap made and that only this value owns.
+        // An error would mean that they are not; there is nothing to be done about it here.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr(), self.len) };
+    }
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread; it is reached through raw pointers only.
+unsafe impl Send for NodeMapping {}
+// SAFETY: as above; no method changes it.
+unsafe impl Sync for NodeMapping {}

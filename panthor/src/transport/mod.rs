@@ -1,0 +1,122 @@
+//! The only way to the driver: one place that issues ioctls, one that calls mmap.
+//!
+//! A [`Transport`] is an open file of a Panthor device, in the kernel or in the fake. Retry rules live
+//! here; what is asked, and what an answer means, is decided elsewhere.
+
+mod calls;
+#[cfg(feature = "fake")]
+mod fake;
+mod kernel;
+mod mapping;
+
+use std::ffi::c_void;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+
+pub(crate) use calls::{SyncobjArray, address_of};
+pub(crate) use mapping::{Mapping, Protection};
+
+/// An open file of a device.
+pub(crate) enum Transport {
+    /// A DRM node.
+    Kernel(OwnedFd),
+    /// A file of the fake device.
+    #[cfg(feature = "fake")]
+    Fake(panthor_fake::File),
+}
+
+impl Transport {
+    /// Issues one ioctl, once.
+    ///
+    /// # Safety
+    ///
+    /// `arg` points to the struct that `request` takes, writable, and every pointer in it that the
+    /// driver writes through is valid for what the request writes there.
+    #[inline]
+    pub(crate) unsafe fn ioctl_once(
+        &self,
+        request: u32,
+        arg: *mut c_void,
+    ) -> std::result::Result<i32, Errno> {
+        match self {
+            Self::Kernel(fd) => {
+                // SAFETY: the caller's promise is the one asked for.
+                unsafe { kernel::ioctl(fd.as_fd(), request, arg) }
+            }
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => {
+                // SAFETY: the caller's promise is the one asked for.
+                unsafe { fake::ioctl(file, request, arg) }
+            }
+        }
+    }
+
+    /// Issues one ioctl, again after a signal, each time with the argument as it was at first: the
+    /// driver copies the struct back also when it fails.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl_once`](Self::ioctl_once), with `T` the struct that `request` takes.
+    #[inline]
+    pub(crate) unsafe fn ioctl<T: Copy>(
+        &self,
+        request: u32,
+        arg: &mut T,
+    ) -> std::result::Result<i32, Errno> {
+        let original = *arg;
+        loop {
+            // SAFETY: the caller's promise; a retry repeats the same argument.
+            match unsafe { self.ioctl_once(request, std::ptr::from_mut(arg).cast()) } {
+                Err(Errno::INTR | Errno::AGAIN) => *arg = original,
+                other => return other,
+            }
+        }
+    }
+
+    /// Maps `len` bytes at `offset` of the device file, shared.
+    pub(crate) fn map(
+        &self,
+        call: &'static str,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Mapping> {
+        let mapped = match self {
+            Self::Kernel(fd) => Mapping::of_node(fd.as_fd(), offset, len, protection),
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => Mapping::of_fake(file, offset, len, protection),
+        };
+        mapped.map_err(|errno| Error::os(call, errno))
+    }
+
+    /// Bytes of a CPU page of the machine that the driver runs on: what BO sizes are rounded to.
+    pub(crate) fn page_size(&self) -> usize {
+        match self {
+            Self::Kernel(_) => rustix::param::page_size(),
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => file.page_size(),
+        }
+    }
+
+    /// The fake's file behind this transport, if it is one.
+    #[cfg(feature = "fake")]
+    pub(crate) fn fake(&self) -> Option<&panthor_fake::File> {
+        match self {
+            Self::Kernel(_) => None,
+            Self::Fake(file) => Some(file),
+        }
+    }
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Kernel(fd) => fd.as_fd(),
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => file.as_fd(),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! GPU virtual address spaces.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use crate::bind::{BindBuffer, Blocking, Queued, VmBind};
+use crate::bo::Bo;
+use crate::device::Device;
+use crate::error::{DestroyError, Error, ErrorKind, Result};
+use crate::sparse;
+
+/// How a VM shall be.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct VmOptions {
+    user_va_range: u64,
+}
+
+impl VmOptions {
+    /// What the driver finds sensible: the lower half of the GPU's address space.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for at least this many bytes of VA for the user, from 0 up; the rest is the kernel's.
+    ///
+    /// The driver may grant far more (the kernel's share is a power of two), at most all but 256 MiB of the
+    /// GPU's address space; [`Vm::user_va_range`] tells.
+    pub fn user_va_range(mut self, bytes: u64) -> Self {
+        self.user_va_range = bytes;
+        self
+    }
+}
+
+/// Whether a VM takes new mappings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[doc(alias = "drm_panthor_vm_state")]
+pub enum VmState {
+    /// It does.
+    #[doc(alias = "DRM_PANTHOR_VM_STATE_USABLE")]
+    Usable,
+    /// An asynchronous operation failed as it ran: only unmapping works, and jobs on it fail. Make a new one.
+    #[doc(alias = "DRM_PANTHOR_VM_STATE_UNUSABLE")]
+    Unusable,
+    /// A state that this crate does not know, by its number.
+    Unknown(u32),
+}
+
+/// A GPU virtual address space.
+///
+/// Dropping it destroys it, with every mapping in it; the memory of the BOs stays with the BOs. A device
+/// file has room for 32.
+///
+/// ```
+/// use panthor::{BoOptions, Device, MapFlags, VmOptions};
+///
+/// let device = Device::open_fake()?;
+/// let vm = device.create_vm(VmOptions::new())?;
+/// let bo = device.create_bo(BoOptions::new(2 << 20).exclusive_to(&vm))?;
+/// vm.bind().map(&bo, .., 16 << 20, MapFlags::NOEXEC).submit()?;
+/// vm.bind().unmap(16 << 20..18 << 20).submit()?;
+/// # Ok::<(), panthor::Error>(())
+/// ```
+pub struct Vm {
+    inner: Arc<VmInner>,
+}
+
+pub(crate) struct VmInner {
+    device: Device,
+    /// 0 once it is destroyed: the driver counts from 1.
+    id: u32,
+    user_va_range: u64,
+    uid: VmUid,
+    /// The object that stands for sparse memory where the driver has no native sparse mappings.
+    sparse_object: OnceLock<Bo>,
+}
+
+/// Tells VMs apart for good: the driver reuses its ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct VmUid(u64);
+
+impl VmUid {
+    /// Of a BO that is not exclusive to any VM.
+    pub(crate) const NONE: Self = Self(0);
+
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Device {
+    /// Creates a VM (VM_CREATE).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when the user VA range leaves the kernel less than
+    /// 256 MiB; [`OutOfMemory`](ErrorKind::OutOfMemory) beyond 32 VMs of one file.
+    ///
+    /// ```
+    /// use panthor::{Device, VmOptions};
+    /// let vm = Device::open_fake()?.create_vm(VmOptions::new().user_va_range(4 << 30))?;
+    /// assert!(vm.user_va_range() >= 4 << 30);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_PANTHOR_VM_CREATE")]
+    pub fn create_vm(&self, options: VmOptions) -> Result<Vm> {
+        let mut arg = sys::drm_panthor_vm_create::zeroed();
+        arg.user_va_range = options.user_va_range;
+        self.transport()
+            .call(&mut arg)
+            .map_err(|error| match error.kind() {
+                // What the driver says when the table of 32 is full.
+                ErrorKind::Busy => error
+                    .with_kind(ErrorKind::OutOfMemory)
+                    .with_detail("this file has as many VMs as the driver allows"),
+                ErrorKind::InvalidArgument => error
+                    .with_argument("user_va_range")
+                    .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
+                _ => error,
+            })?;
+        Ok(Vm {
+            inner: Arc::new(VmInner {
+                device: self.clone(),
+                id: arg.id,
+                user_va_range: arg.user_va_range,
+                uid: VmUid::next(),
+                sparse_object: OnceLock::new(),
+            }),
+        })
+    }
+}
+
+impl Vm {
+    /// Bytes of VA for the user: valid VAs are `0..user_va_range`.
+    pub fn user_va_range(&self) -> u64 {
+        self.inner.user_va_range
+    }
+
+    /// The driver's id of this VM, valid while it lives: ids are reused, so compare VMs, not ids.
+    pub fn id(&self) -> u32 {
+        self.inner.id
+    }
+
+    /// The device that it was created on.
+    pub fn device(&self) -> &Device {
+        &self.inner.device
+    }
+
+    /// Asks whether the VM takes new mappings (VM_GET_STATE).
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// let vm = device.create_vm(Default::default())?;
+    /// assert_eq!(vm.state()?, panthor::VmState::Usable);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_PANTHOR_VM_GET_STATE")]
+    pub fn state(&self) -> Result<VmState> {
+        self.inner.state()
+    }
+
+    /// Starts a batch of operations that are done when `submit` returns.
+    #[inline]
+    pub fn bind(&self) -> VmBind<'_, Blocking> {
+        VmBind::new(&self.inner, BindBuffer::new())
+    }
+
+    /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
+    /// syncobjs it waits for.
+    #[inline]
+    pub fn bind_async(&self) -> VmBind<'_, Queued> {
+        VmBind::new(&self.inner, BindBuffer::new())
+    }
+
+    /// As [`bind`](Self::bind), in memory that is kept for the next batch.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let mut buffer = panthor::BindBuffer::new();
+    /// for frame in 0..3u64 {
+    ///     let mut batch = vm.bind_with(&mut buffer);
+    ///     for page in 0..100u64 {
+    ///         batch.map_sparse((frame * 100 + page) << 12..(frame * 100 + page + 1) << 12);
+    ///     }
+    ///     batch.submit()?; // allocates in the first frame only
+    /// }
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[inline]
+    pub fn bind_with<'a>(
+        &'a self,
+        buffer: &'a mut BindBuffer,
+    ) -> VmBind<'a, Blocking, &'a mut BindBuffer> {
+        VmBind::new(&self.inner, buffer)
+    }
+
+    /// As [`bind_async`](Self::bind_async), in memory that is kept for the next batch.
+    #[inline]
+    pub fn bind_async_with<'a>(
+        &'a self,
+        buffer: &'a mut BindBuffer,
+    ) -> VmBind<'a, Queued, &'a mut BindBuffer> {
+        VmBind::new(&self.inner, buffer)
+    }
+
+    /// Destroys the VM and says how that went (VM_DESTROY); every mapping in it goes with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) while another object needs it, else what the driver says. The VM comes
+    /// back with the error.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// let vm = device.create_vm(Default::default())?;
+    /// vm.destroy()?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_PANTHOR_VM_DESTROY")]
+    pub fn destroy(self) -> Result<(), DestroyError<Self>> {
+        let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
+            let detail = "another object still needs this VM";
+            let error = Error::refused(ErrorKind::Busy, "VM_DESTROY", detail);
+            DestroyError {
+                object: Self { inner },
+                error,
+            }
+        })?;
+        match inner.release() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(DestroyError {
+                object: Self {
+                    inner: Arc::new(inner),
+                },
+                error,
+            }),
+        }
+    }
+
+    /// Takes over a VM by its id.
+    ///
+    /// # Safety
+    ///
+    /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
+    pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
+        Self {
+            inner: Arc::new(VmInner {
+                device: device.clone(),
+                id,
+                user_va_range,
+                uid: VmUid::next(),
+                sparse_object: OnceLock::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn uid(&self) -> VmUid {
+        self.inner.uid
+    }
+}
+
+impl VmInner {
+    #[inline]
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn user_va_range(&self) -> u64 {
+        self.user_va_range
+    }
+
+    #[inline]
+    pub(crate) fn uid(&self) -> VmUid {
+        self.uid
+    }
+
+    pub(crate) fn state(&self) -> Result<VmState> {
+        let mut arg = sys::drm_panthor_vm_get_state::zeroed();
+        arg.vm_id = self.id;
+        self.device.transport().call(&mut arg)?;
+        Ok(match arg.state {
+            sys::DRM_PANTHOR_VM_STATE_USABLE => VmState::Usable,
+            sys::DRM_PANTHOR_VM_STATE_UNUSABLE => VmState::Unusable,
+            other => VmState::Unknown(other),
+        })
+    }
+
+    /// The object that emulated sparse ranges are mapped to, made at the first need.
+    pub(crate) fn sparse_object(&self) -> Result<&Bo> {
+        if let Some(object) = self.sparse_object.get() {
+            return Ok(object);
+        }
+        let object = sparse::create_object(self)?;
+        // Of two threads that come here at once, one drops its object again.
+        Ok(self.sparse_object.get_or_init(|| object))
+    }
+
+    fn release(&mut self) -> Result<()> {
+        let mut arg = sys::drm_panthor_vm_destroy::zeroed();
+        arg.id = self.id;
+        self.device.transport().call(&mut arg)?;
+        self.id = 0;
+        Ok(())
+    }
+}
+
+impl Drop for VmInner {
+    fn drop(&mut self) {
+        if self.id != 0 {
+            // The driver refuses an id that it does not know, which would be ours to have kept; and a
+            // device that is gone has no VMs left.
+            let _ = self.release();
+        }
+    }
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm")
+            .field("id", &self.inner.id)
+            .field("user_va_range", &self.inner.user_va_range)
+            .finish_non_exhaustive()
+    }
+}
