@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 
 /// `value` as a literal of type `ty`: small numbers decimal, others hexadecimal; `None` if it does not
 /// fit. C gives bit 31 of an enum the type int, so that a negative value is a pattern of 32 bits.
-pub fn literal(value: i128, ty: &str) -> Option<TokenStream> {
+pub(crate) fn literal(value: i128, ty: &str) -> Option<TokenStream> {
     let value = match ty {
         "u32" if value < 0 => u128::from(i32::try_from(value).ok()? as u32),
         _ => u128::try_from(value).ok()?,

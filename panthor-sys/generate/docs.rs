@@ -4,38 +4,50 @@ use std::collections::BTreeSet;
 
 /// The whole file: blocks in the order they are emitted in.
 #[derive(Debug, Default)]
-pub struct Docs {
-    pub blocks: Vec<Block>,
+pub(crate) struct Docs {
+    pub(crate) blocks: Vec<Block>,
 }
 
 /// A group of items under one heading.
 #[derive(Debug)]
-pub enum Block {
-    Struct { name: String, text: String, fields: Vec<Entry> },
-    Enum { name: String, target: String, text: String, values: Vec<Entry> },
-    Macros { target: String, values: Vec<Entry> },
+pub(crate) enum Block {
+    Struct {
+        name: String,
+        text: String,
+        fields: Vec<Entry>,
+    },
+    Enum {
+        name: String,
+        target: String,
+        text: String,
+        values: Vec<Entry>,
+    },
+    Macros {
+        target: String,
+        values: Vec<Entry>,
+    },
     Ioctls(Vec<Ioctl>),
     ByHand(Vec<String>),
 }
 
 /// A field or a constant and what is said about it.
 #[derive(Debug)]
-pub struct Entry {
-    pub name: String,
-    pub text: String,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// A request number, the type of its argument (empty for none) and what it does.
 #[derive(Debug)]
-pub struct Ioctl {
-    pub name: String,
-    pub argument: String,
-    pub text: String,
+pub(crate) struct Ioctl {
+    pub(crate) name: String,
+    pub(crate) argument: String,
+    pub(crate) text: String,
 }
 
 impl Docs {
     /// Parses the file; the error names the line.
-    pub fn parse(source: &str) -> Result<Self, String> {
+    pub(crate) fn parse(source: &str) -> Result<Self, String> {
         let mut docs = Self::default();
         let mut names = BTreeSet::new();
         for (number, line) in joined_lines(source) {
@@ -55,7 +67,10 @@ impl Docs {
     }
 
     fn add_entry(&mut self, line: &str) -> Result<(), String> {
-        let block = self.blocks.last_mut().ok_or("an entry before the first block")?;
+        let block = self
+            .blocks
+            .last_mut()
+            .ok_or("an entry before the first block")?;
         if let Block::ByHand(names) = block {
             names.push(line.to_owned());
             return Ok(());
@@ -63,15 +78,25 @@ impl Docs {
         let (name, text) = line.split_once(": ").ok_or("no `name: text`")?;
         let (name, text) = (name.to_owned(), text.to_owned());
         match block {
-            Block::Struct { fields: entries, .. }
-            | Block::Enum { values: entries, .. }
-            | Block::Macros { values: entries, .. } => entries.push(Entry { name, text }),
+            Block::Struct {
+                fields: entries, ..
+            }
+            | Block::Enum {
+                values: entries, ..
+            }
+            | Block::Macros {
+                values: entries, ..
+            } => entries.push(Entry { name, text }),
             Block::Ioctls(ioctls) => {
                 let (name, argument) = name
                     .strip_suffix(')')
                     .and_then(|name| name.split_once('('))
                     .ok_or("no `name(argument): text`")?;
-                ioctls.push(Ioctl { name: name.to_owned(), argument: argument.to_owned(), text });
+                ioctls.push(Ioctl {
+                    name: name.to_owned(),
+                    argument: argument.to_owned(),
+                    text,
+                });
             }
             Block::ByHand(_) => unreachable!("handled above"),
         }
@@ -79,7 +104,7 @@ impl Docs {
     }
 
     /// The names of all items: structs, enums, constants, ioctls and what is written by hand.
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for block in &self.blocks {
             match block {
@@ -99,14 +124,14 @@ impl Docs {
     }
 
     /// Whether the crate declares this item outside of the generated file.
-    pub fn is_by_hand(&self, name: &str) -> bool {
+    pub(crate) fn is_by_hand(&self, name: &str) -> bool {
         self.blocks
             .iter()
             .any(|block| matches!(block, Block::ByHand(names) if names.iter().any(|it| it == name)))
     }
 
     /// The ioctls that take `argument`.
-    pub fn ioctls_of<'a>(&'a self, argument: &'a str) -> impl Iterator<Item = &'a Ioctl> {
+    pub(crate) fn ioctls_of<'a>(&'a self, argument: &'a str) -> impl Iterator<Item = &'a Ioctl> {
         self.blocks
             .iter()
             .filter_map(|block| match block {
@@ -124,18 +149,21 @@ impl Block {
         let text = text.to_owned();
         let words: Vec<&str> = head.split(' ').collect();
         match words[..] {
-            ["struct", name] if !text.is_empty() => {
-                Ok(Self::Struct { name: name.to_owned(), text, fields: Vec::new() })
-            }
+            ["struct", name] if !text.is_empty() => Ok(Self::Struct {
+                name: name.to_owned(),
+                text,
+                fields: Vec::new(),
+            }),
             ["enum", name, "->", target] if !text.is_empty() => Ok(Self::Enum {
                 name: name.to_owned(),
                 target: target.to_owned(),
                 text,
                 values: Vec::new(),
             }),
-            ["macros", "->", target] => {
-                Ok(Self::Macros { target: target.to_owned(), values: Vec::new() })
-            }
+            ["macros", "->", target] => Ok(Self::Macros {
+                target: target.to_owned(),
+                values: Vec::new(),
+            }),
             ["ioctls"] => Ok(Self::Ioctls(Vec::new())),
             ["by", "hand"] => Ok(Self::ByHand(Vec::new())),
             _ => Err("not a block".to_owned()),

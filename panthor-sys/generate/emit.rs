@@ -10,9 +10,9 @@ use crate::generate::scan::{Scan, Struct};
 use crate::generate::text;
 
 /// The text of `bindings.rs`, and the items it has no words for.
-pub struct Output {
-    pub text: String,
-    pub undocumented: Vec<String>,
+pub(crate) struct Output {
+    pub(crate) text: String,
+    pub(crate) undocumented: Vec<String>,
 }
 
 const PREAMBLE: &str = "\
@@ -32,7 +32,7 @@ const SAFETY: &str = "\
 ///
 /// # Errors
 /// When `docs` lists something that the headers lack, or a constant does not fit its field.
-pub fn emit(docs: &Docs, scan: &Scan) -> Result<Output, String> {
+pub(crate) fn emit(docs: &Docs, scan: &Scan) -> Result<Output, String> {
     let mut emitter = Emitter {
         docs,
         scan,
@@ -61,7 +61,10 @@ pub fn emit(docs: &Docs, scan: &Scan) -> Result<Output, String> {
         .replace(" > ()", ">()")
         .replace(zeroable, &format!("{SAFETY}{zeroable}"))
         .replace(pod, &format!("// SAFETY: as above.\n{pod}"));
-    Ok(Output { text: format!("{PREAMBLE}{}", text::spaced(&text)), undocumented: emitter.undocumented })
+    Ok(Output {
+        text: format!("{PREAMBLE}{}", text::spaced(&text)),
+        undocumented: emitter.undocumented,
+    })
 }
 
 struct Emitter<'a> {
@@ -76,13 +79,21 @@ impl Emitter<'_> {
     fn block(&mut self, block: &Block) -> Result<(), String> {
         match block {
             Block::Struct { name, text, fields } => self.structure(name, text, fields),
-            Block::Enum { name, target, text, values } => {
+            Block::Enum {
+                name,
+                target,
+                text,
+                values,
+            } => {
                 let ty = self.target(target)?;
                 let (alias, alias_of) = (format_ident!("{name}"), format_ident!("{ty}"));
                 let doc = text::doc(&with_target(text, target), 0);
-                self.items.push(quote! { #(#doc)* pub type #alias = #alias_of; });
+                self.items
+                    .push(quote! { #(#doc)* pub type #alias = #alias_of; });
                 self.done.insert(name.clone());
-                values.iter().try_for_each(|value| self.constant(&value.name, &value.text, &ty))
+                values
+                    .iter()
+                    .try_for_each(|value| self.constant(&value.name, &value.text, &ty))
             }
             Block::Macros { target, values } => {
                 let ty = self.target(target)?;
@@ -111,28 +122,50 @@ impl Emitter<'_> {
         for (name, value) in &scan.constants {
             if !self.done.contains(name) {
                 self.undocumented.push(name.clone());
-                let ty = if u32::try_from(*value).is_ok() || *value < 0 { "u32" } else { "u64" };
+                let ty = if u32::try_from(*value).is_ok() || *value < 0 {
+                    "u32"
+                } else {
+                    "u64"
+                };
                 self.constant(name, NO_WORDS, ty)?;
             }
         }
-        let missed = scan.macros.iter().filter(|name| !self.done.contains(*name)).cloned();
+        let missed = scan
+            .macros
+            .iter()
+            .filter(|name| !self.done.contains(*name))
+            .cloned();
         self.undocumented.extend(missed);
         Ok(())
     }
 
     /// The type of the field that constants go into, or the integer type itself.
     fn target(&self, target: &str) -> Result<String, String> {
-        let Some((name, field)) = target.split_once('.') else { return Ok(target.to_owned()) };
+        let Some((name, field)) = target.split_once('.') else {
+            return Ok(target.to_owned());
+        };
         let item = self.scan.structs.get(name);
         let field = item.and_then(|item| item.fields.iter().find(|it| it.name == field));
-        let ty = &field.ok_or_else(|| format!("the header lacks {target}"))?.ty;
+        let ty = &field
+            .ok_or_else(|| format!("the header lacks {target}"))?
+            .ty;
         Ok(quote!(#ty).to_string())
     }
 
     fn structure(&mut self, name: &str, text: &str, entries: &[Entry]) -> Result<(), String> {
-        let Struct { fields, size, align } =
-            self.scan.structs.get(name).ok_or_else(|| format!("the header lacks struct {name}"))?;
-        if let Some(entry) = entries.iter().find(|it| fields.iter().all(|f| f.name != it.name)) {
+        let Struct {
+            fields,
+            size,
+            align,
+        } = self
+            .scan
+            .structs
+            .get(name)
+            .ok_or_else(|| format!("the header lacks struct {name}"))?;
+        if let Some(entry) = entries
+            .iter()
+            .find(|it| fields.iter().all(|f| f.name != it.name))
+        {
             return Err(format!("the header lacks {name}.{}", entry.name));
         }
         let mut undocumented = Vec::new();
@@ -145,8 +178,15 @@ impl Emitter<'_> {
                     "(new in this header)"
                 }
             };
-            let alias = field.name.strip_suffix('_').map(|alias| quote! { #[doc(alias = #alias)] });
-            let (doc, ident, ty) = (text::doc(text, 4), format_ident!("{}", field.name), &field.ty);
+            let alias = field
+                .name
+                .strip_suffix('_')
+                .map(|alias| quote! { #[doc(alias = #alias)] });
+            let (doc, ident, ty) = (
+                text::doc(text, 4),
+                format_ident!("{}", field.name),
+                &field.ty,
+            );
             quote! { #(#doc)* #alias pub #ident: #ty }
         });
         let lines: Vec<_> = lines.collect();
@@ -154,9 +194,17 @@ impl Emitter<'_> {
 
         let ident = format_ident!("{name}");
         let doc = text::doc(&format!("{text}{}", self.argument_of(name)), 0);
-        let (size, align) = (Literal::usize_unsuffixed(*size), Literal::usize_unsuffixed(*align));
-        let idents: Vec<_> = fields.iter().map(|field| format_ident!("{}", field.name)).collect();
-        let offsets = fields.iter().map(|field| Literal::usize_unsuffixed(field.offset));
+        let (size, align) = (
+            Literal::usize_unsuffixed(*size),
+            Literal::usize_unsuffixed(*align),
+        );
+        let idents: Vec<_> = fields
+            .iter()
+            .map(|field| format_ident!("{}", field.name))
+            .collect();
+        let offsets = fields
+            .iter()
+            .map(|field| Literal::usize_unsuffixed(field.offset));
         self.items.push(quote! {
             #(#doc)*
             #[repr(C)]
@@ -179,8 +227,11 @@ impl Emitter<'_> {
 
     /// A sentence that names the ioctls which take this struct.
     fn argument_of(&self, name: &str) -> String {
-        let names: Vec<_> =
-            self.docs.ioctls_of(name).map(|ioctl| format!("[`{}`]", ioctl.name)).collect();
+        let names: Vec<_> = self
+            .docs
+            .ioctls_of(name)
+            .map(|ioctl| format!("[`{}`]", ioctl.name))
+            .collect();
         if names.is_empty() {
             return String::new();
         }
@@ -201,8 +252,13 @@ impl Emitter<'_> {
         let value = *value.ok_or_else(|| format!("the header lacks {name}"))?;
         let literal =
             constant::literal(value, ty).ok_or_else(|| format!("{name} = {value} is no {ty}"))?;
-        let (ident, ty, doc) = (format_ident!("{name}"), format_ident!("{ty}"), text::doc(text, 0));
-        self.items.push(quote! { #(#doc)* pub const #ident: #ty = #literal; });
+        let (ident, ty, doc) = (
+            format_ident!("{name}"),
+            format_ident!("{ty}"),
+            text::doc(text, 0),
+        );
+        self.items
+            .push(quote! { #(#doc)* pub const #ident: #ty = #literal; });
         self.done.insert(name.to_owned());
         Ok(())
     }

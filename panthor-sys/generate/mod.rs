@@ -18,7 +18,7 @@ const DOCS: &str = "panthor-sys/generate/docs.txt";
 ///
 /// What a newer header adds is generated without words and listed in `undocumented.txt`, so that the
 /// test can report it; what the header lacks is an error.
-pub fn run(root: &Path, out_dir: &Path) -> Result<(), String> {
+pub(crate) fn run(root: &Path, out_dir: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed=panthor-sys/generate");
     let docs = root.join(DOCS);
     let docs = fs::read_to_string(&docs).map_err(|e| format!("{}: {e}", docs.display()))?;

@@ -7,7 +7,7 @@ const WIDTH: usize = 100;
 
 /// Documentation attributes that wrap `text` for an item that is indented by `indent`; paragraphs are
 /// separated by empty lines.
-pub fn doc(text: &str, indent: usize) -> Vec<TokenStream> {
+pub(crate) fn doc(text: &str, indent: usize) -> Vec<TokenStream> {
     let width = WIDTH - indent - "/// ".len();
     let mut lines = Vec::new();
     for (index, paragraph) in text.split("\n\n").enumerate() {
@@ -28,13 +28,19 @@ pub fn doc(text: &str, indent: usize) -> Vec<TokenStream> {
     }
     lines
         .into_iter()
-        .map(|line| if line.is_empty() { line } else { format!(" {line}") })
+        .map(|line| {
+            if line.is_empty() {
+                line
+            } else {
+                format!(" {line}")
+            }
+        })
         .map(|line| quote! { #[doc = #line] })
         .collect()
 }
 
 /// Puts a blank line before every item.
-pub fn spaced(source: &str) -> String {
+pub(crate) fn spaced(source: &str) -> String {
     let starts = |line: &str, all: &[&str]| all.iter().any(|start| line.starts_with(start));
     let mut text = String::new();
     let mut leading = false;

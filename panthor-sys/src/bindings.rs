@@ -282,7 +282,8 @@ pub const DRM_PANTHOR_GPU_COHERENCY_NONE: u32 = 0x1f;
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_gpu_info {
-    /// GPU_ID register. [`drm_panthor_arch_major`](crate::drm_panthor_arch_major) and its siblings take it apart.
+    /// GPU_ID register. [`drm_panthor_arch_major`](crate::drm_panthor_arch_major) and its siblings
+    /// take it apart.
     pub gpu_id: u32,
     /// Revision register of the GPU.
     pub gpu_rev: u32,
@@ -295,7 +296,8 @@ pub struct drm_panthor_gpu_info {
     pub tiler_features: u32,
     /// Memory system features register.
     pub mem_features: u32,
-    /// MMU features register; [`drm_panthor_mmu_va_bits`](crate::drm_panthor_mmu_va_bits) finds the VA size in it.
+    /// MMU features register; [`drm_panthor_mmu_va_bits`](crate::drm_panthor_mmu_va_bits) finds the
+    /// VA size in it.
     pub mmu_features: u32,
     /// Thread features register.
     pub thread_features: u32,

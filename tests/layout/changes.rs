@@ -1,0 +1,66 @@
+//! Whether a newer header's bindings contain the older ones.
+
+use super::inventory::{Inventory, Item, is_padding};
+
+/// What a newer header does to the bindings.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// New items, and structs and ioctls that grew: programs built before keep working.
+    pub(crate) added: Vec<String>,
+    /// Items that are gone or mean something else.
+    pub(crate) broken: Vec<String>,
+}
+
+impl Changes {
+    /// From `old` to `new`.
+    pub(crate) fn between(old: &Inventory, new: &Inventory) -> Self {
+        let mut changes = Self::default();
+        for (name, item) in old {
+            match new.get(name) {
+                Some(now) if now == item => {}
+                // Padding is what new fields are made of.
+                _ if is_padding(name) => changes.added.push(format!("{name}: padding was used")),
+                None => changes.broken.push(format!("{name} is gone")),
+                Some(now) => {
+                    let text = format!("{name}: {item:?} became {now:?}");
+                    let list = if has_grown(item, now) {
+                        &mut changes.added
+                    } else {
+                        &mut changes.broken
+                    };
+                    list.push(text);
+                }
+            }
+        }
+        let new_items = new.keys().filter(|name| !old.contains_key(*name));
+        changes
+            .added
+            .extend(new_items.map(|name| format!("{name} is new")));
+        changes
+    }
+}
+
+/// Whether a struct has grown at its end, or an ioctl number because its argument has.
+fn has_grown(old: &Item, new: &Item) -> bool {
+    match (old, new) {
+        (
+            Item::Struct { size: old, align },
+            Item::Struct {
+                size: new,
+                align: new_align,
+            },
+        ) => new > old && align == new_align,
+        (
+            Item::Constant { ty, value: old },
+            Item::Constant {
+                ty: new_ty,
+                value: new,
+            },
+        ) => {
+            const SIZE: u64 = 0x3fff << 16;
+            let is_ioctl = *old > 0xffff && ty == "u32" && old & 0xffff != 0;
+            is_ioctl && ty == new_ty && old & !SIZE == new & !SIZE && new & SIZE > old & SIZE
+        }
+        _ => false,
+    }
+}
