@@ -1,0 +1,145 @@
+//! Buffer objects.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::device::DeviceInner;
+use crate::errno::{Errno, Result};
+use crate::lock::lock;
+
+/// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
+/// or a mapping of the CPU refers to it.
+#[derive(Debug)]
+pub(crate) struct Bo {
+    device: Arc<DeviceInner>,
+    /// Where it is in the device's memory; also its mmap offset.
+    offset: u64,
+    size: u64,
+    flags: u32,
+    /// The identity of the only VM it may be mapped in.
+    exclusive_vm: Option<u64>,
+    /// Whether a client can know it; the object behind sparse mappings is not one of those.
+    visible: bool,
+    /// Whether its pages count as used: since it was first mapped into a VM.
+    pinned: AtomicBool,
+    label: Mutex<Option<Vec<u8>>>,
+}
+
+impl Bo {
+    /// Creates an object of `size` bytes, a multiple of the page size.
+    pub(crate) fn new(
+        device: Arc<DeviceInner>,
+        size: u64,
+        flags: u32,
+        exclusive_vm: Option<u64>,
+        visible: bool,
+    ) -> Result<Self> {
+        let offset = device.memory.allocate(size)?;
+        if visible {
+            device.live.bos.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Self {
+            device,
+            offset,
+            size,
+            flags,
+            exclusive_vm,
+            visible,
+            pinned: AtomicBool::new(false),
+            label: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The `DRM_PANTHOR_BO_*` flags it was created with.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    pub(crate) fn mmap_offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether the VM of that identity may map it.
+    pub(crate) fn allows_vm(&self, vm: u64) -> bool {
+        self.exclusive_vm.is_none_or(|only| only == vm)
+    }
+
+    pub(crate) fn set_label(&self, label: Option<Vec<u8>>) {
+        *lock(&self.label) = label;
+    }
+
+    pub(crate) fn label(&self) -> Option<Vec<u8>> {
+        lock(&self.label).clone()
+    }
+
+    /// Makes its pages resident, which is what a first map into a VM does.
+    pub(crate) fn pin(&self) -> Result<()> {
+        if self.pinned.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // Two threads may both come here: the one that loses gives back what it took.
+        self.device
+            .pinned
+            .take(self.size, self.device.config.memory)?;
+        if self.pinned.swap(true, Ordering::AcqRel) {
+            self.device.pinned.give_back(self.size);
+        }
+        Ok(())
+    }
+
+    /// Reads at an offset, within the size.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.device.memory.read(self.offset + offset, buf)
+    }
+
+    /// Writes at an offset, within the size.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
+        self.device.memory.write(self.offset + offset, buf)
+    }
+}
+
+impl AsFd for Bo {
+    /// The file to map it from, at [`Bo::mmap_offset`].
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.memory.as_fd()
+    }
+}
+
+impl Drop for Bo {
+    fn drop(&mut self) {
+        self.device.memory.free(self.offset, self.size);
+        if *self.pinned.get_mut() {
+            self.device.pinned.give_back(self.size);
+        }
+        if self.visible {
+            self.device.live.bos.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Bytes of memory in use by the GPU.
+#[derive(Debug, Default)]
+pub(crate) struct Pinned(AtomicU64);
+
+impl Pinned {
+    fn take(&self, bytes: u64, limit: u64) -> Result<()> {
+        let add = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= limit);
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.map(drop).map_err(|_| Errno::NOMEM)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,156 @@
+//! The device: what all open files share.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use crate::bo::Pinned;
+use crate::config::Config;
+use crate::events::Events;
+use crate::file::{File, FileInner};
+use crate::lock::lock;
+use crate::memory::Memory;
+use crate::stats::{FileStats, Leaks, Live, Stats};
+use crate::uaccess::UserMemory;
+use crate::vm::Vm;
+
+/// A fake GPU with its driver. Clones are the same device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    inner: Arc<DeviceInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct DeviceInner {
+    pub(crate) config: Config,
+    pub(crate) memory: Memory,
+    pub(crate) pinned: Pinned,
+    pub(crate) events: Events,
+    pub(crate) live: Live,
+    /// When the GPU's counters started.
+    pub(crate) epoch: Instant,
+    next_id: AtomicU64,
+    files: Mutex<Vec<Weak<FileInner>>>,
+    vms: Mutex<Vec<Weak<Vm>>>,
+    /// The sum of what closed files counted.
+    closed: Mutex<Stats>,
+}
+
+impl Device {
+    /// Makes a device.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a driver version that the fake does not know; otherwise what
+    /// `memfd_create(2)` says, or `process_vm_readv(2)` where a sandbox forbids it: user memory is
+    /// read with it.
+    pub fn new(config: Config) -> io::Result<Self> {
+        if config.driver_minor > Config::NEWEST_MINOR {
+            let minor = config.driver_minor;
+            let newest = Config::NEWEST_MINOR;
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("driver version 1.{minor} is not known, the newest is 1.{newest}"),
+            ));
+        }
+        UserMemory::probe()?;
+        let inner = DeviceInner {
+            config,
+            memory: Memory::new()?,
+            pinned: Pinned::default(),
+            events: Events::default(),
+            live: Live::default(),
+            epoch: Instant::now(),
+            next_id: AtomicU64::new(1),
+            files: Mutex::new(Vec::new()),
+            vms: Mutex::new(Vec::new()),
+            closed: Mutex::new(Stats::zero()),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Opens the render node: a new open file, which shares nothing but the device with others.
+    pub fn open(&self) -> File {
+        File::new(self.clone())
+    }
+
+    /// The properties the device was made with.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Counters of calls and operations, over all files that are or were open.
+    pub fn stats(&self) -> Stats {
+        let mut sum = lock(&self.inner.closed).clone();
+        for file in self.inner.files() {
+            file.stats.add_to(&mut sum);
+        }
+        sum
+    }
+
+    /// What is alive.
+    pub fn leaks(&self) -> Leaks {
+        let live = &self.inner.live;
+        let vms = alive(&self.inner.vms);
+        Leaks {
+            files: alive(&self.inner.files).len(),
+            vms: live.vms.load(Ordering::Relaxed),
+            bos: live.bos.load(Ordering::Relaxed),
+            syncobjs: live.syncobjs.load(Ordering::Relaxed),
+            pending_jobs: live.jobs.load(Ordering::Relaxed),
+            vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
+            cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Checks that everything was released: the end of a test.
+    ///
+    /// # Panics
+    /// If a file, VM, BO, syncobj, job or mapping is alive, with a list of them.
+    #[track_caller]
+    pub fn assert_released(&self) {
+        let leaks = self.leaks();
+        assert!(leaks.is_empty(), "still alive on the fake device: {leaks}");
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<DeviceInner> {
+        &self.inner
+    }
+}
+
+impl DeviceInner {
+    /// A number that no other object of the device has.
+    pub(crate) fn unique_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn register_file(&self, file: &Arc<FileInner>) {
+        register(&self.files, file);
+    }
+
+    pub(crate) fn register_vm(&self, vm: &Arc<Vm>) {
+        register(&self.vms, vm);
+    }
+
+    /// Keeps what a file counted when it closes.
+    pub(crate) fn retire(&self, stats: &FileStats) {
+        stats.add_to(&mut lock(&self.closed));
+    }
+
+    fn files(&self) -> Vec<Arc<FileInner>> {
+        alive(&self.files)
+    }
+}
+
+fn register<T>(list: &Mutex<Vec<Weak<T>>>, object: &Arc<T>) {
+    let mut list = lock(list);
+    list.retain(|entry| entry.strong_count() > 0);
+    list.push(Arc::downgrade(object));
+}
+
+/// The objects themselves, so that none dies under the list's lock.
+fn alive<T>(list: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
+    lock(list).iter().filter_map(Weak::upgrade).collect()
+}

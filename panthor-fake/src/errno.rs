@@ -1,0 +1,34 @@
+//! Error numbers as the ioctl path carries them.
+
+use nix::libc;
+
+/// A positive error number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Errno(pub(crate) i32);
+
+impl Errno {
+    pub(crate) const PERM: Self = Self(libc::EPERM);
+    pub(crate) const NOENT: Self = Self(libc::ENOENT);
+    pub(crate) const INTR: Self = Self(libc::EINTR);
+    pub(crate) const TOO_BIG: Self = Self(libc::E2BIG);
+    pub(crate) const BADF: Self = Self(libc::EBADF);
+    pub(crate) const NOMEM: Self = Self(libc::ENOMEM);
+    pub(crate) const ACCES: Self = Self(libc::EACCES);
+    pub(crate) const FAULT: Self = Self(libc::EFAULT);
+    pub(crate) const BUSY: Self = Self(libc::EBUSY);
+    pub(crate) const INVAL: Self = Self(libc::EINVAL);
+    pub(crate) const NOTTY: Self = Self(libc::ENOTTY);
+    pub(crate) const NOSPC: Self = Self(libc::ENOSPC);
+    pub(crate) const TIME: Self = Self(libc::ETIME);
+    pub(crate) const OVERFLOW: Self = Self(libc::EOVERFLOW);
+    pub(crate) const OPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
+}
+
+impl From<nix::errno::Errno> for Errno {
+    fn from(value: nix::errno::Errno) -> Self {
+        Self(value as i32)
+    }
+}
+
+/// What the parts of the fake driver return.
+pub(crate) type Result<T> = core::result::Result<T, Errno>;

@@ -1,0 +1,117 @@
+//! Waiting until something about fences or sync objects changes.
+
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::lock::lock;
+
+/// The place where waiters of a device sleep.
+///
+/// One for all: a waiter looks at its own fences again after each change anywhere, which is cheap
+/// in tests and cannot miss one. Nobody pays anything while no one waits.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    waiters: AtomicUsize,
+    generation: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Events {
+    /// Tells that a fence was signalled or a sync object got one. To be called after the change.
+    pub(crate) fn notify(&self) {
+        // With the one in `wait`: either the waiter sees the change or we see the waiter.
+        fence(Ordering::SeqCst);
+        if self.waiters.load(Ordering::SeqCst) != 0 {
+            *lock(&self.generation) += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Calls `ready` after each change until it answers, or until the deadline has passed; `None`
+    /// is no deadline. It is called at least once.
+    pub(crate) fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let _waiter = Waiter::new(&self.waiters);
+        fence(Ordering::SeqCst);
+        loop {
+            let seen = *lock(&self.generation);
+            if let Some(answer) = ready() {
+                return Some(answer);
+            }
+            let mut generation = lock(&self.generation);
+            while *generation == seen {
+                let left = match deadline {
+                    None => Duration::MAX,
+                    Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                };
+                if left.is_zero() {
+                    drop(generation);
+                    // What happened in the last moment counts.
+                    return ready();
+                }
+                generation = if deadline.is_none() {
+                    self.changed
+                        .wait(generation)
+                        .unwrap_or_else(PoisonError::into_inner)
+                } else {
+                    let woken = self.changed.wait_timeout(generation, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                };
+            }
+        }
+    }
+}
+
+/// A registration that ends also when a panic unwinds through the wait.
+struct Waiter<'a>(&'a AtomicUsize);
+
+impl<'a> Waiter<'a> {
+    fn new(waiters: &'a AtomicUsize) -> Self {
+        waiters.fetch_add(1, Ordering::SeqCst);
+        Self(waiters)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn a_waiter_sees_a_change_of_another_thread() {
+        for _ in 0..200 {
+            let shared = Arc::new((Events::default(), AtomicBool::new(false)));
+            let other = shared.clone();
+            let signaller = std::thread::spawn(move || {
+                other.1.store(true, Ordering::Release);
+                other.0.notify();
+            });
+            let answer = shared
+                .0
+                .wait(None, || shared.1.load(Ordering::Acquire).then_some(1));
+            assert_eq!(answer, Some(1));
+            signaller.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_deadline_ends_the_wait() {
+        let events = Events::default();
+        let deadline = Instant::now() + Duration::from_millis(20);
+        assert_eq!(events.wait(Some(deadline), || None::<()>), None);
+        assert!(Instant::now() >= deadline);
+        assert_eq!(events.waiters.load(Ordering::SeqCst), 0);
+    }
+}

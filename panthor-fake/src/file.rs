@@ -1,0 +1,344 @@
+//! Open files: what ioctls go to.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard, Weak};
+
+use panthor_sys as sys;
+
+use crate::bo::Bo;
+use crate::config::Config;
+use crate::device::{Device, DeviceInner};
+use crate::errno::{Errno, Result};
+use crate::gpu_view::GpuView;
+use crate::handles::Handles;
+use crate::inject::Injections;
+use crate::ioctl::{Call, dispatch};
+use crate::lock::{lock, read, write};
+use crate::mapping::{Mapping, Prot};
+use crate::stats::FileStats;
+use crate::syncobj::Syncobj;
+use crate::uaccess::UserMemory;
+use crate::va_space::SPARSE_PERIOD;
+use crate::vm::Vm;
+
+/// The most VMs that a file can have.
+const VMS_MAX: u32 = 32;
+
+/// An open render node of a [`Device`].
+///
+/// Handles and VM ids belong to it. Clones are duplicates of one descriptor: the file closes with
+/// the last of them, and with it goes what it holds. A [`Mapping`] counts as one, as a mapping
+/// keeps a real file open.
+#[derive(Clone)]
+pub struct File {
+    inner: Arc<FileInner>,
+}
+
+/// The state of an open file.
+pub(crate) struct FileInner {
+    device: Device,
+    pub(crate) stats: FileStats,
+    pub(crate) injections: Injections,
+    objects: RwLock<Objects>,
+    vms: RwLock<Handles<Arc<Vm>>>,
+    /// VMs that were destroyed while jobs were pending.
+    destroyed_vms: Mutex<Vec<Weak<Vm>>>,
+    syncobjs: RwLock<Handles<Arc<Syncobj>>>,
+    /// What sparse mappings of this file show.
+    sparse: OnceLock<Arc<Bo>>,
+    /// From which mmap offset on the registers are.
+    user_mmio_offset: AtomicU64,
+}
+
+/// The buffer objects of a file.
+pub(crate) struct Objects {
+    handles: Handles<Arc<Bo>>,
+    by_offset: HashMap<u64, Arc<Bo>>,
+}
+
+impl Objects {
+    pub(crate) fn bo(&self, handle: u32) -> Option<&Arc<Bo>> {
+        self.handles.get(handle)
+    }
+
+    /// Handles with their objects.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<Bo>)> {
+        self.handles.iter()
+    }
+}
+
+impl File {
+    pub(crate) fn new(device: Device) -> Self {
+        let inner = Arc::new(FileInner {
+            stats: FileStats::new(),
+            injections: Injections::default(),
+            objects: RwLock::new(Objects {
+                handles: Handles::new(),
+                by_offset: HashMap::new(),
+            }),
+            vms: RwLock::new(Handles::new()),
+            destroyed_vms: Mutex::new(Vec::new()),
+            syncobjs: RwLock::new(Handles::new()),
+            sparse: OnceLock::new(),
+            user_mmio_offset: AtomicU64::new(match size_of::<usize>() {
+                4 => sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
+                _ => sys::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT,
+            }),
+            device,
+        });
+        inner.device.inner().register_file(&inner);
+        Self { inner }
+    }
+
+    /// Answers an ioctl as `ioctl(2)` on the render node does: zero, or a negative error number.
+    ///
+    /// A bad pointer, in `arg` or in what it points to, is `-EFAULT`.
+    ///
+    /// # Safety
+    /// The fake writes to where `arg` and the pointers behind it point, like the driver: that must
+    /// not break what the program relies on. Memory that is not there is no danger.
+    #[doc(alias = "drm_ioctl")]
+    pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
+        if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
+            return 0;
+        }
+        let call = Call {
+            file: &self.inner,
+            user: UserMemory::OWN,
+        };
+        match dispatch(&call, request, arg.expose_provenance() as u64) {
+            Ok(()) => 0,
+            Err(Errno(errno)) => -errno,
+        }
+    }
+
+    /// Maps a BO, or the page with the latest flush ID, as a shared `mmap(2)` of the render node
+    /// does.
+    ///
+    /// `len` is in bytes and rounded up to the page size; `offset` is what
+    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
+    ///
+    /// # Errors
+    /// A positive error number: `EINVAL` if no BO starts at the offset or it is shorter than
+    /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
+    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
+        self.inner
+            .mmap(self, len, prot, offset)
+            .map_err(|Errno(errno)| errno)
+    }
+
+    /// What the GPU sees through a VM of this file; `None` if there is no such VM.
+    pub fn gpu(&self, vm_id: u32) -> Option<GpuView> {
+        let vm = self.inner.vm(vm_id).ok()?;
+        Some(GpuView::new(&vm, &self.inner))
+    }
+
+    /// The device that was opened.
+    pub fn device(&self) -> &Device {
+        &self.inner.device
+    }
+
+    /// The page size of the pretended kernel, in bytes.
+    pub fn page_size(&self) -> usize {
+        self.inner.config().page_size.bytes() as usize
+    }
+
+    /// The label of a BO, without its NUL; `None` if there is no such BO or it has none.
+    pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
+        self.inner.bo(handle).ok()?.label()
+    }
+
+    /// Interrupts the next synchronous VM_BIND after that many operations, as a signal does on
+    /// Linux 6.12: it returns `-EINTR`, with the number of operations done in `ops.count`. If it
+    /// has no more operations than that, nothing happens.
+    pub fn interrupt_next_bind_after(&self, ops: u32) {
+        self.fail_bind_op(ops, Errno::INTR.0);
+    }
+
+    /// Makes the next synchronous VM_BIND fail at the operation of that index, counted from 0,
+    /// with a positive error number; those before it are done. If it has no such operation,
+    /// nothing happens.
+    pub fn fail_bind_op(&self, index: u32, errno: i32) {
+        self.inner.injections.fail_bind(index, errno);
+    }
+
+    /// Makes the next ioctl of that number fail with a positive error number, before it looks at
+    /// its argument. Several may be planned, they come one after the other.
+    pub fn fail_ioctl(&self, request: u32, errno: i32) {
+        self.inner.injections.fail_ioctl(request, errno);
+    }
+}
+
+/// The descriptor behind the file: its memory. A BO can be mapped from it at its mmap offset;
+/// ioctls on it do not work.
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.device_inner().memory.as_fd()
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FileInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileInner").finish_non_exhaustive()
+    }
+}
+
+impl FileInner {
+    pub(crate) fn config(&self) -> &Config {
+        self.device.config()
+    }
+
+    pub(crate) fn device_inner(&self) -> &Arc<DeviceInner> {
+        self.device.inner()
+    }
+
+    /// The table of buffer objects, which does not change while this is held.
+    pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+        read(&self.objects)
+    }
+
+    /// # Errors
+    /// `ENOENT` if there is no such BO.
+    pub(crate) fn bo(&self, handle: u32) -> Result<Arc<Bo>> {
+        self.objects().bo(handle).cloned().ok_or(Errno::NOENT)
+    }
+
+    pub(crate) fn add_bo(&self, bo: Arc<Bo>) -> Result<u32> {
+        let mut objects = write(&self.objects);
+        let handle = objects
+            .handles
+            .insert(bo.clone(), i32::MAX as u32)
+            .ok_or(Errno::NOSPC)?;
+        objects.by_offset.insert(bo.mmap_offset(), bo);
+        Ok(handle)
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such BO.
+    pub(crate) fn close_bo(&self, handle: u32) -> Result<()> {
+        let mut objects = write(&self.objects);
+        let bo = objects.handles.remove(handle).ok_or(Errno::INVAL)?;
+        let entry = objects.by_offset.remove(&bo.mmap_offset());
+        // It may end here, which takes a while.
+        drop(objects);
+        drop((bo, entry));
+        Ok(())
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such VM.
+    pub(crate) fn vm(&self, id: u32) -> Result<Arc<Vm>> {
+        read(&self.vms).get(id).cloned().ok_or(Errno::INVAL)
+    }
+
+    /// # Errors
+    /// `EBUSY` if the file has as many VMs as it can.
+    pub(crate) fn add_vm(&self, vm: Arc<Vm>) -> Result<u32> {
+        write(&self.vms).insert(vm, VMS_MAX).ok_or(Errno::BUSY)
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such VM.
+    pub(crate) fn destroy_vm(&self, id: u32) -> Result<()> {
+        let vm = write(&self.vms).remove(id).ok_or(Errno::INVAL)?;
+        vm.destroy();
+        let mut destroyed = lock(&self.destroyed_vms);
+        destroyed.retain(|vm| vm.strong_count() > 0);
+        if vm.pending() > 0 {
+            destroyed.push(Arc::downgrade(&vm));
+        }
+        Ok(())
+    }
+
+    /// The object behind the sparse mappings of this file.
+    pub(crate) fn sparse_object(&self) -> Result<Arc<Bo>> {
+        if let Some(sparse) = self.sparse.get() {
+            return Ok(sparse.clone());
+        }
+        let sparse = Bo::new(self.device_inner().clone(), SPARSE_PERIOD, 0, None, false)?;
+        Ok(self.sparse.get_or_init(|| Arc::new(sparse)).clone())
+    }
+
+    pub(crate) fn syncobj(&self, handle: u32) -> Option<Arc<Syncobj>> {
+        read(&self.syncobjs).get(handle).cloned()
+    }
+
+    pub(crate) fn add_syncobj(&self, syncobj: Arc<Syncobj>) -> Result<u32> {
+        write(&self.syncobjs)
+            .insert(syncobj, u32::MAX)
+            .ok_or(Errno::BUSY)
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such sync object.
+    pub(crate) fn remove_syncobj(&self, handle: u32) -> Result<()> {
+        let removed = write(&self.syncobjs).remove(handle);
+        removed.map(drop).ok_or(Errno::INVAL)
+    }
+
+    pub(crate) fn set_user_mmio_offset(&self, offset: u64) {
+        self.user_mmio_offset.store(offset, Ordering::Relaxed);
+    }
+
+    fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
+        let page = self.config().page_size.bytes();
+        let size = (len as u64)
+            .checked_next_multiple_of(page)
+            .ok_or(Errno::NOMEM)?;
+        if size == 0 || offset % page != 0 {
+            return Err(Errno::INVAL);
+        }
+        let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
+        if let Some(register) = offset.checked_sub(mmio) {
+            // The page with the latest flush ID is the only one, and it is not for writing.
+            if register != 0 || size != page || prot.contains(Prot::WRITE) {
+                return Err(Errno::INVAL);
+            }
+            return Mapping::new(file.clone(), None, 0, len, prot);
+        }
+        let bo = self.objects().by_offset.get(&offset).cloned();
+        let Some(bo) = bo else {
+            let somebodys = self.device_inner().memory.is_allocated(offset);
+            return Err(if somebodys {
+                Errno::ACCES
+            } else {
+                Errno::INVAL
+            });
+        };
+        let no_mmap = bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0;
+        // Newer drivers only keep the offset to themselves.
+        if size > bo.size() || (no_mmap && self.config().driver_minor < 7) {
+            return Err(Errno::INVAL);
+        }
+        Mapping::new(file.clone(), Some(bo), offset, len, prot)
+    }
+}
+
+impl Drop for FileInner {
+    /// The release of a file: everything goes that nothing else keeps.
+    fn drop(&mut self) {
+        let vms = write(&self.vms).take_all();
+        let destroyed: Vec<_> = lock(&self.destroyed_vms)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for vm in &vms {
+            vm.destroy();
+        }
+        for vm in vms.iter().chain(&destroyed) {
+            // Nobody is left who could let a queue go on.
+            vm.release();
+        }
+        self.device.inner().retire(&self.stats);
+    }
+}

@@ -1,0 +1,217 @@
+//! The memory behind BOs: ranges of one memfd.
+//!
+//! The memfd's offsets are also the mmap offsets of BOs. Accesses by the GPU are reads and writes
+//! of the file, so that no reference to shared memory ever exists.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::errno::{Errno, Result};
+use crate::lock::lock;
+
+/// Where BOs begin. Below are the pages that stand for registers.
+const START: u64 = 1 << 40;
+
+/// Where BOs end: the mmap offset of registers for a client that asked for 32-bit offsets.
+const END: u64 = 1 << 43;
+
+/// As much as all BOs of a device may have together: the address space for mmap offsets that the
+/// kernel manages.
+const LIMIT: u64 = 1 << 40;
+
+/// Every range starts at a multiple of the largest page size.
+const ALIGN: u64 = 64 << 10;
+
+/// Ranges of at least this size start at a multiple of it, for the sake of huge pages.
+const HUGE: u64 = 2 << 20;
+
+/// The value of the register that clients map: the latest flush ID.
+const LATEST_FLUSH_ID: u32 = 1;
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    file: File,
+    ranges: Mutex<Ranges>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> io::Result<Self> {
+        let fd = memfd_create(c"panthor-fake", MFdFlags::MFD_CLOEXEC)?;
+        let file = File::from(fd);
+        file.set_len(END)?;
+        file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), 0)?;
+        Ok(Self {
+            file,
+            ranges: Mutex::new(Ranges::new()),
+        })
+    }
+
+    /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
+    pub(crate) fn allocate(&self, size: u64) -> Result<u64> {
+        let align = if size >= HUGE { HUGE } else { ALIGN };
+        lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
+    }
+
+    /// Gives back what [`Memory::allocate`] reserved, contents and all.
+    pub(crate) fn free(&self, offset: u64, size: u64) {
+        let punch = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // Both fit: they lie below `END`. Should the hole fail, the range is not used again, or
+        // another BO would start with these contents.
+        let punched = fallocate(&self.file, punch, offset as _, size as _);
+        if punched.is_ok() {
+            lock(&self.ranges).free(offset, size);
+        }
+    }
+
+    /// Whether something that was allocated starts at an offset.
+    pub(crate) fn is_allocated(&self, offset: u64) -> bool {
+        lock(&self.ranges).starts.contains(&offset)
+    }
+
+    /// Reads at an offset.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buf, offset)
+    }
+
+    /// Writes at an offset.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(buf, offset)
+    }
+}
+
+impl AsFd for Memory {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Which offsets are free. Next fit: a range is reused as late as possible, so that a client that
+/// kept an offset too long does not find somebody else's BO there.
+#[derive(Debug)]
+struct Ranges {
+    /// Free ranges: size by start.
+    free: BTreeMap<u64, u64>,
+    /// Where what is in use starts.
+    starts: HashSet<u64>,
+    /// Where the next search starts.
+    next: u64,
+    used: u64,
+}
+
+fn round_up(size: u64) -> u64 {
+    size.next_multiple_of(ALIGN)
+}
+
+impl Ranges {
+    fn new() -> Self {
+        let free = BTreeMap::from([(START, END - START)]);
+        Self {
+            free,
+            starts: HashSet::new(),
+            next: START,
+            used: 0,
+        }
+    }
+
+    fn allocate(&mut self, size: u64, align: u64) -> Option<u64> {
+        if size > LIMIT - self.used {
+            return None;
+        }
+        let taken = round_up(size);
+        let fits = |(&start, &len): (&u64, &u64)| {
+            let at = start.next_multiple_of(align);
+            (len >= at - start + taken).then_some((start, len, at))
+        };
+        let (start, len, at) = self
+            .free
+            .range(self.next..)
+            .chain(self.free.range(..self.next))
+            .find_map(fits)?;
+        self.free.remove(&start);
+        if at > start {
+            self.free.insert(start, at - start);
+        }
+        let end = at + taken;
+        if start + len > end {
+            self.free.insert(end, start + len - end);
+        }
+        self.next = end;
+        self.used += size;
+        self.starts.insert(at);
+        Some(at)
+    }
+
+    fn free(&mut self, at: u64, size: u64) {
+        let (mut start, mut len) = (at, round_up(size));
+        if let Some(after) = self.free.remove(&(start + len)) {
+            len += after;
+        }
+        if let Some((&before, &size)) = self.free.range(..start).next_back() {
+            if before + size == start {
+                start = before;
+                len += size;
+            }
+        }
+        self.free.insert(start, len);
+        self.used -= size;
+        self.starts.remove(&at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_do_not_overlap_and_come_back() {
+        let mut ranges = Ranges::new();
+        let a = ranges.allocate(4096, ALIGN).unwrap();
+        let b = ranges.allocate(3 << 20, HUGE).unwrap();
+        let c = ranges.allocate(4096, ALIGN).unwrap();
+        assert_eq!(b % HUGE, 0);
+        assert!(a + 4096 <= b && b + (3 << 20) <= c);
+        for (at, size) in [(a, 4096), (b, 3 << 20), (c, 4096)] {
+            ranges.free(at, size);
+        }
+        assert_eq!(ranges.free, BTreeMap::from([(START, END - START)]));
+        assert_eq!(ranges.used, 0);
+    }
+
+    #[test]
+    fn a_range_that_was_freed_is_not_the_next_one_given() {
+        let mut ranges = Ranges::new();
+        let a = ranges.allocate(4096, ALIGN).unwrap();
+        let guard = ranges.allocate(4096, ALIGN).unwrap();
+        ranges.free(a, 4096);
+        let b = ranges.allocate(4096, ALIGN).unwrap();
+        assert!(b > guard);
+    }
+
+    #[test]
+    fn more_than_the_whole_is_refused() {
+        let mut ranges = Ranges::new();
+        assert!(ranges.allocate(LIMIT + 4096, HUGE).is_none());
+        let all = ranges.allocate(LIMIT, HUGE).unwrap();
+        assert!(ranges.allocate(4096, ALIGN).is_none());
+        ranges.free(all, LIMIT);
+        assert!(ranges.allocate(4096, ALIGN).is_some());
+    }
+
+    #[test]
+    fn freed_memory_reads_as_zero_again() {
+        let memory = Memory::new().unwrap();
+        let at = memory.allocate(8192).unwrap();
+        memory.write(at, &[7; 8192]).unwrap();
+        memory.free(at, 8192);
+        let mut buf = [1; 8192];
+        memory.read(at, &mut buf).unwrap();
+        assert_eq!(buf, [0; 8192]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Counters of what was called, and of what is alive.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::ioctl::{TYPE, request_nr, request_type};
+
+/// Calls and operations since a device was made, over all its files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stats {
+    by_nr: Vec<u64>,
+    /// Operations that VM_BIND ioctls carried out or queued; ones that failed are not in it.
+    pub bind_ops: u64,
+}
+
+impl Stats {
+    pub(crate) fn zero() -> Self {
+        Self {
+            by_nr: vec![0; 256],
+            bind_ops: 0,
+        }
+    }
+
+    /// How often an ioctl was called, failed calls included.
+    ///
+    /// Calls are told apart by the number in the request alone, since the size in it depends on
+    /// the caller's header; a request that is not one of DRM counts as never called.
+    pub fn ioctl_count(&self, request: u32) -> u64 {
+        if request_type(request) != TYPE {
+            return 0;
+        }
+        self.by_nr[request_nr(request) as usize]
+    }
+
+    /// How many ioctls were called, failed calls included.
+    pub fn ioctls(&self) -> u64 {
+        self.by_nr.iter().sum()
+    }
+}
+
+/// The counters of one file. A file has its own, so that threads with a file each do not contend.
+#[derive(Debug)]
+pub(crate) struct FileStats {
+    by_nr: [AtomicU64; 256],
+    bind_ops: AtomicU64,
+}
+
+impl FileStats {
+    pub(crate) fn new() -> Self {
+        Self {
+            by_nr: [const { AtomicU64::new(0) }; 256],
+            bind_ops: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn count_ioctl(&self, nr: u8) {
+        self.by_nr[nr as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_bind_ops(&self, ops: u64) {
+        self.bind_ops.fetch_add(ops, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_to(&self, sum: &mut Stats) {
+        for (sum, counter) in sum.by_nr.iter_mut().zip(&self.by_nr) {
+            *sum += counter.load(Ordering::Relaxed);
+        }
+        sum.bind_ops += self.bind_ops.load(Ordering::Relaxed);
+    }
+}
+
+/// What of a device is still alive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Leaks {
+    /// Open files. A mapping by the CPU keeps the file open through which it was made.
+    pub files: usize,
+    /// VMs.
+    pub vms: usize,
+    /// Buffer objects, whether by a handle, a mapping in a VM or a mapping of the CPU.
+    pub bos: usize,
+    /// Sync objects.
+    pub syncobjs: usize,
+    /// Asynchronous VM_BIND operations that have not run.
+    pub pending_jobs: usize,
+    /// Mappings in VMs.
+    pub vm_mappings: usize,
+    /// Mappings by the CPU.
+    pub cpu_mappings: usize,
+}
+
+impl Leaks {
+    /// Whether nothing is alive.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Leaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.files, "open file"),
+            (self.vms, "VM"),
+            (self.bos, "BO"),
+            (self.syncobjs, "syncobj"),
+            (self.pending_jobs, "pending VM_BIND job"),
+            (self.vm_mappings, "mapping in a VM"),
+            (self.cpu_mappings, "mapping by the CPU"),
+        ];
+        let mut separator = "";
+        for (count, what) in parts.into_iter().filter(|&(count, _)| count != 0) {
+            write!(f, "{separator}{count} × {what}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() {
+            f.write_str("nothing")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Counters behind [`Leaks`].
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) vms: AtomicUsize,
+    pub(crate) bos: AtomicUsize,
+    pub(crate) syncobjs: AtomicUsize,
+    pub(crate) jobs: AtomicUsize,
+    pub(crate) cpu_mappings: AtomicUsize,
+}

@@ -1,0 +1,300 @@
+//! The ioctls about sync objects.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytemuck::Pod;
+use nix::time::{ClockId, clock_gettime};
+use panthor_sys as sys;
+
+use crate::errno::{Errno, Result};
+use crate::fence::{Fence, Leaf};
+use crate::ioctl::{Call, args};
+use crate::syncobj::{EventfdWait, Syncobj};
+
+/// The largest array of handles that the kernel allocates.
+const HANDLES_MAX: usize = 1 << 20;
+
+/// How long a transfer waits for its source to be submitted.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `DRM_IOCTL_SYNCOBJ_CREATE`.
+pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_create = args(data);
+    if args.flags & !sys::DRM_SYNCOBJ_CREATE_SIGNALED != 0 {
+        return Err(Errno::INVAL);
+    }
+    let signalled = args.flags & sys::DRM_SYNCOBJ_CREATE_SIGNALED != 0;
+    let syncobj = Syncobj::new(call.file.device_inner().clone(), signalled);
+    args.handle = call.file.add_syncobj(Arc::new(syncobj))?;
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_DESTROY`.
+pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_destroy = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    call.file.remove_syncobj(args.handle)
+}
+
+/// An array of the caller, refused where the kernel could not allocate it.
+fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
+    if count as usize > HANDLES_MAX {
+        return Err(Errno::NOMEM);
+    }
+    call.user.read_dense(pointer, count as usize)
+}
+
+/// The objects of an array of handles.
+fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
+    let handles: Vec<u32> = array(call, handles, count)?;
+    handles
+        .iter()
+        .map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT))
+        .collect()
+}
+
+/// The points of an array, all zero without one.
+fn points(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<u64>> {
+    match pointer {
+        0 => Ok(vec![0; count as usize]),
+        pointer => array(call, pointer, count),
+    }
+}
+
+/// `DRM_IOCTL_SYNCOBJ_RESET`.
+pub(crate) fn reset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_array = args(data);
+    if args.pad != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    for syncobj in find_all(call, args.handles, args.count_handles)? {
+        syncobj.replace(None);
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_SIGNAL`.
+pub(crate) fn signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_array = args(data);
+    if args.pad != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    for syncobj in find_all(call, args.handles, args.count_handles)? {
+        syncobj.replace(Some(Fence::Leaf(Leaf::signalled())));
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL`.
+pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_array = args(data);
+    if args.flags != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = points(call, args.points, args.count_handles)?;
+    for (syncobj, point) in syncobjs.iter().zip(points) {
+        syncobj.add_point(Leaf::signalled(), point);
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_QUERY`.
+pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_array = args(data);
+    let last_added = sys::DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
+    if args.flags & !last_added != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    for (index, syncobj) in syncobjs.iter().enumerate() {
+        let point = syncobj.reached_point(args.flags & last_added != 0);
+        let at = args.points.wrapping_add(index as u64 * 8);
+        call.user.write(at, &point.to_ne_bytes())?;
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_WAIT`.
+pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_wait = args(data);
+    let known = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
+        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
+        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
+    if args.flags & !known != 0 {
+        return Err(Errno::INVAL);
+    }
+    if args.count_handles == 0 {
+        return Ok(());
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = vec![0; syncobjs.len()];
+    args.first_signaled = wait_for(call, syncobjs, &points, args.flags, args.timeout_nsec)?;
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT`.
+pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_wait = args(data);
+    let known = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
+        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
+        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE
+        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
+    if args.flags & !known != 0 {
+        return Err(Errno::INVAL);
+    }
+    if args.count_handles == 0 {
+        return Ok(());
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = points(call, args.points, args.count_handles)?;
+    args.first_signaled = wait_for(call, syncobjs, &points, args.flags, args.timeout_nsec)?;
+    Ok(())
+}
+
+/// One of the things that a call waits for.
+struct Waited {
+    syncobj: Arc<Syncobj>,
+    point: u64,
+    /// The fence, once there is one. A later change of the sync object does not matter.
+    fence: Option<Fence>,
+}
+
+impl Waited {
+    fn is_done(&self, available: bool) -> bool {
+        self.fence
+            .as_ref()
+            .is_some_and(|fence| available || fence.is_signalled())
+    }
+}
+
+/// Waits, and tells which was the first to be done; all ones if that is not known.
+fn wait_for(
+    call: &Call<'_>,
+    syncobjs: Vec<Arc<Syncobj>>,
+    points: &[u64],
+    flags: u32,
+    timeout_nsec: i64,
+) -> Result<u32> {
+    let has = |flag| flags & flag != 0;
+    let all = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL);
+    let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
+    let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
+
+    let mut waited = Vec::with_capacity(syncobjs.len());
+    for (syncobj, &point) in syncobjs.into_iter().zip(points) {
+        let fence = syncobj.find_fence(point).ok();
+        if fence.is_none() && !may_be_absent {
+            return Err(Errno::INVAL);
+        }
+        waited.push(Waited {
+            syncobj,
+            point,
+            fence,
+        });
+    }
+    // With "all", what was done at first is told, not what came in later.
+    let first = waited.iter().position(|entry| entry.is_done(available));
+    let first = first.map_or(u32::MAX, |index| index as u32);
+
+    let ready = || {
+        for entry in waited.iter_mut().filter(|entry| entry.fence.is_none()) {
+            entry.fence = entry.syncobj.find_fence(entry.point).ok();
+        }
+        if all {
+            waited
+                .iter()
+                .all(|entry| entry.is_done(available))
+                .then_some(first)
+        } else {
+            waited
+                .iter()
+                .position(|entry| entry.is_done(available))
+                .map(|index| index as u32)
+        }
+    };
+    let deadline = deadline(timeout_nsec)?;
+    call.file
+        .device_inner()
+        .events
+        .wait(deadline, ready)
+        .ok_or(Errno::TIME)
+}
+
+/// The time of an absolute timeout of the monotonic clock; `None` if it is too far away to come.
+/// Zero and less are in the past.
+fn deadline(timeout_nsec: i64) -> Result<Option<Instant>> {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+    let timeout = Duration::from_nanos(u64::try_from(timeout_nsec).unwrap_or(0));
+    Ok(Instant::now().checked_add(timeout.saturating_sub(now)))
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TRANSFER`.
+pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_transfer = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let target = call.file.syncobj(args.dst_handle).ok_or(Errno::NOENT)?;
+    let source = call.file.syncobj(args.src_handle).ok_or(Errno::NOENT)?;
+    let for_submit = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
+    if args.flags & !for_submit != 0 {
+        return Err(Errno::INVAL);
+    }
+    let point = args.src_point;
+    let fence = if args.flags & for_submit == 0 {
+        source.find_fence(point)?
+    } else {
+        let deadline = Instant::now() + SUBMIT_TIMEOUT;
+        let events = &call.file.device_inner().events;
+        events
+            .wait(Some(deadline), || source.find_fence(point).ok())
+            .ok_or(Errno::TIME)?
+    };
+    if args.dst_point == 0 {
+        target.replace(Some(fence));
+    } else {
+        let device = call.file.device_inner().clone();
+        let all = fence.flatten(move |all| all.signal(Ok(()), &device.events));
+        target.add_point(all, args.dst_point);
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_EVENTFD`.
+pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_eventfd = args(data);
+    let available = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    if args.flags & !available != 0 || args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobj = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
+    let fd = duplicate_eventfd(args.fd)?;
+    let available = args.flags & available != 0;
+    syncobj.add_eventfd(EventfdWait {
+        fd,
+        point: args.point,
+        available,
+    });
+    Ok(())
+}
+
+/// A duplicate of a descriptor of the caller, if it is an eventfd.
+fn duplicate_eventfd(fd: i32) -> Result<OwnedFd> {
+    if fd < 0 {
+        return Err(Errno::BADF);
+    }
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).map_err(|_| Errno::BADF)?;
+    if link.as_os_str() != "anon_inode:[eventfd]" {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: it was open a moment ago. Should another thread close it now, the duplication fails
+    // or takes what has come in its place, as the same race in the kernel does; nothing else is
+    // done with the borrowed one.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    borrowed.try_clone_to_owned().map_err(|_| Errno::BADF)
+}

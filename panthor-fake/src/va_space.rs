@@ -1,0 +1,205 @@
+//! A GPU virtual address space: what is mapped where.
+//!
+//! Pure bookkeeping without I/O or locks. It behaves as the kernel's GPU VA manager does under
+//! Panthor: a new mapping cuts what it covers, neighbours are never merged, and what is left of a
+//! mapping that was cut keeps showing what it showed. A sparse mapping is one entry whatever its
+//! size.
+
+use std::collections::BTreeMap;
+
+use panthor_sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE as SPARSE;
+
+/// The size of the object behind sparse mappings, which repeats through them.
+pub(crate) const SPARSE_PERIOD: u64 = 2 << 20;
+
+/// The granularity of addresses and sizes.
+const PAGE: u64 = 4096;
+
+/// One mapping of an object of type `O`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Mapping<O> {
+    /// Bytes; zero for what an asynchronous map of nothing leaves behind.
+    pub(crate) size: u64,
+    /// Where in the object the first byte is.
+    pub(crate) offset: u64,
+    /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
+    pub(crate) flags: u32,
+    pub(crate) object: O,
+}
+
+impl<O> Mapping<O> {
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.flags & SPARSE != 0
+    }
+}
+
+/// A virtual address space.
+///
+/// The key is the start address, whose low bits are free: there a number tells apart mappings that
+/// start at the same address, which only ones of size zero can.
+#[derive(Debug)]
+pub(crate) struct VaSpace<O> {
+    map: BTreeMap<u64, Mapping<O>>,
+}
+
+fn start_of(key: u64) -> u64 {
+    key & !(PAGE - 1)
+}
+
+impl<O: Clone> VaSpace<O> {
+    pub(crate) fn new() -> Self {
+        Self {
+            map: BTreeMap::new(),
+        }
+    }
+
+    /// Number of mappings.
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// All mappings with their addresses, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
+        self.map
+            .iter()
+            .map(|(&key, mapping)| (start_of(key), mapping))
+    }
+
+    /// The mapping that covers `va`, and its address.
+    pub(crate) fn find(&self, va: u64) -> Option<(u64, &Mapping<O>)> {
+        // Mappings with a size are disjoint, so the nearest one decides.
+        let mut below = self.map.range(..=va | (PAGE - 1)).rev();
+        let (&key, mapping) = below.find(|(_, mapping)| mapping.size != 0)?;
+        let start = start_of(key);
+        (va - start < mapping.size).then_some((start, mapping))
+    }
+
+    /// Maps an object at `va`, replacing what is there.
+    pub(crate) fn map(&mut self, va: u64, mut mapping: Mapping<O>) {
+        if mapping.is_sparse() {
+            mapping.offset = va % SPARSE_PERIOD;
+        }
+        self.cut(va, mapping.size, true);
+        self.insert(va, mapping);
+    }
+
+    /// Unmaps what lies in `va .. va + size`.
+    pub(crate) fn unmap(&mut self, va: u64, size: u64) {
+        self.cut(va, size, false);
+    }
+
+    fn insert(&mut self, va: u64, mapping: Mapping<O>) {
+        use std::collections::btree_map::Entry;
+
+        match self.map.entry(va) {
+            Entry::Vacant(slot) => {
+                slot.insert(mapping);
+            }
+            Entry::Occupied(_) => {
+                // Beside mappings of size zero. The numbers last for 4096 of them at an address;
+                // beyond that they are not told apart, and nothing can be seen through them.
+                let last = self.map.range(va..=va | (PAGE - 1)).next_back();
+                let key = last.map_or(va, |(&key, _)| (key + 1).min(va | (PAGE - 1)));
+                self.map.insert(key, mapping);
+            }
+        }
+    }
+
+    /// Removes what lies in the range and puts back what sticks out of it.
+    ///
+    /// `mapping` tells that a new mapping causes it: then the walk ends at the first mapping that
+    /// reaches the end, and so leaves alone one of size zero that starts together with it.
+    fn cut(&mut self, va: u64, size: u64, mapping: bool) {
+        let end = va + size;
+        let below = self.map.range(..end).next_back();
+        match below {
+            None => return,
+            // The usual case when addresses ascend: the nearest one ends before the range.
+            Some((&key, nearest)) => {
+                let start = start_of(key);
+                if start < va && nearest.size != 0 && start + nearest.size <= va {
+                    return;
+                }
+            }
+        }
+        for key in self.affected(va, end, mapping) {
+            let Some(old) = self.map.remove(&key) else {
+                continue;
+            };
+            let start = start_of(key);
+            let old_end = start + old.size;
+            if old_end > end {
+                let skip = end - start;
+                let offset = if old.is_sparse() {
+                    end % SPARSE_PERIOD
+                } else {
+                    old.offset + skip
+                };
+                let next = Mapping {
+                    size: old.size - skip,
+                    offset,
+                    ..old.clone()
+                };
+                if start < va {
+                    self.insert(
+                        start,
+                        Mapping {
+                            size: va - start,
+                            ..old
+                        },
+                    );
+                }
+                self.insert(end, next);
+            } else if start < va {
+                self.insert(
+                    start,
+                    Mapping {
+                        size: va - start,
+                        ..old
+                    },
+                );
+            }
+        }
+    }
+
+    /// The keys that [`VaSpace::cut`] deals with.
+    ///
+    /// The first is the first one that overlaps; after it the kernel takes all that start before
+    /// the end. An empty range overlaps what it is strictly inside of, a mapping of size zero is
+    /// overlapped by what it is strictly inside of.
+    fn affected(&self, va: u64, end: u64, mapping: bool) -> Vec<u64> {
+        let mut keys = Vec::new();
+        let straddler = self.straddler(va);
+        keys.extend(straddler);
+        let mut found = straddler.is_some();
+        for (&key, entry) in self.map.range(va..end.max(va)) {
+            let start = start_of(key);
+            if !found && entry.size == 0 && start == va {
+                continue;
+            }
+            found = true;
+            keys.push(key);
+            if mapping && start + entry.size >= end {
+                break;
+            }
+        }
+        if mapping && straddler.is_some_and(|key| start_of(key) + self.map[&key].size >= end) {
+            keys.truncate(1);
+        }
+        keys
+    }
+
+    /// The key of the mapping that starts before `va` and ends behind it.
+    fn straddler(&self, va: u64) -> Option<u64> {
+        let (&key, entry) = self
+            .map
+            .range(..va)
+            .rev()
+            .find(|(_, entry)| entry.size != 0)?;
+        (start_of(key) + entry.size > va).then_some(key)
+    }
+}
+
+#[cfg(test)]
+#[path = "va_space_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+//! VMs: GPU address spaces with their queue of asynchronous operations.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::bo::Bo;
+use crate::device::DeviceInner;
+use crate::errno::{Errno, Result};
+use crate::gpu_model::Gpu;
+use crate::jobs::Queue;
+use crate::lock::lock;
+use crate::va_space::{Mapping, VaSpace};
+
+/// The least that the kernel keeps for itself of an address space.
+const MIN_KERNEL_RANGE: u64 = 256 << 20;
+
+/// The end of the address space of a process on 64-bit Arm, the default for the user's part.
+const TASK_SIZE: u64 = 1 << 48;
+
+/// How much of the address space a VM gives to the user who asks for `wanted` bytes, 0 for the
+/// default: the kernel's part becomes a power of two, so it may be much more.
+///
+/// # Errors
+/// `EINVAL` if too little would be left for the kernel.
+pub(crate) fn user_va_range(wanted: u64) -> Result<u64> {
+    let full = 1_u64 << Gpu::VA_BITS;
+    let largest = full - MIN_KERNEL_RANGE;
+    let user = match wanted {
+        0 if TASK_SIZE < full => TASK_SIZE.min(largest),
+        0 => full / 2,
+        wanted if wanted > largest => return Err(Errno::INVAL),
+        wanted => wanted,
+    };
+    let kernel = 1 << (full - user).ilog2();
+    Ok(full - kernel)
+}
+
+/// What a VM_BIND operation does to an address space.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Map {
+        va: u64,
+        mapping: Mapping<Arc<Bo>>,
+    },
+    Unmap {
+        va: u64,
+        size: u64,
+    },
+    /// Nothing: it is there for its syncs.
+    SyncOnly,
+}
+
+/// A GPU address space of a file.
+#[derive(Debug)]
+pub(crate) struct Vm {
+    pub(crate) device: Arc<DeviceInner>,
+    /// Tells VMs of a device apart, whatever id they have in a file.
+    id: u64,
+    user_va_range: u64,
+    /// What sparse mappings show: one per file, so that nothing leaks between files.
+    sparse: Arc<Bo>,
+    space: Mutex<VaSpace<Arc<Bo>>>,
+    unusable: AtomicBool,
+    destroyed: AtomicBool,
+    pub(crate) queue: Mutex<Queue>,
+    /// Held while a batch gets its fences, so that two batches do not interleave.
+    pub(crate) submission: Mutex<()>,
+}
+
+impl Vm {
+    pub(crate) fn new(device: Arc<DeviceInner>, user_va_range: u64, sparse: Arc<Bo>) -> Arc<Self> {
+        device.live.vms.fetch_add(1, Ordering::Relaxed);
+        let vm = Arc::new(Self {
+            id: device.unique_id(),
+            user_va_range,
+            sparse,
+            space: Mutex::new(VaSpace::new()),
+            unusable: AtomicBool::new(false),
+            destroyed: AtomicBool::new(false),
+            queue: Mutex::new(Queue::default()),
+            submission: Mutex::new(()),
+            device,
+        });
+        vm.device.register_vm(&vm);
+        vm
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn user_va_range(&self) -> u64 {
+        self.user_va_range
+    }
+
+    pub(crate) fn sparse_object(&self) -> &Arc<Bo> {
+        &self.sparse
+    }
+
+    pub(crate) fn is_unusable(&self) -> bool {
+        self.unusable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn declare_unusable(&self) {
+        self.unusable.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_destroyed(&self) -> bool {
+        self.destroyed.load(Ordering::Acquire)
+    }
+
+    /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive.
+    pub(crate) fn destroy(&self) {
+        self.destroyed.store(true, Ordering::Release);
+        let mut empty = VaSpace::new();
+        std::mem::swap(&mut empty, &mut *lock(&self.space));
+        // The objects go here, without the lock.
+        drop(empty);
+    }
+
+    /// Carries out an operation that was checked.
+    ///
+    /// # Errors
+    /// `EINVAL` for a map in a VM that is unusable.
+    pub(crate) fn apply(&self, change: Change) -> Result<()> {
+        match change {
+            Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
+            Change::Map { va, mapping } => lock(&self.space).map(va, mapping),
+            Change::Unmap { va, size } => lock(&self.space).unmap(va, size),
+            Change::SyncOnly => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mapping_count(&self) -> usize {
+        lock(&self.space).len()
+    }
+
+    /// Looks at the address space.
+    pub(crate) fn with_space<T>(&self, look: impl FnOnce(&VaSpace<Arc<Bo>>) -> T) -> T {
+        look(&lock(&self.space))
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        self.device.live.vms.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_part_is_a_power_of_two() {
+        assert_eq!(user_va_range(0), Ok(1 << 47));
+        assert_eq!(user_va_range(4 << 30), Ok(1 << 47));
+        assert_eq!(user_va_range(1 << 47), Ok(1 << 47));
+        assert_eq!(user_va_range((1 << 47) + 1), Ok(0xc000_0000_0000));
+        assert_eq!(user_va_range(0xffff_f000_0000), Ok(0xffff_f000_0000));
+    }
+
+    #[test]
+    fn the_kernel_keeps_256_mib() {
+        assert_eq!(user_va_range(0xffff_f000_0001), Err(Errno::INVAL));
+        assert_eq!(user_va_range(1 << 48), Err(Errno::INVAL));
+        assert_eq!(user_va_range(u64::MAX), Err(Errno::INVAL));
+    }
+}

@@ -1,0 +1,286 @@
+//! Raw ioctls on a fake file, as a client without any library makes them.
+#![allow(dead_code, unreachable_pub, reason = "each test program includes it and uses a part")]
+
+use std::ffi::c_void;
+use std::io;
+
+use bytemuck::{Pod, Zeroable};
+use panthor_fake::{Config, Device, File};
+use panthor_sys::*;
+
+pub const KIB: u64 = 1 << 10;
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+pub const PAGE: u64 = 4 * KIB;
+
+pub const NOEXEC: u32 = DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
+pub const SPARSE: u32 = DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE | NOEXEC;
+pub const UNMAP: u32 = DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
+pub const SYNC_ONLY: u32 = DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY;
+pub const ASYNC: u32 = DRM_PANTHOR_VM_BIND_ASYNC;
+
+/// Zero, or a negative error number.
+pub fn ioctl<T>(file: &File, request: u32, arg: &mut T) -> i32 {
+    // SAFETY: the argument is writable, and what the tests put behind its pointers is memory that
+    // they expect to be written.
+    unsafe { file.ioctl(request, (&raw mut *arg).cast()) }
+}
+
+/// With any pointer, valid or not.
+pub fn ioctl_at(file: &File, request: u32, addr: usize) -> i32 {
+    // SAFETY: the tests pass addresses where nothing of theirs is.
+    unsafe { file.ioctl(request, addr as *mut c_void) }
+}
+
+#[track_caller]
+pub fn ok<T>(file: &File, request: u32, mut arg: T) -> T {
+    let result = ioctl(file, request, &mut arg);
+    assert_eq!(result, 0, "{:?}", io::Error::from_raw_os_error(-result));
+    arg
+}
+
+pub fn device() -> Device {
+    Device::new(Config::default()).unwrap()
+}
+
+pub fn version(minor: u32) -> Device {
+    Device::new(Config::default().driver_minor(minor)).unwrap()
+}
+
+pub fn zeroed<T: Zeroable>() -> T {
+    T::zeroed()
+}
+
+pub fn array<T>(items: &[T]) -> drm_panthor_obj_array {
+    drm_panthor_obj_array {
+        stride: size_of::<T>() as u32,
+        count: items.len() as u32,
+        array: items.as_ptr() as u64,
+    }
+}
+
+#[track_caller]
+pub fn vm(file: &File) -> u32 {
+    ok(
+        file,
+        DRM_IOCTL_PANTHOR_VM_CREATE,
+        zeroed::<drm_panthor_vm_create>(),
+    )
+    .id
+}
+
+pub fn try_bo(file: &File, size: u64, flags: u32, vm: u32) -> Result<u32, i32> {
+    let mut args = drm_panthor_bo_create {
+        size,
+        flags,
+        exclusive_vm_id: vm,
+        ..zeroed()
+    };
+    match ioctl(file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut args) {
+        0 => Ok(args.handle),
+        error => Err(-error),
+    }
+}
+
+#[track_caller]
+pub fn bo(file: &File, size: u64) -> u32 {
+    try_bo(file, size, 0, 0).unwrap()
+}
+
+#[track_caller]
+pub fn close(file: &File, handle: u32) {
+    ok(file, DRM_IOCTL_GEM_CLOSE, drm_gem_close { handle, pad: 0 });
+}
+
+pub fn map_op(bo: u32, offset: u64, va: u64, size: u64, flags: u32) -> drm_panthor_vm_bind_op {
+    drm_panthor_vm_bind_op {
+        flags,
+        bo_handle: bo,
+        bo_offset: offset,
+        va,
+        size,
+        ..zeroed()
+    }
+}
+
+pub fn unmap_op(va: u64, size: u64) -> drm_panthor_vm_bind_op {
+    map_op(0, 0, va, size, UNMAP)
+}
+
+pub fn with_syncs(
+    op: drm_panthor_vm_bind_op,
+    syncs: &[drm_panthor_sync_op],
+) -> drm_panthor_vm_bind_op {
+    drm_panthor_vm_bind_op {
+        syncs: array(syncs),
+        ..op
+    }
+}
+
+/// The result and `ops.count` as it came back.
+pub fn bind_flags(file: &File, vm: u32, flags: u32, ops: &[drm_panthor_vm_bind_op]) -> (i32, u32) {
+    let mut args = drm_panthor_vm_bind {
+        vm_id: vm,
+        flags,
+        ops: array(ops),
+    };
+    let result = ioctl(file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args);
+    (result, args.ops.count)
+}
+
+pub fn bind(file: &File, vm: u32, ops: &[drm_panthor_vm_bind_op]) -> (i32, u32) {
+    bind_flags(file, vm, 0, ops)
+}
+
+pub fn bind_async(file: &File, vm: u32, ops: &[drm_panthor_vm_bind_op]) -> i32 {
+    bind_flags(file, vm, ASYNC, ops).0
+}
+
+#[track_caller]
+pub fn map(file: &File, vm: u32, bo: u32, offset: u64, va: u64, size: u64) {
+    assert_eq!(bind(file, vm, &[map_op(bo, offset, va, size, 0)]), (0, 1));
+}
+
+#[track_caller]
+pub fn unmap(file: &File, vm: u32, va: u64, size: u64) {
+    assert_eq!(bind(file, vm, &[unmap_op(va, size)]), (0, 1));
+}
+
+#[track_caller]
+pub fn mmap_offset(file: &File, handle: u32) -> u64 {
+    let args = drm_panthor_bo_mmap_offset { handle, ..zeroed() };
+    ok(file, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, args).offset
+}
+
+/// The mappings of a VM: address, size, BO, offset.
+pub fn mappings(file: &File, vm: u32) -> Vec<(u64, u64, Option<u32>, u64)> {
+    let view = file.gpu(vm).unwrap();
+    view.mappings()
+        .iter()
+        .map(|m| (m.va, m.size, m.bo_handle, m.bo_offset))
+        .collect()
+}
+
+#[track_caller]
+pub fn state(file: &File, vm_id: u32) -> u32 {
+    let args = drm_panthor_vm_get_state { vm_id, ..zeroed() };
+    ok(file, DRM_IOCTL_PANTHOR_VM_GET_STATE, args).state
+}
+
+#[track_caller]
+pub fn syncobj(file: &File) -> u32 {
+    ok(
+        file,
+        DRM_IOCTL_SYNCOBJ_CREATE,
+        zeroed::<drm_syncobj_create>(),
+    )
+    .handle
+}
+
+pub fn wait_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
+    let kind = match point {
+        0 => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ,
+        _ => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ,
+    };
+    drm_panthor_sync_op {
+        flags: kind,
+        handle,
+        timeline_value: point,
+    }
+}
+
+pub fn signal_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
+    let wait = wait_sync(handle, point);
+    drm_panthor_sync_op {
+        flags: wait.flags | DRM_PANTHOR_SYNC_OP_SIGNAL,
+        ..wait
+    }
+}
+
+/// Signals points of timelines from the CPU.
+#[track_caller]
+pub fn timeline_signal(file: &File, handle: u32, point: u64) {
+    let (handles, points) = ([handle], [point]);
+    let args = timeline_array(&handles, &points);
+    ok(file, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, args);
+}
+
+pub fn timeline_array(handles: &[u32], points: &[u64]) -> drm_syncobj_timeline_array {
+    drm_syncobj_timeline_array {
+        handles: handles.as_ptr() as u64,
+        points: points.as_ptr() as u64,
+        count_handles: handles.len() as u32,
+        flags: 0,
+    }
+}
+
+/// The point that a timeline has reached.
+#[track_caller]
+pub fn query_point(file: &File, handle: u32, flags: u32) -> u64 {
+    let handles = [handle];
+    let mut points = [u64::MAX];
+    let points_at = points.as_mut_ptr() as u64;
+    let args = drm_syncobj_timeline_array {
+        flags,
+        points: points_at,
+        ..timeline_array(&handles, &[])
+    };
+    ok(file, DRM_IOCTL_SYNCOBJ_QUERY, args);
+    // SAFETY: it is the array above, which the ioctl wrote to behind the compiler's back.
+    unsafe { points.as_ptr().read_volatile() }
+}
+
+/// Waits for points of sync objects; the result, and the index of the first that was signalled.
+pub fn wait_points(
+    file: &File,
+    handles: &[u32],
+    points: &[u64],
+    flags: u32,
+    timeout_nsec: i64,
+) -> (i32, u32) {
+    let mut args = drm_syncobj_timeline_wait {
+        handles: handles.as_ptr() as u64,
+        points: points.as_ptr() as u64,
+        timeout_nsec,
+        count_handles: handles.len() as u32,
+        flags,
+        ..zeroed()
+    };
+    let result = ioctl(file, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &mut args);
+    (result, args.first_signaled)
+}
+
+/// Waits for binary sync objects.
+pub fn wait_any(file: &File, handles: &[u32], flags: u32, timeout_nsec: i64) -> (i32, u32) {
+    let mut args = drm_syncobj_wait {
+        handles: handles.as_ptr() as u64,
+        timeout_nsec,
+        count_handles: handles.len() as u32,
+        flags,
+        ..zeroed()
+    };
+    let result = ioctl(file, DRM_IOCTL_SYNCOBJ_WAIT, &mut args);
+    (result, args.first_signaled)
+}
+
+/// A query with a structure of the caller's size.
+pub fn query<T: Pod>(file: &File, kind: u32, into: &mut T) -> i32 {
+    let mut args = drm_panthor_dev_query {
+        type_: kind,
+        size: size_of::<T>() as u32,
+        pointer: (&raw mut *into) as u64,
+    };
+    ioctl(file, DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args)
+}
+
+/// The size of a query's structure, or a negative error number.
+pub fn query_size(file: &File, kind: u32) -> i64 {
+    let mut args = drm_panthor_dev_query {
+        type_: kind,
+        ..zeroed()
+    };
+    match ioctl(file, DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args) {
+        0 => i64::from(args.size),
+        error => i64::from(error),
+    }
+}
