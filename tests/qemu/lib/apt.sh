@@ -40,7 +40,7 @@ private_apt() {
 		printf 'APT::Architecture "%s"; APT::Architectures { ' "${architectures%% *}"
 		# shellcheck disable=SC2086 # one word per architecture
 		printf '"%s"; ' $architectures
-		printf '};\nAPT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Retries "3";\n'
+		printf '};\nAPT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Retries "3"; APT::Update::Error-Mode "any";\n'
 		printf 'Acquire::Check-Valid-Until "false"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";\n'
 	} >"$dir/conf"
 	export APT_CONFIG=$dir/conf
