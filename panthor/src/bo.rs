@@ -46,11 +46,7 @@ pub struct BoOptions<'a> {
 impl<'a> BoOptions<'a> {
     /// A BO of at least `size` bytes: from 1 up, rounded up to the CPU's page size.
     pub fn new(size: u64) -> Self {
-        Self {
-            size,
-            flags: BoFlags::empty(),
-            exclusive_to: None,
-        }
+        Self { size, flags: BoFlags::empty(), exclusive_to: None }
     }
 
     /// Binds the BO to one VM for good: it is cheaper to bind and submit with, and cannot be exported.
@@ -181,11 +177,7 @@ impl Bo {
             return Err(Error::invalid(call, "size", rule));
         }
         if options.flags.contains(BoFlags::NO_MMAP | BoFlags::WB_MMAP) {
-            return Err(Error::invalid(
-                call,
-                "flags",
-                "NO_MMAP and WB_MMAP exclude each other",
-            ));
+            return Err(Error::invalid(call, "flags", "NO_MMAP and WB_MMAP exclude each other"));
         }
         if options.flags.contains(BoFlags::WB_MMAP) {
             Features::WB_MMAP.require(device.version(), call, "WB_MMAP")?;
@@ -274,12 +266,9 @@ impl Bo {
             let detail = "the BO was created with NO_MMAP";
             return Err(Error::refused(ErrorKind::PermissionDenied, call, detail));
         }
-        let Ok(len) = usize::try_from(range.end - range.start) else {
-            return Err(Error::invalid(
-                call,
-                "range",
-                "is larger than the address space",
-            ));
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
+        else {
+            return Err(Error::invalid(call, "range", "is larger than the address space"));
         };
         let transport = self.inner.device.transport();
         let mut arg = sys::drm_panthor_bo_mmap_offset::zeroed();
@@ -289,8 +278,9 @@ impl Bo {
             MapAccess::Read => Protection::Read,
             MapAccess::ReadWrite => Protection::ReadWrite,
         };
-        let mapping = transport.map(call, arg.offset + range.start, len, protection)?;
-        Ok(BoMap::new(self.inner.clone(), mapping, len, access))
+        // DRM maps an object from its start only, so what lies before the range is mapped and not shown.
+        let mapping = transport.map(call, arg.offset, end, protection)?;
+        Ok(BoMap::new(self.inner.clone(), mapping, start..end, access))
     }
 
     /// Does cache maintenance on a part of the BO (BO_SYNC, driver 1.7).
@@ -410,24 +400,13 @@ impl Bo {
     #[doc(alias = "DRM_IOCTL_GEM_CLOSE")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
         let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
-            let error = Error::refused(
-                ErrorKind::Busy,
-                "GEM_CLOSE",
-                "a CPU mapping still needs this BO",
-            );
-            DestroyError {
-                object: Self { inner },
-                error,
-            }
+            let error =
+                Error::refused(ErrorKind::Busy, "GEM_CLOSE", "a CPU mapping still needs this BO");
+            DestroyError { object: Self { inner }, error }
         })?;
         match inner.release() {
             Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError {
-                object: Self {
-                    inner: Arc::new(inner),
-                },
-                error,
-            }),
+            Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
         }
     }
 
@@ -440,15 +419,7 @@ impl Bo {
     pub unsafe fn from_raw(device: &Device, handle: u32, size: u64, flags: BoFlags) -> Self {
         let exclusive_to = VmUid::NONE;
         let device = device.clone();
-        Self {
-            inner: Arc::new(BoInner {
-                device,
-                handle,
-                size,
-                flags,
-                exclusive_to,
-            }),
-        }
+        Self { inner: Arc::new(BoInner { device, handle, size, flags, exclusive_to }) }
     }
 
     #[inline]

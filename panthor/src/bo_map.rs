@@ -133,26 +133,29 @@ atomic_words!(u32 as AtomicU32, u64 as AtomicU64);
 /// use a fence (`std::sync::atomic::fence`) or a call into the driver.
 pub struct BoMap {
     mapping: Mapping,
-    len: usize,
+    /// The bytes of `mapping` that are shown.
+    shown: Range<usize>,
     access: MapAccess,
     /// The BO stays open while it is mapped, so that nobody wonders whose memory this is.
     bo: Arc<BoInner>,
 }
 
 impl BoMap {
-    pub(crate) fn new(bo: Arc<BoInner>, mapping: Mapping, len: usize, access: MapAccess) -> Self {
-        Self {
-            mapping,
-            len,
-            access,
-            bo,
-        }
+    /// Shows the bytes `shown` of a mapping, which it has.
+    pub(crate) fn new(
+        bo: Arc<BoInner>,
+        mapping: Mapping,
+        shown: Range<usize>,
+        access: MapAccess,
+    ) -> Self {
+        Self { mapping, shown, access, bo }
     }
 
     /// Its length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "an empty map cannot be made")]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.shown.end - self.shown.start
     }
 
     /// Whether it can be written to.
@@ -161,8 +164,10 @@ impl BoMap {
     }
 
     /// The first byte, for code that takes a pointer. Valid while the map lives.
+    #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
-        self.mapping.as_ptr()
+        // SAFETY: what is shown starts within the mapping.
+        unsafe { self.mapping.as_ptr().add(self.shown.start) }
     }
 
     /// Whether it maps this BO.
@@ -315,9 +320,9 @@ impl BoMap {
     /// While the slice lives nobody writes to the memory: no GPU job, no thread through this or another
     /// map, no other process.
     pub unsafe fn as_slice(&self) -> &[u8] {
-        // SAFETY: the mapping is `len` readable bytes that live as long as `self`; that they do not change
+        // SAFETY: what is shown is `len` readable bytes that live as long as `self`; that they do not change
         // is the caller's promise.
-        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len()) }
     }
 
     /// The memory as a mutable slice.
@@ -332,9 +337,9 @@ impl BoMap {
     /// map, no other process.
     pub unsafe fn as_mut_slice(&mut self) -> Result<&mut [u8]> {
         self.writable("as_mut_slice")?;
-        // SAFETY: the mapping is `len` writable bytes that live as long as `self`, borrowed exclusively;
+        // SAFETY: what is shown is `len` writable bytes that live as long as `self`, borrowed exclusively;
         // that nobody else reaches them otherwise is the caller's promise.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len()) })
     }
 
     #[inline]
@@ -342,8 +347,7 @@ impl BoMap {
         if offset % size_of::<T>() != 0 {
             return Err(unaligned(call, offset, size_of::<T>()));
         }
-        self.bytes(offset, size_of::<T>(), call)
-            .map(|place| place.cast())
+        self.bytes(offset, size_of::<T>(), call).map(|place| place.cast())
     }
 
     #[inline]
@@ -372,30 +376,22 @@ impl BoMap {
     /// The place of `len` bytes at `offset`, if they are within the map.
     #[inline]
     fn bytes(&self, offset: usize, len: usize, call: &'static str) -> Result<*mut u8> {
-        if offset > self.len || len > self.len - offset {
-            return Err(outside(call, offset, len, self.len));
+        if offset > self.len() || len > self.len() - offset {
+            return Err(outside(call, offset, len, self.len()));
         }
-        // SAFETY: `offset` is at most the mapping's length.
-        Ok(unsafe { self.mapping.as_ptr().add(offset) })
+        // SAFETY: `offset` is at most the length of what is shown, which is within the mapping.
+        Ok(unsafe { self.as_ptr().add(offset) })
     }
 }
 
 #[cold]
 fn outside(call: &'static str, offset: usize, len: usize, map: usize) -> Error {
-    Error::invalid(
-        call,
-        "offset",
-        format!("{len} bytes at {offset:#x} are not within {map:#x}"),
-    )
+    Error::invalid(call, "offset", format!("{len} bytes at {offset:#x} are not within {map:#x}"))
 }
 
 #[cold]
 fn unaligned(call: &'static str, offset: usize, size: usize) -> Error {
-    Error::invalid(
-        call,
-        "offset",
-        format!("{offset:#x} is not a multiple of {size}"),
-    )
+    Error::invalid(call, "offset", format!("{offset:#x} is not a multiple of {size}"))
 }
 
 /// Cuts `len` bytes that start at `address` into single bytes up to an address that 8 divides, runs of
@@ -406,17 +402,14 @@ fn runs(address: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
     let tail = head + words * 8;
     let ends = [0..head, tail..len].map(|run| (!run.is_empty()).then_some(run));
     let [first, last] = ends;
-    first
-        .into_iter()
-        .chain((0..words).map(move |i| head + i * 8..head + i * 8 + 8))
-        .chain(last)
+    first.into_iter().chain((0..words).map(move |i| head + i * 8..head + i * 8 + 8)).chain(last)
 }
 
 impl fmt::Debug for BoMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoMap")
             .field("handle", &self.bo.handle())
-            .field("len", &self.len)
+            .field("len", &self.len())
             .field("access", &self.access)
             .finish_non_exhaustive()
     }

@@ -122,9 +122,9 @@ impl Device {
     fn with_transport(transport: Transport) -> Result<Self> {
         let identity = transport.identity().map_err(|error| match error.kind() {
             // Any character device answers so to an ioctl that it does not know.
-            ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
-                .with_kind(ErrorKind::NotPanthor)
-                .with_detail("not a DRM device"),
+            ErrorKind::Unsupported | ErrorKind::InvalidArgument => {
+                error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
+            }
             _ => error,
         })?;
         if identity.name != DRIVER_NAME {
@@ -133,11 +133,7 @@ impl Device {
         }
         if identity.major != DRIVER_MAJOR {
             let (age, major, minor) = (
-                if identity.major < DRIVER_MAJOR {
-                    "too old"
-                } else {
-                    "too new"
-                },
+                if identity.major < DRIVER_MAJOR { "too old" } else { "too new" },
                 identity.major,
                 identity.minor,
             );
@@ -153,14 +149,7 @@ impl Device {
         };
         let features = Features::of(version);
         let coherent = OnceLock::new();
-        Ok(Self {
-            inner: Arc::new(DeviceInner {
-                transport,
-                version,
-                features,
-                coherent,
-            }),
-        })
+        Ok(Self { inner: Arc::new(DeviceInner { transport, version, features, coherent }) })
     }
 
     /// The version of the running driver.

@@ -161,14 +161,7 @@ impl Error {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         let detail = Some(detail.into());
-        Self(Box::new(Repr {
-            kind,
-            call,
-            errno: None,
-            argument: None,
-            detail,
-            bind: None,
-        }))
+        Self(Box::new(Repr { kind, call, errno: None, argument: None, detail, bind: None }))
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -211,11 +204,7 @@ impl fmt::Display for Error {
         if let Some(bind) = &repr.bind {
             write!(f, " ({} done)", bind.done)?;
             if let Some(part) = &bind.partial {
-                write!(
-                    f,
-                    " (and {:#x}..{:#x} of the failed one)",
-                    part.start, part.end
-                )?;
+                write!(f, " (and {:#x}..{:#x} of the failed one)", part.start, part.end)?;
             }
         }
         Ok(())
@@ -308,20 +297,14 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("VM_BIND: operation 3: "), "{text}");
         assert!(text.contains("os error 12"), "{text}");
-        assert!(
-            text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"),
-            "{text}"
-        );
+        assert!(text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"), "{text}");
     }
 
     #[test]
     fn io_error_keeps_the_error_inside() {
         let io: std::io::Error = Error::invalid("BO_CREATE", "size", "must not be 0").into();
         assert_eq!(io.kind(), std::io::ErrorKind::InvalidInput);
-        let inner = io
-            .get_ref()
-            .and_then(|e| e.downcast_ref::<Error>())
-            .expect("our error");
+        let inner = io.get_ref().and_then(|e| e.downcast_ref::<Error>()).expect("our error");
         assert_eq!(inner.argument(), Some("size"));
     }
 

@@ -54,14 +54,8 @@ impl NodeNumbers {
     #[cfg(feature = "fake")]
     pub(crate) fn of_fake() -> Self {
         Self {
-            render: Some(NodeNumber {
-                major: 226,
-                minor: 128,
-            }),
-            primary: Some(NodeNumber {
-                major: 226,
-                minor: 0,
-            }),
+            render: Some(NodeNumber { major: 226, minor: 128 }),
+            primary: Some(NodeNumber { major: 226, minor: 0 }),
         }
     }
 }
@@ -83,11 +77,7 @@ pub fn list() -> Result<Vec<Node>> {
     let mut found = Vec::new();
     for path in render_nodes(Path::new(DRI))? {
         if let Ok(device) = Device::open(&path) {
-            found.push(Node {
-                path,
-                version: device.version(),
-                numbers: device.node_numbers()?,
-            });
+            found.push(Node { path, version: device.version(), numbers: device.node_numbers()? });
         }
     }
     Ok(found)
@@ -101,11 +91,7 @@ pub(crate) fn open_first() -> Result<Device> {
             Err(error) => seen.push(format!("{}: {error}", path.display())),
         }
     }
-    let seen = if seen.is_empty() {
-        format!("{DRI} has none at all")
-    } else {
-        seen.join("; ")
-    };
+    let seen = if seen.is_empty() { format!("{DRI} has none at all") } else { seen.join("; ") };
     let detail = format!("no Panthor render node ({seen})");
     Err(Error::refused(ErrorKind::NotFound, "open", detail))
 }
@@ -123,12 +109,7 @@ fn render_nodes(dri: &Path) -> Result<Vec<PathBuf>> {
     let mut nodes: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            let number = entry
-                .file_name()
-                .to_str()?
-                .strip_prefix("renderD")?
-                .parse()
-                .ok()?;
+            let number = entry.file_name().to_str()?.strip_prefix("renderD")?.parse().ok()?;
             Some((number, entry.path()))
         })
         .collect();
@@ -144,10 +125,7 @@ pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
         minor: rustix::fs::minor(stat.st_rdev),
     };
     let siblings = PathBuf::from(format!("/sys/dev/char/{own}/device/drm"));
-    let mut numbers = NodeNumbers {
-        render: None,
-        primary: None,
-    };
+    let mut numbers = NodeNumbers { render: None, primary: None };
     let entries = fs::read_dir(&siblings).map_err(|error| {
         let detail = format!("{}: {error}", siblings.display());
         Error::refused(ErrorKind::Other, "node_numbers", detail)
@@ -158,9 +136,7 @@ pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
             Some(name) if name.starts_with("card") => &mut numbers.primary,
             _ => continue,
         };
-        *slot = fs::read_to_string(entry.path().join("dev"))
-            .ok()
-            .and_then(|dev| parse(&dev));
+        *slot = fs::read_to_string(entry.path().join("dev")).ok().and_then(|dev| parse(&dev));
     }
     Ok(numbers)
 }
@@ -168,10 +144,7 @@ pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
 /// `226:128`, as sysfs writes it.
 fn parse(dev: &str) -> Option<NodeNumber> {
     let (major, minor) = dev.trim().split_once(':')?;
-    Some(NodeNumber {
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
-    })
+    Some(NodeNumber { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -182,20 +155,12 @@ mod tests {
     fn nodes_come_by_number_not_by_name() {
         let dir = std::env::temp_dir().join(format!("panthor-nodes-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        for name in [
-            "renderD1000",
-            "renderD129",
-            "card0",
-            "renderD128",
-            "renderDx",
-        ] {
+        for name in ["renderD1000", "renderD129", "card0", "renderD128", "renderDx"] {
             fs::write(dir.join(name), "").unwrap();
         }
         let nodes = render_nodes(&dir).unwrap();
-        let names: Vec<_> = nodes
-            .iter()
-            .map(|p| p.file_name().unwrap().to_str().unwrap())
-            .collect();
+        let names: Vec<_> =
+            nodes.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["renderD128", "renderD129", "renderD1000"]);
         fs::remove_dir_all(&dir).unwrap();
         assert_eq!(render_nodes(&dir).unwrap(), Vec::<PathBuf>::new());
@@ -203,13 +168,7 @@ mod tests {
 
     #[test]
     fn sysfs_numbers() {
-        assert_eq!(
-            parse("226:128\n"),
-            Some(NodeNumber {
-                major: 226,
-                minor: 128
-            })
-        );
+        assert_eq!(parse("226:128\n"), Some(NodeNumber { major: 226, minor: 128 }));
         assert_eq!(parse("226"), None);
         assert_eq!(parse("x:1"), None);
     }

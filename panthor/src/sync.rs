@@ -114,10 +114,7 @@ impl Handle {
         let mut arg = sys::drm_syncobj_create::zeroed();
         arg.flags = flags;
         device.transport().call(&mut arg)?;
-        Ok(Self {
-            device: device.clone(),
-            raw: arg.handle,
-        })
+        Ok(Self { device: device.clone(), raw: arg.handle })
     }
 
     /// SYNCOBJ_TIMELINE_WAIT, which takes binary syncobjs as well, as point 0.
@@ -203,9 +200,7 @@ impl Device {
     /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
     pub fn create_syncobj(&self) -> Result<SyncObj> {
-        Ok(SyncObj {
-            handle: Handle::create(self, 0)?,
-        })
+        Ok(SyncObj { handle: Handle::create(self, 0)? })
     }
 
     /// Creates a binary syncobj that is signalled (SYNCOBJ_CREATE).
@@ -215,9 +210,7 @@ impl Device {
     /// As for [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_SYNCOBJ_CREATE_SIGNALED")]
     pub fn create_signaled_syncobj(&self) -> Result<SyncObj> {
-        Ok(SyncObj {
-            handle: Handle::create(self, sys::DRM_SYNCOBJ_CREATE_SIGNALED)?,
-        })
+        Ok(SyncObj { handle: Handle::create(self, sys::DRM_SYNCOBJ_CREATE_SIGNALED)? })
     }
 
     /// Creates a timeline at 0 (SYNCOBJ_CREATE).
@@ -227,9 +220,7 @@ impl Device {
     /// As for [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
     pub fn create_timeline(&self) -> Result<Timeline> {
-        Ok(Timeline {
-            handle: Handle::create(self, 0)?,
-        })
+        Ok(Timeline { handle: Handle::create(self, 0)? })
     }
 }
 
@@ -243,11 +234,7 @@ impl SyncObj {
     /// What the kernel says; running out of time is [`Wait::TimedOut`].
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
     pub fn wait(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
-        self.handle.wait(
-            0,
-            sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
-            timeout.into(),
-        )
+        self.handle.wait(0, sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, timeout.into())
     }
 
     /// Waits until it holds a fence, signalled or not, so that an asynchronous batch can wait for it
@@ -258,11 +245,7 @@ impl SyncObj {
     /// As for [`wait`](Self::wait).
     #[doc(alias = "DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE")]
     pub fn wait_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
-        self.handle.wait(
-            0,
-            sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE,
-            timeout.into(),
-        )
+        self.handle.wait(0, sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE, timeout.into())
     }
 
     /// Replaces its fence by a signalled one (SYNCOBJ_SIGNAL).
@@ -272,10 +255,7 @@ impl SyncObj {
     /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_SIGNAL")]
     pub fn signal(&self) -> Result<()> {
-        self.handle
-            .device
-            .transport()
-            .syncobj_array(SyncobjArray::Signal, self.handle.raw)
+        self.handle.device.transport().syncobj_array(SyncobjArray::Signal, self.handle.raw)
     }
 
     /// Takes its fence away (SYNCOBJ_RESET).
@@ -285,10 +265,7 @@ impl SyncObj {
     /// What the kernel says.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_RESET")]
     pub fn reset(&self) -> Result<()> {
-        self.handle
-            .device
-            .transport()
-            .syncobj_array(SyncobjArray::Reset, self.handle.raw)
+        self.handle.device.transport().syncobj_array(SyncobjArray::Reset, self.handle.raw)
     }
 
     /// Its handle, valid while it lives.
@@ -306,11 +283,7 @@ impl Timeline {
     /// The point to wait for or to signal in an asynchronous batch.
     #[inline]
     pub fn at(&self, point: NonZeroU64) -> SyncPoint<'_> {
-        SyncPoint {
-            device: &self.handle.device,
-            handle: self.handle.raw,
-            point: point.get(),
-        }
+        SyncPoint { device: &self.handle.device, handle: self.handle.raw, point: point.get() }
     }
 
     /// The highest point that is signalled with all before it; 0 before the first (SYNCOBJ_QUERY).
@@ -321,10 +294,7 @@ impl Timeline {
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_QUERY")]
     #[doc(alias = "vkGetSemaphoreCounterValue")]
     pub fn value(&self) -> Result<u64> {
-        self.handle
-            .device
-            .transport()
-            .timeline_query(self.handle.raw, 0)
+        self.handle.device.transport().timeline_query(self.handle.raw, 0)
     }
 
     /// The highest point that somebody has submitted, signalled or not (SYNCOBJ_QUERY).
@@ -335,10 +305,7 @@ impl Timeline {
     #[doc(alias = "DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED")]
     pub fn last_submitted(&self) -> Result<u64> {
         let flags = sys::DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
-        self.handle
-            .device
-            .transport()
-            .timeline_query(self.handle.raw, flags)
+        self.handle.device.transport().timeline_query(self.handle.raw, flags)
     }
 
     /// Waits until a point is signalled, also if it is not submitted yet (SYNCOBJ_TIMELINE_WAIT).
@@ -373,10 +340,7 @@ impl Timeline {
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL")]
     #[doc(alias = "vkSignalSemaphore")]
     pub fn signal(&self, point: NonZeroU64) -> Result<()> {
-        self.handle
-            .device
-            .transport()
-            .timeline_signal(self.handle.raw, point.get())
+        self.handle.device.transport().timeline_signal(self.handle.raw, point.get())
     }
 
     /// Its handle, valid while it lives.
@@ -403,11 +367,7 @@ pub struct SyncPoint<'a> {
 impl<'a> From<&'a SyncObj> for SyncPoint<'a> {
     #[inline]
     fn from(syncobj: &'a SyncObj) -> Self {
-        Self {
-            device: &syncobj.handle.device,
-            handle: syncobj.handle.raw,
-            point: 0,
-        }
+        Self { device: &syncobj.handle.device, handle: syncobj.handle.raw, point: 0 }
     }
 }
 
@@ -425,11 +385,8 @@ impl SyncPoint<'_> {
         } else {
             sys::DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ
         };
-        let direction = if signal {
-            sys::DRM_PANTHOR_SYNC_OP_SIGNAL
-        } else {
-            sys::DRM_PANTHOR_SYNC_OP_WAIT
-        };
+        let direction =
+            if signal { sys::DRM_PANTHOR_SYNC_OP_SIGNAL } else { sys::DRM_PANTHOR_SYNC_OP_WAIT };
         sys::drm_panthor_sync_op {
             flags: kind | direction,
             handle: self.handle,
@@ -440,17 +397,13 @@ impl SyncPoint<'_> {
 
 impl fmt::Debug for SyncObj {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SyncObj")
-            .field("handle", &self.handle.raw)
-            .finish_non_exhaustive()
+        f.debug_struct("SyncObj").field("handle", &self.handle.raw).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeline")
-            .field("handle", &self.handle.raw)
-            .finish_non_exhaustive()
+        f.debug_struct("Timeline").field("handle", &self.handle.raw).finish_non_exhaustive()
     }
 }
 

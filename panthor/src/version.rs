@@ -25,11 +25,7 @@ pub struct Version {
 impl Version {
     /// The version `major.minor.0`.
     pub const fn new(major: u32, minor: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch: 0,
-        }
+        Self { major, minor, patch: 0 }
     }
 }
 
@@ -86,18 +82,12 @@ const SINCE_MINOR: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 8, 9, 9];
 impl Features {
     /// The features of a driver of this version.
     pub fn of(version: Version) -> Self {
-        Self::all()
-            .iter()
-            .filter(|feature| feature.since() <= version)
-            .collect()
+        Self::all().iter().filter(|feature| feature.since() <= version).collect()
     }
 
     /// The first driver version that has all of these features; 1.0 for none.
     pub fn since(self) -> Version {
-        let newest = SINCE_MINOR
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| self.bits() >> bit & 1 != 0);
+        let newest = SINCE_MINOR.iter().enumerate().filter(|(bit, _)| self.bits() >> bit & 1 != 0);
         Version::new(1, newest.map(|(_, &minor)| minor).max().unwrap_or(0))
     }
 
@@ -139,9 +129,8 @@ mod tests {
 
     #[test]
     fn a_missing_feature_names_both_versions() {
-        let error = Features::SPARSE
-            .require(Version::new(1, 8), "VM_BIND", "a sparse map")
-            .unwrap_err();
+        let error =
+            Features::SPARSE.require(Version::new(1, 8), "VM_BIND", "a sparse map").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert_eq!(
             error.to_string(),

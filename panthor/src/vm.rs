@@ -112,18 +112,16 @@ impl Device {
     pub fn create_vm(&self, options: VmOptions) -> Result<Vm> {
         let mut arg = sys::drm_panthor_vm_create::zeroed();
         arg.user_va_range = options.user_va_range;
-        self.transport()
-            .call(&mut arg)
-            .map_err(|error| match error.kind() {
-                // What the driver says when the table of 32 is full.
-                ErrorKind::Busy => error
-                    .with_kind(ErrorKind::OutOfMemory)
-                    .with_detail("this file has as many VMs as the driver allows"),
-                ErrorKind::InvalidArgument => error
-                    .with_argument("user_va_range")
-                    .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
-                _ => error,
-            })?;
+        self.transport().call(&mut arg).map_err(|error| match error.kind() {
+            // What the driver says when the table of 32 is full.
+            ErrorKind::Busy => error
+                .with_kind(ErrorKind::OutOfMemory)
+                .with_detail("this file has as many VMs as the driver allows"),
+            ErrorKind::InvalidArgument => error
+                .with_argument("user_va_range")
+                .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
+            _ => error,
+        })?;
         Ok(Vm {
             inner: Arc::new(VmInner {
                 device: self.clone(),
@@ -232,19 +230,11 @@ impl Vm {
         let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
             let detail = "another object still needs this VM";
             let error = Error::refused(ErrorKind::Busy, "VM_DESTROY", detail);
-            DestroyError {
-                object: Self { inner },
-                error,
-            }
+            DestroyError { object: Self { inner }, error }
         })?;
         match inner.release() {
             Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError {
-                object: Self {
-                    inner: Arc::new(inner),
-                },
-                error,
-            }),
+            Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
         }
     }
 

@@ -49,10 +49,7 @@ impl BindBuffer {
 
     /// A buffer with room for this many operations.
     pub fn with_capacity(ops: usize) -> Self {
-        Self {
-            ops: SmallVec::with_capacity(ops),
-            ..Self::default()
-        }
+        Self { ops: SmallVec::with_capacity(ops), ..Self::default() }
     }
 
     /// How many operations it has room for.

@@ -94,14 +94,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     pub(crate) fn new(vm: &'a VmInner, mut buffer: B) -> Self {
         buffer.borrow_mut().clear();
         let (refused, sparse, special, mode) = (None, SparseMode::Auto, false, PhantomData);
-        Self {
-            vm,
-            buffer,
-            refused,
-            sparse,
-            special,
-            mode,
-        }
+        Self { vm, buffer, refused, sparse, special, mode }
     }
 
     /// Makes room for this many more operations.
@@ -181,13 +174,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     pub fn unmap(&mut self, range: Range<u64>) -> &mut Self {
         if rules::allows_range(self.vm, &range) {
             let size = range.end - range.start;
-            self.push(
-                sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP,
-                0,
-                0,
-                range.start,
-                size,
-            );
+            self.push(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, 0, range.start, size);
         } else {
             let vm = self.vm;
             self.refuse(|| rules::broken_by_range(vm, &range));
@@ -232,14 +219,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
 
     #[inline]
     fn push(&mut self, flags: u32, bo_handle: u32, bo_offset: u64, va: u64, size: u64) {
-        let op = Op {
-            flags,
-            bo_handle,
-            bo_offset,
-            va,
-            size,
-            ..Op::default()
-        };
+        let op = Op { flags, bo_handle, bo_offset, va, size, ..Op::default() };
         self.buffer.borrow_mut().ops.push(op);
     }
 
@@ -258,11 +238,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
             return Err(error);
         }
         if self.len() > plan::MAX_OPS {
-            let rule = format!(
-                "has {} operations, one call takes {}",
-                self.len(),
-                plan::MAX_OPS
-            );
+            let rule = format!("has {} operations, one call takes {}", self.len(), plan::MAX_OPS);
             return Err(Error::invalid(CALL, "batch", rule));
         }
         Ok(())

@@ -75,21 +75,12 @@ pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> 
         Some(CHUNK) if op.size <= CHUNK => None,
         stride => stride,
     };
-    let operations = recorded
-        .iter()
-        .map(|op| cut(op).map_or(1, |stride| pieces(op, stride)))
-        .sum();
-    let count = usize::try_from(operations)
-        .ok()
-        .filter(|&count| count <= MAX_OPS);
+    let operations = recorded.iter().map(|op| cut(op).map_or(1, |stride| pieces(op, stride))).sum();
+    let count = usize::try_from(operations).ok().filter(|&count| count <= MAX_OPS);
     let count = count.ok_or(Impossible::TooMany { operations })?;
     let mut plan = Plan::default();
-    plan.ops
-        .try_reserve_exact(count)
-        .map_err(|_| Impossible::NoMemory)?;
-    plan.origin
-        .try_reserve_exact(count)
-        .map_err(|_| Impossible::NoMemory)?;
+    plan.ops.try_reserve_exact(count).map_err(|_| Impossible::NoMemory)?;
+    plan.origin.try_reserve_exact(count).map_err(|_| Impossible::NoMemory)?;
     for (index, op) in recorded.iter().enumerate() {
         match cut(op) {
             None => plan.push(*op, index),
@@ -109,11 +100,7 @@ pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> 
 
 /// The part of `op` that covers `range`.
 fn piece(op: &Op, range: Range<u64>, sparse: Sparse) -> Op {
-    let mut part = Op {
-        va: range.start,
-        size: range.end - range.start,
-        ..*op
-    };
+    let mut part = Op { va: range.start, size: range.end - range.start, ..*op };
     match sparse {
         Sparse::Emulated { bo_handle } if is_sparse(op) => {
             part.flags &= !sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE;
@@ -180,27 +167,14 @@ mod tests {
         assert_eq!(native.ops, recorded);
         let emulated = plan(&recorded, Sparse::Emulated { bo_handle: 7 }).unwrap();
         assert_eq!(emulated.ops.len(), 48);
-        assert!(
-            emulated
-                .ops
-                .iter()
-                .all(|op| op.bo_handle == 7 && op.flags & SPARSE != SPARSE)
-        );
+        assert!(emulated.ops.iter().all(|op| op.bo_handle == 7 && op.flags & SPARSE != SPARSE));
     }
 
     #[test]
     fn emulated_pieces_show_the_object_at_va_mod_2_mib() {
         let range = 0x1f_f000..0x60_1000;
-        let plan = plan(
-            &[op(SPARSE, 0, 0, range)],
-            Sparse::Emulated { bo_handle: 1 },
-        )
-        .unwrap();
-        let pieces: Vec<_> = plan
-            .ops
-            .iter()
-            .map(|op| (op.va, op.size, op.bo_offset))
-            .collect();
+        let plan = plan(&[op(SPARSE, 0, 0, range)], Sparse::Emulated { bo_handle: 1 }).unwrap();
+        let pieces: Vec<_> = plan.ops.iter().map(|op| (op.va, op.size, op.bo_offset)).collect();
         assert_eq!(
             pieces,
             [
@@ -214,20 +188,11 @@ mod tests {
 
     #[test]
     fn chunks_end_at_multiples_and_keep_the_offset() {
-        let map = op(
-            sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
-            3,
-            0x1000,
-            0x1000..2 * CHUNK + 0x2000,
-        );
+        let map = op(sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC, 3, 0x1000, 0x1000..2 * CHUNK + 0x2000);
         let small = op(SPARSE, 0, 0, CHUNK - 0x1000..CHUNK + 0x1000);
         let unmap = op(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, 0, 0..4 * CHUNK);
         let plan = plan(&[small, map, unmap], Sparse::Native).unwrap();
-        let pieces: Vec<_> = plan
-            .ops
-            .iter()
-            .map(|op| (op.va, op.size, op.bo_offset))
-            .collect();
+        let pieces: Vec<_> = plan.ops.iter().map(|op| (op.va, op.size, op.bo_offset)).collect();
         assert_eq!(
             pieces,
             [
@@ -238,10 +203,7 @@ mod tests {
                 (0, 4 * CHUNK, 0)
             ]
         );
-        assert_eq!(
-            (plan.span(0), plan.span(1), plan.span(2)),
-            ((0, 0), (1, 3), (4, 4))
-        );
+        assert_eq!((plan.span(0), plan.span(1), plan.span(2)), ((0, 0), (1, 3), (4, 4)));
         assert_eq!((plan.origin(3), plan.origin(4), plan.origin(5)), (1, 2, 3));
         assert_eq!(plan.partial(1), None);
         assert_eq!(plan.partial(3), Some(0x1000..2 * CHUNK));
@@ -252,12 +214,7 @@ mod tests {
     fn too_much_is_refused_before_memory_is_taken() {
         let all = [op(SPARSE, 0, 0, 0..1 << 47)];
         let emulated = plan(&all, Sparse::Emulated { bo_handle: 1 }).unwrap_err();
-        assert_eq!(
-            emulated,
-            Impossible::TooMany {
-                operations: 1 << 26
-            }
-        );
+        assert_eq!(emulated, Impossible::TooMany { operations: 1 << 26 });
         assert_eq!(plan(&all, Sparse::Native).unwrap().ops.len(), 2048);
     }
 
@@ -265,9 +222,7 @@ mod tests {
     fn pieces_cover_each_operation_without_gap() {
         let mut seed = 1u64;
         let mut random = move |below: u64| {
-            seed = seed
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % below
         };
         for _ in 0..2000 {

@@ -83,10 +83,7 @@ pub(super) fn broken_by_map(
         return Some(("range", "is empty".into()));
     }
     if range.end > bo.size() {
-        return Some((
-            "range",
-            format!("{range:#x?} is not within the BO's {:#x}", bo.size()),
-        ));
+        return Some(("range", format!("{range:#x?} is not within the BO's {:#x}", bo.size())));
     }
     if !is_granular(range.start | range.end) {
         return Some(("range", format!("{range:#x?} is not made of 4 KiB pages")));
@@ -96,16 +93,10 @@ pub(super) fn broken_by_map(
     }
     if !is_user_va(vm, va, range.end - range.start) {
         let (size, limit) = (range.end - range.start, vm.user_va_range());
-        return Some((
-            "va",
-            format!("{size:#x} bytes at {va:#x} are not within 0..{limit:#x}"),
-        ));
+        return Some(("va", format!("{size:#x} bytes at {va:#x} are not within 0..{limit:#x}")));
     }
     if flags.bits() & MapFlags::NOT_FLAGS != 0 {
-        return Some((
-            "flags",
-            format!("{flags:?} says what the operation is, not how to map"),
-        ));
+        return Some(("flags", format!("{flags:?} says what the operation is, not how to map")));
     }
     if !is_bindable(vm, bo) {
         let rule = if bo.exclusive_to() == VmUid::NONE || bo.exclusive_to() == vm.uid() {
@@ -138,12 +129,8 @@ pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken
 
 /// The rule that a sparse map operation breaks with its flags.
 pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
-    (!allows_sparse_flags(flags)).then(|| {
-        (
-            "flags",
-            format!("{flags:?} says what the operation is, not how to map"),
-        )
-    })
+    (!allows_sparse_flags(flags))
+        .then(|| ("flags", format!("{flags:?} says what the operation is, not how to map")))
 }
 
 /// The error for a broken rule of operation `index`.

@@ -83,9 +83,7 @@ fn queued_planned(vm: &VmInner, buffer: &mut BindBuffer, mode: SparseMode) -> Re
     }
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     syncs::attach_arranged(&mut ops, &arranged, &all);
-    let idle = ops
-        .iter()
-        .position(|op| is_sync_only(op) && op.syncs.count == 0);
+    let idle = ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
     if let Some(index) = idle {
         let broken = ("sync_point", "neither waits nor signals".into());
         return Err(super::rules::refuse(plan.origin(index), broken));
@@ -95,10 +93,7 @@ fn queued_planned(vm: &VmInner, buffer: &mut BindBuffer, mode: SparseMode) -> Re
 
 /// An operation that binds nothing.
 pub(super) fn sync_only() -> Op {
-    Op {
-        flags: sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY,
-        ..Op::default()
-    }
+    Op { flags: sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, ..Op::default() }
 }
 
 fn is_sync_only(op: &Op) -> bool {
@@ -114,36 +109,31 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
         SparseMode::Native => {
             if let Some(index) = ops.iter().position(is_sparse) {
                 let version = vm.device().version();
-                Features::SPARSE
-                    .require(version, CALL, "a native sparse map")
-                    .map_err(|error| {
+                Features::SPARSE.require(version, CALL, "a native sparse map").map_err(
+                    |error| {
                         error.with_bind(BindProgress {
                             failed: Some(index),
                             done: 0,
                             partial: None,
                         })
-                    })?;
+                    },
+                )?;
             }
             Sparse::Native
         }
-        _ if ops.iter().any(is_sparse) => Sparse::Emulated {
-            bo_handle: vm.sparse_object()?.handle(),
-        },
+        _ if ops.iter().any(is_sparse) => {
+            Sparse::Emulated { bo_handle: vm.sparse_object()?.handle() }
+        }
         _ => Sparse::Native,
     };
     plan::plan(ops, sparse).map_err(|impossible| match impossible {
         Impossible::TooMany { operations } => {
-            let rule = format!(
-                "becomes {operations} operations, one call takes {}",
-                plan::MAX_OPS
-            );
+            let rule = format!("becomes {operations} operations, one call takes {}", plan::MAX_OPS);
             Error::invalid(CALL, "batch", rule)
         }
-        Impossible::NoMemory => Error::refused(
-            ErrorKind::OutOfMemory,
-            CALL,
-            "no memory to lay the batch out",
-        ),
+        Impossible::NoMemory => {
+            Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
+        }
     })
 }
 
@@ -165,10 +155,7 @@ fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stop
         let reached = (arg.ops.count as usize).min(rest.len());
         match answer {
             Ok(()) if reached == rest.len() => {
-                return Ok(BindReport {
-                    operations: ops.len(),
-                    ioctls,
-                });
+                return Ok(BindReport { operations: ops.len(), ioctls });
             }
             // A signal handler with SA_RESTART had the kernel start the call anew, with the count that
             // the interrupted one had left: the operations behind it have not run.
@@ -176,19 +163,11 @@ fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stop
             Err(Errno::INTR | Errno::AGAIN) if reached == rest.len() => {}
             Err(Errno::INTR | Errno::AGAIN) => done += reached,
             Err(errno) if reached == rest.len() => {
-                return Err(Stopped {
-                    errno,
-                    failed: None,
-                    done,
-                });
+                return Err(Stopped { errno, failed: None, done });
             }
             Err(errno) => {
                 let failed = done + reached;
-                return Err(Stopped {
-                    errno,
-                    failed: Some(failed),
-                    done: failed,
-                });
+                return Err(Stopped { errno, failed: Some(failed), done: failed });
             }
         }
     }
@@ -203,10 +182,7 @@ fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
         ops: sys::drm_panthor_obj_array::from_slice(ops),
     };
     match vm.device().transport().try_call(&mut arg) {
-        Ok(()) => Ok(BindReport {
-            operations: ops.len(),
-            ioctls: 1,
-        }),
+        Ok(()) => Ok(BindReport { operations: ops.len(), ioctls: 1 }),
         Err(errno) => Err(explain_queued(vm, errno, syncs)),
     }
 }
@@ -226,11 +202,7 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
 /// The error of a batch that was not queued.
 #[cold]
 fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
-    let bind = BindProgress {
-        failed: None,
-        done: 0,
-        partial: None,
-    };
+    let bind = BindProgress { failed: None, done: 0, partial: None };
     let error = lost_with_vm(vm, Error::os(CALL, errno)).with_bind(bind);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
@@ -249,22 +221,14 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
 fn lost_with_vm(vm: &VmInner, error: Error) -> Error {
     let refused = error.kind() == ErrorKind::InvalidArgument;
     if refused && matches!(vm.state(), Ok(VmState::Unusable)) {
-        return error
-            .with_kind(ErrorKind::DeviceLost)
-            .with_detail("the VM is unusable");
+        return error.with_kind(ErrorKind::DeviceLost).with_detail("the VM is unusable");
     }
     error
 }
 
 fn is_available(vm: &VmInner, wait: &SyncOp) -> Result<Wait> {
     let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-    wait_for_point(
-        vm.device(),
-        wait.handle,
-        wait.timeline_value,
-        flags,
-        Timeout::NONE,
-    )
+    wait_for_point(vm.device(), wait.handle, wait.timeline_value, flags, Timeout::NONE)
 }
 
 /// Refuses a wait that only a signal of the same batch could end.

@@ -44,10 +44,7 @@ pub(super) fn arrange(
     });
     let of_ops = op_syncs.iter().map(|&OpSync { op, sync }| {
         let (first, last) = span(op);
-        OpSync {
-            op: if is_signal(&sync) { last } else { first },
-            sync,
-        }
+        OpSync { op: if is_signal(&sync) { last } else { first }, sync }
     });
     let mut all: Vec<_> = of_batch.chain(of_ops).collect();
     all.sort_by_key(|sync| sync.op);
@@ -67,26 +64,19 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
 /// The first wait for a point that the same batch signals no earlier: only a fence that is there already
 /// can end it, and without one the driver refuses the batch with a kernel warning.
 pub(super) fn self_wait(arranged: &[OpSync]) -> Option<SyncOp> {
-    arranged
-        .iter()
-        .filter(|wait| !is_signal(&wait.sync))
-        .find_map(|wait| {
-            let mut signals = arranged
-                .iter()
-                .filter(|s| is_signal(&s.sync) && is_same_point(&s.sync, &wait.sync));
-            let first = signals.next()?;
-            (first.op >= wait.op).then_some(wait.sync)
-        })
+    arranged.iter().filter(|wait| !is_signal(&wait.sync)).find_map(|wait| {
+        let mut signals =
+            arranged.iter().filter(|s| is_signal(&s.sync) && is_same_point(&s.sync, &wait.sync));
+        let first = signals.next()?;
+        (first.op >= wait.op).then_some(wait.sync)
+    })
 }
 
 /// [`self_wait`] of a batch whose sync operations are all its own: it waits first and signals last.
 #[inline]
 pub(super) fn batch_self_wait(syncs: &[SyncOp], waits: usize) -> Option<SyncOp> {
     let (waits, signals) = syncs.split_at(waits);
-    waits
-        .iter()
-        .find(|wait| signals.iter().any(|signal| is_same_point(signal, wait)))
-        .copied()
+    waits.iter().find(|wait| signals.iter().any(|signal| is_same_point(signal, wait))).copied()
 }
 
 #[cfg(test)]
@@ -95,33 +85,20 @@ mod tests {
     use bytemuck::Zeroable;
 
     fn wait(handle: u32) -> SyncOp {
-        SyncOp {
-            flags: sys::DRM_PANTHOR_SYNC_OP_WAIT,
-            handle,
-            timeline_value: 0,
-        }
+        SyncOp { flags: sys::DRM_PANTHOR_SYNC_OP_WAIT, handle, timeline_value: 0 }
     }
 
     fn signal(handle: u32) -> SyncOp {
-        SyncOp {
-            flags: sys::DRM_PANTHOR_SYNC_OP_SIGNAL,
-            handle,
-            timeline_value: 0,
-        }
+        SyncOp { flags: sys::DRM_PANTHOR_SYNC_OP_SIGNAL, handle, timeline_value: 0 }
     }
 
     fn handles(ops: &[Op], syncs: &[SyncOp]) -> Vec<Vec<u32>> {
         let base = syncs.as_ptr().addr() as u64;
         let of = |op: &Op| {
             let start = ((op.syncs.array - base) / 16) as usize;
-            syncs[start..start + op.syncs.count as usize]
-                .iter()
-                .map(|s| s.handle)
-                .collect()
+            syncs[start..start + op.syncs.count as usize].iter().map(|s| s.handle).collect()
         };
-        ops.iter()
-            .map(|op| if op.syncs.count == 0 { vec![] } else { of(op) })
-            .collect()
+        ops.iter().map(|op| if op.syncs.count == 0 { vec![] } else { of(op) }).collect()
     }
 
     #[test]
@@ -138,16 +115,7 @@ mod tests {
     #[test]
     fn single_operations_keep_theirs() {
         let batch = [wait(1), signal(2)];
-        let single = [
-            OpSync {
-                op: 0,
-                sync: signal(3),
-            },
-            OpSync {
-                op: 1,
-                sync: wait(4),
-            },
-        ];
+        let single = [OpSync { op: 0, sync: signal(3) }, OpSync { op: 1, sync: wait(4) }];
         let arranged = arrange(3, None, &batch, &single);
         let syncs: Vec<_> = arranged.iter().map(|s| s.sync).collect();
         let mut ops = [Op::zeroed(); 3];
@@ -157,38 +125,11 @@ mod tests {
 
     #[test]
     fn a_wait_that_only_its_own_batch_would_end() {
-        let before = [
-            OpSync {
-                op: 0,
-                sync: signal(1),
-            },
-            OpSync {
-                op: 1,
-                sync: wait(1),
-            },
-        ];
+        let before = [OpSync { op: 0, sync: signal(1) }, OpSync { op: 1, sync: wait(1) }];
         assert_eq!(self_wait(&before), None);
-        let same = [
-            OpSync {
-                op: 1,
-                sync: wait(1),
-            },
-            OpSync {
-                op: 1,
-                sync: signal(1),
-            },
-        ];
+        let same = [OpSync { op: 1, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
         assert_eq!(self_wait(&same), Some(wait(1)));
-        let after = [
-            OpSync {
-                op: 0,
-                sync: wait(1),
-            },
-            OpSync {
-                op: 1,
-                sync: signal(1),
-            },
-        ];
+        let after = [OpSync { op: 0, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
         assert_eq!(self_wait(&after), Some(wait(1)));
         assert_eq!(batch_self_wait(&[wait(1), signal(1)], 1), Some(wait(1)));
         assert_eq!(batch_self_wait(&[wait(1), signal(2)], 1), None);

@@ -38,8 +38,7 @@ impl Device {
     #[doc(alias = "DRM_PANTHOR_DEV_QUERY_CSIF_INFO")]
     pub fn csif_info(&self) -> Result<CsifInfo> {
         let mut raw = sys::drm_panthor_csif_info::zeroed();
-        self.transport()
-            .query(sys::DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &mut raw)?;
+        self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &mut raw)?;
         Ok(CsifInfo {
             csg_slot_count: raw.csg_slot_count,
             cs_slot_count: raw.cs_slot_count,

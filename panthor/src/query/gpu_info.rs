@@ -92,11 +92,7 @@ impl Device {
         let known = self.transport().query_size(kind)?.unwrap_or(0);
         let mut raw = sys::drm_panthor_gpu_info::zeroed();
         self.transport().query(kind, &mut raw)?;
-        Ok(GpuInfo {
-            raw,
-            known,
-            features: self.features(),
-        })
+        Ok(GpuInfo { raw, known, features: self.features() })
     }
 }
 
@@ -240,18 +236,12 @@ impl GpuInfo {
 
     /// The CORE_FEATURES register, which tells variants of a core apart.
     pub fn core_features(&self) -> Option<u32> {
-        self.field(
-            offset_of!(sys::drm_panthor_gpu_info, core_features),
-            self.raw.core_features,
-        )
+        self.field(offset_of!(sys::drm_panthor_gpu_info, core_features), self.raw.core_features)
     }
 
     /// The GPU_FEATURES register, for architectures that have one (11 and later).
     pub fn gpu_features(&self) -> Option<u64> {
-        self.field(
-            offset_of!(sys::drm_panthor_gpu_info, gpu_features),
-            self.raw.gpu_features,
-        )
+        self.field(offset_of!(sys::drm_panthor_gpu_info, gpu_features), self.raw.gpu_features)
     }
 
     /// The struct as the driver filled it; what it does not know is 0.

@@ -45,9 +45,7 @@ impl PageSizes {
     /// The sizes in bytes, the smallest first.
     pub fn iter(&self) -> impl Iterator<Item = u64> + use<> {
         let bitmap = self.bitmap;
-        (0..u64::BITS)
-            .map(|bit| 1 << bit)
-            .filter(move |size| bitmap & size != 0)
+        (0..u64::BITS).map(|bit| 1 << bit).filter(move |size| bitmap & size != 0)
     }
 
     /// The largest size in bytes that divides `alignment`; `None` when none does.
@@ -76,17 +74,10 @@ impl Device {
     #[doc(alias = "drm_panthor_mmu_info")]
     pub fn page_sizes(&self) -> Result<PageSizes> {
         if !self.features().contains(Features::MMU_INFO) {
-            return Ok(PageSizes {
-                bitmap: BEFORE_1_9,
-                source: PageSizeSource::Assumed,
-            });
+            return Ok(PageSizes { bitmap: BEFORE_1_9, source: PageSizeSource::Assumed });
         }
         let mut raw = sys::drm_panthor_mmu_info::zeroed();
-        self.transport()
-            .query(sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO, &mut raw)?;
-        Ok(PageSizes {
-            bitmap: raw.page_size_bitmap,
-            source: PageSizeSource::Reported,
-        })
+        self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO, &mut raw)?;
+        Ok(PageSizes { bitmap: raw.page_size_bitmap, source: PageSizeSource::Reported })
     }
 }

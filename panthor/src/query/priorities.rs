@@ -56,9 +56,7 @@ impl GroupPriorities {
 
     /// The highest one allowed.
     pub fn highest(&self) -> Option<GroupPriority> {
-        GroupPriority::ALL
-            .into_iter()
-            .rfind(|&priority| self.allows(priority))
+        GroupPriority::ALL.into_iter().rfind(|&priority| self.allows(priority))
     }
 
     /// A bit for each priority's number.
@@ -87,10 +85,7 @@ impl Device {
         let what = "the query of allowed group priorities";
         Features::GROUP_PRIORITIES.require(self.version(), "DEV_QUERY", what)?;
         let mut raw = sys::drm_panthor_group_priorities_info::zeroed();
-        self.transport()
-            .query(sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &mut raw)?;
-        Ok(GroupPriorities {
-            mask: raw.allowed_mask,
-        })
+        self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &mut raw)?;
+        Ok(GroupPriorities { mask: raw.allowed_mask })
     }
 }

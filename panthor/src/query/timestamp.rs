@@ -141,11 +141,7 @@ impl Device {
         let call = "DEV_QUERY";
         if request.flags == 0 {
             // The driver would take it for the default.
-            return Err(Error::invalid(
-                call,
-                "request",
-                "asks for no timestamp at all",
-            ));
+            return Err(Error::invalid(call, "request", "asks for no timestamp at all"));
         }
         if request.flags == BEFORE_1_8 {
             Features::TIMESTAMP_QUERY.require(self.version(), call, "the timestamp query")?;
@@ -157,8 +153,7 @@ impl Device {
         if self.features().contains(Features::TIMESTAMP_FLAGS) {
             raw.flags = request.flags;
         }
-        self.transport()
-            .query(sys::DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO, &mut raw)?;
+        self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO, &mut raw)?;
         let asked = |flag, value| request.has(flag).then_some(value);
         Ok(Timestamps {
             gpu: asked(sys::DRM_PANTHOR_TIMESTAMP_GPU, raw.current_timestamp),
@@ -166,12 +161,10 @@ impl Device {
             frequency: asked(sys::DRM_PANTHOR_TIMESTAMP_FREQ, raw.timestamp_frequency)
                 .filter(|&frequency| frequency != 0),
             cycle_count: asked(sys::DRM_PANTHOR_TIMESTAMP_GPU_CYCLE_COUNT, raw.cycle_count),
-            cpu: request
-                .has(sys::DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK)
-                .then(|| {
-                    let nanos = Duration::from_nanos(raw.cpu_timestamp_nsec);
-                    Duration::from_secs(raw.cpu_timestamp_sec).saturating_add(nanos)
-                }),
+            cpu: request.has(sys::DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK).then(|| {
+                let nanos = Duration::from_nanos(raw.cpu_timestamp_nsec);
+                Duration::from_secs(raw.cpu_timestamp_sec).saturating_add(nanos)
+            }),
             duration: request
                 .has(sys::DRM_PANTHOR_TIMESTAMP_DURATION)
                 .then(|| Duration::from_nanos(u64::from(raw.duration_nsec))),

@@ -62,8 +62,7 @@ impl Transport {
     /// Issues a request, again after a signal.
     #[inline]
     pub(crate) fn call<R: Request>(&self, arg: &mut R) -> Result<()> {
-        self.try_call(arg)
-            .map_err(|errno| Error::os(R::NAME, errno))
+        self.try_call(arg).map_err(|errno| Error::os(R::NAME, errno))
     }
 
     /// As [`call`](Self::call), with the bare errno.
@@ -90,9 +89,7 @@ impl Transport {
         arg.handles = address_of(&handle);
         arg.count_handles = 1;
         // SAFETY: both requests take a drm_syncobj_array and read `count_handles` handles, no more.
-        unsafe { self.ioctl(number, &mut arg) }
-            .map(drop)
-            .map_err(|errno| Error::os(name, errno))
+        unsafe { self.ioctl(number, &mut arg) }.map(drop).map_err(|errno| Error::os(name, errno))
     }
 
     /// SYNCOBJ_TIMELINE_SIGNAL of one point.

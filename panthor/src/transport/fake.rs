@@ -15,9 +15,5 @@ pub(super) unsafe fn ioctl(
 ) -> std::result::Result<i32, Errno> {
     // SAFETY: the fake asks for what the kernel asks for, which the caller promises.
     let answer = unsafe { file.ioctl(request, arg) };
-    if answer < 0 {
-        Err(Errno::from_raw_os_error(-answer))
-    } else {
-        Ok(answer)
-    }
+    if answer < 0 { Err(Errno::from_raw_os_error(-answer)) } else { Ok(answer) }
 }

@@ -41,13 +41,5 @@ pub(super) unsafe fn ioctl(
     arg: *mut c_void,
 ) -> std::result::Result<i32, Errno> {
     // SAFETY: the caller's promise covers the request, the struct and the pointers in it.
-    unsafe {
-        rustix::ioctl::ioctl(
-            fd,
-            Call {
-                request: request as Opcode,
-                arg,
-            },
-        )
-    }
+    unsafe { rustix::ioctl::ioctl(fd, Call { request: request as Opcode, arg }) }
 }

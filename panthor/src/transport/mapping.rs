@@ -39,14 +39,7 @@ impl Mapping {
         };
         // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
         let start = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                len,
-                prot,
-                MapFlags::SHARED,
-                fd,
-                offset,
-            )
+            rustix::mm::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset)
         }?;
         // A successful mmap without MAP_FIXED does not return page 0.
         let start = NonNull::new(start).ok_or(Errno::NOMEM)?;
@@ -64,9 +57,7 @@ impl Mapping {
             Protection::Read => panthor_fake::Prot::READ,
             Protection::ReadWrite => panthor_fake::Prot::READ | panthor_fake::Prot::WRITE,
         };
-        file.mmap(len, prot, offset)
-            .map(Self::Fake)
-            .map_err(Errno::from_raw_os_error)
+        file.mmap(len, prot, offset).map(Self::Fake).map_err(Errno::from_raw_os_error)
     }
 
     /// The first byte.
