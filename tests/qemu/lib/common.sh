@@ -3,6 +3,8 @@
 # Sourced, after `set -euo pipefail`. Nothing here may be called on the left of || or && (where the
 # shell does not stop at a failing command), and nothing may feed head or grep -q (a broken pipe is one).
 shopt -s inherit_errexit
+# modinfo is there, and not every user looks there.
+PATH=$PATH:/usr/sbin:/sbin
 
 qemu_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 project_dir=$(cd "$qemu_dir/../.." && pwd)

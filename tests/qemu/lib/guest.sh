@@ -24,7 +24,7 @@ guest_dir() {
 }
 
 build_guest() {
-	local kernel=$1 dir=$2 root=$2.new/root arch module
+	local kernel=$1 dir=$2 root=$2.new/root module wanted
 	[ ! -e "$dir/complete" ] || return 0
 	say "building the guest of Linux $(cat "$kernel/release")"
 	rm -rf "$dir" "$dir.new"
@@ -37,8 +37,12 @@ build_guest() {
 
 	# The stock modules, decompressed, otherwise untouched: signature and version stay intact.
 	# "fixed" is the regulator that the driver of Linux 6.12 insists on.
-	{ if [ -n "$(module_file "$kernel" fixed)" ]; then module_order "$kernel" fixed; fi; module_order "$kernel" panthor; } |
-		awk '!seen[$0]++' >"$root/modules/order"
+	wanted=(panthor)
+	[ -z "$(module_file "$kernel" fixed)" ] || wanted=(fixed panthor)
+	for module in "${wanted[@]}"; do
+		module_order "$kernel" "$module"
+	done >"$dir.new/order"
+	awk '!seen[$0]++' "$dir.new/order" >"$root/modules/order"
 	while read -r module; do
 		decompress "$(module_file "$kernel" "$module")" >"$root/modules/$module.ko"
 	done <"$root/modules/order"
@@ -76,10 +80,11 @@ module_file() { find "$1/modules" -name "$(printf '%s' "$2" | sed 's/[-_]/[-_]/g
 
 # module_order KERNELDIR NAME : NAME and all that it needs, dependencies first.
 module_order() {
-	local file dependency
+	local file dependency dependencies
 	file=$(module_file "$1" "$2")
 	[ -n "$file" ] || die "Linux $(cat "$1/release") has no module $2"
-	for dependency in $(modinfo -F depends "$file" | tr , ' '); do
+	dependencies=$(modinfo -F depends "$file")
+	for dependency in ${dependencies//,/ }; do
 		module_order "$1" "$dependency"
 	done
 	printf '%s\n' "$2"
