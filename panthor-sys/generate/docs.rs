@@ -11,21 +11,9 @@ pub(crate) struct Docs {
 /// A group of items under one heading.
 #[derive(Debug)]
 pub(crate) enum Block {
-    Struct {
-        name: String,
-        text: String,
-        fields: Vec<Entry>,
-    },
-    Enum {
-        name: String,
-        target: String,
-        text: String,
-        values: Vec<Entry>,
-    },
-    Macros {
-        target: String,
-        values: Vec<Entry>,
-    },
+    Struct { name: String, text: String, fields: Vec<Entry> },
+    Enum { name: String, target: String, text: String, values: Vec<Entry> },
+    Macros { target: String, values: Vec<Entry> },
     Ioctls(Vec<Ioctl>),
     ByHand(Vec<String>),
 }
@@ -67,10 +55,7 @@ impl Docs {
     }
 
     fn add_entry(&mut self, line: &str) -> Result<(), String> {
-        let block = self
-            .blocks
-            .last_mut()
-            .ok_or("an entry before the first block")?;
+        let block = self.blocks.last_mut().ok_or("an entry before the first block")?;
         if let Block::ByHand(names) = block {
             names.push(line.to_owned());
             return Ok(());
@@ -78,25 +63,15 @@ impl Docs {
         let (name, text) = line.split_once(": ").ok_or("no `name: text`")?;
         let (name, text) = (name.to_owned(), text.to_owned());
         match block {
-            Block::Struct {
-                fields: entries, ..
-            }
-            | Block::Enum {
-                values: entries, ..
-            }
-            | Block::Macros {
-                values: entries, ..
-            } => entries.push(Entry { name, text }),
+            Block::Struct { fields: entries, .. }
+            | Block::Enum { values: entries, .. }
+            | Block::Macros { values: entries, .. } => entries.push(Entry { name, text }),
             Block::Ioctls(ioctls) => {
                 let (name, argument) = name
                     .strip_suffix(')')
                     .and_then(|name| name.split_once('('))
                     .ok_or("no `name(argument): text`")?;
-                ioctls.push(Ioctl {
-                    name: name.to_owned(),
-                    argument: argument.to_owned(),
-                    text,
-                });
+                ioctls.push(Ioctl { name: name.to_owned(), argument: argument.to_owned(), text });
             }
             Block::ByHand(_) => unreachable!("handled above"),
         }
@@ -149,21 +124,18 @@ impl Block {
         let text = text.to_owned();
         let words: Vec<&str> = head.split(' ').collect();
         match words[..] {
-            ["struct", name] if !text.is_empty() => Ok(Self::Struct {
-                name: name.to_owned(),
-                text,
-                fields: Vec::new(),
-            }),
+            ["struct", name] if !text.is_empty() => {
+                Ok(Self::Struct { name: name.to_owned(), text, fields: Vec::new() })
+            }
             ["enum", name, "->", target] if !text.is_empty() => Ok(Self::Enum {
                 name: name.to_owned(),
                 target: target.to_owned(),
                 text,
                 values: Vec::new(),
             }),
-            ["macros", "->", target] => Ok(Self::Macros {
-                target: target.to_owned(),
-                values: Vec::new(),
-            }),
+            ["macros", "->", target] => {
+                Ok(Self::Macros { target: target.to_owned(), values: Vec::new() })
+            }
             ["ioctls"] => Ok(Self::Ioctls(Vec::new())),
             ["by", "hand"] => Ok(Self::ByHand(Vec::new())),
             _ => Err("not a block".to_owned()),

@@ -33,13 +33,8 @@ const SAFETY: &str = "\
 /// # Errors
 /// When `docs` lists something that the headers lack, or a constant does not fit its field.
 pub(crate) fn emit(docs: &Docs, scan: &Scan) -> Result<Output, String> {
-    let mut emitter = Emitter {
-        docs,
-        scan,
-        items: Vec::new(),
-        done: BTreeSet::new(),
-        undocumented: Vec::new(),
-    };
+    let mut emitter =
+        Emitter { docs, scan, items: Vec::new(), done: BTreeSet::new(), undocumented: Vec::new() };
     for block in &docs.blocks {
         emitter.block(block)?;
     }
@@ -79,21 +74,13 @@ impl Emitter<'_> {
     fn block(&mut self, block: &Block) -> Result<(), String> {
         match block {
             Block::Struct { name, text, fields } => self.structure(name, text, fields),
-            Block::Enum {
-                name,
-                target,
-                text,
-                values,
-            } => {
+            Block::Enum { name, target, text, values } => {
                 let ty = self.target(target)?;
                 let (alias, alias_of) = (format_ident!("{name}"), format_ident!("{ty}"));
                 let doc = text::doc(&with_target(text, target), 0);
-                self.items
-                    .push(quote! { #(#doc)* pub type #alias = #alias_of; });
+                self.items.push(quote! { #(#doc)* pub type #alias = #alias_of; });
                 self.done.insert(name.clone());
-                values
-                    .iter()
-                    .try_for_each(|value| self.constant(&value.name, &value.text, &ty))
+                values.iter().try_for_each(|value| self.constant(&value.name, &value.text, &ty))
             }
             Block::Macros { target, values } => {
                 let ty = self.target(target)?;
@@ -122,19 +109,11 @@ impl Emitter<'_> {
         for (name, value) in &scan.constants {
             if !self.done.contains(name) {
                 self.undocumented.push(name.clone());
-                let ty = if u32::try_from(*value).is_ok() || *value < 0 {
-                    "u32"
-                } else {
-                    "u64"
-                };
+                let ty = if u32::try_from(*value).is_ok() || *value < 0 { "u32" } else { "u64" };
                 self.constant(name, NO_WORDS, ty)?;
             }
         }
-        let missed = scan
-            .macros
-            .iter()
-            .filter(|name| !self.done.contains(*name))
-            .cloned();
+        let missed = scan.macros.iter().filter(|name| !self.done.contains(*name)).cloned();
         self.undocumented.extend(missed);
         Ok(())
     }
@@ -146,25 +125,18 @@ impl Emitter<'_> {
         };
         let item = self.scan.structs.get(name);
         let field = item.and_then(|item| item.fields.iter().find(|it| it.name == field));
-        let ty = &field
-            .ok_or_else(|| format!("the header lacks {target}"))?
-            .ty;
+        let ty = &field.ok_or_else(|| format!("the header lacks {target}"))?.ty;
         Ok(quote!(#ty).to_string())
     }
 
     fn structure(&mut self, name: &str, text: &str, entries: &[Entry]) -> Result<(), String> {
-        let Struct {
-            fields,
-            size,
-            align,
-        } = self
-            .scan
-            .structs
-            .get(name)
-            .ok_or_else(|| format!("the header lacks struct {name}"))?;
+        let Struct { fields, size, align } =
+            self.scan.structs.get(name).ok_or_else(|| format!("the header lacks struct {name}"))?;
+        // Padding may give way to a new field.
         if let Some(entry) = entries
             .iter()
-            .find(|it| fields.iter().all(|f| f.name != it.name))
+            .filter(|entry| !is_padding(&entry.name))
+            .find(|entry| fields.iter().all(|field| field.name != entry.name))
         {
             return Err(format!("the header lacks {name}.{}", entry.name));
         }
@@ -178,15 +150,8 @@ impl Emitter<'_> {
                     "(new in this header)"
                 }
             };
-            let alias = field
-                .name
-                .strip_suffix('_')
-                .map(|alias| quote! { #[doc(alias = #alias)] });
-            let (doc, ident, ty) = (
-                text::doc(text, 4),
-                format_ident!("{}", field.name),
-                &field.ty,
-            );
+            let alias = field.name.strip_suffix('_').map(|alias| quote! { #[doc(alias = #alias)] });
+            let (doc, ident, ty) = (text::doc(text, 4), format_ident!("{}", field.name), &field.ty);
             quote! { #(#doc)* #alias pub #ident: #ty }
         });
         let lines: Vec<_> = lines.collect();
@@ -194,17 +159,9 @@ impl Emitter<'_> {
 
         let ident = format_ident!("{name}");
         let doc = text::doc(&format!("{text}{}", self.argument_of(name)), 0);
-        let (size, align) = (
-            Literal::usize_unsuffixed(*size),
-            Literal::usize_unsuffixed(*align),
-        );
-        let idents: Vec<_> = fields
-            .iter()
-            .map(|field| format_ident!("{}", field.name))
-            .collect();
-        let offsets = fields
-            .iter()
-            .map(|field| Literal::usize_unsuffixed(field.offset));
+        let (size, align) = (Literal::usize_unsuffixed(*size), Literal::usize_unsuffixed(*align));
+        let idents: Vec<_> = fields.iter().map(|field| format_ident!("{}", field.name)).collect();
+        let offsets = fields.iter().map(|field| Literal::usize_unsuffixed(field.offset));
         self.items.push(quote! {
             #(#doc)*
             #[repr(C)]
@@ -227,11 +184,8 @@ impl Emitter<'_> {
 
     /// A sentence that names the ioctls which take this struct.
     fn argument_of(&self, name: &str) -> String {
-        let names: Vec<_> = self
-            .docs
-            .ioctls_of(name)
-            .map(|ioctl| format!("[`{}`]", ioctl.name))
-            .collect();
+        let names: Vec<_> =
+            self.docs.ioctls_of(name).map(|ioctl| format!("[`{}`]", ioctl.name)).collect();
         if names.is_empty() {
             return String::new();
         }
@@ -252,13 +206,8 @@ impl Emitter<'_> {
         let value = *value.ok_or_else(|| format!("the header lacks {name}"))?;
         let literal =
             constant::literal(value, ty).ok_or_else(|| format!("{name} = {value} is no {ty}"))?;
-        let (ident, ty, doc) = (
-            format_ident!("{name}"),
-            format_ident!("{ty}"),
-            text::doc(text, 0),
-        );
-        self.items
-            .push(quote! { #(#doc)* pub const #ident: #ty = #literal; });
+        let (ident, ty, doc) = (format_ident!("{name}"), format_ident!("{ty}"), text::doc(text, 0));
+        self.items.push(quote! { #(#doc)* pub const #ident: #ty = #literal; });
         self.done.insert(name.to_owned());
         Ok(())
     }

@@ -45,14 +45,8 @@ pub(crate) fn find() -> Result<Headers, String> {
     // Unpacked from a package, linux/ lies beside drm/; its dma-buf.h and sync_file.h are preferred
     // to the host's so that all headers are of one kernel.
     let mut include_dirs = vec![dir.clone()];
-    if let Some(parent) = dir
-        .parent()
-        .filter(|parent| parent.join("linux/sync_file.h").exists())
-    {
+    if let Some(parent) = dir.parent().filter(|parent| parent.join("linux/sync_file.h").exists()) {
         include_dirs.push(parent.to_path_buf());
     }
-    Ok(Headers {
-        include_dirs,
-        panthor,
-    })
+    Ok(Headers { include_dirs, panthor })
 }

@@ -35,21 +35,16 @@ pub(crate) struct Field {
 pub(crate) fn scan(headers: &Headers, docs: &Docs, work_dir: &Path) -> Result<Scan, String> {
     let source = bindgen_source(headers, docs, work_dir)?;
     let file = syn::parse_file(&source).map_err(|e| format!("bindgen's output: {e}"))?;
-    let mut scan = Scan {
-        macros: macro_names(&headers.panthor),
-        ..Scan::default()
-    };
+    let mut scan = Scan { macros: macro_names(&headers.panthor), ..Scan::default() };
     let mut layouts = BTreeMap::new();
     for item in &file.items {
         match item {
             syn::Item::Struct(item) => {
-                scan.structs
-                    .insert(item.ident.to_string(), fields_of(item)?);
+                scan.structs.insert(item.ident.to_string(), fields_of(item)?);
             }
             syn::Item::Const(item) if item.ident == "_" => read_layout(&item.expr, &mut layouts)?,
             syn::Item::Const(item) => {
-                scan.constants
-                    .insert(item.ident.to_string(), integer(&item.expr)?);
+                scan.constants.insert(item.ident.to_string(), integer(&item.expr)?);
             }
             // Typedefs of the C enums; their constants name them.
             syn::Item::Type(_) => {}
@@ -58,10 +53,7 @@ pub(crate) fn scan(headers: &Headers, docs: &Docs, work_dir: &Path) -> Result<Sc
     }
     for (name, item) in &mut scan.structs {
         let number = |what: String| {
-            layouts
-                .get(&what)
-                .copied()
-                .ok_or_else(|| format!("bindgen does not tell: {what}"))
+            layouts.get(&what).copied().ok_or_else(|| format!("bindgen does not tell: {what}"))
         };
         item.size = number(format!("Size of {name}"))?;
         item.align = number(format!("Alignment of {name}"))?;
@@ -78,12 +70,7 @@ fn bindgen_source(headers: &Headers, docs: &Docs, work_dir: &Path) -> Result<Str
     fs::write(&input, Headers::INPUT).map_err(|e| format!("{}: {e}", input.display()))?;
     let mut builder = bindgen::Builder::default()
         .header(input.display().to_string())
-        .clang_args(
-            headers
-                .include_dirs
-                .iter()
-                .map(|dir| format!("-I{}", dir.display())),
-        )
+        .clang_args(headers.include_dirs.iter().map(|dir| format!("-I{}", dir.display())))
         .use_core()
         .generate_comments(false)
         .layout_tests(true)
@@ -105,31 +92,17 @@ fn bindgen_source(headers: &Headers, docs: &Docs, work_dir: &Path) -> Result<Str
             builder = builder.allowlist_item(name);
         }
     }
-    builder
-        .generate()
-        .map(|bindings| bindings.to_string())
-        .map_err(|e| e.to_string())
+    builder.generate().map(|bindings| bindings.to_string()).map_err(|e| e.to_string())
 }
 
 fn fields_of(item: &syn::ItemStruct) -> Result<Struct, String> {
     let mut fields = Vec::new();
     for field in &item.fields {
-        let name = field
-            .ident
-            .as_ref()
-            .ok_or("a field without a name")?
-            .to_string();
+        let name = field.ident.as_ref().ok_or("a field without a name")?.to_string();
         let ty = rust_type(&field.ty).ok_or_else(|| format!("{}.{name}: its type", item.ident))?;
-        fields.push(Field {
-            name,
-            ty,
-            offset: 0,
-        });
+        fields.push(Field { name, ty, offset: 0 });
     }
-    Ok(Struct {
-        fields,
-        ..Struct::default()
-    })
+    Ok(Struct { fields, ..Struct::default() })
 }
 
 /// A C type as bindgen writes it, in Rust's own integer types.
@@ -163,25 +136,18 @@ fn rust_type(ty: &syn::Type) -> Option<syn::Type> {
 }
 
 fn last_segment(path: &syn::TypePath) -> String {
-    path.path
-        .segments
-        .last()
-        .map(|it| it.ident.to_string())
-        .unwrap_or_default()
+    path.path.segments.last().map(|it| it.ident.to_string()).unwrap_or_default()
 }
 
 /// The value of a literal, negative or not.
 fn integer(expr: &syn::Expr) -> Result<i128, String> {
     match expr {
-        syn::Expr::Lit(syn::ExprLit {
-            lit: syn::Lit::Int(lit),
-            ..
-        }) => lit.base10_parse().map_err(|e| e.to_string()),
-        syn::Expr::Unary(syn::ExprUnary {
-            op: syn::UnOp::Neg(_),
-            expr,
-            ..
-        }) => integer(expr).map(|value| -value),
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(lit), .. }) => {
+            lit.base10_parse().map_err(|e| e.to_string())
+        }
+        syn::Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => {
+            integer(expr).map(|value| -value)
+        }
         _ => Err("a constant that is no integer".to_owned()),
     }
 }
@@ -206,11 +172,7 @@ fn layout_entry(index: &syn::ExprIndex) -> Option<(String, usize)> {
     let syn::Expr::Array(array) = &*index.expr else {
         return None;
     };
-    let syn::Expr::Lit(syn::ExprLit {
-        lit: syn::Lit::Str(what),
-        ..
-    }) = array.elems.first()?
-    else {
+    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(what), .. }) = array.elems.first()? else {
         return None;
     };
     let syn::Expr::Binary(difference) = &*index.index else {
@@ -227,9 +189,7 @@ fn macro_names(header: &str) -> Vec<String> {
         .filter_map(|line| line.trim_start().strip_prefix("#define"))
         .map(|rest| {
             let rest = rest.trim_start();
-            let end = rest
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(rest.len());
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
             rest[..end].to_owned()
         })
         .collect()

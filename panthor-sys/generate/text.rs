@@ -28,13 +28,7 @@ pub(crate) fn doc(text: &str, indent: usize) -> Vec<TokenStream> {
     }
     lines
         .into_iter()
-        .map(|line| {
-            if line.is_empty() {
-                line
-            } else {
-                format!(" {line}")
-            }
-        })
+        .map(|line| if line.is_empty() { line } else { format!(" {line}") })
         .map(|line| quote! { #[doc = #line] })
         .collect()
 }

@@ -66,10 +66,7 @@ pub struct drm_unique {
 impl Default for drm_unique {
     /// All zero, with a null pointer: asks for the length.
     fn default() -> Self {
-        Self {
-            unique_len: 0,
-            unique: ptr::null_mut(),
-        }
+        Self { unique_len: 0, unique: ptr::null_mut() }
     }
 }
 

@@ -97,10 +97,7 @@ pub const fn ioc_size(request: u32) -> usize {
 /// The size of `T`, checked when the program is compiled.
 const fn argument_size<T>() -> usize {
     const {
-        assert!(
-            size_of::<T>() <= SIZE_MAX,
-            "too large for an ioctl argument"
-        );
+        assert!(size_of::<T>() <= SIZE_MAX, "too large for an ioctl argument");
         size_of::<T>()
     }
 }

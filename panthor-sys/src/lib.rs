@@ -51,7 +51,10 @@ mod drm_core;
 mod gpu_info;
 mod ioctl;
 mod obj_array;
+// Rust 1.85 does not count what unnamed constants use.
+#[allow(dead_code)]
 mod pin;
+#[allow(dead_code)]
 mod pod;
 mod user_mmio;
 
@@ -60,3 +63,7 @@ pub use drm_core::*;
 pub use gpu_info::*;
 pub use ioctl::*;
 pub use user_mmio::*;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+const _README: () = ();

@@ -21,10 +21,7 @@ impl drm_panthor_obj_array {
     #[doc(alias = "DRM_PANTHOR_OBJ_ARRAY")]
     pub fn from_slice<T: Pod>(slice: &[T]) -> Self {
         let stride = const {
-            assert!(
-                size_of::<T>() <= u32::MAX as usize,
-                "too large an element for the uAPI"
-            );
+            assert!(size_of::<T>() <= u32::MAX as usize, "too large an element for the uAPI");
             size_of::<T>() as u32
         };
         Self {

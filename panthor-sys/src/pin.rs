@@ -96,12 +96,7 @@ mod tests {
             .map(|(name, _)| name);
         let mut found = 0;
         for name in constants {
-            let prefixes = [
-                "DRM_IOCTL_",
-                "DMA_BUF_IOCTL_",
-                "DMA_BUF_SET_NAME_",
-                "SYNC_IOC_",
-            ];
+            let prefixes = ["DRM_IOCTL_", "DMA_BUF_IOCTL_", "DMA_BUF_SET_NAME_", "SYNC_IOC_"];
             if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 assert!(PINNED.contains(&name), "{name} is not in the table");
                 found += 1;

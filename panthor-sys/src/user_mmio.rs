@@ -33,11 +33,7 @@ mod tests {
 
     #[test]
     fn own_offset() {
-        let shift = if cfg!(target_pointer_width = "64") {
-            56
-        } else {
-            43
-        };
+        let shift = if cfg!(target_pointer_width = "64") { 56 } else { 43 };
         assert_eq!(DRM_PANTHOR_USER_MMIO_OFFSET, 1 << shift);
         assert_eq!(DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET, 1 << shift);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::inventory::{Inventory, Item, is_padding};
+use super::inventory::{Inventory, Item, is_ioctl, is_padding};
 
 const HEAD: &str = "\
 #include <linux/fcntl.h>
@@ -57,10 +57,7 @@ impl CSource {
     }
 
     fn constant(&mut self, name: &str, ty: &str, value: u64) {
-        let is_ioctl = ["DRM_IOCTL_", "DMA_BUF_IOCTL_", "SYNC_IOC_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-        if is_ioctl && !self.exact {
+        if is_ioctl(name) && !self.exact {
             return self.same(&format!("WITHOUT_SIZE({name})"), value & !(0x3fff << 16));
         }
         let (c_type, _) = c_integer(ty).expect("constants are integers");
@@ -70,18 +67,12 @@ impl CSource {
     /// Asserts a struct's size and alignment.
     pub(crate) fn structure(&mut self, name: &str, size: usize, align: usize) {
         let compare = if self.exact { "SAME" } else { "AT_LEAST" };
-        writeln!(
-            self.text,
-            "{compare}(\"size of {name}\", sizeof(struct {name}), {size});"
-        )
-        .and_then(|()| {
-            let actual = format!("_Alignof(struct {name})");
-            writeln!(
-                self.text,
-                "SAME(\"alignment of {name}\", {actual}, {align});"
-            )
-        })
-        .expect("a String takes it");
+        writeln!(self.text, "{compare}(\"size of {name}\", sizeof(struct {name}), {size});")
+            .and_then(|()| {
+                let actual = format!("_Alignof(struct {name})");
+                writeln!(self.text, "{compare}(\"alignment of {name}\", {actual}, {align});")
+            })
+            .expect("a String takes it");
     }
 
     /// Asserts where `struct.field` is, its size and its sign.
@@ -89,9 +80,7 @@ impl CSource {
         if is_padding(name) && !self.exact {
             return;
         }
-        let (of, field) = name
-            .split_once('.')
-            .expect("fields are named `struct.field`");
+        let (of, field) = name.split_once('.').expect("fields are named `struct.field`");
         // Rust's keyword.
         let field = if field == "type_" { "type" } else { field };
         self.same(&format!("OFFSET({of}, {field})"), offset as u64);
@@ -101,17 +90,10 @@ impl CSource {
             None => (ty, None),
         };
         let c = format!("FIELD({of}, {field})");
-        let c_element = if count.is_some() {
-            format!("{c}[0]")
-        } else {
-            c.clone()
-        };
+        let c_element = if count.is_some() { format!("{c}[0]") } else { c.clone() };
         let Some((c_type, signed)) = c_integer(element) else {
-            writeln!(
-                self.text,
-                "SAME(\"{c}\", sizeof({c}), sizeof(struct {element}));"
-            )
-            .expect("a String takes it");
+            writeln!(self.text, "SAME(\"{c}\", sizeof({c}), sizeof(struct {element}));")
+                .expect("a String takes it");
             return;
         };
         let size = format!("{} * sizeof({c_type})", count.unwrap_or("1"));

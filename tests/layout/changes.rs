@@ -1,6 +1,6 @@
 //! Whether a newer header's bindings contain the older ones.
 
-use super::inventory::{Inventory, Item, is_padding};
+use super::inventory::{Inventory, Item, is_ioctl, is_padding};
 
 /// What a newer header does to the bindings.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Changes {
                 None => changes.broken.push(format!("{name} is gone")),
                 Some(now) => {
                     let text = format!("{name}: {item:?} became {now:?}");
-                    let list = if has_grown(item, now) {
+                    let list = if has_grown(name, item, now) {
                         &mut changes.added
                     } else {
                         &mut changes.broken
@@ -33,33 +33,21 @@ impl Changes {
             }
         }
         let new_items = new.keys().filter(|name| !old.contains_key(*name));
-        changes
-            .added
-            .extend(new_items.map(|name| format!("{name} is new")));
+        changes.added.extend(new_items.map(|name| format!("{name} is new")));
         changes
     }
 }
 
 /// Whether a struct has grown at its end, or an ioctl number because its argument has.
-fn has_grown(old: &Item, new: &Item) -> bool {
+fn has_grown(name: &str, old: &Item, new: &Item) -> bool {
     match (old, new) {
-        (
-            Item::Struct { size: old, align },
-            Item::Struct {
-                size: new,
-                align: new_align,
-            },
-        ) => new > old && align == new_align,
-        (
-            Item::Constant { ty, value: old },
-            Item::Constant {
-                ty: new_ty,
-                value: new,
-            },
-        ) => {
+        (Item::Struct { size: old, align }, Item::Struct { size: new, align: new_align }) => {
+            new > old && new_align >= align
+        }
+        (Item::Constant { ty, value: old }, Item::Constant { ty: new_ty, value: new }) => {
             const SIZE: u64 = 0x3fff << 16;
-            let is_ioctl = *old > 0xffff && ty == "u32" && old & 0xffff != 0;
-            is_ioctl && ty == new_ty && old & !SIZE == new & !SIZE && new & SIZE > old & SIZE
+            let same_call = is_ioctl(name) && ty == new_ty && old & !SIZE == new & !SIZE;
+            same_call && new & SIZE > old & SIZE
         }
         _ => false,
     }
