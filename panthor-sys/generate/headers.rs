@@ -12,7 +12,7 @@ const SYSTEM_DIR: &str = "/usr/include/drm";
 /// The headers' directories and the text of the one that is bound as a whole.
 pub(crate) struct Headers {
     /// Passed to the compiler, in this order.
-    pub include_dirs: Vec<PathBuf>,
+    pub(crate) include_dirs: Vec<PathBuf>,
     /// The text of `panthor_drm.h`.
     pub(crate) panthor: String,
 }
@@ -42,8 +42,8 @@ pub(crate) fn find() -> Result<Headers, String> {
         )
     })?;
 
-    // Unpacked from a package, linux/ lies beside drm/; its dma-buf.h and sync_file.h are preferred
-    // to the host's so that all headers are of one kernel.
+    // Unpacked from a package, linux/ lies beside drm/, and is preferred to the host's so that all
+    // headers are of one kernel.
     let mut include_dirs = vec![dir.clone()];
     if let Some(parent) = dir.parent().filter(|parent| parent.join("linux/sync_file.h").exists()) {
         include_dirs.push(parent.to_path_buf());

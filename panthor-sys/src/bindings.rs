@@ -316,7 +316,7 @@ pub struct drm_panthor_gpu_info {
     /// A bit for each hardware address space slot.
     pub as_present: u32,
     /// The `DRM_PANTHOR_GPU_COHERENCY_*` in use on this system. Filled by driver 1.7 and later;
-    /// zero before.
+    /// before, it is zero and says nothing.
     pub selected_coherency: u32,
     /// A bit for each shader core. Bits may be missing in the middle.
     pub shader_present: u64,
@@ -1871,6 +1871,11 @@ pub const DRM_CLIENT_CAP_WRITEBACK_CONNECTORS: u64 = 5;
 /// Goes into [`drm_set_client_cap::capability`].
 pub const DRM_CLIENT_CAP_CURSOR_PLANE_HOTSPOT: u64 = 6;
 
+/// The client sets the colour pipelines of planes.
+///
+/// Goes into [`drm_set_client_cap::capability`].
+pub const DRM_CLIENT_CAP_PLANE_COLOR_PIPELINE: u64 = 7;
+
 /// A capability of the client.
 ///
 /// Argument of [`DRM_IOCTL_SET_CLIENT_CAP`].
@@ -2651,6 +2656,35 @@ unsafe impl bytemuck::Zeroable for sync_file_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for sync_file_info {}
 
+/// When a sync_file's fences are wanted; Linux 6.6 and later.
+///
+/// Argument of [`SYNC_IOC_SET_DEADLINE`].
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct sync_set_deadline {
+    /// The time in nanoseconds of `CLOCK_MONOTONIC`.
+    pub deadline_ns: u64,
+    /// Padding; must be zero.
+    pub pad: u64,
+}
+
+const _: () = {
+    assert!(size_of::<sync_set_deadline>() == 16);
+    assert!(align_of::<sync_set_deadline>() == 8);
+    assert!(offset_of!(sync_set_deadline, deadline_ns) == 0);
+    assert!(offset_of!(sync_set_deadline, pad) == 8);
+    let mut filled = 0;
+    filled += pod_size(|it: &sync_set_deadline| &it.deadline_ns);
+    filled += pod_size(|it: &sync_set_deadline| &it.pad);
+    assert!(filled == 16);
+};
+
+// SAFETY: the struct is `repr(C)`, and as asserted above every field is Pod and no padding is left.
+unsafe impl bytemuck::Zeroable for sync_set_deadline {}
+
+// SAFETY: as above.
+unsafe impl bytemuck::Pod for sync_set_deadline {}
+
 /// Merges two sync_files.
 ///
 /// Argument: [`sync_merge_data`].
@@ -2660,3 +2694,8 @@ pub const SYNC_IOC_MERGE: u32 = 0xc030_3e03;
 ///
 /// Argument: [`sync_file_info`].
 pub const SYNC_IOC_FILE_INFO: u32 = 0xc038_3e04;
+
+/// Tells the fences' drivers when they are wanted; Linux 6.6 and later.
+///
+/// Argument: [`sync_set_deadline`].
+pub const SYNC_IOC_SET_DEADLINE: u32 = 0x4010_3e05;

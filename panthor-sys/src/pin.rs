@@ -78,6 +78,7 @@ pin! {
 
     SYNC_IOC_MERGE = BOTH '>' 3 sync_merge_data;
     SYNC_IOC_FILE_INFO = BOTH '>' 4 sync_file_info;
+    SYNC_IOC_SET_DEADLINE = TAKES '>' 5 sync_set_deadline;
 }
 
 #[cfg(test)]
