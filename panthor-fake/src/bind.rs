@@ -62,8 +62,7 @@ pub(crate) fn read_ops(
     args: &sys::drm_panthor_vm_bind,
 ) -> Result<Vec<sys::drm_panthor_vm_bind_op>> {
     let min_stride = size_of::<sys::drm_panthor_vm_bind_op>();
-    call.user
-        .read_array(&args.ops, min_stride, call.file.config().memory)
+    call.user.read_array(&args.ops, min_stride, call.file.config().memory)
 }
 
 /// Does the operations one by one up to the first that fails.
@@ -112,23 +111,14 @@ pub(crate) fn prepare(
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP => prepare_map(objects, vm, op, in_flight),
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP => {
             check_plain(op)?;
-            Ok(Prepared {
-                change: Change::Unmap {
-                    va: op.va,
-                    size: op.size,
-                },
-                page_tables: 0,
-            })
+            Ok(Prepared { change: Change::Unmap { va: op.va, size: op.size }, page_tables: 0 })
         }
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY => {
             check_plain(op)?;
             if op.va != 0 || op.size != 0 || op.syncs.count == 0 {
                 return Err(Errno::INVAL);
             }
-            Ok(Prepared {
-                change: Change::SyncOnly,
-                page_tables: 0,
-            })
+            Ok(Prepared { change: Change::SyncOnly, page_tables: 0 })
         }
         _ => Err(Errno::INVAL),
     }
@@ -155,11 +145,8 @@ fn prepare_map(
 
     let config = &vm.device.config;
     let sparse = op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0;
-    let known = if config.has_sparse() {
-        PLAIN | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE
-    } else {
-        PLAIN
-    };
+    let known =
+        if config.has_sparse() { PLAIN | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE } else { PLAIN };
     if op.flags & !known != 0 {
         return Err(Errno::INVAL);
     }
@@ -181,16 +168,9 @@ fn prepare_map(
     }
     bo.pin()?;
     let page_tables = page_tables(&vm.device, op.va, op.size, in_flight)?;
-    let mapping = Mapping {
-        size: op.size,
-        offset: op.bo_offset,
-        flags: op.flags,
-        object: bo.clone(),
-    };
-    Ok(Prepared {
-        change: Change::Map { va: op.va, mapping },
-        page_tables,
-    })
+    let mapping =
+        Mapping { size: op.size, offset: op.bo_offset, flags: op.flags, object: bo.clone() };
+    Ok(Prepared { change: Change::Map { va: op.va, mapping }, page_tables })
 }
 
 /// How many tables of a level a range touches, each spanning `1 << bits` bytes.
@@ -229,11 +209,7 @@ mod tests {
     fn page_tables_are_counted_as_the_driver_does() {
         let count = |va, size| {
             let end = va + size;
-            (
-                tables(va, end, 39),
-                tables(va, end, 30),
-                tables(va, end, 21),
-            )
+            (tables(va, end, 39), tables(va, end, 30), tables(va, end, 21))
         };
         assert_eq!(count(0, 4096), (1, 1, 1));
         assert_eq!(count((2 << 20) - 4096, 8192), (1, 1, 2));

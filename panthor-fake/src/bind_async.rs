@@ -39,16 +39,9 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
         }
         let prepared = prepare(&call.file.objects(), &vm, op, in_flight)?;
         in_flight = in_flight.saturating_add(prepared.page_tables);
-        jobs.push(Job::new(
-            vm.device.clone(),
-            prepared.change,
-            prepared.page_tables,
-        ));
+        jobs.push(Job::new(vm.device.clone(), prepared.change, prepared.page_tables));
         let memory = call.file.config().memory;
-        syncs.push(
-            call.user
-                .read_array(&op.syncs, size_of::<SyncOp>(), memory)?,
-        );
+        syncs.push(call.user.read_array(&op.syncs, size_of::<SyncOp>(), memory)?);
     }
 
     let mut signals = Vec::new();
@@ -100,12 +93,7 @@ fn collect_signal(call: &Call<'_>, signals: &mut Vec<Signal>, op: &SyncOp) -> Re
     let (handle, point) = (op.handle, op.timeline_value);
     let syncobj = call.file.syncobj(handle).ok_or(Errno::INVAL)?;
     let fence = syncobj.find_fence(point).ok();
-    signals.push(Signal {
-        handle,
-        point,
-        syncobj,
-        fence,
-    });
+    signals.push(Signal { handle, point, syncobj, fence });
     Ok(())
 }
 
@@ -133,13 +121,7 @@ fn attach(call: &Call<'_>, signals: &mut [Signal], job: &mut Job, syncs: &[SyncO
 /// Queues the jobs and makes their fences visible.
 fn publish(vm: &Arc<Vm>, jobs: Vec<Job>, signals: Vec<Signal>) {
     vm.push_jobs(jobs);
-    for Signal {
-        point,
-        syncobj,
-        fence,
-        ..
-    } in signals
-    {
+    for Signal { point, syncobj, fence, .. } in signals {
         match (point, fence) {
             (0, fence) => syncobj.replace(fence),
             // The batch signals each of them, so it is the fence of a job.

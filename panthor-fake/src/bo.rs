@@ -83,9 +83,7 @@ impl Bo {
             return Ok(());
         }
         // Two threads may both come here: the one that loses gives back what it took.
-        self.device
-            .pinned
-            .take(self.size, self.device.config.memory)?;
+        self.device.pinned.take(self.size, self.device.config.memory)?;
         if self.pinned.swap(true, Ordering::AcqRel) {
             self.device.pinned.give_back(self.size);
         }
@@ -129,9 +127,7 @@ pub(crate) struct Pinned(AtomicU64);
 impl Pinned {
     fn take(&self, bytes: u64, limit: u64) -> Result<()> {
         let add = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= limit);
-        let taken = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         taken.map(drop).map_err(|_| Errno::NOMEM)
     }
 

@@ -39,13 +39,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if size == 0 {
         return Err(Errno::NOSPC);
     }
-    let bo = Arc::new(Bo::new(
-        call.file.device_inner().clone(),
-        size,
-        args.flags,
-        vm,
-        true,
-    )?);
+    let bo = Arc::new(Bo::new(call.file.device_inner().clone(), size, args.flags, vm, true)?);
     if pins_at_creation(config.driver_minor) {
         bo.pin()?;
     }
@@ -119,10 +113,7 @@ pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         call.user.read_array(&args.ops, min_stride, memory)?;
     for op in ops {
         let bo = call.file.bo(op.handle)?;
-        let inside = op
-            .offset
-            .checked_add(op.size)
-            .is_some_and(|end| end <= bo.size());
+        let inside = op.offset.checked_add(op.size).is_some_and(|end| end <= bo.size());
         let known = matches!(
             op.type_,
             sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH

@@ -66,9 +66,7 @@ impl Device {
             vms: Mutex::new(Vec::new()),
             closed: Mutex::new(Stats::zero()),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Opens the render node: a new open file, which shares nothing but the device with others.

@@ -52,45 +52,20 @@ pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
     let config = call.file.config();
     let (major, minor) = config.version();
-    put(
-        data,
-        offset_of!(Version, version_major),
-        &major.to_ne_bytes(),
-    );
-    put(
-        data,
-        offset_of!(Version, version_minor),
-        &minor.to_ne_bytes(),
-    );
-    put(
-        data,
-        offset_of!(Version, version_patchlevel),
-        &0_i32.to_ne_bytes(),
-    );
+    put(data, offset_of!(Version, version_major), &major.to_ne_bytes());
+    put(data, offset_of!(Version, version_minor), &minor.to_ne_bytes());
+    put(data, offset_of!(Version, version_patchlevel), &0_i32.to_ne_bytes());
     let texts = [
-        (
-            offset_of!(Version, name),
-            offset_of!(Version, name_len),
-            config.driver_name.as_str(),
-        ),
-        (
-            offset_of!(Version, date),
-            offset_of!(Version, date_len),
-            "0",
-        ),
-        (
-            offset_of!(Version, desc),
-            offset_of!(Version, desc_len),
-            "Panthor DRM driver",
-        ),
+        (offset_of!(Version, name), offset_of!(Version, name_len), config.driver_name.as_str()),
+        (offset_of!(Version, date), offset_of!(Version, date_len), "0"),
+        (offset_of!(Version, desc), offset_of!(Version, desc_len), "Panthor DRM driver"),
     ];
     for (pointer, length, text) in texts {
         let room = word(data, length);
         put(data, length, &text.len().to_ne_bytes());
         let (pointer, copied) = (word(data, pointer), text.len().min(room));
         if pointer != 0 {
-            call.user
-                .write(pointer as u64, &text.as_bytes()[..copied])?;
+            call.user.write(pointer as u64, &text.as_bytes()[..copied])?;
         }
     }
     Ok(())
@@ -131,9 +106,5 @@ pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let mut name = vec![0; length];
     call.user.read(args.name, &mut name)?;
     // What fdinfo could not print as a value of its own.
-    if name.iter().all(u8::is_ascii_graphic) {
-        Ok(())
-    } else {
-        Err(Errno::INVAL)
-    }
+    if name.iter().all(u8::is_ascii_graphic) { Ok(()) } else { Err(Errno::INVAL) }
 }

@@ -54,9 +54,7 @@ impl Events {
                     return ready();
                 }
                 generation = if deadline.is_none() {
-                    self.changed
-                        .wait(generation)
-                        .unwrap_or_else(PoisonError::into_inner)
+                    self.changed.wait(generation).unwrap_or_else(PoisonError::into_inner)
                 } else {
                     let woken = self.changed.wait_timeout(generation, left);
                     woken.unwrap_or_else(PoisonError::into_inner).0
@@ -98,9 +96,7 @@ mod tests {
                 other.1.store(true, Ordering::Release);
                 other.0.notify();
             });
-            let answer = shared
-                .0
-                .wait(None, || shared.1.load(Ordering::Acquire).then_some(1));
+            let answer = shared.0.wait(None, || shared.1.load(Ordering::Acquire).then_some(1));
             assert_eq!(answer, Some(1));
             signaller.join().unwrap();
         }

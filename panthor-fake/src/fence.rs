@@ -36,9 +36,7 @@ enum LeafState {
 
 impl fmt::Debug for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leaf")
-            .field("result", &self.result())
-            .finish()
+        f.debug_struct("Leaf").field("result", &self.result()).finish()
     }
 }
 
@@ -46,19 +44,13 @@ impl Leaf {
     /// One that [`Leaf::signal`] will signal.
     pub(crate) fn pending() -> Arc<Self> {
         let state = Mutex::new(LeafState::Pending(Vec::new()));
-        Arc::new(Self {
-            signalled: AtomicBool::new(false),
-            state,
-        })
+        Arc::new(Self { signalled: AtomicBool::new(false), state })
     }
 
     /// One that is signalled already.
     pub(crate) fn signalled() -> Arc<Self> {
         let state = Mutex::new(LeafState::Signalled(Ok(())));
-        Arc::new(Self {
-            signalled: AtomicBool::new(true),
-            state,
-        })
+        Arc::new(Self { signalled: AtomicBool::new(true), state })
     }
 
     pub(crate) fn is_signalled(&self) -> bool {
@@ -134,20 +126,10 @@ impl Chain {
                     Some(Fence::Chain(before)) => before.seqno,
                     _ => 0,
                 };
-                (
-                    NEXT_CONTEXT.fetch_add(1, Ordering::Relaxed),
-                    seqno.max(least),
-                    0,
-                )
+                (NEXT_CONTEXT.fetch_add(1, Ordering::Relaxed), seqno.max(least), 0)
             }
         };
-        Arc::new(Self {
-            context,
-            seqno,
-            prev_seqno,
-            fence,
-            prev: Mutex::new(prev),
-        })
+        Arc::new(Self { context, seqno, prev_seqno, fence, prev: Mutex::new(prev) })
     }
 
     /// The nearest point before that is not done. Drops those between.
@@ -181,11 +163,7 @@ impl Drop for Chain {
 }
 
 fn take_prev(chain: &mut Chain) -> Option<Fence> {
-    chain
-        .prev
-        .get_mut()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .take()
+    chain.prev.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take()
 }
 
 impl Fence {
@@ -266,11 +244,7 @@ impl Fence {
             oldest = chain;
         }
         let done = Self::Chain(oldest.clone()).is_signalled();
-        if done {
-            oldest.seqno
-        } else {
-            oldest.prev_seqno
-        }
+        if done { oldest.seqno } else { oldest.prev_seqno }
     }
 
     /// A single promise that is kept when all of this fence is.

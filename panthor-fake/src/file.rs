@@ -76,10 +76,7 @@ impl File {
         let inner = Arc::new(FileInner {
             stats: FileStats::new(),
             injections: Injections::default(),
-            objects: RwLock::new(Objects {
-                handles: Handles::new(),
-                by_offset: HashMap::new(),
-            }),
+            objects: RwLock::new(Objects { handles: Handles::new(), by_offset: HashMap::new() }),
             vms: RwLock::new(Handles::new()),
             destroyed_vms: Mutex::new(Vec::new()),
             syncobjs: RwLock::new(Handles::new()),
@@ -106,10 +103,7 @@ impl File {
         if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
             return 0;
         }
-        let call = Call {
-            file: &self.inner,
-            user: UserMemory::OWN,
-        };
+        let call = Call { file: &self.inner, user: UserMemory::OWN };
         match dispatch(&call, request, arg.expose_provenance() as u64) {
             Ok(()) => 0,
             Err(Errno(errno)) => -errno,
@@ -126,9 +120,7 @@ impl File {
     /// A positive error number: `EINVAL` if no BO starts at the offset or it is shorter than
     /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
-        self.inner
-            .mmap(self, len, prot, offset)
-            .map_err(|Errno(errno)| errno)
+        self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
     }
 
     /// What the GPU sees through a VM of this file; `None` if there is no such VM.
@@ -215,10 +207,7 @@ impl FileInner {
 
     pub(crate) fn add_bo(&self, bo: Arc<Bo>) -> Result<u32> {
         let mut objects = write(&self.objects);
-        let handle = objects
-            .handles
-            .insert(bo.clone(), i32::MAX as u32)
-            .ok_or(Errno::NOSPC)?;
+        let handle = objects.handles.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
         objects.by_offset.insert(bo.mmap_offset(), bo);
         Ok(handle)
     }
@@ -274,9 +263,7 @@ impl FileInner {
     }
 
     pub(crate) fn add_syncobj(&self, syncobj: Arc<Syncobj>) -> Result<u32> {
-        write(&self.syncobjs)
-            .insert(syncobj, u32::MAX)
-            .ok_or(Errno::BUSY)
+        write(&self.syncobjs).insert(syncobj, u32::MAX).ok_or(Errno::BUSY)
     }
 
     /// # Errors
@@ -292,9 +279,7 @@ impl FileInner {
 
     fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
         let page = self.config().page_size.bytes();
-        let size = (len as u64)
-            .checked_next_multiple_of(page)
-            .ok_or(Errno::NOMEM)?;
+        let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
         if size == 0 || offset % page != 0 {
             return Err(Errno::INVAL);
         }
@@ -309,11 +294,7 @@ impl FileInner {
         let bo = self.objects().by_offset.get(&offset).cloned();
         let Some(bo) = bo else {
             let somebodys = self.device_inner().memory.is_allocated(offset);
-            return Err(if somebodys {
-                Errno::ACCES
-            } else {
-                Errno::INVAL
-            });
+            return Err(if somebodys { Errno::ACCES } else { Errno::INVAL });
         };
         let no_mmap = bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0;
         // Newer drivers only keep the offset to themselves.
@@ -328,10 +309,8 @@ impl Drop for FileInner {
     /// The release of a file: everything goes that nothing else keeps.
     fn drop(&mut self) {
         let vms = write(&self.vms).take_all();
-        let destroyed: Vec<_> = lock(&self.destroyed_vms)
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let destroyed: Vec<_> =
+            lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();
         for vm in &vms {
             vm.destroy();
         }

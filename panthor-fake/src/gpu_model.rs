@@ -79,22 +79,12 @@ impl Gpu {
             Self::G720 => ((12, 8, 7), 0, 0x0000, 0x11_1111),
             Self::G725 => ((13, 8, 3), 0, 0x0000, 0x11_1111),
         };
-        Identity {
-            arch,
-            product,
-            version,
-            shader_present,
-        }
+        Identity { arch, product, version, shader_present }
     }
 
     /// The value of the `GPU_ID` register.
     pub const fn gpu_id(self) -> u32 {
-        let Identity {
-            arch: (major, minor, rev),
-            product,
-            version,
-            ..
-        } = self.identity();
+        let Identity { arch: (major, minor, rev), product, version, .. } = self.identity();
         major << 28 | minor << 24 | rev << 20 | product << 16 | version
     }
 

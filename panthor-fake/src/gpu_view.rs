@@ -103,10 +103,7 @@ struct Piece {
 
 impl GpuView {
     pub(crate) fn new(vm: &Arc<Vm>, file: &Arc<FileInner>) -> Self {
-        Self {
-            vm: Arc::downgrade(vm),
-            file: Arc::downgrade(file),
-        }
+        Self { vm: Arc::downgrade(vm), file: Arc::downgrade(file) }
     }
 
     /// Loads from a virtual address.
@@ -157,17 +154,13 @@ impl GpuView {
 
     /// Where the byte at `va` is, and how many of the `wanted` ones follow it there.
     fn translate(&self, va: u64, wanted: usize, access: Access) -> Result<Piece, GpuFault> {
-        let vm = self
-            .vm
-            .upgrade()
-            .ok_or_else(|| fault(va, FaultKind::Translation, access))?;
+        let vm = self.vm.upgrade().ok_or_else(|| fault(va, FaultKind::Translation, access))?;
         if vm.is_unusable() {
             return Err(fault(va, FaultKind::Unusable, access));
         }
         vm.with_space(|space| {
-            let (start, mapping) = space
-                .find(va)
-                .ok_or_else(|| fault(va, FaultKind::Translation, access))?;
+            let (start, mapping) =
+                space.find(va).ok_or_else(|| fault(va, FaultKind::Translation, access))?;
             if !allows(mapping, access) {
                 return Err(fault(va, FaultKind::Permission, access));
             }
@@ -180,11 +173,7 @@ impl GpuView {
                 mapping.offset + (va - start)
             };
             let len = left.min(wanted as u64) as usize;
-            Ok(Piece {
-                bo: mapping.object.clone(),
-                offset,
-                len,
-            })
+            Ok(Piece { bo: mapping.object.clone(), offset, len })
         })
     }
 
@@ -195,11 +184,7 @@ impl GpuView {
         };
         let mut handles: HashMap<*const Bo, u32> = HashMap::new();
         if let Some(file) = self.file.upgrade() {
-            handles.extend(
-                file.objects()
-                    .iter()
-                    .map(|(handle, bo)| (Arc::as_ptr(bo), handle)),
-            );
+            handles.extend(file.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)));
         }
         let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| MappingInfo {
             va,

@@ -14,10 +14,7 @@ pub(crate) struct Handles<T> {
 
 impl<T> Handles<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            free: BinaryHeap::new(),
-        }
+        Self { slots: Vec::new(), free: BinaryHeap::new() }
     }
 
     /// Adds an object unless that needs a handle above `max`.
@@ -50,10 +47,7 @@ impl<T> Handles<T> {
     /// Removes everything.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         self.free.clear();
-        std::mem::take(&mut self.slots)
-            .into_iter()
-            .flatten()
-            .collect()
+        std::mem::take(&mut self.slots).into_iter().flatten().collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {

@@ -31,17 +31,12 @@ pub(crate) struct BindFailure {
 
 impl Injections {
     pub(crate) fn fail_ioctl(&self, request: u32, errno: i32) {
-        lock(&self.plan)
-            .ioctls
-            .push((request_nr(request), Errno(errno)));
+        lock(&self.plan).ioctls.push((request_nr(request), Errno(errno)));
         self.armed.store(true, Ordering::Release);
     }
 
     pub(crate) fn fail_bind(&self, index: u32, errno: i32) {
-        lock(&self.plan).bind = Some(BindFailure {
-            index,
-            errno: Errno(errno),
-        });
+        lock(&self.plan).bind = Some(BindFailure { index, errno: Errno(errno) });
         self.armed.store(true, Ordering::Release);
     }
 

@@ -83,10 +83,7 @@ const DRIVER: [Entry; 17] = [
     entry(sys::DRM_IOCTL_PANTHOR_VM_BIND, bind::vm_bind),
     entry(sys::DRM_IOCTL_PANTHOR_VM_GET_STATE, vm_ioctls::get_state),
     entry(sys::DRM_IOCTL_PANTHOR_BO_CREATE, bo_ioctls::create),
-    entry(
-        sys::DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET,
-        bo_ioctls::mmap_offset,
-    ),
+    entry(sys::DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, bo_ioctls::mmap_offset),
     entry(sys::DRM_IOCTL_PANTHOR_GROUP_CREATE, not_offered),
     entry(sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, not_offered),
     entry(sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, not_offered),
@@ -94,10 +91,7 @@ const DRIVER: [Entry; 17] = [
     entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, not_offered),
     entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, not_offered),
     entry(sys::DRM_IOCTL_PANTHOR_BO_SET_LABEL, bo_ioctls::set_label),
-    entry(
-        sys::DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET,
-        bo_ioctls::set_user_mmio_offset,
-    ),
+    entry(sys::DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, bo_ioctls::set_user_mmio_offset),
     entry(sys::DRM_IOCTL_PANTHOR_BO_SYNC, bo_ioctls::sync),
     entry(sys::DRM_IOCTL_PANTHOR_BO_QUERY_INFO, bo_ioctls::query_info),
 ];
@@ -116,16 +110,10 @@ const CORE: [Entry; 19] = [
     entry(sys::DRM_IOCTL_SYNCOBJ_WAIT, syncobj_ioctls::wait),
     entry(sys::DRM_IOCTL_SYNCOBJ_RESET, syncobj_ioctls::reset),
     entry(sys::DRM_IOCTL_SYNCOBJ_SIGNAL, syncobj_ioctls::signal),
-    entry(
-        sys::DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
-        syncobj_ioctls::timeline_wait,
-    ),
+    entry(sys::DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, syncobj_ioctls::timeline_wait),
     entry(sys::DRM_IOCTL_SYNCOBJ_QUERY, syncobj_ioctls::query),
     entry(sys::DRM_IOCTL_SYNCOBJ_TRANSFER, syncobj_ioctls::transfer),
-    entry(
-        sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL,
-        syncobj_ioctls::timeline_signal,
-    ),
+    entry(sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, syncobj_ioctls::timeline_signal),
     entry(sys::DRM_IOCTL_SYNCOBJ_EVENTFD, syncobj_ioctls::eventfd),
     entry(sys::DRM_IOCTL_SET_CLIENT_NAME, drm_core::set_client_name),
     entry(drm_core::GEM_CHANGE_HANDLE, not_offered),
@@ -189,10 +177,7 @@ mod tests {
     #[test]
     fn the_tables_are_in_the_order_of_the_numbers() {
         for (index, entry) in DRIVER.iter().enumerate() {
-            assert_eq!(
-                request_nr(entry.request) as usize,
-                DRIVER_BASE as usize + index
-            );
+            assert_eq!(request_nr(entry.request) as usize, DRIVER_BASE as usize + index);
         }
         for entry in CORE {
             assert_eq!(request_type(entry.request), TYPE);

@@ -40,13 +40,7 @@ impl Job {
     pub(crate) fn new(device: Arc<DeviceInner>, change: Change, page_tables: u64) -> Self {
         device.live.jobs.fetch_add(1, Ordering::Relaxed);
         let count = Counted(device);
-        Self {
-            change,
-            waits: Vec::new(),
-            done: Leaf::pending(),
-            page_tables,
-            _count: count,
-        }
+        Self { change, waits: Vec::new(), done: Leaf::pending(), page_tables, _count: count }
     }
 
     pub(crate) fn wait_for(&mut self, fence: Fence) {
@@ -144,21 +138,9 @@ impl Vm {
             };
             queue.running = true;
             let changes = !matches!(job.change, Change::SyncOnly);
-            (
-                job,
-                if changes {
-                    queue.fail_next.take()
-                } else {
-                    None
-                },
-            )
+            (job, if changes { queue.fail_next.take() } else { None })
         };
-        let Job {
-            change,
-            done,
-            page_tables,
-            ..
-        } = job;
+        let Job { change, done, page_tables, .. } = job;
         let result = match failure {
             Some(errno) => Err(errno),
             None => self.apply(change),
@@ -172,11 +154,7 @@ impl Vm {
             let mut queue = lock(&self.queue);
             queue.running = false;
             queue.page_tables -= page_tables;
-            if queue.jobs.is_empty() {
-                queue.keep.take()
-            } else {
-                None
-            }
+            if queue.jobs.is_empty() { queue.keep.take() } else { None }
         };
         drop(keep);
         true
@@ -190,11 +168,7 @@ impl Vm {
                 job.waits.pop();
                 continue;
             };
-            if queue
-                .blocked_on
-                .as_ref()
-                .is_some_and(|known| Arc::ptr_eq(known, &leaf))
-            {
+            if queue.blocked_on.as_ref().is_some_and(|known| Arc::ptr_eq(known, &leaf)) {
                 return None;
             }
             let vm = Arc::downgrade(self);

@@ -58,28 +58,11 @@ impl Mapping {
         flags.set(ProtFlags::PROT_READ, prot.contains(Prot::READ));
         flags.set(ProtFlags::PROT_WRITE, prot.contains(Prot::WRITE));
         // SAFETY: without an address and MAP_FIXED it cannot replace memory that is in use.
-        let start = unsafe {
-            mmap(
-                None,
-                length,
-                flags,
-                MapFlags::MAP_SHARED,
-                file.as_fd(),
-                offset,
-            )
-        };
+        let start =
+            unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, file.as_fd(), offset) };
         let start = start?.cast();
-        file.device()
-            .inner()
-            .live
-            .cpu_mappings
-            .fetch_add(1, Ordering::Relaxed);
-        Ok(Self {
-            start,
-            len,
-            _bo: bo,
-            file,
-        })
+        file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { start, len, _bo: bo, file })
     }
 
     /// The address of the first byte. The GPU and other threads may change what is there at any
@@ -100,15 +83,7 @@ impl Drop for Mapping {
         // SAFETY: the range is the one that mmap returned, and nothing was given a reference
         // into it that could outlive this.
         let unmapped = unsafe { munmap(self.start.cast(), self.len) };
-        debug_assert!(
-            unmapped.is_ok(),
-            "munmap of a mapping of ours: {unmapped:?}"
-        );
-        self.file
-            .device()
-            .inner()
-            .live
-            .cpu_mappings
-            .fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours: {unmapped:?}");
+        self.file.device().inner().live.cpu_mappings.fetch_sub(1, Ordering::Relaxed);
     }
 }

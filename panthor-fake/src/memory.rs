@@ -47,10 +47,7 @@ impl Memory {
         let file = File::from(fd);
         file.set_len(END)?;
         file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), 0)?;
-        Ok(Self {
-            file,
-            ranges: Mutex::new(Ranges::new()),
-        })
+        Ok(Self { file, ranges: Mutex::new(Ranges::new()) })
     }
 
     /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
@@ -112,12 +109,7 @@ fn round_up(size: u64) -> u64 {
 impl Ranges {
     fn new() -> Self {
         let free = BTreeMap::from([(START, END - START)]);
-        Self {
-            free,
-            starts: HashSet::new(),
-            next: START,
-            used: 0,
-        }
+        Self { free, starts: HashSet::new(), next: START, used: 0 }
     }
 
     fn allocate(&mut self, size: u64, align: u64) -> Option<u64> {
@@ -129,11 +121,8 @@ impl Ranges {
             let at = start.next_multiple_of(align);
             (len >= at - start + taken).then_some((start, len, at))
         };
-        let (start, len, at) = self
-            .free
-            .range(self.next..)
-            .chain(self.free.range(..self.next))
-            .find_map(fits)?;
+        let (start, len, at) =
+            self.free.range(self.next..).chain(self.free.range(..self.next)).find_map(fits)?;
         self.free.remove(&start);
         if at > start {
             self.free.insert(start, at - start);

@@ -32,8 +32,7 @@ pub(crate) fn dev_query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Ok(());
     }
     let answer = answer(call, args, known_size)?;
-    call.user
-        .write_struct(args.pointer, args.size, answer.min_size, &answer.bytes)
+    call.user.write_struct(args.pointer, args.size, answer.min_size, &answer.bytes)
 }
 
 /// The size of a query's structure in a driver version; `None` if it lacks the query.
@@ -73,8 +72,7 @@ fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Res
             let mut info = sys::drm_panthor_timestamp_info::zeroed();
             if size == size_of::<sys::drm_panthor_timestamp_info>() as u32 {
                 let into = bytemuck::bytes_of_mut(&mut info);
-                call.user
-                    .read_struct(query.pointer, query.size.into(), into)?;
+                call.user.read_struct(query.pointer, query.size.into(), into)?;
             }
             timestamps(device, &mut info)?;
             let min_size = offset_of!(sys::drm_panthor_timestamp_info, timestamp_offset);
@@ -138,9 +136,8 @@ const CSIF_INFO: sys::drm_panthor_csif_info = sys::drm_panthor_csif_info {
     pad: 0,
 };
 
-const MMU_INFO: sys::drm_panthor_mmu_info = sys::drm_panthor_mmu_info {
-    page_size_bitmap: 4 << 10 | 2 << 20,
-};
+const MMU_INFO: sys::drm_panthor_mmu_info =
+    sys::drm_panthor_mmu_info { page_size_bitmap: 4 << 10 | 2 << 20 };
 
 /// High and realtime are for those with the right, which a test process is taken not to have.
 fn group_priorities() -> sys::drm_panthor_group_priorities_info {

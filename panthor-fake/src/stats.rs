@@ -15,10 +15,7 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn zero() -> Self {
-        Self {
-            by_nr: vec![0; 256],
-            bind_ops: 0,
-        }
+        Self { by_nr: vec![0; 256], bind_ops: 0 }
     }
 
     /// How often an ioctl was called, failed calls included.
@@ -47,10 +44,7 @@ pub(crate) struct FileStats {
 
 impl FileStats {
     pub(crate) fn new() -> Self {
-        Self {
-            by_nr: [const { AtomicU64::new(0) }; 256],
-            bind_ops: AtomicU64::new(0),
-        }
+        Self { by_nr: [const { AtomicU64::new(0) }; 256], bind_ops: AtomicU64::new(0) }
     }
 
     pub(crate) fn count_ioctl(&self, nr: u8) {
@@ -111,11 +105,7 @@ impl fmt::Display for Leaks {
             write!(f, "{separator}{count} × {what}")?;
             separator = ", ";
         }
-        if separator.is_empty() {
-            f.write_str("nothing")
-        } else {
-            Ok(())
-        }
+        if separator.is_empty() { f.write_str("nothing") } else { Ok(()) }
     }
 }
 

@@ -56,13 +56,7 @@ impl Syncobj {
     pub(crate) fn new(device: Arc<DeviceInner>, signalled: bool) -> Self {
         device.live.syncobjs.fetch_add(1, Ordering::Relaxed);
         let fence = signalled.then(|| Fence::Leaf(Leaf::signalled()));
-        Self {
-            device,
-            state: Mutex::new(State {
-                fence,
-                eventfds: Vec::new(),
-            }),
-        }
+        Self { device, state: Mutex::new(State { fence, eventfds: Vec::new() }) }
     }
 
     /// The fence for a point; 0 is the whole. What is done and gone is a signalled fence.

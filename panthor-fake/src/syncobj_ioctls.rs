@@ -51,10 +51,7 @@ fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
 /// The objects of an array of handles.
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
-    handles
-        .iter()
-        .map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT))
-        .collect()
+    handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
 }
 
 /// The points of an array, all zero without one.
@@ -166,9 +163,7 @@ struct Waited {
 
 impl Waited {
     fn is_done(&self, available: bool) -> bool {
-        self.fence
-            .as_ref()
-            .is_some_and(|fence| available || fence.is_signalled())
+        self.fence.as_ref().is_some_and(|fence| available || fence.is_signalled())
     }
 }
 
@@ -191,11 +186,7 @@ fn wait_for(
         if fence.is_none() && !may_be_absent {
             return Err(Errno::INVAL);
         }
-        waited.push(Waited {
-            syncobj,
-            point,
-            fence,
-        });
+        waited.push(Waited { syncobj, point, fence });
     }
     // With "all", what was done at first is told, not what came in later.
     let first = waited.iter().position(|entry| entry.is_done(available));
@@ -206,23 +197,13 @@ fn wait_for(
             entry.fence = entry.syncobj.find_fence(entry.point).ok();
         }
         if all {
-            waited
-                .iter()
-                .all(|entry| entry.is_done(available))
-                .then_some(first)
+            waited.iter().all(|entry| entry.is_done(available)).then_some(first)
         } else {
-            waited
-                .iter()
-                .position(|entry| entry.is_done(available))
-                .map(|index| index as u32)
+            waited.iter().position(|entry| entry.is_done(available)).map(|index| index as u32)
         }
     };
     let deadline = deadline(timeout_nsec)?;
-    call.file
-        .device_inner()
-        .events
-        .wait(deadline, ready)
-        .ok_or(Errno::TIME)
+    call.file.device_inner().events.wait(deadline, ready).ok_or(Errno::TIME)
 }
 
 /// The time of an absolute timeout of the monotonic clock; `None` if it is too far away to come.
@@ -251,9 +232,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     } else {
         let deadline = Instant::now() + SUBMIT_TIMEOUT;
         let events = &call.file.device_inner().events;
-        events
-            .wait(Some(deadline), || source.find_fence(point).ok())
-            .ok_or(Errno::TIME)?
+        events.wait(Some(deadline), || source.find_fence(point).ok()).ok_or(Errno::TIME)?
     };
     if args.dst_point == 0 {
         target.replace(Some(fence));
@@ -275,11 +254,7 @@ pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let syncobj = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
     let fd = duplicate_eventfd(args.fd)?;
     let available = args.flags & available != 0;
-    syncobj.add_eventfd(EventfdWait {
-        fd,
-        point: args.point,
-        available,
-    });
+    syncobj.add_eventfd(EventfdWait { fd, point: args.point, available });
     Ok(())
 }
 

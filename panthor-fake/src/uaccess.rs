@@ -39,10 +39,7 @@ impl UserMemory {
             return Ok(());
         }
         let len = buf.len();
-        let remote = [RemoteIoVec {
-            base: user_address(addr)?,
-            len,
-        }];
+        let remote = [RemoteIoVec { base: user_address(addr)?, len }];
         match process_vm_readv(self.pid(), &mut [IoSliceMut::new(buf)], &remote) {
             Ok(copied) if copied == len => Ok(()),
             _ => Err(Errno::FAULT),
@@ -54,10 +51,7 @@ impl UserMemory {
         if buf.is_empty() {
             return Ok(());
         }
-        let remote = [RemoteIoVec {
-            base: user_address(addr)?,
-            len: buf.len(),
-        }];
+        let remote = [RemoteIoVec { base: user_address(addr)?, len: buf.len() }];
         match process_vm_writev(self.pid(), &[IoSlice::new(buf)], &remote) {
             Ok(copied) if copied == buf.len() => Ok(()),
             _ => Err(Errno::FAULT),
@@ -120,10 +114,7 @@ impl UserMemory {
         }
         let common = from.len().min(user_size as usize);
         self.write(addr, &from[..common])?;
-        self.clear(
-            addr.wrapping_add(common as u64),
-            u64::from(user_size) - common as u64,
-        )
+        self.clear(addr.wrapping_add(common as u64), u64::from(user_size) - common as u64)
     }
 
     /// Copies an array whose elements are `array.stride` bytes apart in the caller's header.
@@ -195,10 +186,7 @@ impl UserMemory {
             return false;
         }
         let common = stride.min(size_of::<T>());
-        if raw
-            .chunks_exact(stride)
-            .any(|element| element[common..].iter().any(|&b| b != 0))
-        {
+        if raw.chunks_exact(stride).any(|element| element[common..].iter().any(|&b| b != 0)) {
             return false;
         }
         for element in raw.chunks_exact(stride) {
@@ -238,11 +226,7 @@ impl UserMemory {
             &mut [IoSliceMut::new(&mut copy)],
             &[RemoteIoVec { base: addr, len: 1 }],
         )?;
-        if copy == [source] {
-            Ok(())
-        } else {
-            Err(std::io::Error::other("process_vm_readv lies"))
-        }
+        if copy == [source] { Ok(()) } else { Err(std::io::Error::other("process_vm_readv lies")) }
     }
 }
 

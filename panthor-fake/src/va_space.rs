@@ -48,9 +48,7 @@ fn start_of(key: u64) -> u64 {
 
 impl<O: Clone> VaSpace<O> {
     pub(crate) fn new() -> Self {
-        Self {
-            map: BTreeMap::new(),
-        }
+        Self { map: BTreeMap::new() }
     }
 
     /// Number of mappings.
@@ -60,9 +58,7 @@ impl<O: Clone> VaSpace<O> {
 
     /// All mappings with their addresses, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
-        self.map
-            .iter()
-            .map(|(&key, mapping)| (start_of(key), mapping))
+        self.map.iter().map(|(&key, mapping)| (start_of(key), mapping))
     }
 
     /// The mapping that covers `va`, and its address.
@@ -130,34 +126,14 @@ impl<O: Clone> VaSpace<O> {
             let old_end = start + old.size;
             if old_end > end {
                 let skip = end - start;
-                let offset = if old.is_sparse() {
-                    end % SPARSE_PERIOD
-                } else {
-                    old.offset + skip
-                };
-                let next = Mapping {
-                    size: old.size - skip,
-                    offset,
-                    ..old.clone()
-                };
+                let offset = if old.is_sparse() { end % SPARSE_PERIOD } else { old.offset + skip };
+                let next = Mapping { size: old.size - skip, offset, ..old.clone() };
                 if start < va {
-                    self.insert(
-                        start,
-                        Mapping {
-                            size: va - start,
-                            ..old
-                        },
-                    );
+                    self.insert(start, Mapping { size: va - start, ..old });
                 }
                 self.insert(end, next);
             } else if start < va {
-                self.insert(
-                    start,
-                    Mapping {
-                        size: va - start,
-                        ..old
-                    },
-                );
+                self.insert(start, Mapping { size: va - start, ..old });
             }
         }
     }
@@ -191,11 +167,7 @@ impl<O: Clone> VaSpace<O> {
 
     /// The key of the mapping that starts before `va` and ends behind it.
     fn straddler(&self, va: u64) -> Option<u64> {
-        let (&key, entry) = self
-            .map
-            .range(..va)
-            .rev()
-            .find(|(_, entry)| entry.size != 0)?;
+        let (&key, entry) = self.map.range(..va).rev().find(|(_, entry)| entry.size != 0)?;
         (start_of(key) + entry.size > va).then_some(key)
     }
 }

@@ -1,1 +1,247 @@
+use std::collections::BTreeMap;
 
+use panthor_sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC as NOEXEC;
+
+use super::*;
+
+type Space = VaSpace<u32>;
+
+/// A plain mapping of a whole object from an offset in pages.
+fn plain(object: u32, offset: u64, pages: u64) -> Mapping<u32> {
+    Mapping { size: pages * PAGE, offset: offset * PAGE, flags: 0, object }
+}
+
+fn sparse(pages: u64) -> Mapping<u32> {
+    Mapping { size: pages * PAGE, offset: 0, flags: SPARSE | NOEXEC, object: 0 }
+}
+
+/// Address, size, offset in pages, and the object.
+fn list(space: &Space) -> Vec<(u64, u64, u64, u32)> {
+    let pages =
+        |(va, m): (u64, &Mapping<u32>)| (va / PAGE, m.size / PAGE, m.offset / PAGE, m.object);
+    space.iter().map(pages).collect()
+}
+
+#[test]
+fn neighbours_are_not_merged() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 2));
+    space.map(12 * PAGE, plain(1, 2, 2));
+    assert_eq!(list(&space), [(10, 2, 0, 1), (12, 2, 2, 1)]);
+}
+
+#[test]
+fn a_map_in_the_middle_leaves_both_ends() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 5, 10));
+    space.map(13 * PAGE, plain(2, 0, 2));
+    assert_eq!(list(&space), [(10, 3, 5, 1), (13, 2, 0, 2), (15, 5, 10, 1)]);
+}
+
+#[test]
+fn a_map_over_several_cuts_the_first_and_the_last() {
+    let mut space = Space::new();
+    for i in 0..4 {
+        space.map((10 + 4 * i) * PAGE, plain(i as u32, 0, 4));
+    }
+    space.map(12 * PAGE, plain(9, 0, 12));
+    assert_eq!(list(&space), [(10, 2, 0, 0), (12, 12, 0, 9), (24, 2, 2, 3)]);
+}
+
+#[test]
+fn the_same_mapping_again_replaces_itself() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 4));
+    space.map(10 * PAGE, plain(1, 0, 4));
+    assert_eq!(list(&space), [(10, 4, 0, 1)]);
+}
+
+#[test]
+fn an_unmap_of_nothing_is_fine() {
+    let mut space = Space::new();
+    space.unmap(0, 100 * PAGE);
+    space.map(10 * PAGE, plain(1, 0, 2));
+    space.unmap(0, 10 * PAGE);
+    space.unmap(12 * PAGE, 10 * PAGE);
+    assert_eq!(list(&space), [(10, 2, 0, 1)]);
+    space.unmap(0, 1 << 47);
+    assert_eq!(space.len(), 0);
+}
+
+#[test]
+fn a_sparse_mapping_shows_its_object_from_the_address_modulo_2_mib() {
+    let mut space = Space::new();
+    space.map(500 * PAGE, sparse(1000));
+    assert_eq!(list(&space), [(500, 1000, 500, 0)]);
+    space.unmap(600 * PAGE, 512 * PAGE);
+    assert_eq!(list(&space), [(500, 100, 500, 0), (1112, 388, 1112 % 512, 0)]);
+}
+
+#[test]
+fn find_tells_what_covers_an_address() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 2));
+    let found = |space: &Space, va| space.find(va).map(|(start, m)| (start, m.object));
+    assert_eq!(found(&space, 10 * PAGE - 1), None);
+    assert_eq!(found(&space, 10 * PAGE), Some((10 * PAGE, 1)));
+    assert_eq!(found(&space, 12 * PAGE - 1), Some((10 * PAGE, 1)));
+    assert_eq!(found(&space, 12 * PAGE), None);
+}
+
+#[test]
+fn a_map_of_nothing_inside_a_mapping_splits_it() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 4));
+    space.map(12 * PAGE, plain(2, 0, 0));
+    assert_eq!(space.len(), 3);
+    let total: u64 = list(&space).iter().map(|&(_, pages, ..)| pages).sum();
+    assert_eq!(total, 4);
+    let found = space.find(12 * PAGE).map(|(start, m)| (start, m.object, m.offset));
+    assert_eq!(found, Some((12 * PAGE, 1, 2 * PAGE)));
+}
+
+#[test]
+fn an_unmap_of_nothing_inside_a_mapping_splits_it() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 4));
+    space.unmap(12 * PAGE, 0);
+    assert_eq!(list(&space), [(10, 2, 0, 1), (12, 2, 2, 1)]);
+    space.unmap(12 * PAGE, 0);
+    space.unmap(10 * PAGE, 0);
+    assert_eq!(space.len(), 2);
+}
+
+#[test]
+fn mappings_of_nothing_go_only_with_what_strictly_surrounds_them() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 0));
+    space.map(10 * PAGE, plain(2, 0, 0));
+    assert_eq!(space.len(), 2);
+    space.unmap(10 * PAGE, 5 * PAGE);
+    assert_eq!(space.len(), 2);
+    space.unmap(5 * PAGE, 5 * PAGE);
+    assert_eq!(space.len(), 2);
+    space.unmap(9 * PAGE, 2 * PAGE);
+    assert_eq!(space.len(), 0);
+}
+
+#[test]
+fn a_mapping_can_start_where_one_of_nothing_is() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 0));
+    space.map(10 * PAGE, plain(2, 0, 4));
+    assert_eq!(space.len(), 2);
+    assert_eq!(space.find(11 * PAGE).map(|(start, m)| (start, m.object)), Some((10 * PAGE, 2)));
+    space.map(10 * PAGE, plain(3, 0, 4));
+    assert_eq!(space.find(11 * PAGE).map(|(_, m)| m.object), Some(3));
+}
+
+/// A page table that knows, for each page, which operation mapped it and what it shows.
+#[derive(Default)]
+struct PageTable {
+    pages: BTreeMap<u64, Page>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Page {
+    /// The number of the operation: what tells two mappings of one object apart.
+    operation: u32,
+    object: u32,
+    offset: u64,
+    flags: u32,
+}
+
+impl PageTable {
+    fn map(&mut self, operation: u32, va: u64, mapping: &Mapping<u32>) {
+        for at in (va..va + mapping.size).step_by(PAGE as usize) {
+            let offset = match mapping.is_sparse() {
+                true => at % SPARSE_PERIOD,
+                false => mapping.offset + (at - va),
+            };
+            let Mapping { object, flags, .. } = *mapping;
+            self.pages.insert(at, Page { operation, object, offset, flags });
+        }
+    }
+
+    fn unmap(&mut self, va: u64, size: u64) {
+        for at in (va..va + size).step_by(PAGE as usize) {
+            self.pages.remove(&at);
+        }
+    }
+
+    /// How many mappings that is when nothing is ever merged.
+    fn runs(&self) -> usize {
+        let mut runs = 0;
+        let mut last = None;
+        for (&at, page) in &self.pages {
+            if last != Some((at, page.operation)) {
+                runs += 1;
+            }
+            last = Some((at + PAGE, page.operation));
+        }
+        runs
+    }
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[track_caller]
+fn compare(space: &Space, table: &PageTable, context: &str) {
+    let mut seen = 0;
+    let mut end = 0;
+    for (va, mapping) in space.iter() {
+        assert!(va >= end, "{context}: overlap at {va:#x}");
+        end = va + mapping.size;
+        for at in (va..end).step_by(PAGE as usize) {
+            let page = table.pages.get(&at).unwrap_or_else(|| panic!("{context}: {at:#x}"));
+            let offset = match mapping.is_sparse() {
+                true => (mapping.offset + (at - va)) % SPARSE_PERIOD,
+                false => mapping.offset + (at - va),
+            };
+            let shown = (mapping.object, offset, mapping.flags);
+            assert_eq!(shown, (page.object, page.offset, page.flags), "{context}: {at:#x}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, table.pages.len(), "{context}: pages");
+    assert_eq!(space.len(), table.runs(), "{context}: mappings");
+}
+
+#[test]
+fn random_operations_do_what_a_page_table_does() {
+    // Around a boundary of 2 MiB, where the offset of a sparse mapping starts again.
+    const BASE: u64 = SPARSE_PERIOD - 40 * PAGE;
+    const PAGES: u64 = 80;
+
+    for seed in 1..=200_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (mut space, mut table) = (Space::new(), PageTable::default());
+        for operation in 0..150 {
+            let start = xorshift(&mut random) % PAGES;
+            let pages = 1 + xorshift(&mut random) % (PAGES - start).min(1 << (operation % 7));
+            let va = BASE + start * PAGE;
+            match xorshift(&mut random) % 4 {
+                0 => {
+                    space.unmap(va, pages * PAGE);
+                    table.unmap(va, pages * PAGE);
+                }
+                1 => {
+                    space.map(va, sparse(pages));
+                    table.map(operation, va, &sparse(pages));
+                }
+                _ => {
+                    let object = (xorshift(&mut random) % 3) as u32;
+                    let mapping = plain(object, xorshift(&mut random) % 50, pages);
+                    space.map(va, mapping.clone());
+                    table.map(operation, va, &mapping);
+                }
+            }
+            compare(&space, &table, &format!("seed {seed}, operation {operation}"));
+        }
+    }
+}

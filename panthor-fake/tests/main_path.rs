@@ -13,22 +13,18 @@ fn the_gpu_and_the_cpu_see_the_same_memory() {
     let vm = vm(&file);
     let bo = bo(&file, 2 * PAGE);
     map(&file, vm, bo, 0, 16 * MIB, 2 * PAGE);
-    let cpu = file
-        .mmap(
-            2 * PAGE as usize,
-            Prot::READ | Prot::WRITE,
-            mmap_offset(&file, bo),
-        )
-        .unwrap();
+    let cpu =
+        file.mmap(2 * PAGE as usize, Prot::READ | Prot::WRITE, mmap_offset(&file, bo)).unwrap();
     let gpu = file.gpu(vm).unwrap();
 
     gpu.write(16 * MIB + PAGE - 2, b"abcd").unwrap();
+    let page_1 = cpu.as_ptr().wrapping_add(PAGE as usize);
     // SAFETY: inside the mapping, and no other thread writes there.
-    let byte = unsafe { cpu.as_ptr().add(PAGE as usize).read_volatile() };
+    let byte = unsafe { page_1.read_volatile() };
     assert_eq!(byte, b'c');
 
-    // SAFETY: as above.
-    unsafe { cpu.as_ptr().add(PAGE as usize - 1).write_volatile(b'x') };
+    // SAFETY: the byte before it is inside as well.
+    unsafe { page_1.wrapping_sub(1).write_volatile(b'x') };
     let mut seen = [0; 4];
     gpu.read(16 * MIB + PAGE - 2, &mut seen).unwrap();
     assert_eq!(&seen, b"axcd");
@@ -72,14 +68,7 @@ fn the_version_is_told_with_its_texts() {
         desc: std::ptr::null_mut(),
     };
     assert_eq!(ioctl(&file, DRM_IOCTL_VERSION, &mut args), 0);
-    assert_eq!(
-        (
-            args.version_major,
-            args.version_minor,
-            args.version_patchlevel
-        ),
-        (1, 9, 0)
-    );
+    assert_eq!((args.version_major, args.version_minor, args.version_patchlevel), (1, 9, 0));
     assert_eq!((args.name_len, args.date_len, args.desc_len), (7, 1, 18));
     assert_eq!(&name[..8], b"panthor\0");
 }

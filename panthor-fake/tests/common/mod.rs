@@ -4,7 +4,7 @@
 use std::ffi::c_void;
 use std::io;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Zeroable;
 use panthor_fake::{Config, Device, File};
 use panthor_sys::*;
 
@@ -61,21 +61,11 @@ pub fn array<T>(items: &[T]) -> drm_panthor_obj_array {
 
 #[track_caller]
 pub fn vm(file: &File) -> u32 {
-    ok(
-        file,
-        DRM_IOCTL_PANTHOR_VM_CREATE,
-        zeroed::<drm_panthor_vm_create>(),
-    )
-    .id
+    ok(file, DRM_IOCTL_PANTHOR_VM_CREATE, zeroed::<drm_panthor_vm_create>()).id
 }
 
 pub fn try_bo(file: &File, size: u64, flags: u32, vm: u32) -> Result<u32, i32> {
-    let mut args = drm_panthor_bo_create {
-        size,
-        flags,
-        exclusive_vm_id: vm,
-        ..zeroed()
-    };
+    let mut args = drm_panthor_bo_create { size, flags, exclusive_vm_id: vm, ..zeroed() };
     match ioctl(file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut args) {
         0 => Ok(args.handle),
         error => Err(-error),
@@ -93,14 +83,7 @@ pub fn close(file: &File, handle: u32) {
 }
 
 pub fn map_op(bo: u32, offset: u64, va: u64, size: u64, flags: u32) -> drm_panthor_vm_bind_op {
-    drm_panthor_vm_bind_op {
-        flags,
-        bo_handle: bo,
-        bo_offset: offset,
-        va,
-        size,
-        ..zeroed()
-    }
+    drm_panthor_vm_bind_op { flags, bo_handle: bo, bo_offset: offset, va, size, ..zeroed() }
 }
 
 pub fn unmap_op(va: u64, size: u64) -> drm_panthor_vm_bind_op {
@@ -111,19 +94,12 @@ pub fn with_syncs(
     op: drm_panthor_vm_bind_op,
     syncs: &[drm_panthor_sync_op],
 ) -> drm_panthor_vm_bind_op {
-    drm_panthor_vm_bind_op {
-        syncs: array(syncs),
-        ..op
-    }
+    drm_panthor_vm_bind_op { syncs: array(syncs), ..op }
 }
 
 /// The result and `ops.count` as it came back.
 pub fn bind_flags(file: &File, vm: u32, flags: u32, ops: &[drm_panthor_vm_bind_op]) -> (i32, u32) {
-    let mut args = drm_panthor_vm_bind {
-        vm_id: vm,
-        flags,
-        ops: array(ops),
-    };
+    let mut args = drm_panthor_vm_bind { vm_id: vm, flags, ops: array(ops) };
     let result = ioctl(file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args);
     (result, args.ops.count)
 }
@@ -155,10 +131,7 @@ pub fn mmap_offset(file: &File, handle: u32) -> u64 {
 /// The mappings of a VM: address, size, BO, offset.
 pub fn mappings(file: &File, vm: u32) -> Vec<(u64, u64, Option<u32>, u64)> {
     let view = file.gpu(vm).unwrap();
-    view.mappings()
-        .iter()
-        .map(|m| (m.va, m.size, m.bo_handle, m.bo_offset))
-        .collect()
+    view.mappings().iter().map(|m| (m.va, m.size, m.bo_handle, m.bo_offset)).collect()
 }
 
 #[track_caller]
@@ -169,12 +142,7 @@ pub fn state(file: &File, vm_id: u32) -> u32 {
 
 #[track_caller]
 pub fn syncobj(file: &File) -> u32 {
-    ok(
-        file,
-        DRM_IOCTL_SYNCOBJ_CREATE,
-        zeroed::<drm_syncobj_create>(),
-    )
-    .handle
+    ok(file, DRM_IOCTL_SYNCOBJ_CREATE, zeroed::<drm_syncobj_create>()).handle
 }
 
 pub fn wait_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
@@ -182,19 +150,12 @@ pub fn wait_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
         0 => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ,
         _ => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ,
     };
-    drm_panthor_sync_op {
-        flags: kind,
-        handle,
-        timeline_value: point,
-    }
+    drm_panthor_sync_op { flags: kind, handle, timeline_value: point }
 }
 
 pub fn signal_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
     let wait = wait_sync(handle, point);
-    drm_panthor_sync_op {
-        flags: wait.flags | DRM_PANTHOR_SYNC_OP_SIGNAL,
-        ..wait
-    }
+    drm_panthor_sync_op { flags: wait.flags | DRM_PANTHOR_SYNC_OP_SIGNAL, ..wait }
 }
 
 /// Signals points of timelines from the CPU.
@@ -220,11 +181,8 @@ pub fn query_point(file: &File, handle: u32, flags: u32) -> u64 {
     let handles = [handle];
     let mut points = [u64::MAX];
     let points_at = points.as_mut_ptr() as u64;
-    let args = drm_syncobj_timeline_array {
-        flags,
-        points: points_at,
-        ..timeline_array(&handles, &[])
-    };
+    let args =
+        drm_syncobj_timeline_array { flags, points: points_at, ..timeline_array(&handles, &[]) };
     ok(file, DRM_IOCTL_SYNCOBJ_QUERY, args);
     // SAFETY: it is the array above, which the ioctl wrote to behind the compiler's back.
     unsafe { points.as_ptr().read_volatile() }
@@ -264,7 +222,7 @@ pub fn wait_any(file: &File, handles: &[u32], flags: u32, timeout_nsec: i64) -> 
 }
 
 /// A query with a structure of the caller's size.
-pub fn query<T: Pod>(file: &File, kind: u32, into: &mut T) -> i32 {
+pub fn query<T>(file: &File, kind: u32, into: &mut T) -> i32 {
     let mut args = drm_panthor_dev_query {
         type_: kind,
         size: size_of::<T>() as u32,
@@ -275,10 +233,7 @@ pub fn query<T: Pod>(file: &File, kind: u32, into: &mut T) -> i32 {
 
 /// The size of a query's structure, or a negative error number.
 pub fn query_size(file: &File, kind: u32) -> i64 {
-    let mut args = drm_panthor_dev_query {
-        type_: kind,
-        ..zeroed()
-    };
+    let mut args = drm_panthor_dev_query { type_: kind, ..zeroed() };
     match ioctl(file, DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args) {
         0 => i64::from(args.size),
         error => i64::from(error),
