@@ -23,6 +23,7 @@ die() {
 need_packages() {
 	local package missing=()
 	for package in "$@"; do
+		case " ${missing[*]} " in *" $package "*) continue ;; esac
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
