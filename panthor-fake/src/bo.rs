@@ -11,6 +11,7 @@ use crate::lock::lock;
 /// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
 /// or a mapping of the CPU refers to it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Bo {
     device: Arc<DeviceInner>,
     /// Where it is in the device's memory; also its mmap offset.

@@ -52,6 +52,7 @@ pub(crate) enum Change {
 
 /// A GPU address space of a file.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Vm {
     pub(crate) device: Arc<DeviceInner>,
     /// Tells VMs of a device apart, whatever id they have in a file.

@@ -199,8 +199,8 @@ fn eventfd(file: &File, handle: u32, point: u64, fd: i32, flags: u32) -> i32 {
 /// Whether it was written to; takes what is there.
 fn fired(fd: &mut std::fs::File) -> bool {
     let mut count = [0; 8];
-    match fd.read(&mut count) {
-        Ok(_) => true,
+    match fd.read_exact(&mut count) {
+        Ok(()) => true,
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
             false
