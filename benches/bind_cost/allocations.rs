@@ -59,7 +59,7 @@ pub fn check() -> bool {
         ),
         (
             "16 maps",
-            allocations(|| bench.maps(&mut BindBuffer::new(), 16)),
+            allocations(|| bench.few_maps(16)),
             0,
         ),
         (

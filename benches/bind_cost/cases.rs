@@ -97,6 +97,17 @@ impl Bench {
             .expect("accepted");
     }
 
+    /// As many as fit a batch without a buffer.
+    #[inline]
+    pub fn few_maps(&self, count: u32) {
+        let (bo, start) = (black_box(&self.bo), black_box(VA));
+        let mut batch = self.vm.bind();
+        for i in 0..u64::from(count) {
+            batch.map(bo, 0..PAGE, start + i * PAGE, MapFlags::NOEXEC);
+        }
+        batch.submit().expect("accepted");
+    }
+
     #[inline]
     pub fn maps(&self, buffer: &mut BindBuffer, count: u32) {
         let (bo, start) = (black_box(&self.bo), black_box(VA));
@@ -135,6 +146,7 @@ impl Bench {
 fn panthor_measured(bench: &Bench, buffer: &mut BindBuffer, case: Case) {
     match case {
         Case::Map(1) => bench.map(),
+        Case::Map(count @ ..=16) => bench.few_maps(count),
         Case::Map(count) => bench.maps(buffer, count),
         Case::Async => bench.map_async(),
         Case::Sparse => bench.sparse(),

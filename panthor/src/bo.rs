@@ -13,8 +13,9 @@ use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::range::to_range;
 use crate::transport::{Protection, address_of};
+use crate::uid::Uid;
 use crate::version::Features;
-use crate::vm::{Vm, VmUid};
+use crate::vm::Vm;
 
 /// The longest label in bytes: the driver takes 4096 with the NUL.
 const LABEL_MAX: usize = 4095;
@@ -132,7 +133,8 @@ pub(crate) struct BoInner {
     handle: u32,
     size: u64,
     flags: BoFlags,
-    exclusive_to: VmUid,
+    /// Who may bind it: one VM, or the device file and so every VM of it.
+    scope: Uid,
 }
 
 impl Device {
@@ -164,7 +166,7 @@ impl Bo {
     pub(crate) fn create(
         device: &Device,
         options: BoOptions<'_>,
-        exclusive_to: Option<(u32, VmUid)>,
+        exclusive_to: Option<(u32, Uid)>,
     ) -> Result<Self> {
         let call = "BO_CREATE";
         let page = device.cpu_page_size();
@@ -193,7 +195,7 @@ impl Bo {
                 handle: arg.handle,
                 size: arg.size,
                 flags: options.flags,
-                exclusive_to: exclusive_to.map_or(VmUid::NONE, |(_, uid)| uid),
+                scope: exclusive_to.map_or(device.uid(), |(_, uid)| uid),
             }),
         })
     }
@@ -217,7 +219,7 @@ impl Bo {
 
     /// Whether it can be bound to this VM alone.
     pub fn is_exclusive_to(&self, vm: &Vm) -> bool {
-        self.inner.exclusive_to == vm.uid()
+        self.inner.scope == vm.uid()
     }
 
     /// The device that it was created on.
@@ -417,9 +419,9 @@ impl Bo {
     /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to no
     /// VM, and nothing else closes it.
     pub unsafe fn from_raw(device: &Device, handle: u32, size: u64, flags: BoFlags) -> Self {
-        let exclusive_to = VmUid::NONE;
+        let scope = device.uid();
         let device = device.clone();
-        Self { inner: Arc::new(BoInner { device, handle, size, flags, exclusive_to }) }
+        Self { inner: Arc::new(BoInner { device, handle, size, flags, scope }) }
     }
 
     #[inline]
@@ -457,8 +459,8 @@ impl BoInner {
     }
 
     #[inline]
-    pub(crate) fn exclusive_to(&self) -> VmUid {
-        self.exclusive_to
+    pub(crate) fn scope(&self) -> Uid {
+        self.scope
     }
 
     pub(crate) fn flags(&self) -> BoFlags {

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
 use crate::transport::Transport;
+use crate::uid::Uid;
 use crate::version::{Features, Version};
 
 /// The name that DRM_IOCTL_VERSION gives for this driver.
@@ -43,6 +44,7 @@ pub struct Device {
 
 pub(crate) struct DeviceInner {
     transport: Transport,
+    uid: Uid,
     version: Version,
     features: Features,
     /// Whether the GPU snoops the CPU's caches, once somebody has asked.
@@ -148,8 +150,8 @@ impl Device {
             patch: identity.patch.unsigned_abs(),
         };
         let features = Features::of(version);
-        let coherent = OnceLock::new();
-        Ok(Self { inner: Arc::new(DeviceInner { transport, version, features, coherent }) })
+        let (uid, coherent) = (Uid::next(), OnceLock::new());
+        Ok(Self { inner: Arc::new(DeviceInner { transport, uid, version, features, coherent }) })
     }
 
     /// The version of the running driver.
@@ -245,10 +247,9 @@ impl Device {
         Ok(*self.inner.coherent.get_or_init(|| coherent))
     }
 
-    /// An address that tells open files apart, cheaply.
     #[inline]
-    pub(crate) fn inner_ptr(&self) -> *const DeviceInner {
-        Arc::as_ptr(&self.inner)
+    pub(crate) fn uid(&self) -> Uid {
+        self.inner.uid
     }
 }
 

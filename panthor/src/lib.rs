@@ -47,10 +47,14 @@ mod range;
 mod sparse;
 mod sync;
 mod transport;
+mod uid;
 mod version;
 mod vm;
 
-pub use bind::{BindBuffer, BindMode, BindReport, Blocking, MapFlags, Queued, VmBind};
+pub use bind::{
+    BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
+    VmBind,
+};
 pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp};
 pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
 pub use device::Device;

@@ -1,17 +1,17 @@
 //! GPU virtual address spaces.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::bind::{BindBuffer, Blocking, Queued, VmBind};
+use crate::bind::{BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::sparse;
+use crate::uid::Uid;
 
 /// How a VM shall be.
 #[derive(Debug, Clone, Default)]
@@ -75,23 +75,11 @@ pub(crate) struct VmInner {
     /// 0 once it is destroyed: the driver counts from 1.
     id: u32,
     user_va_range: u64,
-    uid: VmUid,
+    uid: Uid,
+    /// The device file's.
+    file: Uid,
     /// The object that stands for sparse memory where the driver has no native sparse mappings.
     sparse_object: OnceLock<Bo>,
-}
-
-/// Tells VMs apart for good: the driver reuses its ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct VmUid(u64);
-
-impl VmUid {
-    /// Of a BO that is not exclusive to any VM.
-    pub(crate) const NONE: Self = Self(0);
-
-    fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 impl Device {
@@ -127,7 +115,8 @@ impl Device {
                 device: self.clone(),
                 id: arg.id,
                 user_va_range: arg.user_va_range,
-                uid: VmUid::next(),
+                uid: Uid::next(),
+                file: self.uid(),
                 sparse_object: OnceLock::new(),
             }),
         })
@@ -170,14 +159,14 @@ impl Vm {
     /// Starts a batch of operations that are done when `submit` returns.
     #[inline]
     pub fn bind(&self) -> VmBind<'_, Blocking> {
-        VmBind::new(&self.inner, BindBuffer::new())
+        VmBind::new(&self.inner, InlineStorage::new())
     }
 
     /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
     /// syncobjs it waits for.
     #[inline]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
-        VmBind::new(&self.inner, BindBuffer::new())
+        VmBind::new(&self.inner, InlineStorage::new())
     }
 
     /// As [`bind`](Self::bind), in memory that is kept for the next batch.
@@ -200,7 +189,7 @@ impl Vm {
         &'a self,
         buffer: &'a mut BindBuffer,
     ) -> VmBind<'a, Blocking, &'a mut BindBuffer> {
-        VmBind::new(&self.inner, buffer)
+        VmBind::new(&self.inner, buffer.cleared())
     }
 
     /// As [`bind_async`](Self::bind_async), in memory that is kept for the next batch.
@@ -209,7 +198,7 @@ impl Vm {
         &'a self,
         buffer: &'a mut BindBuffer,
     ) -> VmBind<'a, Queued, &'a mut BindBuffer> {
-        VmBind::new(&self.inner, buffer)
+        VmBind::new(&self.inner, buffer.cleared())
     }
 
     /// Destroys the VM and says how that went (VM_DESTROY); every mapping in it goes with it.
@@ -249,13 +238,14 @@ impl Vm {
                 device: device.clone(),
                 id,
                 user_va_range,
-                uid: VmUid::next(),
+                uid: Uid::next(),
+                file: device.uid(),
                 sparse_object: OnceLock::new(),
             }),
         }
     }
 
-    pub(crate) fn uid(&self) -> VmUid {
+    pub(crate) fn uid(&self) -> Uid {
         self.inner.uid
     }
 }
@@ -277,8 +267,14 @@ impl VmInner {
     }
 
     #[inline]
-    pub(crate) fn uid(&self) -> VmUid {
+    pub(crate) fn uid(&self) -> Uid {
         self.uid
+    }
+
+    /// The uid of the device file that it belongs to.
+    #[inline]
+    pub(crate) fn file(&self) -> Uid {
+        self.file
     }
 
     pub(crate) fn state(&self) -> Result<VmState> {

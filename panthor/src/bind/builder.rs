@@ -1,14 +1,14 @@
 //! The builder of a batch of VM_BIND operations.
 
-use std::borrow::BorrowMut;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
 use panthor_sys as sys;
 
-use super::buffer::{BindBuffer, OpSync};
-use super::{BindReport, CALL, MapFlags, Op, plan, rules, submit};
+use super::rules::Limits;
+use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
+use super::{BindReport, CALL, MapFlags, plan, rules, submit};
 use crate::bo::Bo;
 use crate::error::{Error, Result};
 use crate::range::to_range;
@@ -77,9 +77,11 @@ impl BindMode for Queued {}
 #[doc(alias = "DRM_IOCTL_PANTHOR_VM_BIND")]
 #[doc(alias = "drm_panthor_vm_bind")]
 #[must_use = "a batch does nothing until it is submitted"]
-pub struct VmBind<'a, M: BindMode, B: BorrowMut<BindBuffer> = BindBuffer> {
+pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
     vm: &'a VmInner,
-    buffer: B,
+    storage: S,
+    /// What every operation is held against.
+    limits: Limits,
     /// The first rule that was broken.
     refused: Option<Error>,
     sparse: SparseMode,
@@ -89,17 +91,18 @@ pub struct VmBind<'a, M: BindMode, B: BorrowMut<BindBuffer> = BindBuffer> {
     mode: PhantomData<(&'a Bo, fn() -> M)>,
 }
 
-impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
-    #[inline]
-    pub(crate) fn new(vm: &'a VmInner, mut buffer: B) -> Self {
-        buffer.borrow_mut().clear();
+impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
+    /// `storage` is empty.
+    #[inline(always)]
+    pub(crate) fn new(vm: &'a VmInner, storage: S) -> Self {
+        let limits = Limits::of(vm);
         let (refused, sparse, special, mode) = (None, SparseMode::Auto, false, PhantomData);
-        Self { vm, buffer, refused, sparse, special, mode }
+        Self { vm, storage, limits, refused, sparse, special, mode }
     }
 
     /// Makes room for this many more operations.
     pub fn reserve(&mut self, operations: usize) -> &mut Self {
-        self.buffer.borrow_mut().ops.reserve(operations);
+        self.storage.parts().0.reserve(operations);
         self
     }
 
@@ -127,15 +130,18 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     ) -> &mut Self {
         let range = to_range(&range, bo.size());
         match range {
-            Some(range) if rules::allows_map(self.vm, bo.inner(), &range, va, flags) => {
+            Some(range) if self.limits.allow_map(bo.inner(), &range, va, flags) => {
                 let size = range.end - range.start;
                 self.special |= size > plan::CHUNK;
-                self.push(flags.bits(), bo.handle(), range.start, va, size);
+                self.storage.parts().0.push(Record {
+                    flags: flags.bits(),
+                    bo_handle: bo.handle(),
+                    bo_offset: range.start,
+                    va,
+                    size,
+                });
             }
-            range => {
-                let vm = self.vm;
-                self.refuse(|| rules::broken_by_map(vm, bo.inner(), range.as_ref(), va, flags));
-            }
+            range => self.refuse_map(bo, range, va, flags),
         }
         self
     }
@@ -154,16 +160,13 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     /// Maps a range of VA sparsely, as [`map_sparse`](Self::map_sparse), with more flags than NOEXEC.
     #[inline]
     pub fn map_sparse_with(&mut self, range: Range<u64>, flags: MapFlags) -> &mut Self {
-        if rules::allows_range(self.vm, &range) && rules::allows_sparse_flags(flags) {
+        if self.limits.allow_range(&range) && rules::allows_sparse_flags(flags) {
             let flags = (flags | MapFlags::NOEXEC).bits() | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE;
             let size = range.end - range.start;
             self.special |= size > plan::CHUNK || !self.vm.device().has_native_sparse();
-            self.push(flags, 0, 0, range.start, size);
+            self.push_without_bo(flags, range.start, size);
         } else {
-            let vm = self.vm;
-            self.refuse(|| {
-                rules::broken_by_range(vm, &range).or_else(|| rules::broken_by_sparse_flags(flags))
-            });
+            self.refuse_range(range, flags);
         }
         self
     }
@@ -172,12 +175,11 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP")]
     #[inline]
     pub fn unmap(&mut self, range: Range<u64>) -> &mut Self {
-        if rules::allows_range(self.vm, &range) {
+        if self.limits.allow_range(&range) {
             let size = range.end - range.start;
-            self.push(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, 0, range.start, size);
+            self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, range.start, size);
         } else {
-            let vm = self.vm;
-            self.refuse(|| rules::broken_by_range(vm, &range));
+            self.refuse_range(range, MapFlags::empty());
         }
         self
     }
@@ -202,7 +204,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     /// How many operations are recorded.
     #[inline]
     pub fn len(&self) -> usize {
-        self.buffer.borrow().ops.len()
+        self.storage.ops().len()
     }
 
     /// Whether none is.
@@ -212,19 +214,40 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
 
     /// Forgets what was recorded, a broken rule as well.
     pub fn clear(&mut self) -> &mut Self {
-        self.buffer.borrow_mut().clear();
+        self.empty();
         self.refused = None;
         self
     }
 
     #[inline]
-    fn push(&mut self, flags: u32, bo_handle: u32, bo_offset: u64, va: u64, size: u64) {
-        let op = Op { flags, bo_handle, bo_offset, va, size, ..Op::default() };
-        self.buffer.borrow_mut().ops.push(op);
+    fn push_without_bo(&mut self, flags: u32, va: u64, size: u64) {
+        let record = Record { flags, bo_handle: 0, bo_offset: 0, va, size };
+        self.storage.parts().0.push(record);
+    }
+
+    #[inline]
+    fn empty(&mut self) {
+        let (ops, syncs) = self.storage.parts();
+        ops.clear();
+        syncs.clear();
     }
 
     #[cold]
     #[inline(never)]
+    fn refuse_map(&mut self, bo: &Bo, range: Option<Range<u64>>, va: u64, flags: MapFlags) {
+        let vm = self.vm;
+        self.refuse(|| rules::broken_by_map(vm, bo.inner(), range.as_ref(), va, flags));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_range(&mut self, range: Range<u64>, flags: MapFlags) {
+        let vm = self.vm;
+        self.refuse(|| {
+            rules::broken_by_range(vm, &range).or_else(|| rules::broken_by_sparse_flags(flags))
+        });
+    }
+
     fn refuse(&mut self, broken: impl FnOnce() -> Option<rules::Broken>) {
         if self.refused.is_none() {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
@@ -245,7 +268,7 @@ impl<'a, M: BindMode, B: BorrowMut<BindBuffer>> VmBind<'a, M, B> {
     }
 }
 
-impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Blocking, B> {
+impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
     /// Does the operations (VM_BIND). An empty batch does nothing.
     ///
     /// If a signal interrupts the driver, it goes on where it stopped.
@@ -272,15 +295,18 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Blocking, B> {
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
         let result = match self.check() {
-            Ok(()) => submit::blocking(self.vm, self.buffer.borrow(), self.special, self.sparse),
+            Ok(()) => {
+                let ops = self.storage.parts().0.as_mut_slice();
+                submit::blocking(self.vm, ops, self.special, self.sparse)
+            }
             Err(error) => Err(error),
         };
-        self.buffer.borrow_mut().clear();
+        self.empty();
         result
     }
 }
 
-impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
+impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// Has the batch wait: its first operation runs after this, and so all do.
     ///
     /// The fence must be there when the batch is submitted, signalled or not: see
@@ -290,9 +316,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
     pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
         let sync = sync.into();
         if self.is_own(&sync, "wait") {
-            let buffer = self.buffer.borrow_mut();
-            buffer.syncs.insert(buffer.waits, sync.op(false));
-            buffer.waits += 1;
+            self.storage.parts().1.push_wait(sync.op(false));
         }
         self
     }
@@ -303,7 +327,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
     pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
         let sync = sync.into();
         if self.is_own(&sync, "signal") {
-            self.buffer.borrow_mut().syncs.push(sync.op(true));
+            self.storage.parts().1.of_batch.push(sync.op(true));
         }
         self
     }
@@ -326,7 +350,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
     /// A batch of sync operations alone needs none.
     #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
     pub fn sync_point(&mut self) -> &mut Self {
-        self.buffer.borrow_mut().ops.push(submit::sync_only());
+        self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
         self.special = true;
         self
     }
@@ -359,10 +383,16 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
         let result = match self.check() {
-            Ok(()) => submit::queued(self.vm, self.buffer.borrow_mut(), self.special, self.sparse),
+            Ok(()) => {
+                if self.is_empty() && !self.storage.parts().1.of_batch.as_slice().is_empty() {
+                    self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
+                }
+                let (ops, syncs) = self.storage.parts();
+                submit::queued(self.vm, ops.as_mut_slice(), syncs, self.special, self.sparse)
+            }
             Err(error) => Err(error),
         };
-        self.buffer.borrow_mut().clear();
+        self.empty();
         result
     }
 
@@ -371,7 +401,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
             match self.len().checked_sub(1) {
                 Some(op) => {
                     let sync = sync.op(signal);
-                    self.buffer.borrow_mut().op_syncs.push(OpSync { op, sync });
+                    self.storage.parts().1.of_ops.push(OpSync { op, sync });
                 }
                 None => self.refuse(|| Some((name, "comes before any operation".into()))),
             }
@@ -381,7 +411,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
 
     #[inline]
     fn is_own(&mut self, sync: &SyncPoint<'a>, name: &'static str) -> bool {
-        let own = std::ptr::eq(sync.device().inner_ptr(), self.vm.device().inner_ptr());
+        let own = self.limits.allow_file(sync.device().uid());
         if !own {
             self.refuse(|| Some((name, "is a syncobj of another device file".into())));
         }
@@ -389,7 +419,7 @@ impl<'a, B: BorrowMut<BindBuffer>> VmBind<'a, Queued, B> {
     }
 }
 
-impl<M: BindMode, B: BorrowMut<BindBuffer>> fmt::Debug for VmBind<'_, M, B> {
+impl<M: BindMode, S: BindStorage> fmt::Debug for VmBind<'_, M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VmBind")
             .field("vm", &self.vm.id())

@@ -4,19 +4,19 @@
 //! driver cannot do in one into several; `syncs` lays the sync operations out; `submit` alone talks to
 //! the driver.
 
-mod buffer;
 mod builder;
 mod flags;
 mod plan;
 mod report;
 mod rules;
+mod storage;
 mod submit;
 mod syncs;
 
-pub use buffer::BindBuffer;
 pub use builder::{BindMode, Blocking, Queued, VmBind};
 pub use flags::MapFlags;
 pub use report::BindReport;
+pub use storage::{BindBuffer, BindStorage, InlineStorage};
 
 /// One sync operation as the driver takes it.
 use panthor_sys::drm_panthor_sync_op as SyncOp;

@@ -8,7 +8,8 @@ use std::ops::Range;
 use super::MapFlags;
 use crate::bo::BoInner;
 use crate::error::Error;
-use crate::vm::{VmInner, VmUid};
+use crate::uid::Uid;
+use crate::vm::VmInner;
 
 use super::CALL;
 
@@ -23,43 +24,60 @@ fn is_granular(bits: u64) -> bool {
     bits & (GRANULE - 1) == 0
 }
 
-/// Whether `va..va + size` is within the user's part of the VM.
-#[inline]
-fn is_user_va(vm: &VmInner, va: u64, size: u64) -> bool {
-    let limit = vm.user_va_range();
-    size <= limit && va <= limit - size
+/// What a VA, an offset and a size must not have in common: they are granular, and none is so large that
+/// the sum of two would wrap.
+const STRAY_BITS: u64 = (GRANULE - 1) | 1 << 63;
+
+/// What of a VM every operation is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    user_va_range: u64,
+    vm: Uid,
+    file: Uid,
 }
 
-#[inline]
-fn is_bindable(vm: &VmInner, bo: &BoInner) -> bool {
-    std::ptr::eq(bo.device().inner_ptr(), vm.device().inner_ptr())
-        && (bo.exclusive_to() == VmUid::NONE || bo.exclusive_to() == vm.uid())
-}
+impl Limits {
+    #[inline]
+    pub(super) fn of(vm: &VmInner) -> Self {
+        Self { user_va_range: vm.user_va_range(), vm: vm.uid(), file: vm.file() }
+    }
 
-/// Whether this part of a BO may be mapped there.
-#[inline]
-pub(super) fn allows_map(
-    vm: &VmInner,
-    bo: &BoInner,
-    range: &Range<u64>,
-    va: u64,
-    flags: MapFlags,
-) -> bool {
-    let size = range.end.wrapping_sub(range.start);
-    range.start < range.end
-        && range.end <= bo.size()
-        && is_granular(va | range.start | size)
-        && is_user_va(vm, va, size)
-        && flags.bits() & MapFlags::NOT_FLAGS == 0
-        && is_bindable(vm, bo)
-}
+    /// Whether this part of a BO may be mapped there.
+    #[inline]
+    pub(super) fn allow_map(
+        &self,
+        bo: &BoInner,
+        range: &Range<u64>,
+        va: u64,
+        flags: MapFlags,
+    ) -> bool {
+        let size = range.end.wrapping_sub(range.start);
+        self.allow_bo(bo)
+            && range.start < range.end
+            && range.end <= bo.size()
+            && (va | range.start | size) & STRAY_BITS == 0
+            && va + size <= self.user_va_range
+            && flags.bits() & MapFlags::NOT_FLAGS == 0
+    }
 
-/// Whether this range may be mapped sparsely, or unmapped.
-#[inline]
-pub(super) fn allows_range(vm: &VmInner, range: &Range<u64>) -> bool {
-    range.start < range.end
-        && range.end <= vm.user_va_range()
-        && is_granular(range.start | range.end)
+    /// Whether this range may be mapped sparsely, or unmapped.
+    #[inline]
+    pub(super) fn allow_range(&self, range: &Range<u64>) -> bool {
+        range.start < range.end
+            && range.end <= self.user_va_range
+            && is_granular(range.start | range.end)
+    }
+
+    #[inline]
+    fn allow_bo(&self, bo: &BoInner) -> bool {
+        bo.scope() == self.file || bo.scope() == self.vm
+    }
+
+    /// Whether what belongs to this device file may be used.
+    #[inline]
+    pub(super) fn allow_file(&self, file: Uid) -> bool {
+        file == self.file
+    }
 }
 
 /// Whether a sparse mapping may have these flags.
@@ -91,18 +109,18 @@ pub(super) fn broken_by_map(
     if !is_granular(va) {
         return Some(("va", format!("{va:#x} is not a multiple of 4096")));
     }
-    if !is_user_va(vm, va, range.end - range.start) {
-        let (size, limit) = (range.end - range.start, vm.user_va_range());
+    let (size, limit) = (range.end - range.start, vm.user_va_range());
+    if va.checked_add(size).is_none_or(|end| end > limit) {
         return Some(("va", format!("{size:#x} bytes at {va:#x} are not within 0..{limit:#x}")));
     }
     if flags.bits() & MapFlags::NOT_FLAGS != 0 {
         return Some(("flags", format!("{flags:?} says what the operation is, not how to map")));
     }
-    if !is_bindable(vm, bo) {
-        let rule = if bo.exclusive_to() == VmUid::NONE || bo.exclusive_to() == vm.uid() {
-            "is of another device file"
-        } else {
+    if !Limits::of(vm).allow_bo(bo) {
+        let rule = if bo.device().uid() == vm.file() {
             "is exclusive to another VM"
+        } else {
+            "is of another device file"
         };
         return Some(("bo", rule.into()));
     }

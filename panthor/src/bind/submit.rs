@@ -3,9 +3,9 @@
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::buffer::{BindBuffer, OpSync};
 use super::plan::{self, Impossible, Plan, Sparse};
-use super::{BindReport, CALL, Op, SyncOp, syncs};
+use super::storage::{OpSync, Syncs};
+use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BindProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
 use crate::sync::{Timeout, Wait, wait_for_point};
@@ -26,20 +26,17 @@ struct Stopped {
 #[inline]
 pub(super) fn blocking(
     vm: &VmInner,
-    buffer: &BindBuffer,
+    ops: &[Op],
     special: bool,
     sparse: SparseMode,
 ) -> Result<BindReport> {
-    if buffer.ops.is_empty() {
+    if ops.is_empty() {
         return Ok(BindReport::default());
     }
     if special {
-        return blocking_planned(vm, &buffer.ops, sparse);
+        return blocking_planned(vm, ops, sparse);
     }
-    match run(vm.device().transport(), vm.id(), &buffer.ops) {
-        Ok(report) => Ok(report),
-        Err(stopped) => Err(explain(vm, None, &stopped)),
-    }
+    run(vm.device().transport(), vm.id(), ops).map_err(|stopped| explain(vm, None, &stopped))
 }
 
 #[cold]
@@ -53,47 +50,40 @@ fn blocking_planned(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<BindRe
 #[inline]
 pub(super) fn queued(
     vm: &VmInner,
-    buffer: &mut BindBuffer,
+    ops: &mut [Op],
+    syncs: &Syncs,
     special: bool,
     mode: SparseMode,
 ) -> Result<BindReport> {
-    if special || !buffer.op_syncs.is_empty() {
-        return queued_planned(vm, buffer, mode);
+    if ops.is_empty() {
+        return Ok(BindReport::default());
     }
-    if buffer.ops.is_empty() {
-        if buffer.syncs.is_empty() {
-            return Ok(BindReport::default());
-        }
-        buffer.ops.push(sync_only());
+    if special || !syncs.of_ops.is_empty() {
+        return queued_planned(vm, ops, syncs, mode);
     }
-    if let Some(wait) = syncs::batch_self_wait(&buffer.syncs, buffer.waits) {
+    let of_batch = syncs.of_batch.as_slice();
+    if let Some(wait) = layout::batch_self_wait(of_batch, syncs.waits) {
         require_fence(vm, &wait)?;
     }
-    syncs::attach_batch(&mut buffer.ops, &buffer.syncs, buffer.waits);
-    queue(vm, &buffer.ops, &buffer.syncs)
+    layout::attach_batch(ops, of_batch, syncs.waits);
+    queue(vm, ops, of_batch)
 }
 
 #[cold]
-fn queued_planned(vm: &VmInner, buffer: &mut BindBuffer, mode: SparseMode) -> Result<BindReport> {
-    let plan = make_plan(vm, &buffer.ops, mode)?;
-    let mut ops = plan.ops.clone();
-    let arranged = syncs::arrange(ops.len(), Some(&plan), &buffer.syncs, &buffer.op_syncs);
-    if let Some(wait) = syncs::self_wait(&arranged) {
+fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
+    let mut plan = make_plan(vm, ops, mode)?;
+    let arranged = layout::arrange(&plan, syncs.of_batch.as_slice(), &syncs.of_ops);
+    if let Some(wait) = layout::self_wait(&arranged) {
         require_fence(vm, &wait)?;
     }
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
-    syncs::attach_arranged(&mut ops, &arranged, &all);
-    let idle = ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
+    layout::attach_arranged(&mut plan.ops, &arranged, &all);
+    let idle = plan.ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
     if let Some(index) = idle {
         let broken = ("sync_point", "neither waits nor signals".into());
         return Err(super::rules::refuse(plan.origin(index), broken));
     }
-    queue(vm, &ops, &all)
-}
-
-/// An operation that binds nothing.
-pub(super) fn sync_only() -> Op {
-    Op { flags: sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, ..Op::default() }
+    queue(vm, &plan.ops, &all)
 }
 
 fn is_sync_only(op: &Op) -> bool {
@@ -207,7 +197,7 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
     }
-    let mut waits = syncs.iter().filter(|sync| !syncs::is_signal(sync));
+    let mut waits = syncs.iter().filter(|sync| !layout::is_signal(sync));
     match waits.find(|wait| matches!(is_available(vm, wait), Ok(Wait::TimedOut))) {
         Some(wait) => error.with_argument("wait").with_detail(format!(
             "syncobj {} has no fence at point {} yet: use wait_available before",

@@ -2,8 +2,8 @@
 
 use panthor_sys as sys;
 
-use super::buffer::OpSync;
 use super::plan::Plan;
+use super::storage::OpSync;
 use super::{Op, SyncOp};
 
 pub(super) fn is_signal(sync: &SyncOp) -> bool {
@@ -31,19 +31,12 @@ pub(super) fn attach_batch(ops: &mut [Op], syncs: &[SyncOp], waits: usize) {
 /// Lays all sync operations out in the order of the operations, with the index of the operation that
 /// each belongs to. A recorded operation that became several waits before the first of them and signals
 /// after the last.
-pub(super) fn arrange(
-    ops: usize,
-    plan: Option<&Plan>,
-    batch: &[SyncOp],
-    op_syncs: &[OpSync],
-) -> Vec<OpSync> {
-    let span = |op| plan.map_or((op, op), |plan| plan.span(op));
-    let of_batch = batch.iter().map(|&sync| {
-        let op = if is_signal(&sync) { ops - 1 } else { 0 };
-        OpSync { op, sync }
-    });
+pub(super) fn arrange(plan: &Plan, batch: &[SyncOp], op_syncs: &[OpSync]) -> Vec<OpSync> {
+    let last = plan.ops.len() - 1;
+    let of_batch =
+        batch.iter().map(|&sync| OpSync { op: if is_signal(&sync) { last } else { 0 }, sync });
     let of_ops = op_syncs.iter().map(|&OpSync { op, sync }| {
-        let (first, last) = span(op);
+        let (first, last) = plan.span(op);
         OpSync { op: if is_signal(&sync) { last } else { first }, sync }
     });
     let mut all: Vec<_> = of_batch.chain(of_ops).collect();
@@ -81,6 +74,7 @@ pub(super) fn batch_self_wait(syncs: &[SyncOp], waits: usize) -> Option<SyncOp> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::{self, Sparse};
     use super::*;
     use bytemuck::Zeroable;
 
@@ -116,11 +110,11 @@ mod tests {
     fn single_operations_keep_theirs() {
         let batch = [wait(1), signal(2)];
         let single = [OpSync { op: 0, sync: signal(3) }, OpSync { op: 1, sync: wait(4) }];
-        let arranged = arrange(3, None, &batch, &single);
+        let mut plan = plan::plan(&[Op { size: 4096, ..Op::zeroed() }; 3], Sparse::Native).unwrap();
+        let arranged = arrange(&plan, &batch, &single);
         let syncs: Vec<_> = arranged.iter().map(|s| s.sync).collect();
-        let mut ops = [Op::zeroed(); 3];
-        attach_arranged(&mut ops, &arranged, &syncs);
-        assert_eq!(handles(&ops, &syncs), [vec![1, 3], vec![4], vec![2]]);
+        attach_arranged(&mut plan.ops, &arranged, &syncs);
+        assert_eq!(handles(&plan.ops, &syncs), [vec![1, 3], vec![4], vec![2]]);
     }
 
     #[test]

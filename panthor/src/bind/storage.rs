@@ -1,0 +1,400 @@
+//! Where a batch records its operations: in itself, or in a [`BindBuffer`] that is used again and again.
+//!
+//! Recording is what a batch of thousands of operations spends its time with, so both kinds are made for a
+//! cheap `push`: see the benchmark `bind_cost`.
+
+use arrayvec::ArrayVec;
+
+use super::{Op, SyncOp};
+
+/// Operations that a batch holds without the heap.
+const INLINE_OPS: usize = 16;
+/// Sync operations of a whole batch that it holds without the heap.
+const INLINE_SYNCS: usize = 4;
+
+/// An operation as it is recorded: all but its sync operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Record {
+    pub(crate) flags: u32,
+    pub(crate) bo_handle: u32,
+    pub(crate) bo_offset: u64,
+    pub(crate) va: u64,
+    pub(crate) size: u64,
+}
+
+mod sealed {
+    use super::{Op, Record, Syncs};
+
+    /// A list of operations without sync operations.
+    pub trait Ops {
+        fn push(&mut self, record: Record);
+        fn reserve(&mut self, more: usize);
+        fn len(&self) -> usize;
+        /// The operations; the first and the last may be given sync operations.
+        fn as_mut_slice(&mut self) -> &mut [Op];
+        fn clear(&mut self);
+    }
+
+    pub trait Storage {
+        type Ops: Ops;
+        fn ops(&self) -> &Self::Ops;
+        fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs);
+    }
+}
+
+pub(super) use sealed::{Ops, Storage};
+
+/// Where a batch records its operations: in itself, or in a [`BindBuffer`].
+pub trait BindStorage: Storage {}
+
+impl<S: Storage> BindStorage for S {}
+
+/// A batch's own memory: 16 operations and 4 sync operations without the heap.
+#[derive(Debug)]
+pub struct InlineStorage {
+    ops: Spilling<Op, INLINE_OPS>,
+    syncs: Syncs,
+}
+
+impl InlineStorage {
+    // Inlined, or the compiler copies what is not there yet along with the rest.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { ops: Spilling::new(), syncs: Syncs::new() }
+    }
+}
+
+/// Memory for batches of many operations, to be used again by the next one.
+///
+/// It grows as it needs to, and stays as large. Recording into it is cheaper than into a batch's own memory.
+///
+/// ```
+/// # let device = panthor::Device::open_fake()?;
+/// # let vm = device.create_vm(Default::default())?;
+/// let mut buffer = panthor::BindBuffer::with_capacity(1000);
+/// for _ in 0..2 {
+///     vm.bind_with(&mut buffer).map_sparse(0..1 << 30).submit()?;
+/// }
+/// assert_eq!(buffer.capacity(), 1000);
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BindBuffer {
+    ops: Slots,
+    syncs: Syncs,
+}
+
+impl BindBuffer {
+    /// A buffer that has no memory yet.
+    pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// A buffer with room for this many operations.
+    pub fn with_capacity(operations: usize) -> Self {
+        let slots = vec![Op::default(); operations];
+        Self { ops: Slots { slots, used: 0 }, syncs: Syncs::new() }
+    }
+
+    /// How many operations it has room for.
+    pub fn capacity(&self) -> usize {
+        self.ops.slots.len()
+    }
+
+    #[inline]
+    pub(crate) fn cleared(&mut self) -> &mut Self {
+        self.ops.clear();
+        self.syncs.clear();
+        self
+    }
+}
+
+impl Default for BindBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Operations in memory that is initialized up to its capacity, without sync operations, so that recording
+/// one writes nothing but the record.
+#[derive(Debug)]
+pub struct Slots {
+    slots: Vec<Op>,
+    used: usize,
+}
+
+impl Slots {
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, least: usize) {
+        let more = least.max(self.slots.len()).max(INLINE_OPS);
+        self.slots.reserve_exact(more);
+        self.slots.resize(self.slots.len() + more, Op::default());
+    }
+}
+
+impl Ops for Slots {
+    #[inline]
+    fn push(&mut self, record: Record) {
+        if self.used == self.slots.len() {
+            self.grow(1);
+        }
+        let slot = &mut self.slots[self.used];
+        slot.flags = record.flags;
+        slot.bo_handle = record.bo_handle;
+        slot.bo_offset = record.bo_offset;
+        slot.va = record.va;
+        slot.size = record.size;
+        self.used += 1;
+    }
+
+    fn reserve(&mut self, more: usize) {
+        let free = self.slots.len() - self.used;
+        if let Some(missing) = more.checked_sub(free).filter(|&missing| missing > 0) {
+            self.slots.reserve_exact(missing);
+            self.slots.resize(self.slots.len() + missing, Op::default());
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.used
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [Op] {
+        &mut self.slots[..self.used]
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        if let Some(last) = self.used.checked_sub(1) {
+            self.slots[0].syncs = Default::default();
+            self.slots[last].syncs = Default::default();
+        }
+        self.used = 0;
+    }
+}
+
+/// A list that lives in itself up to `N` elements and on the heap beyond.
+#[derive(Debug)]
+pub struct Spilling<T, const N: usize> {
+    inline: ArrayVec<T, N>,
+    /// All elements, once there are more than `N`; `inline` stays full then.
+    heap: Vec<T>,
+}
+
+impl<T: Copy, const N: usize> Spilling<T, N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { inline: ArrayVec::new_const(), heap: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, value: T) {
+        if self.inline.is_full() {
+            self.push_to_heap(value);
+        } else {
+            self.inline.push(value);
+        }
+    }
+
+    #[inline(never)]
+    fn push_to_heap(&mut self, value: T) {
+        self.spill(1);
+        self.heap.push(value);
+    }
+
+    /// Has all elements on the heap, with room for more.
+    fn spill(&mut self, more: usize) {
+        if self.heap.is_empty() {
+            self.heap.reserve(N + more);
+            self.heap.extend_from_slice(&self.inline);
+        } else {
+            self.heap.reserve(more);
+        }
+    }
+
+    #[inline]
+    pub(super) fn as_slice(&self) -> &[T] {
+        if self.heap.is_empty() { &self.inline } else { &self.heap }
+    }
+
+    #[inline]
+    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+        if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.inline.clear();
+        self.heap.clear();
+    }
+}
+
+impl Ops for Spilling<Op, INLINE_OPS> {
+    #[inline]
+    fn push(&mut self, record: Record) {
+        let Record { flags, bo_handle, bo_offset, va, size } = record;
+        self.push(Op { flags, bo_handle, bo_offset, va, size, ..Op::default() });
+    }
+
+    fn reserve(&mut self, more: usize) {
+        // Elements move to the heap with the one that does not fit: only the room is made here.
+        if self.heap.is_empty() {
+            self.heap.reserve_exact(self.inline.len() + more);
+        } else {
+            self.heap.reserve(more);
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [Op] {
+        self.as_mut_slice()
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.clear();
+    }
+}
+
+/// The sync operations of a batch.
+#[derive(Debug)]
+pub struct Syncs {
+    /// Of the batch as a whole: the waits, then the signals.
+    pub(super) of_batch: Spilling<SyncOp, INLINE_SYNCS>,
+    /// How many of `of_batch` are waits.
+    pub(super) waits: usize,
+    /// Of single operations, in the order of the operations.
+    pub(super) of_ops: Vec<OpSync>,
+}
+
+/// A sync operation that belongs to one operation, by the caller's count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpSync {
+    pub(super) op: usize,
+    pub(super) sync: SyncOp,
+}
+
+impl Syncs {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { of_batch: Spilling::new(), waits: 0, of_ops: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn push_wait(&mut self, wait: SyncOp) {
+        self.of_batch.push(wait);
+        // Before the signals.
+        self.of_batch.as_mut_slice()[self.waits..].rotate_right(1);
+        self.waits += 1;
+    }
+
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.of_batch.clear();
+        self.waits = 0;
+        self.of_ops.clear();
+    }
+}
+
+impl Storage for InlineStorage {
+    type Ops = Spilling<Op, INLINE_OPS>;
+
+    #[inline]
+    fn ops(&self) -> &Self::Ops {
+        &self.ops
+    }
+
+    #[inline]
+    fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs) {
+        (&mut self.ops, &mut self.syncs)
+    }
+}
+
+impl Storage for &mut BindBuffer {
+    type Ops = Slots;
+
+    #[inline]
+    fn ops(&self) -> &Self::Ops {
+        &self.ops
+    }
+
+    #[inline]
+    fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs) {
+        (&mut self.ops, &mut self.syncs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(va: u64) -> Record {
+        Record { flags: 2, bo_handle: 1, bo_offset: 0, va, size: 4096 }
+    }
+
+    fn check(ops: &mut impl Ops) {
+        for count in [0, 1, 15, 16, 17, 100] {
+            ops.clear();
+            for va in 0..count {
+                assert_eq!(ops.len() as u64, va);
+                ops.push(record(va));
+            }
+            let vas: Vec<_> = ops.as_mut_slice().iter().map(|op| op.va).collect();
+            assert_eq!(vas, (0..count).collect::<Vec<_>>());
+            assert!(ops.as_mut_slice().iter().all(|op| op.syncs == Default::default()));
+            if let Some(last) = ops.as_mut_slice().last_mut() {
+                last.syncs.count = 1;
+            }
+            if let Some(first) = ops.as_mut_slice().first_mut() {
+                first.syncs.count = 1;
+            }
+        }
+    }
+
+    #[test]
+    fn both_kinds_keep_order_and_start_without_syncs() {
+        check(&mut InlineStorage::new().ops);
+        check(&mut BindBuffer::new().ops);
+        check(&mut BindBuffer::with_capacity(17).ops);
+    }
+
+    #[test]
+    fn reserved_room_is_used_without_growing() {
+        let mut buffer = BindBuffer::new();
+        buffer.ops.push(record(0));
+        buffer.ops.reserve(99);
+        let capacity = buffer.capacity();
+        for va in 1..100 {
+            buffer.ops.push(record(va));
+        }
+        assert_eq!((buffer.capacity(), buffer.ops.len()), (capacity, 100));
+
+        let mut inline = InlineStorage::new();
+        inline.ops.reserve(1000);
+        let capacity = inline.ops.heap.capacity();
+        for va in 0..1000 {
+            Ops::push(&mut inline.ops, record(va));
+        }
+        assert_eq!((inline.ops.heap.capacity(), Ops::len(&inline.ops)), (capacity, 1000));
+    }
+
+    #[test]
+    fn waits_stay_before_signals() {
+        let sync = |handle| SyncOp { handle, ..SyncOp::default() };
+        let mut syncs = Syncs::new();
+        for handle in [10, 11] {
+            syncs.of_batch.push(sync(handle));
+            syncs.push_wait(sync(handle - 10));
+        }
+        let handles: Vec<_> = syncs.of_batch.as_slice().iter().map(|sync| sync.handle).collect();
+        assert_eq!((handles, syncs.waits), (vec![0, 1, 10, 11], 2));
+    }
+}
