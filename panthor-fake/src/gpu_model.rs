@@ -66,8 +66,7 @@ impl Gpu {
     }
 
     const fn identity(self) -> Identity {
-        // Cores of these GPUs come in stacks of four bits per slice in the mask where the public
-        // boot logs show it (G610: 0x50005); the others are dense.
+        // The masks have the number of cores that matters; the one of the G610 is the RK3588's.
         let (arch, product, version, shader_present) = match self {
             Self::G310 => ((10, 12, 7), 4, 0x0000, 0x1),
             Self::G510 => ((10, 10, 7), 3, 0x0000, 0x1111),
@@ -91,6 +90,14 @@ impl Gpu {
     /// The mask of the shader cores that are present.
     pub const fn shader_present(self) -> u64 {
         self.identity().shader_present
+    }
+
+    /// `CORE_FEATURES`: the variant of the shader core.
+    pub(crate) const fn core_features(self) -> u32 {
+        match self {
+            Self::G720 | Self::G725 => 4,
+            _ => 0,
+        }
     }
 
     /// The number of bits of a GPU virtual address.

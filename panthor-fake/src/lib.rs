@@ -1,5 +1,109 @@
-//! A software Panthor: a GPU with its kernel driver, inside a test.
-#![deny(missing_docs)]
+//! A software Panthor: an Arm Mali GPU with its kernel driver, inside a test.
+//!
+//! A [`Device`] answers the raw ioctls of the Panthor DRM driver as the driver does, at the level
+//! of request numbers and user pointers: what works on it should work on a board, and what a board
+//! refuses, it refuses with the same error number. It needs no GPU, no `/dev/dri`, no privileges.
+//! The answers were compared with those of the unmodified driver, versions 1.0, 1.8 and 1.9.
+//!
+//! # A first test
+//!
+//! ```
+//! use panthor_fake::{Config, Device, File, Prot};
+//! use panthor_sys::*;
+//!
+//! fn ioctl<T>(file: &File, request: u32, arg: &mut T) {
+//!     // SAFETY: the argument is ours, and so is all that its pointers lead to.
+//!     let result = unsafe { file.ioctl(request, (&raw mut *arg).cast()) };
+//!     assert_eq!(result, 0);
+//! }
+//!
+//! let device = Device::new(Config::default())?;
+//! let file = device.open();
+//!
+//! let mut vm = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
+//! ioctl(&file, DRM_IOCTL_PANTHOR_VM_CREATE, &mut vm);
+//! let mut bo = drm_panthor_bo_create { size: 4096, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
+//! ioctl(&file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut bo);
+//!
+//! // 100 MB of sparse memory in one operation, and a page of real memory in the middle of it.
+//! let no_syncs = drm_panthor_obj_array { stride: 0, count: 0, array: 0 };
+//! let sparse = drm_panthor_vm_bind_op {
+//!     flags: DRM_PANTHOR_VM_BIND_OP_TYPE_MAP
+//!         | DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE
+//!         | DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
+//!     bo_handle: 0,
+//!     bo_offset: 0,
+//!     va: 1 << 32,
+//!     size: 100_003_840,
+//!     syncs: no_syncs,
+//! };
+//! let real = drm_panthor_vm_bind_op {
+//!     flags: DRM_PANTHOR_VM_BIND_OP_TYPE_MAP,
+//!     bo_handle: bo.handle,
+//!     va: (1 << 32) + (50 << 20),
+//!     size: 4096,
+//!     ..sparse
+//! };
+//! let ops = [sparse, real];
+//! let array = drm_panthor_obj_array {
+//!     stride: size_of::<drm_panthor_vm_bind_op>() as u32,
+//!     count: ops.len() as u32,
+//!     array: ops.as_ptr() as u64,
+//! };
+//! let mut bind = drm_panthor_vm_bind { vm_id: vm.id, flags: 0, ops: array };
+//! ioctl(&file, DRM_IOCTL_PANTHOR_VM_BIND, &mut bind);
+//!
+//! // The GPU writes, the CPU sees it.
+//! let gpu = file.gpu(vm.id).expect("the VM");
+//! assert_eq!(gpu.mapping_count(), 3);
+//! gpu.write(real.va, b"hello")?;
+//! let mut offset = drm_panthor_bo_mmap_offset { handle: bo.handle, pad: 0, offset: 0 };
+//! ioctl(&file, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut offset);
+//! let cpu = file.mmap(4096, Prot::READ, offset.offset).expect("a mapping");
+//! // SAFETY: it is mapped for reading.
+//! assert_eq!(unsafe { cpu.as_ptr().read_volatile() }, b'h');
+//!
+//! // Closing the file takes the rest with it, as in the kernel.
+//! drop((cpu, file));
+//! device.assert_released();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # In CI
+//!
+//! Make a [`Device`] in each test: they cost little and share nothing, so tests run in parallel.
+//! [`Config`] chooses the GPU, the driver version, the page size of the CPU and the memory there
+//! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
+//! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
+//! rare otherwise; [`File::fail_ioctl`] and its neighbours bring failures that are. [`Stats`]
+//! counts calls, and [`Device::assert_released`] at the end finds what was forgotten.
+//!
+//! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
+//! where a sandbox forbids even that, [`Device::new`] says so.
+//!
+//! # What it answers
+//!
+//! - Versions and capabilities; all device queries.
+//! - VMs, buffer objects, VM_BIND in both ways, CPU mappings, labels, cache maintenance.
+//! - Sync objects: binary ones and timelines, waits, transfers, eventfds.
+//! - DRM's rules for structures of another size, bad pointers, and render nodes.
+//!
+//! Not yet: groups and tiler heaps (`EINVAL`), PRIME and the descriptors of sync objects
+//! (`EOPNOTSUPP`). Not at all: that the driver of Linux 7.2 and 7.3 crashes when a mapping of a
+//! foreign dma-buf is cut.
+//!
+//! # What differs
+//!
+//! - Jobs of the asynchronous queue run in the thread that submits them or that signals what they
+//!   wait for, not in a worker: they are over when the call returns, unless something holds them.
+//! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
+//!   descriptor itself finds its BOs there, but no flush ID.
+//! - Nothing is ever reclaimed or swapped; [`Config::memory`] is a plain limit.
+
+/// Keeps the README's example working.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bind;
 mod bind_async;

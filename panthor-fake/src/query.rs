@@ -120,6 +120,7 @@ fn gpu_info(device: &DeviceInner) -> sys::drm_panthor_gpu_info {
     info.shader_present = gpu.shader_present();
     info.l2_present = 1;
     info.tiler_present = 1;
+    info.core_features = gpu.core_features();
     info.gpu_features = gpu.gpu_features();
     info
 }

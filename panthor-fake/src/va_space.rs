@@ -15,6 +15,9 @@ pub(crate) const SPARSE_PERIOD: u64 = 2 << 20;
 /// The granularity of addresses and sizes.
 const PAGE: u64 = 4096;
 
+/// Up to how many keys the room for them is kept.
+const KEEP: usize = 4096;
+
 /// One mapping of an object of type `O`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Mapping<O> {
@@ -40,6 +43,8 @@ impl<O> Mapping<O> {
 #[derive(Debug)]
 pub(crate) struct VaSpace<O> {
     map: BTreeMap<u64, Mapping<O>>,
+    /// Room for the keys that an operation deals with, kept so that none has to allocate it.
+    affected: Vec<u64>,
 }
 
 fn start_of(key: u64) -> u64 {
@@ -48,7 +53,7 @@ fn start_of(key: u64) -> u64 {
 
 impl<O: Clone> VaSpace<O> {
     pub(crate) fn new() -> Self {
-        Self { map: BTreeMap::new() }
+        Self { map: BTreeMap::new(), affected: Vec::new() }
     }
 
     /// Number of mappings.
@@ -107,18 +112,22 @@ impl<O: Clone> VaSpace<O> {
     /// reaches the end, and so leaves alone one of size zero that starts together with it.
     fn cut(&mut self, va: u64, size: u64, mapping: bool) {
         let end = va + size;
-        let below = self.map.range(..end).next_back();
-        match below {
-            None => return,
+        let Some((&key, nearest)) = self.map.range(..end).next_back() else { return };
+        if nearest.size != 0 {
+            let start = start_of(key);
             // The usual case when addresses ascend: the nearest one ends before the range.
-            Some((&key, nearest)) => {
-                let start = start_of(key);
-                if start < va && nearest.size != 0 && start + nearest.size <= va {
-                    return;
-                }
+            if start < va && start + nearest.size <= va {
+                return;
+            }
+            // The usual case when something is replaced or removed: it is the range.
+            if key == va && nearest.size == size {
+                self.map.remove(&key);
+                return;
             }
         }
-        for key in self.affected(va, end, mapping) {
+        let mut keys = std::mem::take(&mut self.affected);
+        self.find_affected(va, end, mapping, &mut keys);
+        for key in keys.drain(..) {
             let Some(old) = self.map.remove(&key) else {
                 continue;
             };
@@ -136,19 +145,26 @@ impl<O: Clone> VaSpace<O> {
                 self.insert(start, Mapping { size: va - start, ..old });
             }
         }
+        if keys.capacity() <= KEEP {
+            self.affected = keys;
+        }
     }
 
-    /// The keys that [`VaSpace::cut`] deals with.
+    /// Collects the keys that [`VaSpace::cut`] deals with.
     ///
     /// The first is the first one that overlaps; after it the kernel takes all that start before
     /// the end. An empty range overlaps what it is strictly inside of, a mapping of size zero is
     /// overlapped by what it is strictly inside of.
-    fn affected(&self, va: u64, end: u64, mapping: bool) -> Vec<u64> {
-        let mut keys = Vec::new();
+    fn find_affected(&self, va: u64, end: u64, mapping: bool, keys: &mut Vec<u64>) {
         let straddler = self.straddler(va);
-        keys.extend(straddler);
+        if let Some(key) = straddler {
+            keys.push(key);
+            if mapping && start_of(key) + self.map[&key].size >= end {
+                return;
+            }
+        }
         let mut found = straddler.is_some();
-        for (&key, entry) in self.map.range(va..end.max(va)) {
+        for (&key, entry) in self.map.range(va..end) {
             let start = start_of(key);
             if !found && entry.size == 0 && start == va {
                 continue;
@@ -159,10 +175,6 @@ impl<O: Clone> VaSpace<O> {
                 break;
             }
         }
-        if mapping && straddler.is_some_and(|key| start_of(key) + self.map[&key].size >= end) {
-            keys.truncate(1);
-        }
-        keys
     }
 
     /// The key of the mapping that starts before `va` and ends behind it.

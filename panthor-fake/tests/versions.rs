@@ -79,7 +79,7 @@ fn csif_and_mmu_infos() {
     assert_eq!((csif.cs_reg_count, csif.unpreserved_cs_reg_count), (96, 4));
     let mut mmu = zeroed::<drm_panthor_mmu_info>();
     assert_eq!(query(&file, DRM_PANTHOR_DEV_QUERY_MMU_INFO, &mut mmu), 0);
-    assert_eq!(mmu.page_size_bitmap, 4 * KIB | 2 * MIB);
+    assert_eq!(mmu.page_size_bitmap, (4 * KIB) | (2 * MIB));
     let mut priorities = zeroed::<drm_panthor_group_priorities_info>();
     assert_eq!(query(&file, DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &mut priorities), 0);
     assert_eq!(priorities.allowed_mask, 0b0011);
