@@ -43,10 +43,9 @@ fn main() -> panthor::Result<()> {
         .signal(timeline.at(point(2)))
         .submit()?;
     match timeline.wait(point(2), Duration::from_secs(5))? {
-        Wait::Ready => println!(
-            "mapped again at {copy:#x}: the timeline is at {}",
-            timeline.value()?
-        ),
+        Wait::Ready => {
+            println!("mapped again at {copy:#x}: the timeline is at {}", timeline.value()?)
+        }
         Wait::TimedOut => println!("the driver did not bind within 5 s"),
     }
     assert_eq!(vm.state()?, VmState::Usable);

@@ -11,38 +11,22 @@ fn main() -> panthor::Result<()> {
 
     println!("\nFeatures of Panthor {}", device.version());
     for (name, feature) in Features::all().iter_names() {
-        let has = if device.features().contains(feature) {
-            "yes"
-        } else {
-            "no"
-        };
+        let has = if device.features().contains(feature) { "yes" } else { "no" };
         println!("  {name:<20} {has:<4} (since {})", feature.since());
     }
 
     let gpu = device.gpu_info()?;
     println!("\nGPU");
     println!("  model                {}", gpu.model_name());
-    println!(
-        "  id                   {:#010x}, architecture {}",
-        gpu.id(),
-        gpu.arch()
-    );
+    println!("  id                   {:#010x}, architecture {}", gpu.id(), gpu.arch());
     println!(
         "  shader cores         {} ({:#x})",
         gpu.shader_present().count_ones(),
         gpu.shader_present()
     );
-    println!(
-        "  tiler, L2            {:#x}, {:#x}",
-        gpu.tiler_present(),
-        gpu.l2_present()
-    );
+    println!("  tiler, L2            {:#x}, {:#x}", gpu.tiler_present(), gpu.l2_present());
     println!("  address spaces       {}", gpu.as_present().count_ones());
-    println!(
-        "  VA, PA               {} bits, {} bits",
-        gpu.va_bits(),
-        gpu.pa_bits()
-    );
+    println!("  VA, PA               {} bits, {} bits", gpu.va_bits(), gpu.pa_bits());
     println!(
         "  threads              {} a core, {} a workgroup",
         gpu.max_threads(),
@@ -64,26 +48,18 @@ fn main() -> panthor::Result<()> {
     println!("  scoreboard slots     {}", csif.scoreboard_slot_count);
 
     let pages = device.page_sizes()?;
-    let sizes: Vec<_> = pages
-        .iter()
-        .map(|size| format!("{} KiB", size >> 10))
-        .collect();
+    let sizes: Vec<_> = pages.iter().map(|size| format!("{} KiB", size >> 10)).collect();
     let source = match pages.source() {
         PageSizeSource::Reported => "the driver says so",
         _ => "assumed: this driver cannot say",
     };
     println!("\nMemory");
     println!("  GPU pages            {} ({source})", sizes.join(", "));
-    println!(
-        "  CPU pages            {} KiB",
-        device.cpu_page_size() >> 10
-    );
+    println!("  CPU pages            {} KiB", device.cpu_page_size() >> 10);
 
     println!("\nClocks");
     if device.features().contains(Features::TIMESTAMP_FLAGS) {
-        let request = TimestampRequest::default()
-            .cpu(CpuClock::Monotonic)
-            .duration();
+        let request = TimestampRequest::default().cpu(CpuClock::Monotonic).duration();
         println!("  {:?}", device.timestamps(request)?);
     } else if device.features().contains(Features::TIMESTAMP_QUERY) {
         println!("  {:?}", device.timestamps(TimestampRequest::default())?);
@@ -95,11 +71,7 @@ fn main() -> panthor::Result<()> {
     match device.group_priorities() {
         Ok(allowed) => {
             for priority in GroupPriority::ALL {
-                let may = if allowed.allows(priority) {
-                    "allowed"
-                } else {
-                    "not for this process"
-                };
+                let may = if allowed.allows(priority) { "allowed" } else { "not for this process" };
                 println!("  {:<20} {may}", format!("{priority:?}"));
             }
         }
@@ -108,10 +80,6 @@ fn main() -> panthor::Result<()> {
 
     let nodes = device.node_numbers()?;
     let show = |node: Option<panthor::NodeNumber>| node.map_or("none".into(), |n| n.to_string());
-    println!(
-        "\nNodes: render {}, primary {}",
-        show(nodes.render),
-        show(nodes.primary)
-    );
+    println!("\nNodes: render {}, primary {}", show(nodes.render), show(nodes.primary));
     Ok(())
 }

@@ -22,58 +22,47 @@ const RESIDENT: u64 = 64 << 10;
 fn main() -> panthor::Result<()> {
     let device = common::open()?;
     let vm = device.create_vm(VmOptions::new())?;
-    println!(
-        "\nbinding a sparse resource of {SIZE} bytes ({} pages)\n",
-        SIZE / PAGE
-    );
-    println!(
-        "{:<14} {:>12} {:>8} {:>12}",
-        "", "operations", "ioctls", "time"
-    );
+    println!("\nbinding a sparse resource of {SIZE} bytes ({} pages)\n", SIZE / PAGE);
+    println!("{:<14} {:>12} {:>8} {:>12}", "", "operations", "ioctls", "time");
 
-    let page_by_page = timed(|| bind_page_by_page(&vm))?;
-    print_row("page by page", page_by_page);
-    let emulated = timed(|| {
-        vm.bind()
-            .sparse_mode(SparseMode::Emulated)
-            .map_sparse(VA..VA + SIZE)
-            .submit()
-    })?;
+    print_row("page by page", bind_page_by_page(&vm)?);
+    unbind(&vm)?;
+    let emulated =
+        timed(|| vm.bind().sparse_mode(SparseMode::Emulated).map_sparse(VA..VA + SIZE).submit())?;
     print_row("emulated", emulated);
+    unbind(&vm)?;
     if device.features().contains(Features::SPARSE) {
-        let native = timed(|| {
-            vm.bind()
-                .sparse_mode(SparseMode::Native)
-                .map_sparse(VA..VA + SIZE)
-                .submit()
-        })?;
+        let native =
+            timed(|| vm.bind().sparse_mode(SparseMode::Native).map_sparse(VA..VA + SIZE).submit())?;
         print_row("native", native);
     } else {
-        println!(
-            "{:<14} needs Panthor {}",
-            "native",
-            Features::SPARSE.since()
-        );
+        println!("{:<14} needs Panthor {}", "native", Features::SPARSE.since());
     }
 
     make_resident(&device, &vm)?;
-    vm.bind().unmap(VA..VA + SIZE).submit()?;
+    unbind(&vm)?;
     check_unbound(&device, &vm);
-    println!("\nunbound: {:?}, VM {:?}", VA..VA + SIZE, vm.state()?);
+    println!("\nunbound: {VA:#x}..{:#x}, VM {:?}", VA + SIZE, vm.state()?);
     Ok(())
 }
 
 /// One operation for each page, all showing the same one: what a driver without a plan does.
-fn bind_page_by_page(vm: &Vm) -> panthor::Result<BindReport> {
-    let page = vm
-        .device()
-        .create_bo(BoOptions::new(PAGE).no_mmap().exclusive_to(vm))?;
+fn bind_page_by_page(vm: &Vm) -> panthor::Result<(BindReport, Duration)> {
+    let page = vm.device().create_bo(BoOptions::new(PAGE).no_mmap().exclusive_to(vm))?;
     let mut buffer = BindBuffer::with_capacity((SIZE / PAGE) as usize);
-    let mut batch = vm.bind_with(&mut buffer);
-    for va in (VA..VA + SIZE).step_by(PAGE as usize) {
-        batch.map(&page, 0..PAGE, va, MapFlags::NOEXEC);
-    }
-    batch.submit()
+    timed(|| {
+        let mut batch = vm.bind_with(&mut buffer);
+        for va in (VA..VA + SIZE).step_by(PAGE as usize) {
+            batch.map(&page, 0..PAGE, va, MapFlags::NOEXEC);
+        }
+        batch.submit()
+    })
+}
+
+/// Leaves nothing for the next way to replace.
+fn unbind(vm: &Vm) -> panthor::Result<()> {
+    vm.bind().unmap(VA..VA + SIZE).submit()?;
+    Ok(())
 }
 
 /// Binds memory into the middle and proves that it is there, and that the rest is still sparse.
@@ -81,14 +70,8 @@ fn make_resident(device: &Device, vm: &Vm) -> panthor::Result<()> {
     let bo = device.create_bo(BoOptions::new(RESIDENT))?;
     let pattern: Vec<u8> = (0..RESIDENT).map(|i| (i % 251) as u8).collect();
     bo.map()?.write(0, &pattern)?;
-    let report = vm
-        .bind()
-        .map(&bo, 0..RESIDENT, MIDDLE, MapFlags::NOEXEC)
-        .submit()?;
-    println!(
-        "\nresident: {RESIDENT} bytes at {MIDDLE:#x} ({} operation)",
-        report.operations
-    );
+    let report = vm.bind().map(&bo, 0..RESIDENT, MIDDLE, MapFlags::NOEXEC).submit()?;
+    println!("\nresident: {RESIDENT} bytes at {MIDDLE:#x} ({} operation)", report.operations);
 
     let Some(gpu) = device.fake().and_then(|file| file.gpu(vm.id())) else {
         println!("          (the GPU's eyes are the fake's: a Mali would need a job to look)");
@@ -101,19 +84,14 @@ fn make_resident(device: &Device, vm: &Vm) -> panthor::Result<()> {
     for va in [VA, MIDDLE - PAGE, MIDDLE + RESIDENT, VA + SIZE - PAGE] {
         gpu.write(va, b"lost").expect("a sparse page takes writes");
         let mut seen = [0; 4];
-        gpu.read(va, &mut seen)
-            .expect("a sparse page gives something");
+        gpu.read(va, &mut seen).expect("a sparse page gives something");
     }
     gpu.read(MIDDLE, &mut seen).expect("memory is bound here");
     assert_eq!(seen, pattern, "writes to sparse pages do not reach memory");
     println!("          around it, GPU reads and writes neither fault nor reach memory");
     for mapping in gpu.mappings() {
         let kind = if mapping.sparse { "sparse" } else { "memory" };
-        println!(
-            "          {:#011x}..{:#011x} {kind}",
-            mapping.va,
-            mapping.va + mapping.size
-        );
+        println!("          {:#011x}..{:#011x} {kind}", mapping.va, mapping.va + mapping.size);
     }
     Ok(())
 }
@@ -137,8 +115,5 @@ fn timed(
 
 fn print_row(name: &str, (report, time): (BindReport, Duration)) {
     let micros = time.as_nanos() as f64 / 1e3;
-    println!(
-        "{name:<14} {:>12} {:>8} {micros:>9.0} µs",
-        report.operations, report.ioctls
-    );
+    println!("{name:<14} {:>12} {:>8} {micros:>9.0} µs", report.operations, report.ioctls);
 }

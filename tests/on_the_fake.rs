@@ -21,11 +21,7 @@ fn open(config: Config) -> (panthor_fake::Device, Device) {
 }
 
 fn eyes(vm: &panthor::Vm) -> panthor_fake::GpuView {
-    vm.device()
-        .fake()
-        .expect("a fake")
-        .gpu(vm.id())
-        .expect("its VM")
+    vm.device().fake().expect("a fake").gpu(vm.id()).expect("its VM")
 }
 
 // What it is not
@@ -64,40 +60,20 @@ fn every_version_does_what_its_features_say() {
                 assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
                 assert_eq!(error.errno(), None, "refused before the call");
                 let since = feature.since();
-                assert!(
-                    error
-                        .to_string()
-                        .contains(&format!("{}.{}", since.major, since.minor))
-                );
+                assert!(error.to_string().contains(&format!("{}.{}", since.major, since.minor)));
             }
         };
         let bo = device.create_bo(BoOptions::new(4096)).unwrap();
         let vm = device.create_vm(VmOptions::new()).unwrap();
-        works(
-            device.timestamps(TimestampRequest::default()).map(drop),
-            Features::TIMESTAMP_QUERY,
-        );
+        works(device.timestamps(TimestampRequest::default()).map(drop), Features::TIMESTAMP_QUERY);
         let cycles = TimestampRequest::nothing().cycle_count();
-        works(
-            device.timestamps(cycles).map(drop),
-            Features::TIMESTAMP_FLAGS,
-        );
-        works(
-            device.group_priorities().map(drop),
-            Features::GROUP_PRIORITIES,
-        );
+        works(device.timestamps(cycles).map(drop), Features::TIMESTAMP_FLAGS);
+        works(device.group_priorities().map(drop), Features::GROUP_PRIORITIES);
         works(bo.set_label("label"), Features::BO_LABELS);
         works(bo.info().map(drop), Features::BO_QUERY_INFO);
         works(bo.sync(.., panthor::CacheOp::Flush), Features::BO_SYNC);
-        works(
-            device.create_bo(BoOptions::new(1).wb_mmap()).map(drop),
-            Features::WB_MMAP,
-        );
-        let native = vm
-            .bind()
-            .sparse_mode(SparseMode::Native)
-            .map_sparse(0..4096)
-            .submit();
+        works(device.create_bo(BoOptions::new(1).wb_mmap()).map(drop), Features::WB_MMAP);
+        let native = vm.bind().sparse_mode(SparseMode::Native).map_sparse(0..4096).submit();
         works(native.map(drop), Features::SPARSE);
         let reported = device.page_sizes().unwrap().source() == PageSizeSource::Reported;
         assert_eq!(reported, has(Features::MMU_INFO));
@@ -137,10 +113,7 @@ fn large_cpu_pages_round_bos_and_leave_vas_at_4_kib() {
         bo.map().unwrap().store(4096, 9u32).unwrap();
         assert!(bo.map_range(4096..8192, panthor::MapAccess::Read).is_err());
         let vm = device.create_vm(VmOptions::new()).unwrap();
-        vm.bind()
-            .map(&bo, 4096..8192, 0x1000, MapFlags::NOEXEC)
-            .submit()
-            .unwrap();
+        vm.bind().map(&bo, 4096..8192, 0x1000, MapFlags::NOEXEC).submit().unwrap();
         let mut seen = [0; 4];
         eyes(&vm).read(0x1000, &mut seen).unwrap();
         assert_eq!(u32::from_ne_bytes(seen), 9);
@@ -156,11 +129,7 @@ fn the_gpu_sees_memory_where_it_was_bound_and_faults_elsewhere() {
     let bo = device.create_bo(BoOptions::new(4 * 4096)).unwrap();
     let map = bo.map().unwrap();
     for page in 0..4u8 {
-        map.fill(
-            usize::from(page) * 4096..usize::from(page + 1) * 4096,
-            page + 1,
-        )
-        .unwrap();
+        map.fill(usize::from(page) * 4096..usize::from(page + 1) * 4096, page + 1).unwrap();
     }
     let va = GIB;
     vm.bind()
@@ -171,33 +140,17 @@ fn the_gpu_sees_memory_where_it_was_bound_and_faults_elsewhere() {
         .unwrap();
     let gpu = eyes(&vm);
     let mut byte = [0];
-    for (page, expected) in [
-        (0, Some(1)),
-        (1, Some(1)),
-        (2, None),
-        (3, Some(4)),
-        (4, None),
-    ] {
+    for (page, expected) in [(0, Some(1)), (1, Some(1)), (2, None), (3, Some(4)), (4, None)] {
         let seen = gpu.read(va + page * 4096 + 5, &mut byte).map(|()| byte[0]);
         match expected {
             Some(value) => assert_eq!(seen.unwrap(), value),
             None => assert_eq!(seen.unwrap_err().kind, FaultKind::Translation),
         }
     }
-    assert_eq!(
-        gpu.write(va + 4096, &[0]).unwrap_err().kind,
-        FaultKind::Permission
-    );
+    assert_eq!(gpu.write(va + 4096, &[0]).unwrap_err().kind, FaultKind::Permission);
     gpu.write(va + 3 * 4096, &[77]).unwrap();
-    assert_eq!(
-        map.load::<u8>(3 * 4096).unwrap(),
-        77,
-        "the CPU sees what the GPU writes"
-    );
-    assert_eq!(
-        gpu.fetch(va, &mut byte).unwrap_err().kind,
-        FaultKind::Permission
-    );
+    assert_eq!(map.load::<u8>(3 * 4096).unwrap(), 77, "the CPU sees what the GPU writes");
+    assert_eq!(gpu.fetch(va, &mut byte).unwrap_err().kind, FaultKind::Permission);
     gpu.fetch(va + 4096, &mut byte).unwrap();
 }
 
@@ -207,11 +160,7 @@ fn emulated_and_native_sparse_look_the_same_to_the_gpu() {
         let (_, device) = open(Config::default());
         let vm = device.create_vm(VmOptions::new()).unwrap();
         let range = GIB + 0x5000..GIB + 9 * MIB + 0x3000;
-        vm.bind()
-            .sparse_mode(mode)
-            .map_sparse(range.clone())
-            .submit()
-            .unwrap();
+        vm.bind().sparse_mode(mode).map_sparse(range.clone()).submit().unwrap();
         let gpu = eyes(&vm);
         // Both show one object of 2 MiB again and again, at va mod 2 MiB.
         gpu.write(range.start + 8, b"echo").unwrap();
@@ -228,10 +177,7 @@ fn emulated_and_native_sparse_look_the_same_to_the_gpu() {
 fn sparse_memory_does_not_leak_between_files() {
     let fake = panthor_fake::Device::new(Config::default()).unwrap();
     let vms = [(); 2].map(|()| {
-        let vm = Device::from_fake(fake.open())
-            .unwrap()
-            .create_vm(VmOptions::new())
-            .unwrap();
+        let vm = Device::from_fake(fake.open()).unwrap().create_vm(VmOptions::new()).unwrap();
         vm.bind().map_sparse(0..2 * MIB).submit().unwrap();
         vm
     });
@@ -264,16 +210,9 @@ fn huge_ranges_are_split_and_say_so() {
     assert_eq!((report.operations, report.ioctls), (1024, 1));
     let report = vm.bind().unmap(0..1 << 46).submit().unwrap();
     assert_eq!((report.operations, report.ioctls), (1, 1));
-    let too_much = vm
-        .bind()
-        .sparse_mode(SparseMode::Emulated)
-        .map_sparse(0..1 << 47)
-        .submit();
+    let too_much = vm.bind().sparse_mode(SparseMode::Emulated).map_sparse(0..1 << 47).submit();
     let error = too_much.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.argument()),
-        (ErrorKind::InvalidArgument, Some("batch"))
-    );
+    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("batch")));
 }
 
 // Interruption and failure
@@ -287,12 +226,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
         device.fake().unwrap().interrupt_next_bind_after(after);
         let mut batch = vm.bind();
         for page in 0..8u64 {
-            batch.map(
-                &bo,
-                page * 4096..(page + 1) * 4096,
-                page * MIB,
-                MapFlags::NOEXEC,
-            );
+            batch.map(&bo, page * 4096..(page + 1) * 4096, page * MIB, MapFlags::NOEXEC);
         }
         let report = batch.submit().unwrap();
         assert_eq!((report.operations, report.ioctls), (8, 2), "after {after}");
@@ -305,11 +239,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
 fn a_failure_in_the_middle_of_an_emulated_range_says_how_far_it_came() {
     let (_, device) = open(Config::default());
     let vm = device.create_vm(VmOptions::new()).unwrap();
-    vm.bind()
-        .sparse_mode(SparseMode::Emulated)
-        .map_sparse(0..4096)
-        .submit()
-        .unwrap();
+    vm.bind().sparse_mode(SparseMode::Emulated).map_sparse(0..4096).submit().unwrap();
     device.fake().unwrap().fail_bind_op(11, 12);
     let error = vm
         .bind()
@@ -320,11 +250,7 @@ fn a_failure_in_the_middle_of_an_emulated_range_says_how_far_it_came() {
         .submit()
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
-    assert_eq!(
-        (error.op_index(), error.ops_done()),
-        (Some(1), Some(1)),
-        "{error}"
-    );
+    assert_eq!((error.op_index(), error.ops_done()), (Some(1), Some(1)), "{error}");
     assert_eq!(error.partial_range(), Some(GIB..GIB + 20 * MIB));
     assert_eq!(eyes(&vm).mapping_count(), 10);
     assert_eq!(vm.state().unwrap(), VmState::Usable);
@@ -345,10 +271,7 @@ fn a_call_that_fails_as_a_whole_blames_no_operation() {
 fn other_calls_are_repeated_after_a_signal() {
     let (_, device) = open(Config::default());
     for errno in [4, 11] {
-        device
-            .fake()
-            .unwrap()
-            .fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, errno);
+        device.fake().unwrap().fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, errno);
         device.create_bo(BoOptions::new(100)).unwrap();
     }
 }
@@ -360,11 +283,7 @@ fn a_failed_asynchronous_bind_loses_the_vm_and_unmapping_still_works() {
     let done = device.create_syncobj().unwrap();
     vm.bind().map_sparse(0..MIB).submit().unwrap();
     eyes(&vm).fail_next_job(110);
-    vm.bind_async()
-        .map_sparse(MIB..2 * MIB)
-        .signal(&done)
-        .submit()
-        .unwrap();
+    vm.bind_async().map_sparse(MIB..2 * MIB).signal(&done).submit().unwrap();
     assert!(done.wait(Timeout::FOREVER).unwrap().is_ready());
     assert_eq!(vm.state().unwrap(), VmState::Unusable);
     let errors = [
@@ -388,42 +307,22 @@ fn asynchronous_batches_run_in_order_behind_what_they_wait_for() {
     let other = device.create_vm(VmOptions::new()).unwrap();
     let timeline = device.create_timeline().unwrap();
     eyes(&other).hold();
-    other
-        .bind_async()
-        .signal(timeline.at(point(1)))
-        .submit()
-        .unwrap();
+    other.bind_async().signal(timeline.at(point(1))).submit().unwrap();
     vm.bind_async()
         .map_sparse(0..MIB)
         .wait(timeline.at(point(1)))
         .signal(timeline.at(point(2)))
         .submit()
         .unwrap();
-    vm.bind_async()
-        .map_sparse(MIB..2 * MIB)
-        .signal(timeline.at(point(3)))
-        .submit()
-        .unwrap();
+    vm.bind_async().map_sparse(MIB..2 * MIB).signal(timeline.at(point(3))).submit().unwrap();
     // A synchronous bind does not queue behind them.
     vm.bind().map_sparse(8 * MIB..9 * MIB).submit().unwrap();
-    assert_eq!(
-        (eyes(&vm).mapping_count(), timeline.value().unwrap()),
-        (1, 0)
-    );
+    assert_eq!((eyes(&vm).mapping_count(), timeline.value().unwrap()), (1, 0));
     assert_eq!(timeline.last_submitted().unwrap(), 3);
-    assert_eq!(
-        timeline.wait(point(3), Duration::from_millis(5)).unwrap(),
-        Wait::TimedOut
-    );
+    assert_eq!(timeline.wait(point(3), Duration::from_millis(5)).unwrap(), Wait::TimedOut);
     eyes(&other).release();
-    assert_eq!(
-        timeline.wait(point(3), Timeout::FOREVER).unwrap(),
-        Wait::Ready
-    );
-    assert_eq!(
-        (eyes(&vm).mapping_count(), timeline.value().unwrap()),
-        (3, 3)
-    );
+    assert_eq!(timeline.wait(point(3), Timeout::FOREVER).unwrap(), Wait::Ready);
+    assert_eq!((eyes(&vm).mapping_count(), timeline.value().unwrap()), (3, 3));
     drop((vm, other, timeline, device));
     fake.assert_released();
 }
@@ -432,20 +331,14 @@ fn asynchronous_batches_run_in_order_behind_what_they_wait_for() {
 fn destroy_gives_the_object_back_with_the_error() {
     let (fake, device) = open(Config::default());
     let vm = device.create_vm(VmOptions::new()).unwrap();
-    device
-        .fake()
-        .unwrap()
-        .fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY, 19);
+    device.fake().unwrap().fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY, 19);
     let failed = vm.destroy().unwrap_err();
     assert_eq!(failed.error.kind(), ErrorKind::DeviceLost);
     failed.object.bind().map_sparse(0..4096).submit().unwrap();
     failed.object.destroy().unwrap();
 
     let bo = device.create_bo(BoOptions::new(4096)).unwrap();
-    device
-        .fake()
-        .unwrap()
-        .fail_ioctl(panthor::sys::DRM_IOCTL_GEM_CLOSE, 19);
+    device.fake().unwrap().fail_ioctl(panthor::sys::DRM_IOCTL_GEM_CLOSE, 19);
     let failed = bo.destroy().unwrap_err();
     failed.object.destroy().unwrap();
     drop(device);
@@ -457,11 +350,7 @@ fn out_of_memory_is_told_apart() {
     let (_, device) = open(Config::default().memory(64 * MIB));
     let vm = device.create_vm(VmOptions::new()).unwrap();
     let bo = device.create_bo(BoOptions::new(GIB)).unwrap();
-    let error = vm
-        .bind()
-        .map(&bo, .., 0, MapFlags::NOEXEC)
-        .submit()
-        .unwrap_err();
+    let error = vm.bind().map(&bo, .., 0, MapFlags::NOEXEC).submit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert_eq!((error.op_index(), error.ops_done()), (Some(0), Some(0)));
 }
@@ -498,18 +387,9 @@ fn busy(device: &Device, seed: u64) {
                 .signal(timeline.at(point(round)))
                 .submit()
                 .unwrap();
-            assert!(
-                timeline
-                    .wait(point(round), Timeout::FOREVER)
-                    .unwrap()
-                    .is_ready()
-            );
+            assert!(timeline.wait(point(round), Timeout::FOREVER).unwrap().is_ready());
         } else {
-            vm.bind()
-                .map(bo, .., va, MapFlags::NOEXEC)
-                .unmap(0..va.max(4096))
-                .submit()
-                .unwrap();
+            vm.bind().map(bo, .., va, MapFlags::NOEXEC).unmap(0..va.max(4096)).submit().unwrap();
         }
         if round % 5 == 0 {
             bos.remove(0).destroy().unwrap();
@@ -523,10 +403,7 @@ fn busy(device: &Device, seed: u64) {
 #[test]
 fn raw_handles_go_both_ways() {
     let (fake, device) = open(Config::default());
-    let mut create = panthor::sys::drm_panthor_bo_create {
-        size: 4096,
-        ..Default::default()
-    };
+    let mut create = panthor::sys::drm_panthor_bo_create { size: 4096, ..Default::default() };
     // SAFETY: BO_CREATE takes this struct, has no pointers in it, and takes nothing from anybody.
     unsafe { device.ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, &mut create) }.unwrap();
     // SAFETY: the handle was just made, with this size and no flags, and this is its only owner.

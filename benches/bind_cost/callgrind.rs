@@ -40,9 +40,7 @@ pub fn compile_c() -> Result<Temporary, String> {
 pub fn second_call(program: &Path, args: &[&str]) -> Result<u64, String> {
     let one = count(program, args, 1)?;
     let two = count(program, args, 2)?;
-    two.checked_sub(one)
-        .filter(|&n| n > 0)
-        .ok_or_else(|| format!("{one} and {two} instructions"))
+    two.checked_sub(one).filter(|&n| n > 0).ok_or_else(|| format!("{one} and {two} instructions"))
 }
 
 fn count(program: &Path, args: &[&str], calls: u32) -> Result<u64, String> {
@@ -50,15 +48,8 @@ fn count(program: &Path, args: &[&str], calls: u32) -> Result<u64, String> {
     let mut command = Command::new("valgrind");
     command
         // callgrind counts `rep stosb` once per byte: have nobody use it.
-        .env(
-            "GLIBC_TUNABLES",
-            "glibc.cpu.x86_rep_stosb_threshold=1000000000",
-        )
-        .args([
-            "--tool=callgrind",
-            "--quiet",
-            "--toggle-collect=*panthor_measured*",
-        ])
+        .env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_stosb_threshold=1000000000")
+        .args(["--tool=callgrind", "--quiet", "--toggle-collect=*panthor_measured*"])
         .arg(format!("--callgrind-out-file={}", out.path().display()))
         .arg(program)
         .args(args)
@@ -67,27 +58,18 @@ fn count(program: &Path, args: &[&str], calls: u32) -> Result<u64, String> {
     let profile = std::fs::read_to_string(out.path()).map_err(|error| error.to_string())?;
     profile
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("summary: ")
-                .or(line.strip_prefix("totals: "))
-        })
+        .find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")))
         .and_then(|total| total.trim().parse().ok())
         .ok_or_else(|| "callgrind printed no summary".into())
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
-    let name = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(OsStr::new("?"))
-        .to_owned();
+    let name = Path::new(command.get_program()).file_name().unwrap_or(OsStr::new("?")).to_owned();
     let output = command
         .output()
         .map_err(|error| format!("{name:?} does not start ({error}): install valgrind and gcc"))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(format!(
-        "{name:?} failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    ))
+    Err(format!("{name:?} failed: {}", String::from_utf8_lossy(&output.stderr)))
 }

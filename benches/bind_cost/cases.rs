@@ -37,11 +37,7 @@ impl Case {
 
     /// To C, a sparse map is a map.
     pub fn name_in_c(self) -> String {
-        if let Self::Sparse = self {
-            "1".into()
-        } else {
-            self.name()
-        }
+        if let Self::Sparse = self { "1".into() } else { self.name() }
     }
 
     pub fn title(self) -> String {
@@ -54,11 +50,7 @@ impl Case {
     }
 
     pub fn operations(self) -> u32 {
-        if let Self::Map(count) = self {
-            count
-        } else {
-            1
-        }
+        if let Self::Map(count) = self { count } else { 1 }
     }
 }
 
@@ -79,22 +71,7 @@ impl Bench {
         let bo = device.create_bo(BoOptions::new(PAGE)).expect("a BO");
         let acquired = device.create_syncobj().expect("a syncobj");
         let timeline = device.create_timeline().expect("a syncobj");
-        Self {
-            vm,
-            bo,
-            acquired,
-            timeline,
-        }
-    }
-
-    #[inline]
-    pub fn map(&self) {
-        let (bo, va) = (black_box(&self.bo), black_box(VA));
-        self.vm
-            .bind()
-            .map(bo, 0..PAGE, va, MapFlags::NOEXEC)
-            .submit()
-            .expect("accepted");
+        Self { vm, bo, acquired, timeline }
     }
 
     /// As many as fit a batch without a buffer.
@@ -133,11 +110,7 @@ impl Bench {
     #[inline]
     pub fn sparse(&self) {
         let va = black_box(VA);
-        self.vm
-            .bind()
-            .map_sparse(va..va + 100_003_840)
-            .submit()
-            .expect("accepted");
+        self.vm.bind().map_sparse(va..va + 100_003_840).submit().expect("accepted");
     }
 }
 
@@ -145,7 +118,6 @@ impl Bench {
 #[inline(never)]
 fn panthor_measured(bench: &Bench, buffer: &mut BindBuffer, case: Case) {
     match case {
-        Case::Map(1) => bench.map(),
         Case::Map(count @ ..=16) => bench.few_maps(count),
         Case::Map(count) => bench.maps(buffer, count),
         Case::Async => bench.map_async(),

@@ -27,10 +27,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, case, repeats] = &args[..] {
         if flag == "--measured" {
-            cases::run(
-                Case::parse(case).expect("a case"),
-                repeats.parse().expect("a number"),
-            );
+            cases::run(Case::parse(case).expect("a case"), repeats.parse().expect("a number"));
             return ExitCode::SUCCESS;
         }
     }
@@ -57,10 +54,7 @@ fn compare() -> Result<bool, String> {
     };
     let mut met = true;
     println!("\ninstructions of building and submitting one batch (callgrind)\n");
-    println!(
-        "{:<34} {:>10} {:>10} {:>7}   goal",
-        "batch", "panthor", "C", "ratio"
-    );
+    println!("{:<34} {:>10} {:>10} {:>7}   goal", "batch", "panthor", "C", "ratio");
     let first = count(Case::Map(1))?;
     let rows = [
         (Case::Map(1), Goal::Total(200)),
@@ -84,10 +78,7 @@ fn compare() -> Result<bool, String> {
         };
         let verdict = if reached { "met" } else { "MISSED" };
         let ratio = ours as f64 / theirs as f64;
-        println!(
-            "{:<34} {ours:>10} {theirs:>10} {ratio:>7.2}   {text}: {verdict}",
-            case.title()
-        );
+        println!("{:<34} {ours:>10} {theirs:>10} {ratio:>7.2}   {text}: {verdict}", case.title());
         met &= reached;
     }
     Ok(met)

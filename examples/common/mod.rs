@@ -15,10 +15,7 @@ pub fn open() -> panthor::Result<Device> {
         Err(none) => {
             let device = Device::open_fake()?;
             let name = device.gpu_info()?.model_name();
-            println!(
-                "device: the fake, a {name} with Panthor {}",
-                device.version()
-            );
+            println!("device: the fake, a {name} with Panthor {}", device.version());
             println!("        ({none})");
             Ok(device)
         }

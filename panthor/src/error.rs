@@ -17,7 +17,7 @@ pub enum ErrorKind {
     DeviceLost,
     /// Memory, address space or a per-file table (32 VMs) is exhausted.
     OutOfMemory,
-    /// The running driver does not have the feature; [`Error::to_string`] says which one has.
+    /// The running driver does not have the feature; the error's text says which one has.
     Unsupported,
     /// An argument breaks a rule; the text names the argument and the rule.
     InvalidArgument,

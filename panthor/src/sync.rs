@@ -21,6 +21,7 @@ use crate::transport::{SyncobjArray, address_of};
 /// ```
 /// const SEVENTH: std::num::NonZeroU64 = panthor::point(7);
 /// ```
+#[inline]
 pub const fn point(value: u64) -> NonZeroU64 {
     match NonZeroU64::new(value) {
         Some(point) => point,

@@ -7,8 +7,8 @@ pub fn device() -> Device {
     match std::env::var("PANTHOR_TEST_DEVICE") {
         Ok(name) if name == "fake" => Device::open_fake().expect("a fake"),
         Ok(path) => Device::open(&path).unwrap_or_else(|error| panic!("{path}: {error}")),
-        Err(_) => Device::open_any()
-            .or_else(|_| Device::open_fake())
-            .expect("a real or a fake Panthor"),
+        Err(_) => {
+            Device::open_any().or_else(|_| Device::open_fake()).expect("a real or a fake Panthor")
+        }
     }
 }

@@ -8,7 +8,7 @@ use panthor_sys as sys;
 
 use super::rules::Limits;
 use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
-use super::{BindReport, CALL, MapFlags, plan, rules, submit};
+use super::{BindReport, MapFlags, plan, rules, submit};
 use crate::bo::Bo;
 use crate::error::{Error, Result};
 use crate::range::to_range;
@@ -78,6 +78,7 @@ impl BindMode for Queued {}
 #[doc(alias = "drm_panthor_vm_bind")]
 #[must_use = "a batch does nothing until it is submitted"]
 pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
+    /// `'a` is also the life of what is recorded, which must not end before it is submitted.
     vm: &'a VmInner,
     storage: S,
     /// What every operation is held against.
@@ -87,8 +88,7 @@ pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
     sparse: SparseMode,
     /// Whether an operation may have to become several.
     special: bool,
-    /// What is recorded must live until it is submitted.
-    mode: PhantomData<(&'a Bo, fn() -> M)>,
+    mode: PhantomData<M>,
 }
 
 impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
@@ -254,18 +254,6 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
             self.refused = Some(rules::refuse(self.len(), broken));
         }
     }
-
-    #[inline]
-    fn check(&mut self) -> Result<()> {
-        if let Some(error) = self.refused.take() {
-            return Err(error);
-        }
-        if self.len() > plan::MAX_OPS {
-            let rule = format!("has {} operations, one call takes {}", self.len(), plan::MAX_OPS);
-            return Err(Error::invalid(CALL, "batch", rule));
-        }
-        Ok(())
-    }
 }
 
 impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
@@ -294,12 +282,12 @@ impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
     /// ```
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
-        let result = match self.check() {
-            Ok(()) => {
+        let result = match self.refused.take() {
+            None => {
                 let ops = self.storage.parts().0.as_mut_slice();
                 submit::blocking(self.vm, ops, self.special, self.sparse)
             }
-            Err(error) => Err(error),
+            Some(error) => Err(error),
         };
         self.empty();
         result
@@ -327,7 +315,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
         let sync = sync.into();
         if self.is_own(&sync, "signal") {
-            self.storage.parts().1.of_batch.push(sync.op(true));
+            self.storage.parts().1.push_signal(sync.op(true));
         }
         self
     }
@@ -382,15 +370,15 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// ```
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
-        let result = match self.check() {
-            Ok(()) => {
-                if self.is_empty() && !self.storage.parts().1.of_batch.as_slice().is_empty() {
-                    self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
-                }
+        let result = match self.refused.take() {
+            None => {
                 let (ops, syncs) = self.storage.parts();
-                submit::queued(self.vm, ops.as_mut_slice(), syncs, self.special, self.sparse)
+                match ops.as_mut_slice() {
+                    [] => submit::queued_syncs(self.vm, syncs),
+                    ops => submit::queued(self.vm, ops, syncs, self.special, self.sparse),
+                }
             }
-            Err(error) => Err(error),
+            Some(error) => Err(error),
         };
         self.empty();
         result
@@ -401,7 +389,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
             match self.len().checked_sub(1) {
                 Some(op) => {
                     let sync = sync.op(signal);
-                    self.storage.parts().1.of_ops.push(OpSync { op, sync });
+                    self.storage.parts().1.push_of_op(OpSync { op, sync });
                 }
                 None => self.refuse(|| Some((name, "comes before any operation".into()))),
             }

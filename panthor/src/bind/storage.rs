@@ -52,7 +52,7 @@ impl<S: Storage> BindStorage for S {}
 /// A batch's own memory: 16 operations and 4 sync operations without the heap.
 #[derive(Debug)]
 pub struct InlineStorage {
-    ops: Spilling<Op, INLINE_OPS>,
+    ops: Spilling,
     syncs: Syncs,
 }
 
@@ -124,22 +124,22 @@ pub struct Slots {
 }
 
 impl Slots {
+    /// The next slot, in more memory.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, least: usize) {
-        let more = least.max(self.slots.len()).max(INLINE_OPS);
-        self.slots.reserve_exact(more);
-        self.slots.resize(self.slots.len() + more, Op::default());
+    fn grown(&mut self) -> &mut Op {
+        self.reserve(self.used.max(INLINE_OPS));
+        &mut self.slots[self.used]
     }
 }
 
 impl Ops for Slots {
     #[inline]
     fn push(&mut self, record: Record) {
-        if self.used == self.slots.len() {
-            self.grow(1);
-        }
-        let slot = &mut self.slots[self.used];
+        let slot = match self.slots.get_mut(self.used) {
+            Some(slot) => slot,
+            None => self.grown(),
+        };
         slot.flags = record.flags;
         slot.bo_handle = record.bo_handle;
         slot.bo_offset = record.bo_offset;
@@ -176,75 +176,50 @@ impl Ops for Slots {
     }
 }
 
-/// A list that lives in itself up to `N` elements and on the heap beyond.
+/// Operations that live in the list itself while they fit, and on the heap beyond.
 #[derive(Debug)]
-pub struct Spilling<T, const N: usize> {
-    inline: ArrayVec<T, N>,
-    /// All elements, once there are more than `N`; `inline` stays full then.
-    heap: Vec<T>,
+pub struct Spilling {
+    inline: ArrayVec<Op, INLINE_OPS>,
+    /// All operations, once there are too many; `inline` stays full then.
+    heap: Vec<Op>,
 }
 
-impl<T: Copy, const N: usize> Spilling<T, N> {
+impl Spilling {
     #[inline(always)]
     fn new() -> Self {
         Self { inline: ArrayVec::new_const(), heap: Vec::new() }
     }
 
-    #[inline]
-    pub(super) fn push(&mut self, value: T) {
-        if self.inline.is_full() {
-            self.push_to_heap(value);
-        } else {
-            self.inline.push(value);
-        }
-    }
-
     #[inline(never)]
-    fn push_to_heap(&mut self, value: T) {
-        self.spill(1);
-        self.heap.push(value);
-    }
-
-    /// Has all elements on the heap, with room for more.
-    fn spill(&mut self, more: usize) {
+    fn push_to_heap(&mut self, op: Op) {
         if self.heap.is_empty() {
-            self.heap.reserve(N + more);
+            self.heap.reserve(INLINE_OPS + 1);
             self.heap.extend_from_slice(&self.inline);
-        } else {
-            self.heap.reserve(more);
         }
+        self.heap.push(op);
     }
 
     #[inline]
-    pub(super) fn as_slice(&self) -> &[T] {
+    fn as_slice(&self) -> &[Op] {
         if self.heap.is_empty() { &self.inline } else { &self.heap }
-    }
-
-    #[inline]
-    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
-        if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
-    }
-
-    #[inline]
-    fn clear(&mut self) {
-        self.inline.clear();
-        self.heap.clear();
     }
 }
 
-impl Ops for Spilling<Op, INLINE_OPS> {
+impl Ops for Spilling {
     #[inline]
     fn push(&mut self, record: Record) {
         let Record { flags, bo_handle, bo_offset, va, size } = record;
-        self.push(Op { flags, bo_handle, bo_offset, va, size, ..Op::default() });
+        let op = Op { flags, bo_handle, bo_offset, va, size, ..Op::default() };
+        if let Err(full) = self.inline.try_push(op) {
+            self.push_to_heap(full.element());
+        }
     }
 
     fn reserve(&mut self, more: usize) {
-        // Elements move to the heap with the one that does not fit: only the room is made here.
-        if self.heap.is_empty() {
-            self.heap.reserve_exact(self.inline.len() + more);
-        } else {
-            self.heap.reserve(more);
+        let total = self.len() + more;
+        if total > INLINE_OPS {
+            // They move to the heap with the first that does not fit: the room is made here.
+            self.heap.reserve_exact(total - self.heap.len());
         }
     }
 
@@ -255,12 +230,13 @@ impl Ops for Spilling<Op, INLINE_OPS> {
 
     #[inline]
     fn as_mut_slice(&mut self) -> &mut [Op] {
-        self.as_mut_slice()
+        if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
     }
 
     #[inline]
     fn clear(&mut self) {
-        self.clear();
+        self.inline.clear();
+        self.heap.clear();
     }
 }
 
@@ -268,11 +244,19 @@ impl Ops for Spilling<Op, INLINE_OPS> {
 #[derive(Debug)]
 pub struct Syncs {
     /// Of the batch as a whole: the waits, then the signals.
-    pub(super) of_batch: Spilling<SyncOp, INLINE_SYNCS>,
-    /// How many of `of_batch` are waits.
-    pub(super) waits: usize,
+    inline: ArrayVec<SyncOp, INLINE_SYNCS>,
+    /// How many of them are signals.
+    signals: usize,
+    rare: Option<Box<RareSyncs>>,
+}
+
+/// What most batches do not have.
+#[derive(Debug, Default)]
+struct RareSyncs {
+    /// All of the batch as a whole, once there are more than `inline` takes.
+    of_batch: Vec<SyncOp>,
     /// Of single operations, in the order of the operations.
-    pub(super) of_ops: Vec<OpSync>,
+    of_ops: Vec<OpSync>,
 }
 
 /// A sync operation that belongs to one operation, by the caller's count.
@@ -285,27 +269,87 @@ pub(super) struct OpSync {
 impl Syncs {
     #[inline(always)]
     fn new() -> Self {
-        Self { of_batch: Spilling::new(), waits: 0, of_ops: Vec::new() }
+        Self { inline: ArrayVec::new_const(), signals: 0, rare: None }
     }
 
     #[inline]
     pub(super) fn push_wait(&mut self, wait: SyncOp) {
-        self.of_batch.push(wait);
-        // Before the signals.
-        self.of_batch.as_mut_slice()[self.waits..].rotate_right(1);
-        self.waits += 1;
+        self.push(wait);
+        if self.signals > 0 {
+            self.move_before_signals();
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_signal(&mut self, signal: SyncOp) {
+        self.push(signal);
+        self.signals += 1;
+    }
+
+    #[inline]
+    fn push(&mut self, sync: SyncOp) {
+        if let Err(full) = self.inline.try_push(sync) {
+            self.push_to_heap(full.element());
+        }
+    }
+
+    #[inline(never)]
+    fn push_to_heap(&mut self, sync: SyncOp) {
+        let heap = &mut self.rare.get_or_insert_default().of_batch;
+        if heap.is_empty() {
+            heap.extend_from_slice(&self.inline);
+        }
+        heap.push(sync);
+    }
+
+    /// Puts what was pushed last where it belongs.
+    #[inline(never)]
+    fn move_before_signals(&mut self) {
+        let all = match &mut self.rare {
+            Some(rare) if !rare.of_batch.is_empty() => &mut rare.of_batch[..],
+            _ => &mut self.inline[..],
+        };
+        let waits = all.len() - 1 - self.signals;
+        all[waits..].rotate_right(1);
+    }
+
+    pub(super) fn push_of_op(&mut self, sync: OpSync) {
+        self.rare.get_or_insert_default().of_ops.push(sync);
+    }
+
+    /// Those of the batch as a whole, the waits before the signals, and how many are waits.
+    #[inline]
+    pub(super) fn of_batch(&self) -> (&[SyncOp], usize) {
+        let all = match &self.rare {
+            Some(rare) if !rare.of_batch.is_empty() => &rare.of_batch[..],
+            _ => &self.inline[..],
+        };
+        (all, all.len() - self.signals)
+    }
+
+    /// Those of single operations.
+    pub(super) fn of_ops(&self) -> &[OpSync] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.of_ops)
+    }
+
+    #[inline]
+    pub(super) fn has_own_of_ops(&self) -> bool {
+        self.rare.is_some() && !self.of_ops().is_empty()
     }
 
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.of_batch.clear();
-        self.waits = 0;
-        self.of_ops.clear();
+        self.inline.clear();
+        self.signals = 0;
+        if let Some(rare) = &mut self.rare {
+            rare.of_batch.clear();
+            rare.of_ops.clear();
+        }
     }
 }
 
 impl Storage for InlineStorage {
-    type Ops = Spilling<Op, INLINE_OPS>;
+    type Ops = Spilling;
 
     #[inline]
     fn ops(&self) -> &Self::Ops {
@@ -381,20 +425,25 @@ mod tests {
         inline.ops.reserve(1000);
         let capacity = inline.ops.heap.capacity();
         for va in 0..1000 {
-            Ops::push(&mut inline.ops, record(va));
+            inline.ops.push(record(va));
         }
-        assert_eq!((inline.ops.heap.capacity(), Ops::len(&inline.ops)), (capacity, 1000));
+        assert_eq!((inline.ops.heap.capacity(), inline.ops.len()), (capacity, 1000));
     }
 
     #[test]
     fn waits_stay_before_signals() {
         let sync = |handle| SyncOp { handle, ..SyncOp::default() };
         let mut syncs = Syncs::new();
-        for handle in [10, 11] {
-            syncs.of_batch.push(sync(handle));
-            syncs.push_wait(sync(handle - 10));
+        for pairs in [0, 1, 2, 3, 10] {
+            syncs.clear();
+            for handle in 0..pairs {
+                syncs.push_signal(sync(100 + handle));
+                syncs.push_wait(sync(handle));
+            }
+            let (all, waits) = syncs.of_batch();
+            let handles: Vec<_> = all.iter().map(|sync| sync.handle).collect();
+            let expected: Vec<_> = (0..pairs).chain(100..100 + pairs).collect();
+            assert_eq!((handles, waits), (expected, pairs as usize));
         }
-        let handles: Vec<_> = syncs.of_batch.as_slice().iter().map(|sync| sync.handle).collect();
-        assert_eq!((handles, syncs.waits), (vec![0, 1, 10, 11], 2));
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn blocking(
     if special {
         return blocking_planned(vm, ops, sparse);
     }
+    check_count(ops)?;
     run(vm.device().transport(), vm.id(), ops).map_err(|stopped| explain(vm, None, &stopped))
 }
 
@@ -46,7 +47,17 @@ fn blocking_planned(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<BindRe
         .map_err(|stopped| explain(vm, Some(&plan), &stopped))
 }
 
-/// Queues a batch.
+/// Queues a batch without operations: what it waits for and signals needs one to belong to.
+#[cold]
+pub(super) fn queued_syncs(vm: &VmInner, syncs: &Syncs) -> Result<BindReport> {
+    if syncs.of_batch().0.is_empty() {
+        return Ok(BindReport::default());
+    }
+    let flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY;
+    queued(vm, &mut [Op { flags, ..Op::default() }], syncs, false, SparseMode::Auto)
+}
+
+/// Queues a batch that has operations.
 #[inline]
 pub(super) fn queued(
     vm: &VmInner,
@@ -55,24 +66,21 @@ pub(super) fn queued(
     special: bool,
     mode: SparseMode,
 ) -> Result<BindReport> {
-    if ops.is_empty() {
-        return Ok(BindReport::default());
-    }
-    if special || !syncs.of_ops.is_empty() {
+    if special || syncs.has_own_of_ops() {
         return queued_planned(vm, ops, syncs, mode);
     }
-    let of_batch = syncs.of_batch.as_slice();
-    if let Some(wait) = layout::batch_self_wait(of_batch, syncs.waits) {
+    let (of_batch, waits) = syncs.of_batch();
+    if let Some(wait) = layout::batch_self_wait(of_batch, waits) {
         require_fence(vm, &wait)?;
     }
-    layout::attach_batch(ops, of_batch, syncs.waits);
+    layout::attach_batch(ops, of_batch, waits);
     queue(vm, ops, of_batch)
 }
 
 #[cold]
 fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
     let mut plan = make_plan(vm, ops, mode)?;
-    let arranged = layout::arrange(&plan, syncs.of_batch.as_slice(), &syncs.of_ops);
+    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
     if let Some(wait) = layout::self_wait(&arranged) {
         require_fence(vm, &wait)?;
     }
@@ -166,15 +174,30 @@ fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stop
 /// Queues operations: all or none.
 #[inline]
 fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
-    let mut arg = sys::drm_panthor_vm_bind {
-        vm_id: vm.id(),
-        flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
-        ops: sys::drm_panthor_obj_array::from_slice(ops),
-    };
-    match vm.device().transport().try_call(&mut arg) {
-        Ok(()) => Ok(BindReport { operations: ops.len(), ioctls: 1 }),
-        Err(errno) => Err(explain_queued(vm, errno, syncs)),
+    check_count(ops)?;
+    loop {
+        let mut arg = sys::drm_panthor_vm_bind {
+            vm_id: vm.id(),
+            flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
+            ops: sys::drm_panthor_obj_array::from_slice(ops),
+        };
+        match vm.device().transport().call_once(&mut arg) {
+            Ok(()) => return Ok(BindReport { operations: ops.len(), ioctls: 1 }),
+            // A signal came while it waited for locks: nothing is done.
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(errno) => return Err(explain_queued(vm, errno, syncs)),
+        }
     }
+}
+
+/// Refuses more operations than the kernel makes room for.
+#[inline]
+fn check_count(ops: &[Op]) -> Result<()> {
+    if ops.len() <= plan::MAX_OPS {
+        return Ok(());
+    }
+    let rule = format!("has {} operations, one call takes {}", ops.len(), plan::MAX_OPS);
+    Err(Error::invalid(CALL, "batch", rule))
 }
 
 /// The error of a synchronous batch in the caller's count.
