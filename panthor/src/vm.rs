@@ -248,6 +248,11 @@ impl Vm {
     pub(crate) fn uid(&self) -> Uid {
         self.inner.uid
     }
+
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &VmInner {
+        &self.inner
+    }
 }
 
 impl VmInner {

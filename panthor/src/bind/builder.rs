@@ -74,6 +74,25 @@ impl BindMode for Queued {}
 /// assert_eq!((report.operations, report.ioctls), (2, 1));
 /// # Ok::<(), panthor::Error>(())
 /// ```
+///
+/// Sync operations belong to asynchronous batches, and what a batch uses must live until it is submitted:
+///
+/// ```compile_fail,E0599
+/// # let device = panthor::Device::open_fake().unwrap();
+/// # let vm = device.create_vm(Default::default()).unwrap();
+/// let syncobj = device.create_syncobj().unwrap();
+/// vm.bind().unmap(0..4096).wait(&syncobj).submit().unwrap(); // no method named `wait`
+/// ```
+///
+/// ```compile_fail,E0505
+/// # let device = panthor::Device::open_fake().unwrap();
+/// # let vm = device.create_vm(Default::default()).unwrap();
+/// let bo = device.create_bo(panthor::BoOptions::new(4096)).unwrap();
+/// let mut batch = vm.bind();
+/// batch.map(&bo, .., 0, panthor::MapFlags::NOEXEC);
+/// drop(bo); // cannot move out of `bo` because it is borrowed
+/// batch.submit().unwrap();
+/// ```
 #[doc(alias = "DRM_IOCTL_PANTHOR_VM_BIND")]
 #[doc(alias = "drm_panthor_vm_bind")]
 #[must_use = "a batch does nothing until it is submitted"]

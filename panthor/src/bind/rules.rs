@@ -161,3 +161,75 @@ pub(super) fn refuse(index: usize, broken: Broken) -> Error {
         partial: None,
     })
 }
+
+#[cfg(all(test, feature = "fake"))]
+mod tests {
+    use super::*;
+    use crate::{BoOptions, Device, VmOptions};
+
+    /// Values around which rules begin and end.
+    fn borders(edges: &[u64]) -> Vec<u64> {
+        let around = |&edge: &u64| {
+            [0, 1, 100, 4095, 4096, 4097, 8192]
+                .into_iter()
+                .flat_map(move |step| [edge.wrapping_add(step), edge.wrapping_sub(step)])
+        };
+        let mut all: Vec<_> = edges.iter().flat_map(around).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    #[test]
+    fn yes_or_no_and_which_rule_agree_on_every_map() {
+        let device = Device::open_fake().unwrap();
+        let other_file = Device::open_fake().unwrap();
+        let vm = device.create_vm(VmOptions::new()).unwrap();
+        let other_vm = device.create_vm(VmOptions::new()).unwrap();
+        let bos = [
+            device.create_bo(BoOptions::new(16384)).unwrap(),
+            device.create_bo(BoOptions::new(16384).exclusive_to(&vm)).unwrap(),
+            device.create_bo(BoOptions::new(16384).exclusive_to(&other_vm)).unwrap(),
+            other_file.create_bo(BoOptions::new(16384)).unwrap(),
+        ];
+        let flags = [0, 7, 1 << 3, 1 << 20, 1 << 28, 0xf << 28].map(MapFlags::from_bits_retain);
+        let vas = borders(&[0, vm.user_va_range(), 1 << 63, u64::MAX]);
+        let offsets = borders(&[0, 16384, 1 << 63]);
+        let limits = Limits::of(vm.inner());
+        let mut seen = [0; 2];
+        for (i, &va) in vas.iter().enumerate() {
+            for &start in &offsets {
+                for (j, &end) in offsets.iter().enumerate() {
+                    let range = start..end;
+                    let (bo, flags) = (bos[(i + j) % 4].inner(), flags[(i * 7 + j) % 6]);
+                    let allowed = limits.allow_map(bo, &range, va, flags);
+                    let broken = broken_by_map(vm.inner(), bo, Some(&range), va, flags);
+                    assert_eq!(
+                        allowed,
+                        broken.is_none(),
+                        "{range:x?} {va:#x} {flags:?} {broken:?}"
+                    );
+                    seen[usize::from(allowed)] += 1;
+                }
+            }
+        }
+        assert!(seen[0] > 1000 && seen[1] > 10, "{seen:?}");
+    }
+
+    #[test]
+    fn yes_or_no_and_which_rule_agree_on_every_range() {
+        let vm = Device::open_fake().unwrap().create_vm(VmOptions::new()).unwrap();
+        let edges = borders(&[0, 1 << 30, vm.user_va_range(), u64::MAX]);
+        let limits = Limits::of(vm.inner());
+        let mut seen = [0; 2];
+        for &start in &edges {
+            for &end in &edges {
+                let allowed = limits.allow_range(&(start..end));
+                let broken = broken_by_range(vm.inner(), &(start..end));
+                assert_eq!(allowed, broken.is_none(), "{start:#x}..{end:#x} {broken:?}");
+                seen[usize::from(allowed)] += 1;
+            }
+        }
+        assert!(seen[0] > 100 && seen[1] > 10, "{seen:?}");
+    }
+}
