@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bo::Pinned;
 use crate::config::Config;
@@ -105,11 +105,19 @@ impl Device {
 
     /// Checks that everything was released: the end of a test.
     ///
+    /// Another thread may just be on its way out of an ioctl with the last reference to something;
+    /// it gets half a second.
+    ///
     /// # Panics
     /// If a file, VM, BO, syncobj, job or mapping is alive, with a list of them.
     #[track_caller]
     pub fn assert_released(&self) {
-        let leaks = self.leaks();
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let mut leaks = self.leaks();
+        while !leaks.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+            leaks = self.leaks();
+        }
         assert!(leaks.is_empty(), "still alive on the fake device: {leaks}");
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct Job {
     done: Arc<Leaf>,
     /// Bytes of page tables it holds until it has run.
     page_tables: u64,
-    _count: Counted,
+    count: Counted,
 }
 
 /// Counts a job for as long as it exists.
@@ -40,7 +40,7 @@ impl Job {
     pub(crate) fn new(device: Arc<DeviceInner>, change: Change, page_tables: u64) -> Self {
         device.live.jobs.fetch_add(1, Ordering::Relaxed);
         let count = Counted(device);
-        Self { change, waits: Vec::new(), done: Leaf::pending(), page_tables, _count: count }
+        Self { change, waits: Vec::new(), done: Leaf::pending(), page_tables, count }
     }
 
     pub(crate) fn wait_for(&mut self, fence: Fence) {
@@ -140,7 +140,7 @@ impl Vm {
             let changes = !matches!(job.change, Change::SyncOnly);
             (job, if changes { queue.fail_next.take() } else { None })
         };
-        let Job { change, done, page_tables, .. } = job;
+        let Job { change, waits, done, page_tables, count } = job;
         let result = match failure {
             Some(errno) => Err(errno),
             None => self.apply(change),
@@ -148,6 +148,8 @@ impl Vm {
         if result.is_err() {
             self.declare_unusable();
         }
+        // Whoever waits for the fence may look for leaks next.
+        drop((waits, count));
         // Signalled before another thread may run the next one: fences keep the order.
         done.signal(result, &self.device.events);
         let keep = {

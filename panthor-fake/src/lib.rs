@@ -89,8 +89,9 @@
 //! - DRM's rules for structures of another size, bad pointers, and render nodes.
 //!
 //! Not yet: groups and tiler heaps (`EINVAL`), PRIME and the descriptors of sync objects
-//! (`EOPNOTSUPP`). Not at all: that the driver of Linux 7.2 and 7.3 crashes when a mapping of a
-//! foreign dma-buf is cut.
+//! (`EOPNOTSUPP`). Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
+//! crashes when a mapping of a foreign dma-buf is cut; that of 7.3 also when an asynchronous
+//! operation is to signal a sync object that does not exist, where the fake answers `EINVAL`.
 //!
 //! # What differs
 //!

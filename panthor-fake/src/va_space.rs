@@ -43,6 +43,8 @@ impl<O> Mapping<O> {
 #[derive(Debug)]
 pub(crate) struct VaSpace<O> {
     map: BTreeMap<u64, Mapping<O>>,
+    /// How many mappings have size zero.
+    empty: usize,
     /// Room for the keys that an operation deals with, kept so that none has to allocate it.
     affected: Vec<u64>,
 }
@@ -53,7 +55,7 @@ fn start_of(key: u64) -> u64 {
 
 impl<O: Clone> VaSpace<O> {
     pub(crate) fn new() -> Self {
-        Self { map: BTreeMap::new(), affected: Vec::new() }
+        Self { map: BTreeMap::new(), empty: 0, affected: Vec::new() }
     }
 
     /// Number of mappings.
@@ -89,21 +91,25 @@ impl<O: Clone> VaSpace<O> {
         self.cut(va, size, false);
     }
 
+    /// Adds a mapping, behind those that start at the same address.
     fn insert(&mut self, va: u64, mapping: Mapping<O>) {
-        use std::collections::btree_map::Entry;
-
-        match self.map.entry(va) {
-            Entry::Vacant(slot) => {
-                slot.insert(mapping);
-            }
-            Entry::Occupied(_) => {
-                // Beside mappings of size zero. The numbers last for 4096 of them at an address;
-                // beyond that they are not told apart, and nothing can be seen through them.
-                let last = self.map.range(va..=va | (PAGE - 1)).next_back();
-                let key = last.map_or(va, |(&key, _)| (key + 1).min(va | (PAGE - 1)));
-                self.map.insert(key, mapping);
-            }
+        let mut key = va;
+        if self.empty != 0 || mapping.size == 0 {
+            // The numbers last for 4096 mappings of size zero at an address; beyond that they are
+            // not told apart, and nothing can be seen through them.
+            let last = self.map.range(va..=va | (PAGE - 1)).next_back();
+            key = last.map_or(va, |(&key, _)| (key + 1).min(va | (PAGE - 1)));
         }
+        self.empty += usize::from(mapping.size == 0);
+        if let Some(lost) = self.map.insert(key, mapping) {
+            self.empty -= usize::from(lost.size == 0);
+        }
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Mapping<O>> {
+        let mapping = self.map.remove(&key)?;
+        self.empty -= usize::from(mapping.size == 0);
+        Some(mapping)
     }
 
     /// Removes what lies in the range and puts back what sticks out of it.
@@ -121,14 +127,14 @@ impl<O: Clone> VaSpace<O> {
             }
             // The usual case when something is replaced or removed: it is the range.
             if key == va && nearest.size == size {
-                self.map.remove(&key);
+                self.remove(key);
                 return;
             }
         }
         let mut keys = std::mem::take(&mut self.affected);
         self.find_affected(va, end, mapping, &mut keys);
         for key in keys.drain(..) {
-            let Some(old) = self.map.remove(&key) else {
+            let Some(old) = self.remove(key) else {
                 continue;
             };
             let start = start_of(key);

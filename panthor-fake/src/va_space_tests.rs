@@ -136,6 +136,15 @@ fn a_mapping_can_start_where_one_of_nothing_is() {
     assert_eq!(space.find(11 * PAGE).map(|(_, m)| m.object), Some(3));
 }
 
+#[test]
+fn what_replaces_a_mapping_comes_behind_one_of_nothing() {
+    let mut space = Space::new();
+    space.map(10 * PAGE, plain(1, 0, 8));
+    space.map(10 * PAGE, plain(2, 0, 0));
+    space.map(10 * PAGE, plain(3, 0, 8));
+    assert_eq!(list(&space), [(10, 0, 0, 2), (10, 8, 0, 3)]);
+}
+
 /// A page table that knows, for each page, which operation mapped it and what it shows.
 #[derive(Default)]
 struct PageTable {
