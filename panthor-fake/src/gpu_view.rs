@@ -65,6 +65,7 @@ pub enum FaultKind {
 }
 
 /// A fault of the GPU's MMU.
+#[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GpuFault {
     /// The first address that faults.

@@ -99,6 +99,7 @@
 //!   wait for, not in a worker: they are over when the call returns, unless something holds them.
 //! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, but no flush ID.
+//! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - Nothing is ever reclaimed or swapped; [`Config::memory`] is a plain limit.
 
 /// Keeps the README's example working.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::ioctl::{TYPE, request_nr, request_type};
 
 /// Calls and operations since a device was made, over all its files.
+#[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
     by_nr: Vec<u64>,
@@ -64,6 +65,7 @@ impl FileStats {
 }
 
 /// What of a device is still alive.
+#[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Leaks {
     /// Open files. A mapping by the CPU keeps the file open through which it was made.
