@@ -51,6 +51,7 @@ pub struct Config {
     pub(crate) page_size: PageSize,
     pub(crate) memory: u64,
     pub(crate) coherent: bool,
+    pub(crate) high_priority: bool,
     pub(crate) null_bind: bool,
 }
 
@@ -65,6 +66,7 @@ impl Default for Config {
             page_size: PageSize::K4,
             memory: 8 << 30,
             coherent: false,
+            high_priority: false,
             null_bind: false,
         }
     }
@@ -137,6 +139,14 @@ impl Config {
     #[must_use]
     pub fn coherent(mut self, coherent: bool) -> Self {
         self.coherent = coherent;
+        self
+    }
+
+    /// Whether the client may have groups of high and realtime priority, as a process with
+    /// `CAP_SYS_NICE` may: it shows in the query of the allowed priorities.
+    #[must_use]
+    pub fn high_priority(mut self, allowed: bool) -> Self {
+        self.high_priority = allowed;
         self
     }
 

@@ -79,7 +79,7 @@ fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Res
             (bytemuck::bytes_of(&info).to_vec(), min_size as u32)
         }
         sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO => {
-            (bytemuck::bytes_of(&group_priorities()).to_vec(), size)
+            (bytemuck::bytes_of(&group_priorities(device.config.high_priority)).to_vec(), size)
         }
         sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO => (bytemuck::bytes_of(&MMU_INFO).to_vec(), size),
         _ => return Err(Errno::INVAL),
@@ -140,11 +140,13 @@ const CSIF_INFO: sys::drm_panthor_csif_info = sys::drm_panthor_csif_info {
 const MMU_INFO: sys::drm_panthor_mmu_info =
     sys::drm_panthor_mmu_info { page_size_bitmap: 4 << 10 | 2 << 20 };
 
-/// High and realtime are for those with the right, which a test process is taken not to have.
-fn group_priorities() -> sys::drm_panthor_group_priorities_info {
+fn group_priorities(high: bool) -> sys::drm_panthor_group_priorities_info {
     let mut info = sys::drm_panthor_group_priorities_info::zeroed();
-    info.allowed_mask =
-        1 << sys::PANTHOR_GROUP_PRIORITY_LOW | 1 << sys::PANTHOR_GROUP_PRIORITY_MEDIUM;
+    let highest = match high {
+        true => sys::PANTHOR_GROUP_PRIORITY_REALTIME,
+        false => sys::PANTHOR_GROUP_PRIORITY_MEDIUM,
+    };
+    info.allowed_mask = (1 << (highest + 1)) - 1;
     info
 }
 

@@ -86,6 +86,14 @@ fn csif_and_mmu_infos() {
 }
 
 #[test]
+fn high_priorities_are_for_those_with_the_right() {
+    let file = Device::new(Config::default().high_priority(true)).unwrap().open();
+    let mut priorities = zeroed::<drm_panthor_group_priorities_info>();
+    assert_eq!(query(&file, DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &mut priorities), 0);
+    assert_eq!(priorities.allowed_mask, 0b1111);
+}
+
+#[test]
 fn timestamps_go_forward_and_flags_choose_them() {
     let file = device().open();
     let ask = |flags| {
