@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::flush_id::UserMmio;
+use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
 use crate::transport::Transport;
@@ -49,6 +51,9 @@ pub(crate) struct DeviceInner {
     features: Features,
     /// Whether the GPU snoops the CPU's caches, once somebody has asked.
     coherent: OnceLock<bool>,
+    /// What groups are held against, once somebody has made one.
+    group_limits: OnceLock<GroupLimits>,
+    user_mmio: UserMmio,
 }
 
 impl Device {
@@ -150,8 +155,17 @@ impl Device {
             patch: identity.patch.unsigned_abs(),
         };
         let features = Features::of(version);
-        let (uid, coherent) = (Uid::next(), OnceLock::new());
-        Ok(Self { inner: Arc::new(DeviceInner { transport, uid, version, features, coherent }) })
+        Ok(Self {
+            inner: Arc::new(DeviceInner {
+                transport,
+                uid: Uid::next(),
+                version,
+                features,
+                coherent: OnceLock::new(),
+                group_limits: OnceLock::new(),
+                user_mmio: UserMmio::new(),
+            }),
+        })
     }
 
     /// The version of the running driver.
@@ -245,6 +259,20 @@ impl Device {
         let selected = self.gpu_info()?.selected_coherency();
         let coherent = matches!(selected, Some(Coherency::Ace | Coherency::AceLite));
         Ok(*self.inner.coherent.get_or_init(|| coherent))
+    }
+
+    /// The device's limits of groups, asked for once.
+    pub(crate) fn group_limits(&self) -> Result<&GroupLimits> {
+        if let Some(limits) = self.inner.group_limits.get() {
+            return Ok(limits);
+        }
+        let limits = GroupLimits::of(&self.gpu_info()?, &self.csif_info()?);
+        Ok(self.inner.group_limits.get_or_init(|| limits))
+    }
+
+    #[inline]
+    pub(crate) fn user_mmio(&self) -> &UserMmio {
+        &self.inner.user_mmio
     }
 
     #[inline]

@@ -108,7 +108,8 @@ impl Error {
         self.0.argument
     }
 
-    /// The VM_BIND operation to blame, counted from 0 as the caller recorded them.
+    /// The VM_BIND operation or the queue submit of a GROUP_SUBMIT to blame, counted from 0 as the caller
+    /// recorded them.
     ///
     /// `None` when the whole call failed and no operation is to blame.
     pub fn op_index(&self) -> Option<usize> {
@@ -117,7 +118,8 @@ impl Error {
 
     /// How many VM_BIND operations of the batch are done, counted as the caller recorded them.
     ///
-    /// They stay done. `None` when the error is not that of a VM_BIND.
+    /// They stay done. 0 for a GROUP_SUBMIT, which is done as a whole or not at all. `None` when the error is
+    /// not that of a batch.
     pub fn ops_done(&self) -> Option<usize> {
         self.0.bind.as_ref().map(|bind| bind.done)
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`Device`] is an open node. It makes [`Vm`]s, the GPU's address spaces, and [`Bo`]s, its memory; a
 //! [`VmBind`] batch maps one in the other, sparse ranges included. [`SyncObj`] and [`Timeline`] order what
-//! is asynchronous.
+//! is asynchronous. A [`Group`] has the queues that run command streams, a [`TilerHeap`] the memory that
+//! their tiler jobs take.
 //!
 //! ```
 //! use panthor::{BoOptions, Device, MapFlags, VmOptions};
@@ -41,11 +42,15 @@ mod bo;
 mod bo_map;
 mod device;
 mod error;
+mod flush_id;
+mod group;
+mod heap;
 mod node;
 mod query;
 mod range;
 mod sparse;
 mod sync;
+mod sync_ops;
 mod transport;
 mod uid;
 mod version;
@@ -59,6 +64,11 @@ pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp};
 pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
+pub use flush_id::{FlushId, UserMmioOffset};
+pub use group::{
+    Group, GroupFlags, GroupOptions, GroupState, GroupSubmit, QueueOptions, QueueSubmit,
+};
+pub use heap::{TilerHeap, TilerHeapOptions};
 pub use node::{Node, NodeNumber, NodeNumbers, list};
 pub use query::{
     Arch, Coherency, CpuClock, CsifInfo, GpuInfo, GroupPriorities, GroupPriority, PageSizeSource,
@@ -77,6 +87,8 @@ const _: () = {
     is_shareable::<Bo>();
     is_shareable::<BoMap>();
     is_shareable::<BindBuffer>();
+    is_shareable::<Group>();
+    is_shareable::<TilerHeap>();
     is_shareable::<SyncObj>();
     is_shareable::<Timeline>();
     is_shareable::<Error>();

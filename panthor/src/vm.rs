@@ -205,8 +205,8 @@ impl Vm {
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while another object needs it, else what the driver says. The VM comes
-    /// back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`Group`](crate::Group) or a [`TilerHeap`](crate::TilerHeap) of it
+    /// lives, else what the driver says. The VM comes back with the error.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -217,7 +217,7 @@ impl Vm {
     #[doc(alias = "DRM_IOCTL_PANTHOR_VM_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
         let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
-            let detail = "another object still needs this VM";
+            let detail = "a group or a tiler heap still needs this VM";
             let error = Error::refused(ErrorKind::Busy, "VM_DESTROY", detail);
             DestroyError { object: Self { inner }, error }
         })?;
@@ -249,8 +249,8 @@ impl Vm {
         self.inner.uid
     }
 
-    #[cfg(test)]
-    pub(crate) fn inner(&self) -> &VmInner {
+    /// What a group or a heap holds on to.
+    pub(crate) fn inner(&self) -> &Arc<VmInner> {
         &self.inner
     }
 }
@@ -291,6 +291,15 @@ impl VmInner {
             sys::DRM_PANTHOR_VM_STATE_UNUSABLE => VmState::Unusable,
             other => VmState::Unknown(other),
         })
+    }
+
+    /// Says so when the driver refused because the VM is unusable: it answers EINVAL to whatever maps.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        let refused = error.kind() == ErrorKind::InvalidArgument;
+        if refused && matches!(self.state(), Ok(VmState::Unusable)) {
+            return error.with_kind(ErrorKind::DeviceLost).with_detail("the VM is unusable");
+        }
+        error
     }
 
     /// The object that emulated sparse ranges are mapped to, made at the first need.

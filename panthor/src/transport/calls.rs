@@ -47,6 +47,13 @@ requests! {
     drm_panthor_bo_set_label = DRM_IOCTL_PANTHOR_BO_SET_LABEL, "BO_SET_LABEL";
     drm_panthor_bo_sync = DRM_IOCTL_PANTHOR_BO_SYNC, "BO_SYNC";
     drm_panthor_bo_query_info = DRM_IOCTL_PANTHOR_BO_QUERY_INFO, "BO_QUERY_INFO";
+    drm_panthor_group_create = DRM_IOCTL_PANTHOR_GROUP_CREATE, "GROUP_CREATE";
+    drm_panthor_group_destroy = DRM_IOCTL_PANTHOR_GROUP_DESTROY, "GROUP_DESTROY";
+    drm_panthor_group_submit = DRM_IOCTL_PANTHOR_GROUP_SUBMIT, "GROUP_SUBMIT";
+    drm_panthor_group_get_state = DRM_IOCTL_PANTHOR_GROUP_GET_STATE, "GROUP_GET_STATE";
+    drm_panthor_tiler_heap_create = DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, "TILER_HEAP_CREATE";
+    drm_panthor_tiler_heap_destroy = DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, "TILER_HEAP_DESTROY";
+    drm_panthor_set_user_mmio_offset = DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, "SET_USER_MMIO_OFFSET";
 }
 
 /// What DRM_IOCTL_VERSION tells.

@@ -1,0 +1,94 @@
+//! What became of a group.
+
+use panthor_sys as sys;
+
+bitflags::bitflags! {
+    /// What happened to a group.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[doc(alias = "drm_panthor_group_state_flags")]
+    pub struct GroupFlags: u32 {
+        /// A job did not end in time, or the group did not survive a reset.
+        #[doc(alias = "DRM_PANTHOR_GROUP_STATE_TIMEDOUT")]
+        const TIMED_OUT = sys::DRM_PANTHOR_GROUP_STATE_TIMEDOUT;
+        /// A queue met a fault that it cannot recover from.
+        #[doc(alias = "DRM_PANTHOR_GROUP_STATE_FATAL_FAULT")]
+        const FATAL_FAULT = sys::DRM_PANTHOR_GROUP_STATE_FATAL_FAULT;
+        /// A reset that another group caused killed it: beside [`TIMED_OUT`](Self::TIMED_OUT) (1.3).
+        #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
+        const INNOCENT = sys::DRM_PANTHOR_GROUP_STATE_INNOCENT;
+        // A newer driver may report more.
+        const _ = !0;
+    }
+}
+
+/// What [`Group::state`](crate::Group::state) tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[doc(alias = "drm_panthor_group_get_state")]
+pub struct GroupState {
+    /// What happened; empty when all is well.
+    pub flags: GroupFlags,
+    /// A bit for each queue that met a fatal fault.
+    pub fatal_queues: u32,
+}
+
+impl GroupState {
+    /// Whether the group takes submissions. One that does not never will again: make a new one.
+    pub fn is_usable(&self) -> bool {
+        let fatal = GroupFlags::TIMED_OUT | GroupFlags::FATAL_FAULT;
+        !self.flags.intersects(fatal) && self.fatal_queues == 0
+    }
+
+    /// The indices of the queues that met a fatal fault, in ascending order.
+    pub fn fatal_queue_indices(&self) -> impl Iterator<Item = u32> + use<> {
+        let mask = self.fatal_queues;
+        (0..u32::BITS).filter(move |queue| mask >> queue & 1 != 0)
+    }
+
+    /// Why it does not take submissions.
+    pub(super) fn describe(&self) -> &'static str {
+        if self.flags.contains(GroupFlags::INNOCENT) {
+            "the group was killed by a reset that another one caused"
+        } else if self.flags.contains(GroupFlags::TIMED_OUT) {
+            "the group timed out"
+        } else {
+            "a queue of the group met a fatal fault"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(flags: u32, fatal_queues: u32) -> GroupState {
+        GroupState { flags: GroupFlags::from_bits_retain(flags), fatal_queues }
+    }
+
+    #[test]
+    fn usable_is_what_neither_timed_out_nor_faulted() {
+        assert!(state(0, 0).is_usable());
+        for flags in [1, 2, 3, 5] {
+            assert!(!state(flags, 0).is_usable(), "{flags}");
+        }
+        assert!(!state(2, 1).is_usable());
+        // What a newer driver says besides does not make it unusable.
+        let newer = state(1 << 20, 0);
+        assert!(newer.is_usable());
+        assert_eq!(newer.flags.bits(), 1 << 20);
+    }
+
+    #[test]
+    fn fatal_queues_by_index() {
+        let indices = |mask| state(2, mask).fatal_queue_indices().collect::<Vec<_>>();
+        assert_eq!(indices(0), []);
+        assert_eq!(indices(0x8000_0005), [0, 2, 31]);
+    }
+
+    #[test]
+    fn the_reason_names_the_culprit() {
+        assert!(state(5, 0).describe().contains("another"));
+        assert!(state(1, 0).describe().contains("timed out"));
+        assert!(state(2, 4).describe().contains("fault"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Sync operations of asynchronous calls: what holds for VM_BIND and GROUP_SUBMIT alike.
+//!
+//! Both take a batch whose elements each wait and signal. A wait is for the fence that an earlier element
+//! of the batch puts there or, without one, for what the syncobj holds when the call is made.
+
+/// One sync operation as the driver takes it.
+pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
+
+use panthor_sys as sys;
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::sync::{Timeout, Wait, wait_for_point};
+
+#[inline]
+pub(crate) fn is_signal(sync: &SyncOp) -> bool {
+    sync.flags & sys::DRM_PANTHOR_SYNC_OP_SIGNAL != 0
+}
+
+/// Whether they are about the same fence: the driver matches on nothing but handle and point.
+#[inline]
+pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
+    a.handle == b.handle && a.timeline_value == b.timeline_value
+}
+
+/// The first wait for a point that the same batch signals no earlier, with its element: only a fence that
+/// is there already can end it, and without one the driver refuses the batch with a kernel warning.
+///
+/// `all` gives every sync operation with the index of the element that it belongs to, in their order.
+pub(crate) fn self_wait<'a>(
+    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+) -> Option<(usize, SyncOp)> {
+    all.clone().filter(|(_, wait)| !is_signal(wait)).find_map(|(element, wait)| {
+        let (first, _) =
+            all.clone().find(|(_, sync)| is_signal(sync) && is_same_point(sync, wait))?;
+        (first >= element).then_some((element, *wait))
+    })
+}
+
+/// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
+/// puts one there.
+pub(crate) fn without_fence<'a>(
+    device: &Device,
+    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+) -> Option<(usize, SyncOp)> {
+    let mut waits = all.clone().filter(|(_, sync)| !is_signal(sync));
+    let found = waits.find(|(_, wait)| {
+        let mut signals = all.clone().filter(|(_, sync)| is_signal(sync));
+        !signals.any(|(_, signal)| is_same_point(signal, wait))
+            && matches!(is_available(device, wait), Ok(Wait::TimedOut))
+    });
+    found.map(|(element, wait)| (element, *wait))
+}
+
+/// The text for a wait of [`without_fence`].
+pub(crate) fn describe_without_fence(wait: &SyncOp) -> String {
+    format!(
+        "syncobj {} has no fence at point {} yet: use wait_available before",
+        wait.handle, wait.timeline_value
+    )
+}
+
+/// Refuses a wait that only a signal of the same batch could end.
+#[cold]
+pub(crate) fn require_fence(device: &Device, call: &'static str, wait: &SyncOp) -> Result<()> {
+    match is_available(device, wait)? {
+        Wait::Ready => Ok(()),
+        Wait::TimedOut => {
+            let rule = format!(
+                "syncobj {} is signalled by this very batch and holds no fence from before",
+                wait.handle
+            );
+            Err(Error::invalid(call, "wait", rule))
+        }
+    }
+}
+
+fn is_available(device: &Device, wait: &SyncOp) -> Result<Wait> {
+    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    wait_for_point(device, wait.handle, wait.timeline_value, flags, Timeout::NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(handle: u32) -> SyncOp {
+        SyncOp { flags: sys::DRM_PANTHOR_SYNC_OP_WAIT, handle, timeline_value: 0 }
+    }
+
+    fn signal(handle: u32) -> SyncOp {
+        SyncOp { flags: sys::DRM_PANTHOR_SYNC_OP_SIGNAL, handle, timeline_value: 0 }
+    }
+
+    fn of(all: &[(usize, SyncOp)]) -> Option<(usize, SyncOp)> {
+        self_wait(all.iter().map(|(element, sync)| (*element, sync)))
+    }
+
+    #[test]
+    fn a_wait_that_only_its_own_batch_would_end() {
+        assert_eq!(of(&[(0, signal(1)), (1, wait(1))]), None);
+        assert_eq!(of(&[(1, wait(1)), (1, signal(1))]), Some((1, wait(1))));
+        assert_eq!(of(&[(0, wait(1)), (1, signal(1))]), Some((0, wait(1))));
+        assert_eq!(of(&[(0, signal(1)), (1, wait(1)), (1, signal(1))]), None);
+        assert_eq!(of(&[(0, wait(2)), (1, signal(1))]), None);
+    }
+
+    #[test]
+    fn other_points_of_a_timeline_do_not_match() {
+        let at = |sync, timeline_value| SyncOp { timeline_value, ..sync };
+        assert_eq!(of(&[(0, at(wait(1), 3)), (0, at(signal(1), 4))]), None);
+        assert_eq!(of(&[(0, at(wait(1), 4)), (0, at(signal(1), 4))]), Some((0, at(wait(1), 4))));
+    }
+}
