@@ -85,7 +85,6 @@ pub struct GroupSubmit<'a> {
 /// before is done, and what it waits for has come.
 #[derive(Debug)]
 #[doc(alias = "drm_panthor_queue_submit")]
-#[must_use = "a submission does nothing until it is submitted"]
 pub struct QueueSubmit<'s, 'a> {
     /// The submission, in which this is the last queue submit.
     submission: &'s mut GroupSubmit<'a>,
@@ -166,7 +165,7 @@ impl<'a> GroupSubmit<'a> {
             }
         }
         let device = self.group.device();
-        if let Some((index, wait)) = sync_ops::self_wait(self.submits.syncs()) {
+        for (index, wait) in sync_ops::self_waits(self.submits.syncs()) {
             require_fence(device, CALL, &wait).map_err(|error| error.with_bind(blame(index)))?;
         }
         let mut arg = sys::drm_panthor_group_submit::zeroed();
