@@ -1,5 +1,6 @@
 //! The latest flush ID: a register of the GPU that user space reads by itself.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytemuck::Zeroable;
@@ -76,7 +77,11 @@ pub(crate) struct UserMmio {
 }
 
 /// The page with the latest flush ID, in its first 32 bits.
-struct FlushPage(Mapping);
+struct FlushPage {
+    mapping: ManuallyDrop<Mapping>,
+    /// The process that it is mapped in.
+    process: u32,
+}
 
 impl UserMmio {
     pub(crate) fn new() -> Self {
@@ -89,10 +94,13 @@ impl UserMmio {
             return Ok(page);
         }
         let offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been faster.
+        if let Some(page) = self.flush_page.get() {
+            return Ok(page);
+        }
         // The driver takes exactly one page of the CPU, to be read only.
-        let mapped = transport.map("mmap", *offset, transport.page_size(), Protection::Read)?;
-        // Of two threads that come here, the second one's page is unmapped again.
-        Ok(self.flush_page.get_or_init(|| FlushPage(mapped)))
+        let mapping = transport.map("mmap", *offset, transport.page_size(), Protection::Read)?;
+        Ok(self.flush_page.get_or_init(|| FlushPage::new(mapping)))
     }
 
     fn set_offset(&self, transport: &Transport, offset: UserMmioOffset) -> Result<()> {
@@ -106,12 +114,26 @@ impl UserMmio {
 }
 
 impl FlushPage {
+    fn new(mapping: Mapping) -> Self {
+        Self { mapping: ManuallyDrop::new(mapping), process: std::process::id() }
+    }
+
     fn read(&self) -> FlushId {
-        let register = self.0.as_ptr().cast::<u32>();
+        let register = self.mapping.as_ptr().cast::<u32>();
         // SAFETY: the mapping is a page at least, readable, at an address that is a multiple of its size,
         // and lives as long as `self`; volatile, since the GPU changes it.
         let raw = unsafe { register.read_volatile() };
         FlushId(raw & !FlushId::RESERVED)
+    }
+}
+
+impl Drop for FlushPage {
+    fn drop(&mut self) {
+        // The driver keeps the page from the children of a fork: something else may be there by now.
+        if self.process == std::process::id() {
+            // SAFETY: the mapping is not used after this, and nothing but this drops it.
+            unsafe { ManuallyDrop::drop(&mut self.mapping) };
+        }
     }
 }
 
@@ -121,8 +143,8 @@ impl Device {
     /// Only the first call of a device enters the kernel: it maps the register's page. The GPU that sleeps
     /// shows a constant there.
     ///
-    /// A device that is unplugged has no register any more: reading it raises SIGBUS. The page is not in the
-    /// children of a `fork`: reading it there raises SIGSEGV.
+    /// A device that is unplugged has no register any more: reading it raises SIGBUS. The driver keeps the
+    /// page from the children of a `fork`: reading it there raises SIGSEGV.
     ///
     /// # Errors
     ///
@@ -183,10 +205,26 @@ mod tests {
         let device = Device::open_fake().unwrap();
         let page = |device: &Device| {
             let page = device.user_mmio().flush_page(device.transport()).unwrap();
-            page.0.as_ptr().addr()
+            page.mapping.as_ptr().addr()
         };
         assert_eq!(page(&device), page(&device.clone()));
         assert_eq!(page(&device) as u64 % device.cpu_page_size(), 0);
+    }
+
+    /// What a regression does is a fault in the last line.
+    #[cfg(feature = "fake")]
+    #[test]
+    fn a_child_of_a_fork_unmaps_nothing() {
+        let device = Device::open_fake().unwrap();
+        let page_size = device.transport().page_size();
+        let offset = sys::DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET;
+        let mapping = device.transport().map("mmap", offset, page_size, Protection::Read).unwrap();
+        let mut page = FlushPage::new(mapping);
+        page.process += 1;
+        let register = page.mapping.as_ptr().cast::<u32>();
+        drop(page);
+        // SAFETY: the page is still mapped, which is the point, and for good.
+        let _ = unsafe { register.read_volatile() };
     }
 
     #[cfg(feature = "fake")]
