@@ -35,14 +35,14 @@ fn main() -> panthor::Result<()> {
     // The driver takes no wait for a point that nobody has submitted. Here another queue would have:
     // a batch that signals the gate.
     let other = device.create_vm(VmOptions::new())?;
-    other.bind_async().signal(gate.at(point(1))).submit()?;
+    other.bind_async().signal(gate.at(point::<1>())).submit()?;
     let copy = va + bo.size();
     vm.bind_async()
         .map(&bo, .., copy, MapFlags::NOEXEC | MapFlags::READONLY)
-        .wait(gate.at(point(1)))
-        .signal(timeline.at(point(2)))
+        .wait(gate.at(point::<1>()))
+        .signal(timeline.at(point::<2>()))
         .submit()?;
-    match timeline.wait(point(2), Duration::from_secs(5))? {
+    match timeline.wait(point::<2>(), Duration::from_secs(5))? {
         Wait::Ready => {
             println!("mapped again at {copy:#x}: the timeline is at {}", timeline.value()?)
         }

@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -229,15 +230,15 @@ fn queue_submits_without_a_stream_are_sync_points() {
         .submit()
         .queue(0)
         .signal(&first)
-        .signal(timeline.at(point(3)))
+        .signal(timeline.at(point::<3>()))
         .queue(1)
         .wait(&first)
-        .wait(timeline.at(point(3)))
-        .signal(timeline.at(point(4)))
+        .wait(timeline.at(point::<3>()))
+        .signal(timeline.at(point::<4>()))
         .queue(0)
         .stream(0, 0)
         .latest_flush(FlushId::ALWAYS_FLUSH)
-        .wait(timeline.at(point(4)))
+        .wait(timeline.at(point::<4>()))
         .signal(&second)
         .submit()
         .unwrap();
@@ -254,12 +255,12 @@ fn a_submission_waits_for_what_is_there() {
     let group = group(&vm, 1);
     let (done, timeline) = (syncobj(&device), device.create_timeline().unwrap());
     let ready = device.create_signaled_syncobj().unwrap();
-    timeline.signal(point(9)).unwrap();
+    timeline.signal(point::<9>()).unwrap();
     group
         .submit()
         .queue(0)
         .wait(&ready)
-        .wait(timeline.at(point(5)))
+        .wait(timeline.at(point::<5>()))
         .signal(&done)
         .submit()
         .unwrap();
@@ -290,17 +291,17 @@ fn a_submission_may_be_larger_than_what_it_holds_in_itself() {
     for step in 1..=20u64 {
         let mut queue = submission.queue((step % 2) as u32);
         if step > 1 {
-            queue.wait(timeline.at(point(step - 1)));
+            queue.wait(timeline.at(NonZeroU64::new(step - 1).expect("from 1 up")));
         }
         for sync in &many {
             queue.signal(sync);
         }
-        queue.signal(timeline.at(point(step)));
+        queue.signal(timeline.at(NonZeroU64::new(step).expect("from 1 up")));
     }
     assert_eq!(submission.len(), 20);
     submission.submit().unwrap();
     assert!(submission.is_empty());
-    assert_eq!(timeline.wait(point(20), PATIENCE).unwrap(), Wait::Ready);
+    assert_eq!(timeline.wait(point::<20>(), PATIENCE).unwrap(), Wait::Ready);
     assert_eq!(timeline.value().unwrap(), 20);
     many.iter().for_each(assert_done);
 }
@@ -376,8 +377,8 @@ fn a_wait_without_a_fence_is_named_and_nothing_is_done() {
         assert_eq!(syncobj.wait_available(Timeout::NONE).unwrap(), Wait::TimedOut);
     }
     let timeline = device.create_timeline().unwrap();
-    timeline.signal(point(4)).unwrap();
-    let error = group.submit().queue(0).wait(timeline.at(point(5))).submit().unwrap_err();
+    timeline.signal(point::<4>()).unwrap();
+    let error = group.submit().queue(0).wait(timeline.at(point::<5>())).submit().unwrap_err();
     assert!(error.to_string().contains("point 5"), "{error}");
 }
 
@@ -412,10 +413,10 @@ fn threads_share_a_group() {
             std::thread::spawn(move || {
                 let timeline = group.device().create_timeline().unwrap();
                 for step in 1..=50 {
-                    let at = timeline.at(point(step));
+                    let at = timeline.at(NonZeroU64::new(step).expect("from 1 up"));
                     group.submit().queue(thread % 2).signal(at).submit().unwrap();
                 }
-                timeline.wait(point(50), PATIENCE).unwrap()
+                timeline.wait(point::<50>(), PATIENCE).unwrap()
             })
         })
         .collect();
@@ -511,14 +512,14 @@ fn streams_of_two_queues_run_in_the_order_of_their_syncs() {
         .submit()
         .queue(1)
         .stream(first, first_size)
-        .signal(timeline.at(point(1)))
+        .signal(timeline.at(point::<1>()))
         .queue(0)
         .stream(second, second_size)
-        .wait(timeline.at(point(1)))
-        .signal(timeline.at(point(2)))
+        .wait(timeline.at(point::<1>()))
+        .signal(timeline.at(point::<2>()))
         .submit()
         .unwrap();
-    assert_eq!(timeline.wait(point(2), PATIENCE).unwrap(), Wait::Ready);
+    assert_eq!(timeline.wait(point::<2>(), PATIENCE).unwrap(), Wait::Ready);
     assert_eq!(one.map.load::<u32>(DATA).unwrap(), 0x2222);
 }
 

@@ -1,6 +1,7 @@
 //! The safe layer where only a fake can put it: old drivers, other GPUs, large CPU pages, faults on demand,
 //! and the GPU's eyes.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -307,21 +308,21 @@ fn asynchronous_batches_run_in_order_behind_what_they_wait_for() {
     let other = device.create_vm(VmOptions::new()).unwrap();
     let timeline = device.create_timeline().unwrap();
     eyes(&other).hold();
-    other.bind_async().signal(timeline.at(point(1))).submit().unwrap();
+    other.bind_async().signal(timeline.at(point::<1>())).submit().unwrap();
     vm.bind_async()
         .map_sparse(0..MIB)
-        .wait(timeline.at(point(1)))
-        .signal(timeline.at(point(2)))
+        .wait(timeline.at(point::<1>()))
+        .signal(timeline.at(point::<2>()))
         .submit()
         .unwrap();
-    vm.bind_async().map_sparse(MIB..2 * MIB).signal(timeline.at(point(3))).submit().unwrap();
+    vm.bind_async().map_sparse(MIB..2 * MIB).signal(timeline.at(point::<3>())).submit().unwrap();
     // A synchronous bind does not queue behind them.
     vm.bind().map_sparse(8 * MIB..9 * MIB).submit().unwrap();
     assert_eq!((eyes(&vm).mapping_count(), timeline.value().unwrap()), (1, 0));
     assert_eq!(timeline.last_submitted().unwrap(), 3);
-    assert_eq!(timeline.wait(point(3), Duration::from_millis(5)).unwrap(), Wait::TimedOut);
+    assert_eq!(timeline.wait(point::<3>(), Duration::from_millis(5)).unwrap(), Wait::TimedOut);
     eyes(&other).release();
-    assert_eq!(timeline.wait(point(3), Timeout::FOREVER).unwrap(), Wait::Ready);
+    assert_eq!(timeline.wait(point::<3>(), Timeout::FOREVER).unwrap(), Wait::Ready);
     assert_eq!((eyes(&vm).mapping_count(), timeline.value().unwrap()), (3, 3));
     drop((vm, other, timeline, device));
     fake.assert_released();
@@ -384,10 +385,10 @@ fn busy(device: &Device, seed: u64) {
             vm.bind_async()
                 .map(bo, .., va, MapFlags::NOEXEC)
                 .map_sparse(va + MIB / 2..va + MIB)
-                .signal(timeline.at(point(round)))
+                .signal(timeline.at(NonZeroU64::new(round).expect("from 1 up")))
                 .submit()
                 .unwrap();
-            assert!(timeline.wait(point(round), Timeout::FOREVER).unwrap().is_ready());
+            assert!(timeline.wait(NonZeroU64::new(round).expect("from 1 up"), Timeout::FOREVER).unwrap().is_ready());
         } else {
             vm.bind().map(bo, .., va, MapFlags::NOEXEC).unmap(0..va.max(4096)).submit().unwrap();
         }
@@ -407,7 +408,7 @@ fn raw_handles_go_both_ways() {
     // SAFETY: BO_CREATE takes this struct, has no pointers in it, and takes nothing from anybody.
     unsafe { device.ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, &mut create) }.unwrap();
     // SAFETY: the handle was just made, with this size and no flags, and this is its only owner.
-    let bo = unsafe { Bo::from_raw(&device, create.handle, create.size, BoFlags::empty()) };
+    let bo = unsafe { Bo::from_raw(&device, create.handle, create.size, BoFlags::empty(), None) };
     bo.map().unwrap().store(0, 1u8).unwrap();
     drop((bo, device));
     fake.assert_released();

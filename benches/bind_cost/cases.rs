@@ -102,7 +102,7 @@ impl Bench {
             .bind_async()
             .map(bo, 0..PAGE, va, MapFlags::NOEXEC)
             .wait(&self.acquired)
-            .signal(self.timeline.at(black_box(point(7))))
+            .signal(self.timeline.at(black_box(point::<7>())))
             .submit()
             .expect("accepted");
     }

@@ -142,9 +142,10 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0 or beyond what a file can have, for
-    /// NO_MMAP with WB_MMAP, and for a VM of another device; [`Unsupported`](ErrorKind::Unsupported) for
-    /// WB_MMAP below driver 1.7.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0 or beyond 2^63, for NO_MMAP with
+    /// WB_MMAP, and for a VM of another device; [`OutOfMemory`](ErrorKind::OutOfMemory) for more than the
+    /// driver has mmap offsets for, about 1 TiB for all BOs of a device;
+    /// [`Unsupported`](ErrorKind::Unsupported) for WB_MMAP below driver 1.7.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_CREATE")]
     pub fn create_bo(&self, options: BoOptions<'_>) -> Result<Bo> {
         let exclusive_to = match options.exclusive_to {
@@ -401,25 +402,53 @@ impl Bo {
     /// ```
     #[doc(alias = "DRM_IOCTL_GEM_CLOSE")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
-            let error =
-                Error::refused(ErrorKind::Busy, "GEM_CLOSE", "a CPU mapping still needs this BO");
-            DestroyError { object: Self { inner }, error }
-        })?;
+        let mut inner = self.into_inner("GEM_CLOSE")?;
         match inner.release() {
             Ok(()) => Ok(()),
             Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
         }
     }
 
+    /// Gives up the BO for its GEM handle, which is the caller's to close.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives. The BO comes back with the error.
+    pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
+        let mut inner = self.into_inner("into_raw")?;
+        Ok(std::mem::take(&mut inner.handle))
+    }
+
+    fn into_inner(self, call: &'static str) -> Result<BoInner, DestroyError<Self>> {
+        Arc::try_unwrap(self.inner).map_err(|inner| {
+            let error = Error::refused(ErrorKind::Busy, call, "a CPU mapping still needs this BO");
+            DestroyError { object: Self { inner }, error }
+        })
+    }
+
     /// Takes over a BO by its GEM handle.
     ///
     /// # Safety
     ///
-    /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to no
-    /// VM, and nothing else closes it.
-    pub unsafe fn from_raw(device: &Device, handle: u32, size: u64, flags: BoFlags) -> Self {
-        let scope = device.uid();
+    /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to this
+    /// VM or to none, and nothing else closes it.
+    ///
+    /// ```
+    /// use panthor::{Bo, BoFlags, BoOptions};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let handle = device.create_bo(BoOptions::new(4096))?.into_raw()?;
+    /// // SAFETY: that was a BO of this size without flags, and it has no owner now.
+    /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub unsafe fn from_raw(
+        device: &Device,
+        handle: u32,
+        size: u64,
+        flags: BoFlags,
+        exclusive_to: Option<&Vm>,
+    ) -> Self {
+        let scope = exclusive_to.map_or(device.uid(), Vm::uid);
         let device = device.clone();
         Self { inner: Arc::new(BoInner { device, handle, size, flags, scope }) }
     }
@@ -431,14 +460,16 @@ impl Bo {
 
     fn checked(&self, call: &'static str, range: &impl RangeBounds<u64>) -> Result<Range<u64>> {
         let size = self.inner.size;
-        match to_range(range, size) {
-            Some(range) if range.end <= size => Ok(range),
-            _ => {
-                let (start, end) = (range.start_bound(), range.end_bound());
-                let rule = format!("{start:?} to {end:?} is not within the BO's {size} bytes");
-                Err(Error::invalid(call, "range", rule))
-            }
+        let range = to_range(range, size);
+        if range.start > size || range.end > size {
+            let rule = format!("{range:#x?} is not within the BO's {size:#x} bytes");
+            return Err(Error::invalid(call, "range", rule));
         }
+        if range.end < range.start {
+            let rule = format!("{range:#x?} ends before it starts");
+            return Err(Error::invalid(call, "range", rule));
+        }
+        Ok(range)
     }
 }
 

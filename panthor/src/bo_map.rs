@@ -1,14 +1,15 @@
 //! CPU mappings of BOs: memory that the GPU and other threads change at any time.
 //!
-//! It is never a Rust reference. Every access is a Relaxed atomic of 1, 2, 4 or 8 bytes or made of them,
-//! so that a race with a GPU or a thread gives some value and never undefined behaviour.
+//! It is never a Rust reference. The kernel maps it; no Rust allocation ever covers it. To such memory the
+//! language leaves one way that is defined whoever else accesses it and in whatever size: volatile accesses,
+//! which do what the machine does. (Atomics would not do: of two that overlap without being the same size,
+//! unless something orders them, nothing is defined.) The machine loads and stores an aligned integer of up
+//! to its word's size in one piece, so a race gives some value that was stored and never half of one.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::bo::{Bo, BoFlags, BoInner};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,23 +28,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An integer that the CPU loads and stores in one piece: of 1, 2, 4 or 8 bytes.
-pub trait Word: sealed::Sealed + Copy {
-    /// Loads, Relaxed.
-    ///
-    /// # Safety
-    ///
-    /// `place` is valid for an atomic load, aligned to the size.
-    #[doc(hidden)]
-    unsafe fn load(place: *const Self) -> Self;
-    /// Stores, Relaxed.
-    ///
-    /// # Safety
-    ///
-    /// `place` is valid for an atomic store, aligned to the size.
-    #[doc(hidden)]
-    unsafe fn store(place: *mut Self, value: Self);
-}
+/// An integer that the CPU loads and stores: of 1, 2, 4 or 8 bytes.
+pub trait Word: sealed::Sealed + Copy {}
 
 /// A [`Word`] that can be changed in one piece depending on what it was.
 pub trait AtomicWord: Word {
@@ -64,43 +50,20 @@ pub trait AtomicWord: Word {
 }
 
 macro_rules! words {
-    ($($word:ty as $atomic:ty),*) => {$(
+    ($($word:ty),*) => {$(
         impl sealed::Sealed for $word {}
-        impl Word for $word {
-            #[inline]
-            unsafe fn load(place: *const Self) -> Self {
-                // SAFETY: the caller's promise; whoever else touches the memory is outside of Rust, or
-                // another atomic access of this module.
-                let atomic = unsafe { <$atomic>::from_ptr(place.cast_mut()) };
-                atomic.load(Ordering::Relaxed)
-            }
-            #[inline]
-            unsafe fn store(place: *mut Self, value: Self) {
-                // SAFETY: as in `load`.
-                let atomic = unsafe { <$atomic>::from_ptr(place) };
-                atomic.store(value, Ordering::Relaxed);
-            }
-        }
+        impl Word for $word {}
     )*};
 }
 
-words!(
-    u8 as AtomicU8,
-    u16 as AtomicU16,
-    u32 as AtomicU32,
-    u64 as AtomicU64,
-    i8 as AtomicI8,
-    i16 as AtomicI16,
-    i32 as AtomicI32,
-    i64 as AtomicI64
-);
+words!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! atomic_words {
     ($($word:ty as $atomic:ty),*) => {$(
         impl AtomicWord for $word {
             #[inline]
             unsafe fn fetch_add(place: *mut Self, value: Self) -> Self {
-                // SAFETY: the caller's promise, and as in `load`.
+                // SAFETY: the caller's promise.
                 let atomic = unsafe { <$atomic>::from_ptr(place) };
                 atomic.fetch_add(value, Ordering::AcqRel)
             }
@@ -110,7 +73,7 @@ macro_rules! atomic_words {
                 current: Self,
                 new: Self,
             ) -> Result<Self, Self> {
-                // SAFETY: the caller's promise, and as in `load`.
+                // SAFETY: the caller's promise.
                 let atomic = unsafe { <$atomic>::from_ptr(place) };
                 atomic.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
             }
@@ -123,14 +86,15 @@ atomic_words!(u32 as AtomicU32, u64 as AtomicU64);
 /// A CPU mapping of a BO or a part of it; unmapped on drop.
 ///
 /// Offsets are bytes from the start of the mapping. An access beyond its end, or not aligned to its own
-/// size, is an error. Threads may share a map: nothing of it is a data race.
+/// size, is an error. Threads may share a map, and race in it with each other and with the GPU: a load gives
+/// what some store left there, in one piece for integers up to the machine's word (4 bytes on 32-bit ones).
 ///
 /// Memory is allocated at the first touch: when the system has none left, that touch is a SIGBUS, which no
 /// `Result` can carry. Bind the BO first, which allocates it and reports
 /// [`OutOfMemory`](ErrorKind::OutOfMemory).
 ///
-/// Relaxed accesses say nothing about order: before telling the GPU or another thread that data is there,
-/// use a fence (`std::sync::atomic::fence`) or a call into the driver.
+/// Accesses say nothing about order: before telling the GPU or another thread that data is there, use a
+/// fence (`std::sync::atomic::fence`) or a call into the driver.
 pub struct BoMap {
     mapping: Mapping,
     /// The bytes of `mapping` that are shown.
@@ -166,8 +130,7 @@ impl BoMap {
     /// The first byte, for code that takes a pointer. Valid while the map lives.
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: what is shown starts within the mapping.
-        unsafe { self.mapping.as_ptr().add(self.shown.start) }
+        self.mapping.as_ptr().wrapping_add(self.shown.start)
     }
 
     /// Whether it maps this BO.
@@ -184,8 +147,9 @@ impl BoMap {
     #[inline]
     pub fn load<T: Word>(&self, offset: usize) -> Result<T> {
         let place = self.place::<T>(offset, "load")?;
-        // SAFETY: `place` is aligned and within the mapping, which this value keeps.
-        Ok(unsafe { T::load(place) })
+        // SAFETY: `place` is aligned and within the mapping, which this value keeps: the load does not trap.
+        // No Rust allocation is there, and any bytes are a valid integer.
+        Ok(unsafe { place.read_volatile() })
     }
 
     /// Stores an integer.
@@ -196,8 +160,8 @@ impl BoMap {
     #[inline]
     pub fn store<T: Word>(&self, offset: usize, value: T) -> Result<()> {
         let place = self.place_to_write::<T>(offset, "store")?;
-        // SAFETY: `place` is aligned and within the mapping, which this value keeps and may write.
-        unsafe { T::store(place, value) };
+        // SAFETY: as in `load`; the mapping is writable.
+        unsafe { place.write_volatile(value) };
         Ok(())
     }
 
@@ -207,9 +171,26 @@ impl BoMap {
     ///
     /// As for [`store`](Self::store), and [`Unsupported`](ErrorKind::Unsupported) when the memory may be
     /// mapped non-cacheable, where a CPU can fault on it: the BO needs WB_MMAP or the GPU must be coherent.
-    pub fn fetch_add<T: AtomicWord>(&self, offset: usize, value: T) -> Result<T> {
+    ///
+    /// # Safety
+    ///
+    /// While it runs, no thread of this process accesses these bytes otherwise than by read-modify-writes of
+    /// the same size: anything else is undefined in Rust's memory model. The GPU may.
+    ///
+    /// ```
+    /// # use panthor::BoOptions;
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(BoOptions::new(4096).wb_mmap())?;
+    /// let map = bo.map()?;
+    /// // SAFETY: no other thread knows this map.
+    /// assert_eq!(unsafe { map.fetch_add(64, 5u32) }?, 0);
+    /// assert_eq!(map.load::<u32>(64)?, 5);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub unsafe fn fetch_add<T: AtomicWord>(&self, offset: usize, value: T) -> Result<T> {
         let place = self.place_to_modify::<T>(offset, "fetch_add")?;
-        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable.
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable; that nobody
+        // else of this process is there otherwise is the caller's promise.
         Ok(unsafe { T::fetch_add(place, value) })
     }
 
@@ -219,14 +200,19 @@ impl BoMap {
     /// # Errors
     ///
     /// As for [`fetch_add`](Self::fetch_add).
-    pub fn compare_exchange<T: AtomicWord>(
+    ///
+    /// # Safety
+    ///
+    /// As for [`fetch_add`](Self::fetch_add).
+    pub unsafe fn compare_exchange<T: AtomicWord>(
         &self,
         offset: usize,
         current: T,
         new: T,
     ) -> Result<Result<T, T>> {
         let place = self.place_to_modify::<T>(offset, "compare_exchange")?;
-        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable.
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable; that nobody
+        // else of this process is there otherwise is the caller's promise.
         Ok(unsafe { T::compare_exchange(place, current, new) })
     }
 
@@ -239,18 +225,16 @@ impl BoMap {
     pub fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
         let start = self.bytes(offset, bytes.len(), "read")?;
         for run in runs(start.addr(), bytes.len()) {
-            // SAFETY: the run is within `bytes.len()` bytes from `start`, all within the mapping.
-            let place = unsafe { start.add(run.start) };
+            let place = start.wrapping_add(run.start);
             let part = &mut bytes[run];
             if part.len() == 8 {
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping.
-                part.copy_from_slice(&unsafe { u64::load(place.cast()) }.to_ne_bytes());
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `load`.
+                let word = unsafe { place.cast::<u64>().read_volatile() };
+                part.copy_from_slice(&word.to_ne_bytes());
             } else {
                 for (i, byte) in part.iter_mut().enumerate() {
-                    // SAFETY: as for the run's start.
-                    let place = unsafe { place.add(i) };
-                    // SAFETY: a byte within the mapping.
-                    *byte = unsafe { u8::load(place) };
+                    // SAFETY: a byte within the mapping; else as in `load`.
+                    *byte = unsafe { place.wrapping_add(i).read_volatile() };
                 }
             }
         }
@@ -266,17 +250,14 @@ impl BoMap {
         self.writable("write")?;
         let start = self.bytes(offset, bytes.len(), "write")?;
         for run in runs(start.addr(), bytes.len()) {
-            // SAFETY: the run is within `bytes.len()` bytes from `start`, all within the mapping.
-            let place = unsafe { start.add(run.start) };
-            match bytes[run.clone()].try_into() {
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping, which is writable.
-                Ok(word) => unsafe { u64::store(place.cast(), u64::from_ne_bytes(word)) },
+            let place = start.wrapping_add(run.start);
+            match bytes[run.clone()].try_into().map(u64::from_ne_bytes) {
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `store`.
+                Ok(word) => unsafe { place.cast::<u64>().write_volatile(word) },
                 Err(_) => {
                     for (i, &byte) in bytes[run].iter().enumerate() {
-                        // SAFETY: as for the run's start.
-                        let place = unsafe { place.add(i) };
-                        // SAFETY: a byte within the mapping, which is writable.
-                        unsafe { u8::store(place, byte) };
+                        // SAFETY: a byte within the mapping; else as in `store`.
+                        unsafe { place.wrapping_add(i).write_volatile(byte) };
                     }
                 }
             }
@@ -296,17 +277,15 @@ impl BoMap {
         };
         let start = self.bytes(range.start, len, "fill")?;
         for run in runs(start.addr(), len) {
-            // SAFETY: the run is within `len` bytes from `start`, all within the mapping.
-            let place = unsafe { start.add(run.start) };
+            let place = start.wrapping_add(run.start);
             if run.len() == 8 {
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping, which is writable.
-                unsafe { u64::store(place.cast(), u64::from_ne_bytes([value; 8])) };
+                let word = u64::from_ne_bytes([value; 8]);
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `store`.
+                unsafe { place.cast::<u64>().write_volatile(word) };
             } else {
                 for i in 0..run.len() {
-                    // SAFETY: as for the run's start.
-                    let place = unsafe { place.add(i) };
-                    // SAFETY: a byte within the mapping, which is writable.
-                    unsafe { u8::store(place, value) };
+                    // SAFETY: a byte within the mapping; else as in `store`.
+                    unsafe { place.wrapping_add(i).write_volatile(value) };
                 }
             }
         }
@@ -319,6 +298,16 @@ impl BoMap {
     ///
     /// While the slice lives nobody writes to the memory: no GPU job, no thread through this or another
     /// map, no other process.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(panthor::BoOptions::new(4096))?;
+    /// let map = bo.map()?;
+    /// map.store(8, 7u8)?;
+    /// // SAFETY: no GPU and no other thread knows this BO.
+    /// assert_eq!(unsafe { map.as_slice() }[8], 7);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: what is shown is `len` readable bytes that live as long as `self`; that they do not change
         // is the caller's promise.
@@ -335,6 +324,15 @@ impl BoMap {
     ///
     /// While the slice lives nobody else reads or writes the memory: no GPU job, no thread through another
     /// map, no other process.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(panthor::BoOptions::new(4096))?;
+    /// let mut map = bo.map()?;
+    /// // SAFETY: no GPU and no other thread knows this BO.
+    /// unsafe { map.as_mut_slice() }?.sort_unstable();
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
     pub unsafe fn as_mut_slice(&mut self) -> Result<&mut [u8]> {
         self.writable("as_mut_slice")?;
         // SAFETY: what is shown is `len` writable bytes that live as long as `self`, borrowed exclusively;
@@ -379,8 +377,7 @@ impl BoMap {
         if offset > self.len() || len > self.len() - offset {
             return Err(outside(call, offset, len, self.len()));
         }
-        // SAFETY: `offset` is at most the length of what is shown, which is within the mapping.
-        Ok(unsafe { self.as_ptr().add(offset) })
+        Ok(self.as_ptr().wrapping_add(offset))
     }
 }
 

@@ -10,12 +10,20 @@ use rustix::io::Errno;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The class of an [`Error`], as coarse as a `VkResult` needs it.
+///
+/// | kind | in Vulkan |
+/// |---|---|
+/// | `DeviceLost` | `VK_ERROR_DEVICE_LOST` |
+/// | `OutOfMemory` | `VK_ERROR_OUT_OF_DEVICE_MEMORY` or `VK_ERROR_OUT_OF_HOST_MEMORY` |
+/// | `Unsupported` | `VK_ERROR_FEATURE_NOT_PRESENT` |
+/// | `NotFound`, `NotPanthor`, `PermissionDenied` | `VK_ERROR_INITIALIZATION_FAILED` |
+/// | others | a bug of the caller, or `VK_ERROR_UNKNOWN` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The device is gone, or a VM became unusable through a fault or a reset.
     DeviceLost,
-    /// Memory, address space or a per-file table (32 VMs) is exhausted.
+    /// Memory, address space, descriptors or a per-file table (32 VMs) is exhausted.
     OutOfMemory,
     /// The running driver does not have the feature; the error's text says which one has.
     Unsupported,
@@ -36,8 +44,11 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn of(errno: Errno) -> Self {
         match errno {
-            Errno::NODEV | Errno::NXIO | Errno::IO => Self::DeviceLost,
-            Errno::NOMEM | Errno::NOSPC => Self::OutOfMemory,
+            // Of a stuck MMU the driver says that time is out; what a reset kills is cancelled.
+            Errno::NODEV | Errno::NXIO | Errno::IO | Errno::TIMEDOUT | Errno::CANCELED => {
+                Self::DeviceLost
+            }
+            Errno::NOMEM | Errno::NOSPC | Errno::MFILE | Errno::NFILE => Self::OutOfMemory,
             Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS => Self::Unsupported,
             Errno::INVAL | Errno::TOOBIG | Errno::FAULT | Errno::OVERFLOW => Self::InvalidArgument,
             Errno::BUSY => Self::Busy,
@@ -57,6 +68,13 @@ pub(crate) struct BindProgress {
     pub(crate) done: usize,
     /// The part of the failed operation's VA range that is bound all the same.
     pub(crate) partial: Option<Range<u64>>,
+}
+
+impl BindProgress {
+    /// Of a call that was refused as a whole, because of operation `failed` if it was one's fault.
+    pub(crate) fn nothing_done(failed: Option<usize>) -> Self {
+        Self { failed, done: 0, partial: None }
+    }
 }
 
 #[derive(Debug)]
@@ -126,8 +144,9 @@ impl Error {
 
     /// The part of the VA range of operation [`op_index`](Self::op_index) that is bound all the same.
     ///
-    /// Only an operation that became several (emulated sparse, a range split in chunks) can stop
-    /// half-way; any other one is done or not done as a whole.
+    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way. Any
+    /// other one that is refused is not done at all; one that fails with
+    /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped what it was to replace.
     pub fn partial_range(&self) -> Option<Range<u64>> {
         self.0.bind.as_ref().and_then(|bind| bind.partial.clone())
     }
@@ -204,7 +223,9 @@ impl fmt::Display for Error {
             write!(f, ": {}", std::io::Error::from(errno))?;
         }
         if let Some(bind) = &repr.bind {
-            write!(f, " ({} done)", bind.done)?;
+            if bind.done > 0 {
+                write!(f, " ({} done)", bind.done)?;
+            }
             if let Some(part) = &bind.partial {
                 write!(f, " (and {:#x}..{:#x} of the failed one)", part.start, part.end)?;
             }

@@ -187,7 +187,7 @@ impl TilerHeap {
     ///
     /// # Errors
     ///
-    /// What the driver says. The heap comes back with the error.
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The heap comes back with the error.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -204,6 +204,11 @@ impl TilerHeap {
             Ok(()) => Ok(()),
             Err(error) => Err(DestroyError { object: self, error }),
         }
+    }
+
+    /// Gives up the heap for its handle, which is the caller's to destroy.
+    pub fn into_raw(mut self) -> u32 {
+        std::mem::take(&mut self.handle)
     }
 
     /// Takes over a heap by its handle.
@@ -274,5 +279,41 @@ mod tests {
         assert_eq!(broken(with(0, 0), 4096), Some("initial_chunks"));
         assert_eq!(broken(with(2, 1), 4096), Some("initial_chunks"));
         assert_eq!(broken(TilerHeapOptions::new().target_in_flight(0), 4096), None);
+    }
+
+    #[cfg(feature = "fake")]
+    #[test]
+    fn a_refused_creation_says_why() {
+        let vm = Device::open_fake().unwrap().create_vm(Default::default()).unwrap();
+        let fake = vm.device().fake().unwrap();
+        for (errno, kind) in [
+            (12, ErrorKind::OutOfMemory), // ENOMEM
+            (16, ErrorKind::OutOfMemory), // EBUSY: the table is full
+            (19, ErrorKind::DeviceLost),  // ENODEV
+            (22, ErrorKind::InvalidArgument),
+        ] {
+            fake.fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, errno);
+            let error = vm.create_tiler_heap(TilerHeapOptions::new()).unwrap_err();
+            assert_eq!((error.kind(), error.errno()), (kind, Some(errno)), "{error}");
+        }
+        fake.gpu(vm.id()).unwrap().fail_next_job(5);
+        let done = vm.device().create_syncobj().unwrap();
+        vm.bind_async().map_sparse(0..4096).signal(&done).submit().unwrap();
+        assert!(done.wait(crate::Timeout::FOREVER).unwrap().is_ready());
+        fake.fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, 22);
+        let error = vm.create_tiler_heap(TilerHeapOptions::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeviceLost, "{error}");
+    }
+
+    #[cfg(feature = "fake")]
+    #[test]
+    fn a_destruction_that_fails_gives_the_heap_back() {
+        let vm = Device::open_fake().unwrap().create_vm(Default::default()).unwrap();
+        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        let heap = unsafe { TilerHeap::from_raw(&vm, 1 << 16, 0, 0) };
+        vm.device().fake().unwrap().fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, 19);
+        let failed = heap.destroy().unwrap_err();
+        assert_eq!(failed.error.kind(), ErrorKind::DeviceLost);
+        assert_eq!(failed.object.into_raw(), 1 << 16);
     }
 }

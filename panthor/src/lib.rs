@@ -22,7 +22,7 @@
 //! # What to expect
 //!
 //! * All objects are `Send + Sync + 'static` and carry no lifetimes. Each keeps the device's file open, may
-//!   be dropped in any order, and releases what it stands for once. `destroy` does so with an error.
+//!   be dropped in any order, and releases what it stands for once. `destroy` does so and says how it went.
 //! * What the uAPI forbids does not compile where types can say it, and is refused before the ioctl, naming
 //!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
 //! * A call that a signal interrupts goes on. A batch that stops half-way says where.
@@ -58,7 +58,7 @@ mod vm;
 
 pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
-    VmBind,
+    TakesSyncs, VmBind,
 };
 pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp};
 pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};

@@ -9,24 +9,22 @@ use panthor_sys as sys;
 use rustix::io::Errno;
 
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{DestroyError, Error, Result};
 use crate::transport::{SyncobjArray, address_of};
 
-/// A point of a timeline, from 1 up: signalling point 0 would replace the whole timeline.
-///
-/// # Panics
-///
-/// For 0; in a constant, that is a compile error.
+/// A point of a timeline that is known beforehand, from 1 up: signalling point 0 would replace the whole
+/// timeline. For a value of the application use [`NonZeroU64::new`].
 ///
 /// ```
-/// const SEVENTH: std::num::NonZeroU64 = panthor::point(7);
+/// let seventh = panthor::point::<7>();
+/// ```
+///
+/// ```compile_fail
+/// let zeroth = panthor::point::<0>();
 /// ```
 #[inline]
-pub const fn point(value: u64) -> NonZeroU64 {
-    match NonZeroU64::new(value) {
-        Some(point) => point,
-        None => panic!("a timeline's points start at 1"),
-    }
+pub const fn point<const POINT: u64>() -> NonZeroU64 {
+    const { NonZeroU64::new(POINT).expect("a timeline's points start at 1") }
 }
 
 /// How a wait ended. Errors are something else: a wait that times out has not failed.
@@ -118,6 +116,25 @@ impl Handle {
         Ok(Self { device: device.clone(), raw: arg.handle })
     }
 
+    fn release(&mut self) -> Result<()> {
+        let mut arg = sys::drm_syncobj_destroy::zeroed();
+        arg.handle = self.raw;
+        self.device.transport().call(&mut arg)?;
+        self.raw = 0;
+        Ok(())
+    }
+
+    fn destroy(mut self) -> Result<(), (Self, Error)> {
+        match self.release() {
+            Ok(()) => Ok(()),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    fn into_raw(mut self) -> u32 {
+        std::mem::take(&mut self.raw)
+    }
+
     /// SYNCOBJ_TIMELINE_WAIT, which takes binary syncobjs as well, as point 0.
     fn wait(&self, point: u64, flags: u32, timeout: Timeout) -> Result<Wait> {
         wait_for_point(&self.device, self.raw, point, flags, timeout)
@@ -148,10 +165,8 @@ pub(crate) fn wait_for_point(
 impl Drop for Handle {
     fn drop(&mut self) {
         if self.raw != 0 {
-            let mut arg = sys::drm_syncobj_destroy::zeroed();
-            arg.handle = self.raw;
             // The kernel refuses only a handle that it does not know, or a device that is gone.
-            let _ = self.device.transport().call(&mut arg);
+            let _ = self.release();
         }
     }
 }
@@ -182,10 +197,10 @@ pub struct SyncObj {
 ///
 /// let device = Device::open_fake()?;
 /// let timeline = device.create_timeline()?;
-/// timeline.signal(point(3))?;
+/// timeline.signal(point::<3>())?;
 /// assert_eq!(timeline.value()?, 3);
-/// assert_eq!(timeline.wait(point(2), Timeout::NONE)?, Wait::Ready);
-/// assert_eq!(timeline.wait(point(4), Timeout::NONE)?, Wait::TimedOut);
+/// assert_eq!(timeline.wait(point::<2>(), Timeout::NONE)?, Wait::Ready);
+/// assert_eq!(timeline.wait(point::<4>(), Timeout::NONE)?, Wait::TimedOut);
 /// # Ok::<(), panthor::Error>(())
 /// ```
 #[doc(alias = "drm_syncobj")]
@@ -232,7 +247,8 @@ impl SyncObj {
     ///
     /// # Errors
     ///
-    /// What the kernel says; running out of time is [`Wait::TimedOut`].
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
+    /// [`Wait::TimedOut`], no error.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
     pub fn wait(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
         self.handle.wait(0, sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, timeout.into())
@@ -263,7 +279,7 @@ impl SyncObj {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_RESET")]
     pub fn reset(&self) -> Result<()> {
         self.handle.device.transport().syncobj_array(SyncobjArray::Reset, self.handle.raw)
@@ -278,6 +294,46 @@ impl SyncObj {
     pub fn device(&self) -> &Device {
         &self.handle.device
     }
+
+    /// Takes over a syncobj by its handle, as an import gives it.
+    ///
+    /// # Safety
+    ///
+    /// `handle` is a syncobj of this device's open file, and nothing else destroys it.
+    ///
+    /// ```
+    /// use panthor::sys::{DRM_IOCTL_SYNCOBJ_CREATE, drm_syncobj_create};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let mut create = drm_syncobj_create::default();
+    /// // SAFETY: this request takes this struct, and takes nothing from anybody.
+    /// unsafe { device.ioctl(DRM_IOCTL_SYNCOBJ_CREATE, &mut create) }?;
+    /// // SAFETY: the handle was just made, and this is its only owner.
+    /// let syncobj = unsafe { panthor::SyncObj::from_raw(&device, create.handle) };
+    /// syncobj.signal()?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
+        Self { handle: Handle { device: device.clone(), raw: handle } }
+    }
+
+    /// Gives up the syncobj for its handle, which is the caller's to destroy.
+    pub fn into_raw(self) -> u32 {
+        self.handle.into_raw()
+    }
+
+    /// Destroys the syncobj and says how that went (SYNCOBJ_DESTROY). What waits for its fence goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. The syncobj comes back
+    /// with the error.
+    #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
+    pub fn destroy(self) -> Result<(), DestroyError<Self>> {
+        self.handle.destroy().map_err(|(handle, error)| {
+            let object = Self { handle };
+            DestroyError { object, error }
+        })
+    }
 }
 
 impl Timeline {
@@ -291,7 +347,7 @@ impl Timeline {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_QUERY")]
     #[doc(alias = "vkGetSemaphoreCounterValue")]
     pub fn value(&self) -> Result<u64> {
@@ -302,7 +358,7 @@ impl Timeline {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
     #[doc(alias = "DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED")]
     pub fn last_submitted(&self) -> Result<u64> {
         let flags = sys::DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
@@ -313,7 +369,8 @@ impl Timeline {
     ///
     /// # Errors
     ///
-    /// What the kernel says; running out of time is [`Wait::TimedOut`].
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
+    /// [`Wait::TimedOut`], no error.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT")]
     #[doc(alias = "vkWaitSemaphores")]
     pub fn wait(&self, point: NonZeroU64, timeout: impl Into<Timeout>) -> Result<Wait> {
@@ -333,7 +390,10 @@ impl Timeline {
         self.handle.wait(point.get(), flags, timeout.into())
     }
 
-    /// Signals a point from the CPU (SYNCOBJ_TIMELINE_SIGNAL). It must be higher than every submitted one.
+    /// Signals a point from the CPU (SYNCOBJ_TIMELINE_SIGNAL).
+    ///
+    /// It should be higher than every submitted one. A lower one is taken, but the timeline does not go back:
+    /// it stays at its highest point, and waits for points in between end no sooner than those before.
     ///
     /// # Errors
     ///
@@ -352,6 +412,33 @@ impl Timeline {
     /// The device that it was created on.
     pub fn device(&self) -> &Device {
         &self.handle.device
+    }
+
+    /// Takes over a timeline syncobj by its handle.
+    ///
+    /// # Safety
+    ///
+    /// As for [`SyncObj::from_raw`].
+    pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
+        Self { handle: Handle { device: device.clone(), raw: handle } }
+    }
+
+    /// Gives up the timeline for its handle, which is the caller's to destroy.
+    pub fn into_raw(self) -> u32 {
+        self.handle.into_raw()
+    }
+
+    /// Destroys the timeline and says how that went (SYNCOBJ_DESTROY). What waits for its points goes on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SyncObj::destroy`].
+    #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
+    pub fn destroy(self) -> Result<(), DestroyError<Self>> {
+        self.handle.destroy().map_err(|(handle, error)| {
+            let object = Self { handle };
+            DestroyError { object, error }
+        })
     }
 }
 

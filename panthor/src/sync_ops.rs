@@ -9,7 +9,7 @@ pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
 use panthor_sys as sys;
 
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{BindProgress, Error, Result};
 use crate::sync::{Timeout, Wait, wait_for_point};
 
 #[inline]
@@ -23,14 +23,14 @@ pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
     a.handle == b.handle && a.timeline_value == b.timeline_value
 }
 
-/// The first wait for a point that the same batch signals no earlier, with its element: only a fence that
-/// is there already can end it, and without one the driver refuses the batch with a kernel warning.
+/// The waits for points that the same batch signals no earlier, with their elements: only a fence that is
+/// there already can end one, and without it the driver refuses the batch with a kernel warning.
 ///
 /// `all` gives every sync operation with the index of the element that it belongs to, in their order.
-pub(crate) fn self_wait<'a>(
+pub(crate) fn self_waits<'a>(
     all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-) -> Option<(usize, SyncOp)> {
-    all.clone().filter(|(_, wait)| !is_signal(wait)).find_map(|(element, wait)| {
+) -> impl Iterator<Item = (usize, SyncOp)> {
+    all.clone().filter(|(_, wait)| !is_signal(wait)).filter_map(move |(element, wait)| {
         let (first, _) =
             all.clone().find(|(_, sync)| is_signal(sync) && is_same_point(sync, wait))?;
         (first >= element).then_some((element, *wait))
@@ -60,9 +60,16 @@ pub(crate) fn describe_without_fence(wait: &SyncOp) -> String {
     )
 }
 
-/// Refuses a wait that only a signal of the same batch could end.
+/// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
+///
+/// A reset by another thread may still take the fence away before the driver looks.
 #[cold]
-pub(crate) fn require_fence(device: &Device, call: &'static str, wait: &SyncOp) -> Result<()> {
+pub(crate) fn require_fence(
+    device: &Device,
+    call: &'static str,
+    element: Option<usize>,
+    wait: &SyncOp,
+) -> Result<()> {
     match is_available(device, wait)? {
         Wait::Ready => Ok(()),
         Wait::TimedOut => {
@@ -70,7 +77,8 @@ pub(crate) fn require_fence(device: &Device, call: &'static str, wait: &SyncOp) 
                 "syncobj {} is signalled by this very batch and holds no fence from before",
                 wait.handle
             );
-            Err(Error::invalid(call, "wait", rule))
+            let error = Error::invalid(call, "wait", rule);
+            Err(error.with_bind(BindProgress::nothing_done(element)))
         }
     }
 }
@@ -93,7 +101,7 @@ mod tests {
     }
 
     fn of(all: &[(usize, SyncOp)]) -> Option<(usize, SyncOp)> {
-        self_wait(all.iter().map(|(element, sync)| (*element, sync)))
+        self_waits(all.iter().map(|(element, sync)| (*element, sync))).next()
     }
 
     #[test]

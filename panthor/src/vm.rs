@@ -44,7 +44,8 @@ pub enum VmState {
     /// It does.
     #[doc(alias = "DRM_PANTHOR_VM_STATE_USABLE")]
     Usable,
-    /// An asynchronous operation failed as it ran: only unmapping works, and jobs on it fail. Make a new one.
+    /// An asynchronous operation failed as it ran: only synchronous unmapping works, and jobs on it fail. Make
+    /// a new one.
     #[doc(alias = "DRM_PANTHOR_VM_STATE_UNUSABLE")]
     Unusable,
     /// A state that this crate does not know, by its number.
@@ -157,19 +158,25 @@ impl Vm {
     }
 
     /// Starts a batch of operations that are done when `submit` returns.
+    ///
+    /// It overtakes asynchronous batches that are still queued: unmapping synchronously what a queued batch is
+    /// yet to map leaves it mapped in the end.
     #[inline]
     pub fn bind(&self) -> VmBind<'_, Blocking> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
 
     /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
-    /// syncobjs it waits for.
+    /// syncobjs it waits for, but not behind or before synchronous ones, which overtake it.
     #[inline]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
 
-    /// As [`bind`](Self::bind), in memory that is kept for the next batch.
+    /// As [`bind`](Self::bind), in memory that is kept for the next batch: for large ones.
+    ///
+    /// What cannot go to the driver as it is recorded (emulated sparse ranges, maps beyond 64 GiB) is laid out
+    /// in memory of its own all the same.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -216,15 +223,29 @@ impl Vm {
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_VM_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        let mut inner = Arc::try_unwrap(self.inner).map_err(|inner| {
-            let detail = "a group or a tiler heap still needs this VM";
-            let error = Error::refused(ErrorKind::Busy, "VM_DESTROY", detail);
-            DestroyError { object: Self { inner }, error }
-        })?;
+        let mut inner = self.into_inner("VM_DESTROY")?;
         match inner.release() {
             Ok(()) => Ok(()),
             Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
         }
+    }
+
+    fn into_inner(self, call: &'static str) -> Result<VmInner, DestroyError<Self>> {
+        Arc::try_unwrap(self.inner).map_err(|inner| {
+            let detail = "a group or a tiler heap still needs this VM";
+            let error = Error::refused(ErrorKind::Busy, call, detail);
+            DestroyError { object: Self { inner }, error }
+        })
+    }
+
+    /// Gives up the VM for its id, which is the caller's to destroy.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
+    pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
+        let mut inner = self.into_inner("into_raw")?;
+        Ok(std::mem::take(&mut inner.id))
     }
 
     /// Takes over a VM by its id.

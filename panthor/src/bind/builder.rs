@@ -32,6 +32,15 @@ pub enum Blocking {}
 #[doc(alias = "DRM_PANTHOR_VM_BIND_ASYNC")]
 pub enum Queued {}
 
+/// A mode whose batches wait and signal: [`Queued`].
+#[diagnostic::on_unimplemented(
+    message = "a synchronous batch has no sync operations",
+    note = "start the batch with `Vm::bind_async`"
+)]
+pub trait TakesSyncs: BindMode {}
+
+impl TakesSyncs for Queued {}
+
 impl sealed::Sealed for Blocking {}
 impl sealed::Sealed for Queued {}
 impl BindMode for Blocking {}
@@ -39,12 +48,18 @@ impl BindMode for Queued {}
 
 /// A batch of operations on a VM, made by [`Vm::bind`](crate::Vm::bind) and its siblings.
 ///
+/// It holds 16 operations and 4 sync operations of the batch without the heap; sync operations of single
+/// operations, and what has to become several operations, take some.
+///
 /// Operations run in the order in which they are recorded. Mapping over what is mapped replaces it, and
 /// replacing or unmapping a part leaves the rest. VAs, sizes and offsets are multiples of 4 KiB, whatever
 /// the CPU's page size, and VAs lie within [`user_va_range`](crate::Vm::user_va_range).
 ///
 /// A rule that an operation breaks is reported by `submit`, before anything reaches the driver. The first
-/// broken one counts. `submit` empties the batch, whatever comes of it.
+/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing.
+///
+/// What is recorded must live as long as the batch is used, so make a new one for BOs that come and go: it
+/// costs little, and a [`BindBuffer`](crate::BindBuffer) keeps the memory of large ones.
 ///
 /// # Foreign memory
 ///
@@ -55,7 +70,8 @@ impl BindMode for Queued {}
 ///
 /// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
 /// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
-/// second each. [`BindReport`] counts what the driver was given.
+/// second each. [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for
+/// each 2 MiB: half a million of them for each TiB.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags};
@@ -77,11 +93,11 @@ impl BindMode for Queued {}
 ///
 /// Sync operations belong to asynchronous batches, and what a batch uses must live until it is submitted:
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// # let device = panthor::Device::open_fake().unwrap();
 /// # let vm = device.create_vm(Default::default()).unwrap();
 /// let syncobj = device.create_syncobj().unwrap();
-/// vm.bind().unmap(0..4096).wait(&syncobj).submit().unwrap(); // no method named `wait`
+/// vm.bind().unmap(0..4096).wait(&syncobj).submit().unwrap(); // a synchronous batch has no sync operations
 /// ```
 ///
 /// ```compile_fail,E0505
@@ -148,19 +164,14 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         flags: MapFlags,
     ) -> &mut Self {
         let range = to_range(&range, bo.size());
-        match range {
-            Some(range) if self.limits.allow_map(bo.inner(), &range, va, flags) => {
-                let size = range.end - range.start;
-                self.special |= size > plan::CHUNK;
-                self.storage.parts().0.push(Record {
-                    flags: flags.bits(),
-                    bo_handle: bo.handle(),
-                    bo_offset: range.start,
-                    va,
-                    size,
-                });
-            }
-            range => self.refuse_map(bo, range, va, flags),
+        if self.limits.allow_map(bo.inner(), &range, va, flags) {
+            let size = range.end - range.start;
+            self.special |= size > plan::CHUNK;
+            let (flags, bo_handle) = (flags.bits(), bo.handle());
+            let record = Record { flags, bo_handle, bo_offset: range.start, va, size };
+            self.storage.parts().0.push(record);
+        } else {
+            self.refuse_map(bo, range, va, flags);
         }
         self
     }
@@ -203,7 +214,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Chooses how this batch's sparse ranges are mapped.
+    /// Chooses how sparse ranges are mapped, in this batch and in later ones of the same builder.
     ///
     /// ```
     /// use panthor::SparseMode;
@@ -253,25 +264,113 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
 
     #[cold]
     #[inline(never)]
-    fn refuse_map(&mut self, bo: &Bo, range: Option<Range<u64>>, va: u64, flags: MapFlags) {
-        let vm = self.vm;
-        self.refuse(|| rules::broken_by_map(vm, bo.inner(), range.as_ref(), va, flags));
+    fn refuse_map(&mut self, bo: &Bo, range: Range<u64>, va: u64, flags: MapFlags) {
+        let (vm, index) = (self.vm, self.len());
+        self.refuse(Some(index), || rules::broken_by_map(vm, bo.inner(), &range, va, flags));
     }
 
     #[cold]
     #[inline(never)]
     fn refuse_range(&mut self, range: Range<u64>, flags: MapFlags) {
-        let vm = self.vm;
-        self.refuse(|| {
+        let (vm, index) = (self.vm, self.len());
+        self.refuse(Some(index), || {
             rules::broken_by_range(vm, &range).or_else(|| rules::broken_by_sparse_flags(flags))
         });
     }
 
-    fn refuse(&mut self, broken: impl FnOnce() -> Option<rules::Broken>) {
+    fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<rules::Broken>) {
         if self.refused.is_none() {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
-            self.refused = Some(rules::refuse(self.len(), broken));
+            self.refused = Some(rules::refuse(index, broken));
         }
+    }
+
+    /// Has the batch wait: its first operation runs after this, and so all do.
+    ///
+    /// The fence must be there when the batch is submitted, signalled or not: see
+    /// [`SyncObj::wait_available`](crate::SyncObj::wait_available).
+    #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
+    #[inline]
+    pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
+    where
+        M: TakesSyncs,
+    {
+        let sync = sync.into();
+        if self.is_own(&sync, None, "wait") {
+            self.storage.parts().1.push_wait(sync.op(false));
+        }
+        self
+    }
+
+    /// Has the batch signal when all of its operations are done.
+    #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
+    #[inline]
+    pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
+    where
+        M: TakesSyncs,
+    {
+        let sync = sync.into();
+        if self.is_own(&sync, None, "signal") {
+            self.storage.parts().1.push_signal(sync.op(true));
+        }
+        self
+    }
+
+    /// Has the operation recorded last wait, and those after it, but none before it.
+    pub fn op_wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
+    where
+        M: TakesSyncs,
+    {
+        self.op_sync(&sync.into(), false, "op_wait")
+    }
+
+    /// Has the operation recorded last signal when it and those before it are done.
+    pub fn op_signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
+    where
+        M: TakesSyncs,
+    {
+        self.op_sync(&sync.into(), true, "op_signal")
+    }
+
+    /// Records an operation that binds nothing, for [`op_wait`](Self::op_wait) and
+    /// [`op_signal`](Self::op_signal) between others.
+    ///
+    /// A batch of sync operations alone needs none.
+    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
+    pub fn sync_point(&mut self) -> &mut Self
+    where
+        M: TakesSyncs,
+    {
+        self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
+        self.special = true;
+        self
+    }
+
+    fn op_sync(&mut self, sync: &SyncPoint<'a>, signal: bool, name: &'static str) -> &mut Self {
+        let Some(op) = self.len().checked_sub(1) else {
+            self.refuse(None, || Some((name, "comes before any operation".into())));
+            return self;
+        };
+        if self.is_own(sync, Some(op), name) {
+            let sync = sync.op(signal);
+            self.storage.parts().1.push_of_op(OpSync { op, sync });
+        }
+        self
+    }
+
+    #[inline]
+    fn is_own(&mut self, sync: &SyncPoint<'a>, op: Option<usize>, name: &'static str) -> bool {
+        let own = self.limits.allow_file(sync.device().uid());
+        if !own {
+            self.refuse_foreign(op, name);
+        }
+        own
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_foreign(&mut self, op: Option<usize>, name: &'static str) {
+        self.refuse(op, || Some((name, "is a syncobj of another device file".into())));
     }
 }
 
@@ -314,54 +413,6 @@ impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
 }
 
 impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
-    /// Has the batch wait: its first operation runs after this, and so all do.
-    ///
-    /// The fence must be there when the batch is submitted, signalled or not: see
-    /// [`SyncObj::wait_available`](crate::SyncObj::wait_available).
-    #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
-    #[inline]
-    pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
-        let sync = sync.into();
-        if self.is_own(&sync, "wait") {
-            self.storage.parts().1.push_wait(sync.op(false));
-        }
-        self
-    }
-
-    /// Has the batch signal when all of its operations are done.
-    #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
-    #[inline]
-    pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
-        let sync = sync.into();
-        if self.is_own(&sync, "signal") {
-            self.storage.parts().1.push_signal(sync.op(true));
-        }
-        self
-    }
-
-    /// Has the operation recorded last wait, and those after it, but none before it.
-    #[inline]
-    pub fn op_wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
-        self.op_sync(&sync.into(), false, "op_wait")
-    }
-
-    /// Has the operation recorded last signal when it and those before it are done.
-    #[inline]
-    pub fn op_signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
-        self.op_sync(&sync.into(), true, "op_signal")
-    }
-
-    /// Records an operation that binds nothing, for [`op_wait`](Self::op_wait) and
-    /// [`op_signal`](Self::op_signal) between others.
-    ///
-    /// A batch of sync operations alone needs none.
-    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
-    pub fn sync_point(&mut self) -> &mut Self {
-        self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
-        self.special = true;
-        self
-    }
-
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
     ///
     /// Operations that fail as they run, which takes a fault of the hardware or a reset, make the VM
@@ -369,8 +420,11 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     ///
     /// # Errors
     ///
-    /// As for the synchronous form, and [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a wait
-    /// whose fence is not there yet.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
+    /// there yet, and for maps of more than 64 GiB in all, whose page tables the driver would allocate at
+    /// once; [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as
+    /// for the synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable,
+    /// for whatever operation. Nothing of the batch is queued then.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};
@@ -382,9 +436,9 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// vm.bind_async()
     ///     .map(&bo, .., 0x10_0000, MapFlags::NOEXEC)
     ///     .wait(&acquired)
-    ///     .signal(timeline.at(point(7)))
+    ///     .signal(timeline.at(point::<7>()))
     ///     .submit()?;
-    /// assert_eq!(timeline.wait(point(7), Timeout::FOREVER)?, Wait::Ready);
+    /// assert_eq!(timeline.wait(point::<7>(), Timeout::FOREVER)?, Wait::Ready);
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[inline]
@@ -401,28 +455,6 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
         };
         self.empty();
         result
-    }
-
-    fn op_sync(&mut self, sync: &SyncPoint<'a>, signal: bool, name: &'static str) -> &mut Self {
-        if self.is_own(sync, name) {
-            match self.len().checked_sub(1) {
-                Some(op) => {
-                    let sync = sync.op(signal);
-                    self.storage.parts().1.push_of_op(OpSync { op, sync });
-                }
-                None => self.refuse(|| Some((name, "comes before any operation".into()))),
-            }
-        }
-        self
-    }
-
-    #[inline]
-    fn is_own(&mut self, sync: &SyncPoint<'a>, name: &'static str) -> bool {
-        let own = self.limits.allow_file(sync.device().uid());
-        if !own {
-            self.refuse(|| Some((name, "is a syncobj of another device file".into())));
-        }
-        own
     }
 }
 

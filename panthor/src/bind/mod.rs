@@ -13,7 +13,7 @@ mod storage;
 mod submit;
 mod syncs;
 
-pub use builder::{BindMode, Blocking, Queued, VmBind};
+pub use builder::{BindMode, Blocking, Queued, TakesSyncs, VmBind};
 pub use flags::MapFlags;
 pub use report::BindReport;
 pub use storage::{BindBuffer, BindStorage, InlineStorage};

@@ -68,6 +68,16 @@ fn pieces(op: &Op, stride: u64) -> u64 {
     (op.va + op.size - 1) / stride - op.va / stride + 1
 }
 
+/// The operation with which an asynchronous batch becomes too large to be queued in one piece: the driver
+/// allocates the page tables of all its maps at once.
+pub(super) fn beyond_queue(recorded: &[Op]) -> Option<usize> {
+    let mut mapped = 0u64;
+    recorded.iter().position(|op| {
+        mapped = mapped.saturating_add(if is_map(op) { op.size } else { 0 });
+        mapped > CHUNK
+    })
+}
+
 /// Cuts every operation that is too large for the driver, and emulates the sparse ones if need be.
 pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> {
     let cut = |op: &Op| match stride(op, sparse) {
@@ -208,6 +218,14 @@ mod tests {
         assert_eq!(plan.partial(1), None);
         assert_eq!(plan.partial(3), Some(0x1000..2 * CHUNK));
         assert_eq!(plan.partial(5), None);
+    }
+
+    #[test]
+    fn what_an_asynchronous_batch_maps_is_summed_up() {
+        let half = op(SPARSE, 0, 0, 0..CHUNK / 2);
+        let unmap = op(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, 0, 0..4 * CHUNK);
+        assert_eq!(beyond_queue(&[half, unmap, half]), None);
+        assert_eq!(beyond_queue(&[half, half, unmap, op(SPARSE, 0, 0, 0..4096)]), Some(3));
     }
 
     #[test]

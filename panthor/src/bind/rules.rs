@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::MapFlags;
 use crate::bo::BoInner;
-use crate::error::Error;
+use crate::error::{BindProgress, Error};
 use crate::uid::Uid;
 use crate::vm::VmInner;
 
@@ -90,24 +90,21 @@ pub(super) fn allows_sparse_flags(flags: MapFlags) -> bool {
 pub(super) fn broken_by_map(
     vm: &VmInner,
     bo: &BoInner,
-    range: Option<&Range<u64>>,
+    range: &Range<u64>,
     va: u64,
     flags: MapFlags,
 ) -> Option<Broken> {
-    let Some(range) = range else {
-        return Some(("range", "ends before it starts".into()));
-    };
-    if range.is_empty() {
-        return Some(("range", "is empty".into()));
+    if range.start > bo.size() || range.end > bo.size() {
+        return Some((
+            "range",
+            format!("{range:#x?} is not within the BO's {:#x} bytes", bo.size()),
+        ));
     }
-    if range.end > bo.size() {
-        return Some(("range", format!("{range:#x?} is not within the BO's {:#x}", bo.size())));
-    }
-    if !is_granular(range.start | range.end) {
-        return Some(("range", format!("{range:#x?} is not made of 4 KiB pages")));
+    if let Some(rule) = broken_by_bounds(range) {
+        return Some(("range", rule));
     }
     if !is_granular(va) {
-        return Some(("va", format!("{va:#x} is not a multiple of 4096")));
+        return Some(("va", stray("", va)));
     }
     let (size, limit) = (range.end - range.start, vm.user_va_range());
     if va.checked_add(size).is_none_or(|end| end > limit) {
@@ -129,14 +126,8 @@ pub(super) fn broken_by_map(
 
 /// The rule that a sparse map or an unmap operation breaks with its range.
 pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken> {
-    if range.end < range.start {
-        return Some(("range", format!("{range:#x?} ends before it starts")));
-    }
-    if range.is_empty() {
-        return Some(("range", "is empty".into()));
-    }
-    if !is_granular(range.start | range.end) {
-        return Some(("range", format!("{range:#x?} is not made of 4 KiB pages")));
+    if let Some(rule) = broken_by_bounds(range) {
+        return Some(("range", rule));
     }
     if range.end > vm.user_va_range() {
         let limit = vm.user_va_range();
@@ -145,21 +136,42 @@ pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken
     None
 }
 
+/// The rule that any range of an operation breaks.
+fn broken_by_bounds(range: &Range<u64>) -> Option<String> {
+    if range.end < range.start {
+        return Some(format!("{range:#x?} ends before it starts"));
+    }
+    if range.is_empty() {
+        return Some(format!("{range:#x?} is empty"));
+    }
+    if !is_granular(range.start) {
+        return Some(stray("its start ", range.start));
+    }
+    (!is_granular(range.end)).then(|| stray("its end ", range.end))
+}
+
+/// What to say of a value that is no multiple of 4 KiB.
+fn stray(what: &str, value: u64) -> String {
+    let below = value - value % GRANULE;
+    match below.checked_add(GRANULE) {
+        Some(above) => {
+            format!("{what}{value:#x} is no multiple of 4096: {below:#x} and {above:#x} are")
+        }
+        None => format!("{what}{value:#x} is no multiple of 4096: {below:#x} is"),
+    }
+}
+
 /// The rule that a sparse map operation breaks with its flags.
 pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
     (!allows_sparse_flags(flags))
         .then(|| ("flags", format!("{flags:?} says what the operation is, not how to map")))
 }
 
-/// The error for a broken rule of operation `index`.
+/// The error for a broken rule, of operation `index` if it is one's.
 #[cold]
-pub(super) fn refuse(index: usize, broken: Broken) -> Error {
+pub(super) fn refuse(index: Option<usize>, broken: Broken) -> Error {
     let (argument, rule) = broken;
-    Error::invalid(CALL, argument, rule).with_bind(crate::error::BindProgress {
-        failed: Some(index),
-        done: 0,
-        partial: None,
-    })
+    Error::invalid(CALL, argument, rule).with_bind(BindProgress::nothing_done(index))
 }
 
 #[cfg(all(test, feature = "fake"))]
@@ -203,7 +215,7 @@ mod tests {
                     let range = start..end;
                     let (bo, flags) = (bos[(i + j) % 4].inner(), flags[(i * 7 + j) % 6]);
                     let allowed = limits.allow_map(bo, &range, va, flags);
-                    let broken = broken_by_map(vm.inner(), bo, Some(&range), va, flags);
+                    let broken = broken_by_map(vm.inner(), bo, &range, va, flags);
                     assert_eq!(
                         allowed,
                         broken.is_none(),

@@ -70,26 +70,32 @@ pub(super) fn queued(
         return queued_planned(vm, ops, syncs, mode);
     }
     let (of_batch, waits) = syncs.of_batch();
-    if let Some(wait) = layout::batch_self_wait(of_batch, waits) {
-        require_fence(vm.device(), CALL, &wait)?;
+    if layout::batch_self_waits(of_batch, waits).next().is_some() {
+        check_self_waits(vm, of_batch, waits)?;
     }
-    layout::attach_batch(ops, of_batch, waits);
+    if let [only] = ops {
+        only.syncs = sys::drm_panthor_obj_array::from_slice(of_batch);
+    } else {
+        check_queue(ops)?;
+        layout::attach_batch(ops, of_batch, waits);
+    }
     queue(vm, ops, of_batch)
 }
 
 #[cold]
 fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
+    check_queue(ops)?;
     let mut plan = make_plan(vm, ops, mode)?;
     let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
-    if let Some(wait) = layout::self_wait(&arranged) {
-        require_fence(vm.device(), CALL, &wait)?;
+    for (op, wait) in layout::self_waits(&arranged) {
+        require_fence(vm.device(), CALL, Some(plan.origin(op)), &wait)?;
     }
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     layout::attach_arranged(&mut plan.ops, &arranged, &all);
     let idle = plan.ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
     if let Some(index) = idle {
         let broken = ("sync_point", "neither waits nor signals".into());
-        return Err(super::rules::refuse(plan.origin(index), broken));
+        return Err(super::rules::refuse(Some(plan.origin(index)), broken));
     }
     queue(vm, &plan.ops, &all)
 }
@@ -106,32 +112,32 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
         SparseMode::Auto if native => Sparse::Native,
         SparseMode::Native => {
             if let Some(index) = ops.iter().position(is_sparse) {
-                let version = vm.device().version();
-                Features::SPARSE.require(version, CALL, "a native sparse map").map_err(
-                    |error| {
-                        error.with_bind(BindProgress {
-                            failed: Some(index),
-                            done: 0,
-                            partial: None,
-                        })
-                    },
-                )?;
+                Features::SPARSE
+                    .require(vm.device().version(), CALL, "a native sparse map")
+                    .map_err(|error| error.with_bind(BindProgress::nothing_done(Some(index))))?;
             }
             Sparse::Native
         }
         _ if ops.iter().any(is_sparse) => {
-            Sparse::Emulated { bo_handle: vm.sparse_object()?.handle() }
+            let object = vm
+                .sparse_object()
+                .map_err(|error| error.with_bind(BindProgress::nothing_done(None)))?;
+            Sparse::Emulated { bo_handle: object.handle() }
         }
         _ => Sparse::Native,
     };
-    plan::plan(ops, sparse).map_err(|impossible| match impossible {
-        Impossible::TooMany { operations } => {
-            let rule = format!("becomes {operations} operations, one call takes {}", plan::MAX_OPS);
-            Error::invalid(CALL, "batch", rule)
-        }
-        Impossible::NoMemory => {
-            Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
-        }
+    plan::plan(ops, sparse).map_err(|impossible| {
+        let error = match impossible {
+            Impossible::TooMany { operations } => {
+                let limit = plan::MAX_OPS;
+                let rule = format!("becomes {operations} operations, one call takes {limit}");
+                Error::invalid(CALL, "batch", rule)
+            }
+            Impossible::NoMemory => {
+                Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
+            }
+        };
+        error.with_bind(BindProgress::nothing_done(None))
     })
 }
 
@@ -175,19 +181,40 @@ fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stop
 #[inline]
 fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
     check_count(ops)?;
+    let mut ioctls = 0;
     loop {
+        ioctls += 1;
         let mut arg = sys::drm_panthor_vm_bind {
             vm_id: vm.id(),
             flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
             ops: sys::drm_panthor_obj_array::from_slice(ops),
         };
         match vm.device().transport().call_once(&mut arg) {
-            Ok(()) => return Ok(BindReport { operations: ops.len(), ioctls: 1 }),
+            Ok(()) => return Ok(BindReport { operations: ops.len(), ioctls }),
             // A signal came while it waited for locks: nothing is done.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(errno) => return Err(explain_queued(vm, errno, syncs)),
         }
     }
+}
+
+/// Refuses waits that only a signal of the same batch could end.
+#[cold]
+fn check_self_waits(vm: &VmInner, of_batch: &[SyncOp], waits: usize) -> Result<()> {
+    layout::batch_self_waits(of_batch, waits)
+        .try_for_each(|wait| require_fence(vm.device(), CALL, None, wait))
+}
+
+/// Refuses to queue maps whose page tables would exhaust the kernel's memory.
+#[inline(never)]
+fn check_queue(ops: &[Op]) -> Result<()> {
+    let Some(op) = plan::beyond_queue(ops) else { return Ok(()) };
+    let rule = format!(
+        "with it the batch maps more than {:#x} bytes, and the driver allocates the page tables of an \
+         asynchronous batch all at once",
+        plan::CHUNK
+    );
+    Err(super::rules::refuse(Some(op), ("batch", rule)))
 }
 
 /// Refuses more operations than the kernel makes room for.
@@ -197,7 +224,7 @@ fn check_count(ops: &[Op]) -> Result<()> {
         return Ok(());
     }
     let rule = format!("has {} operations, one call takes {}", ops.len(), plan::MAX_OPS);
-    Err(Error::invalid(CALL, "batch", rule))
+    Err(Error::invalid(CALL, "batch", rule).with_bind(BindProgress::nothing_done(None)))
 }
 
 /// The error of a synchronous batch in the caller's count.
@@ -215,7 +242,7 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
 /// The error of a batch that was not queued.
 #[cold]
 fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
-    let bind = BindProgress { failed: None, done: 0, partial: None };
+    let bind = BindProgress::nothing_done(None);
     let error = vm.explain(Error::os(CALL, errno)).with_bind(bind);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;

@@ -7,15 +7,10 @@ use super::storage::OpSync;
 use super::{Op, SyncOp};
 use crate::sync_ops::{self, is_same_point, is_signal};
 
-/// Gives the batch's waits to its first operation and its signals to its last. `ops` is not empty, and
+/// Gives the batch's waits to its first operation and its signals to its last, which is another one.
 /// `syncs`, the waits before the signals, stays where it is until the driver has seen `ops`.
-#[inline]
 pub(super) fn attach_batch(ops: &mut [Op], syncs: &[SyncOp], waits: usize) {
     let last = ops.len() - 1;
-    if last == 0 {
-        ops[0].syncs = sys::drm_panthor_obj_array::from_slice(syncs);
-        return;
-    }
     let (waits, signals) = syncs.split_at(waits);
     ops[0].syncs = sys::drm_panthor_obj_array::from_slice(waits);
     ops[last].syncs = sys::drm_panthor_obj_array::from_slice(signals);
@@ -47,17 +42,19 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
     }
 }
 
-/// The first wait that only a later signal of the batch would end.
-pub(super) fn self_wait(arranged: &[OpSync]) -> Option<SyncOp> {
-    let all = arranged.iter().map(|OpSync { op, sync }| (*op, sync));
-    sync_ops::self_wait(all).map(|(_, wait)| wait)
+/// The waits that only a later signal of the batch would end.
+pub(super) fn self_waits(arranged: &[OpSync]) -> impl Iterator<Item = (usize, SyncOp)> {
+    sync_ops::self_waits(arranged.iter().map(|OpSync { op, sync }| (*op, sync)))
 }
 
-/// [`self_wait`] of a batch whose sync operations are all its own: it waits first and signals last.
+/// [`self_waits`] of a batch whose sync operations are all its own: it waits first and signals last.
 #[inline]
-pub(super) fn batch_self_wait(syncs: &[SyncOp], waits: usize) -> Option<SyncOp> {
+pub(super) fn batch_self_waits(
+    syncs: &[SyncOp],
+    waits: usize,
+) -> impl Iterator<Item = &SyncOp> + Clone {
     let (waits, signals) = syncs.split_at(waits);
-    waits.iter().find(|wait| signals.iter().any(|signal| is_same_point(signal, wait))).copied()
+    waits.iter().filter(|wait| signals.iter().any(|signal| is_same_point(signal, wait)))
 }
 
 #[cfg(test)]
@@ -89,9 +86,6 @@ mod tests {
         let mut ops = [Op::zeroed(); 3];
         attach_batch(&mut ops, &syncs, 2);
         assert_eq!(handles(&ops, &syncs), [vec![1, 2], vec![], vec![3]]);
-        let mut one = [Op::zeroed()];
-        attach_batch(&mut one, &syncs, 2);
-        assert_eq!(handles(&one, &syncs), [vec![1, 2, 3]]);
     }
 
     #[test]
@@ -108,10 +102,12 @@ mod tests {
     #[test]
     fn a_wait_that_only_its_own_batch_would_end() {
         let before = [OpSync { op: 0, sync: signal(1) }, OpSync { op: 1, sync: wait(1) }];
-        assert_eq!(self_wait(&before), None);
+        assert_eq!(self_waits(&before).next(), None);
         let after = [OpSync { op: 0, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
-        assert_eq!(self_wait(&after), Some(wait(1)));
-        assert_eq!(batch_self_wait(&[wait(1), signal(1)], 1), Some(wait(1)));
-        assert_eq!(batch_self_wait(&[wait(1), signal(2)], 1), None);
+        assert_eq!(self_waits(&after).next(), Some((0, wait(1))));
+        assert_eq!(batch_self_waits(&[wait(1), signal(1)], 1).next(), Some(&wait(1)));
+        assert_eq!(batch_self_waits(&[wait(1), signal(2)], 1).next(), None);
+        let both = [wait(1), wait(2), signal(1), signal(2)];
+        assert_eq!(batch_self_waits(&both, 2).count(), 2);
     }
 }

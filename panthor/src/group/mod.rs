@@ -114,7 +114,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// What the driver says.
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged.
     ///
     /// ```
     /// use panthor::{GroupFlags, GroupOptions, QueueOptions};
@@ -154,7 +154,8 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// What the driver says. The group comes back with the error.
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The group comes back with the
+    /// error.
     ///
     /// ```
     /// use panthor::{ErrorKind, GroupOptions, QueueOptions};
@@ -175,11 +176,28 @@ impl Group {
         }
     }
 
+    /// Gives up the group for its handle, which is the caller's to destroy.
+    pub fn into_raw(mut self) -> u32 {
+        std::mem::take(&mut self.handle)
+    }
+
     /// Takes over a group by its handle.
     ///
     /// # Safety
     ///
     /// `handle` is a group in this VM with this many queues, and nothing else destroys it.
+    ///
+    /// ```
+    /// use panthor::{Group, GroupOptions, QueueOptions};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let options = GroupOptions::new().queue(QueueOptions::new(4096));
+    /// let handle = vm.create_group(options)?.into_raw();
+    /// // SAFETY: that was a group with one queue in this VM, and it has no owner now.
+    /// let group = unsafe { Group::from_raw(&vm, handle, 1) };
+    /// assert!(group.state()?.is_usable());
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
     pub unsafe fn from_raw(vm: &Vm, handle: u32, queue_count: u32) -> Self {
         Self { vm: vm.inner().clone(), handle, queue_count }
     }
@@ -214,5 +232,96 @@ impl fmt::Debug for Group {
             .field("vm", &self.vm.id())
             .field("queue_count", &self.queue_count)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "fake"))]
+mod tests {
+    use super::*;
+    use crate::{MapFlags, Timeout};
+
+    fn options() -> GroupOptions {
+        GroupOptions::new().queue(QueueOptions::new(4096))
+    }
+
+    fn vm() -> Vm {
+        Device::open_fake().unwrap().create_vm(Default::default()).unwrap()
+    }
+
+    fn fail_next(vm: &Vm, request: u32, errno: i32) {
+        vm.device().fake().unwrap().fail_ioctl(request, errno);
+    }
+
+    const EIO: i32 = 5;
+    const ENOMEM: i32 = 12;
+    const EACCES: i32 = 13;
+    const EBUSY: i32 = 16;
+    const ENODEV: i32 = 19;
+    const EINVAL: i32 = 22;
+
+    #[test]
+    fn a_refused_creation_says_why() {
+        let vm = vm();
+        for (errno, kind, argument) in [
+            (ENOMEM, ErrorKind::OutOfMemory, None),
+            (EACCES, ErrorKind::PermissionDenied, Some("priority")),
+            (EBUSY, ErrorKind::OutOfMemory, None),
+            (ENODEV, ErrorKind::DeviceLost, None),
+            (EINVAL, ErrorKind::InvalidArgument, None),
+        ] {
+            fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_CREATE, errno);
+            let error = vm.create_group(options()).unwrap_err();
+            assert_eq!((error.kind(), error.argument()), (kind, argument), "{error}");
+            assert_eq!((error.call(), error.errno()), (CREATE, Some(errno)));
+        }
+        vm.destroy().unwrap();
+    }
+
+    #[test]
+    fn an_unusable_vm_is_why_creation_and_submission_fail() {
+        let vm = vm();
+        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        let group = unsafe { Group::from_raw(&vm, 1, 1) };
+        vm.device().fake().unwrap().gpu(vm.id()).unwrap().fail_next_job(EIO);
+        let done = vm.device().create_syncobj().unwrap();
+        vm.bind_async().map_sparse_with(0..4096, MapFlags::NOEXEC).signal(&done).submit().unwrap();
+        assert!(done.wait(Timeout::FOREVER).unwrap().is_ready());
+
+        fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_CREATE, EINVAL);
+        fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, EINVAL);
+        for error in
+            [vm.create_group(options()).unwrap_err(), group.submit().queue(0).submit().unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::DeviceLost, "{error}");
+            assert!(error.to_string().contains("the VM is unusable"), "{error}");
+        }
+        let _ = group.into_raw();
+    }
+
+    #[test]
+    fn a_destruction_that_fails_gives_the_group_back() {
+        let vm = vm();
+        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        let group = unsafe { Group::from_raw(&vm, 1, 1) };
+        fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, ENODEV);
+        let failed = group.destroy().unwrap_err();
+        assert_eq!(failed.error.kind(), ErrorKind::DeviceLost);
+        assert_eq!(failed.object.into_raw(), 1);
+    }
+
+    #[test]
+    fn other_errors_of_a_submission_keep_their_kind() {
+        let vm = vm();
+        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        let group = unsafe { Group::from_raw(&vm, 1, 1) };
+        for (errno, kind) in [(ENOMEM, ErrorKind::OutOfMemory), (ENODEV, ErrorKind::DeviceLost)] {
+            fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, errno);
+            let error = group.submit().queue(0).submit().unwrap_err();
+            assert_eq!((error.kind(), error.op_index()), (kind, None), "{error}");
+            assert_eq!(error.ops_done(), Some(0));
+        }
+        fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_GET_STATE, ENODEV);
+        assert_eq!(group.state().unwrap_err().kind(), ErrorKind::DeviceLost);
+        let _ = group.into_raw();
     }
 }

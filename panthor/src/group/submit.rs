@@ -39,12 +39,12 @@ const CALL: &str = "GROUP_SUBMIT";
 /// group
 ///     .submit()
 ///     .queue(0)
-///     .signal(timeline.at(point(1)))
+///     .signal(timeline.at(point::<1>()))
 ///     .queue(1)
-///     .wait(timeline.at(point(1)))
-///     .signal(timeline.at(point(2)))
+///     .wait(timeline.at(point::<1>()))
+///     .signal(timeline.at(point::<2>()))
 ///     .submit()?;
-/// assert_eq!(timeline.wait(point(2), Timeout::FOREVER)?, Wait::Ready);
+/// assert_eq!(timeline.wait(point::<2>(), Timeout::FOREVER)?, Wait::Ready);
 /// # Ok::<(), panthor::Error>(())
 /// ```
 ///
@@ -161,12 +161,13 @@ impl<'a> GroupSubmit<'a> {
             count => {
                 let most = rules::MAX_QUEUE_SUBMITS;
                 let rule = format!("has {count} queue submits, one call takes {most}");
-                return Err(Error::invalid(CALL, "submission", rule));
+                let error = Error::invalid(CALL, "submission", rule);
+                return Err(error.with_bind(BindProgress::nothing_done(None)));
             }
         }
         let device = self.group.device();
         for (index, wait) in sync_ops::self_waits(self.submits.syncs()) {
-            require_fence(device, CALL, &wait).map_err(|error| error.with_bind(blame(index)))?;
+            require_fence(device, CALL, Some(index), &wait)?;
         }
         let mut arg = sys::drm_panthor_group_submit::zeroed();
         arg.group_handle = self.group.handle;
@@ -178,8 +179,7 @@ impl<'a> GroupSubmit<'a> {
     /// The error of a submission that the driver refused.
     #[cold]
     fn explain(&self, errno: Errno) -> Error {
-        let nothing_done = BindProgress { failed: None, done: 0, partial: None };
-        let error = Error::os(CALL, errno).with_bind(nothing_done);
+        let error = Error::os(CALL, errno).with_bind(BindProgress::nothing_done(None));
         if error.kind() != ErrorKind::InvalidArgument {
             return error;
         }
@@ -197,7 +197,7 @@ impl<'a> GroupSubmit<'a> {
             Some((index, wait)) => error
                 .with_argument("wait")
                 .with_detail(describe_without_fence(&wait))
-                .with_bind(blame(index)),
+                .with_bind(BindProgress::nothing_done(Some(index))),
             None => error,
         }
     }
@@ -248,14 +248,10 @@ impl<'a> GroupSubmit<'a> {
     fn refuse(&mut self, index: usize, broken: impl FnOnce() -> Broken) {
         if self.refused.is_none() {
             let (argument, rule) = broken();
-            self.refused = Some(Error::invalid(CALL, argument, rule).with_bind(blame(index)));
+            let error = Error::invalid(CALL, argument, rule);
+            self.refused = Some(error.with_bind(BindProgress::nothing_done(Some(index))));
         }
     }
-}
-
-/// Nothing is done, and this queue submit is to blame.
-fn blame(index: usize) -> BindProgress {
-    BindProgress { failed: Some(index), done: 0, partial: None }
 }
 
 impl<'a> QueueSubmit<'_, 'a> {
