@@ -193,7 +193,7 @@ fn tables(va: u64, end: u64, bits: u32) -> u64 {
 /// # Errors
 /// `ENOMEM` if there is not enough, or if the array that lists them would be too large: so it is
 /// from about 1 TiB on.
-fn page_tables(device: &DeviceInner, va: u64, size: u64, in_flight: u64) -> Result<u64> {
+pub(crate) fn page_tables(device: &DeviceInner, va: u64, size: u64, in_flight: u64) -> Result<u64> {
     // An end out of range fails later.
     let end = va.saturating_add(size);
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);

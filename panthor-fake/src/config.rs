@@ -143,7 +143,7 @@ impl Config {
     }
 
     /// Whether the client may have groups of high and realtime priority, as a process with
-    /// `CAP_SYS_NICE` may: it shows in the query of the allowed priorities.
+    /// `CAP_SYS_NICE` may.
     #[must_use]
     pub fn high_priority(mut self, allowed: bool) -> Self {
         self.high_priority = allowed;

@@ -9,6 +9,7 @@ use crate::bo::Pinned;
 use crate::config::Config;
 use crate::events::Events;
 use crate::file::{File, FileInner};
+use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::stats::{FileStats, Leaks, Live, Stats};
@@ -33,6 +34,7 @@ pub(crate) struct DeviceInner {
     next_id: AtomicU64,
     files: Mutex<Vec<Weak<FileInner>>>,
     vms: Mutex<Vec<Weak<Vm>>>,
+    groups: Mutex<Vec<Weak<Shared>>>,
     /// The sum of what closed files counted.
     closed: Mutex<Stats>,
 }
@@ -64,6 +66,7 @@ impl Device {
             next_id: AtomicU64::new(1),
             files: Mutex::new(Vec::new()),
             vms: Mutex::new(Vec::new()),
+            groups: Mutex::new(Vec::new()),
             closed: Mutex::new(Stats::zero()),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -88,6 +91,18 @@ impl Device {
         sum
     }
 
+    /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.
+    ///
+    /// Those that did nothing wrong are innocent (see `DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3
+    /// and later); their jobs on the GPU end with `ETIMEDOUT`. Groups without such jobs go on. For the
+    /// group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
+    #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
+    pub fn reset(&self) {
+        for group in alive(&self.inner.groups) {
+            group.reset();
+        }
+    }
+
     /// What is alive.
     pub fn leaks(&self) -> Leaks {
         let live = &self.inner.live;
@@ -97,6 +112,8 @@ impl Device {
             vms: live.vms.load(Ordering::Relaxed),
             bos: live.bos.load(Ordering::Relaxed),
             syncobjs: live.syncobjs.load(Ordering::Relaxed),
+            groups: live.groups.load(Ordering::Relaxed),
+            heaps: live.heaps.load(Ordering::Relaxed),
             pending_jobs: live.jobs.load(Ordering::Relaxed),
             vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
             cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
@@ -109,7 +126,7 @@ impl Device {
     /// it gets half a second.
     ///
     /// # Panics
-    /// If a file, VM, BO, syncobj, job or mapping is alive, with a list of them.
+    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, with a list of them.
     #[track_caller]
     pub fn assert_released(&self) {
         let deadline = Instant::now() + Duration::from_millis(500);
@@ -138,6 +155,10 @@ impl DeviceInner {
 
     pub(crate) fn register_vm(&self, vm: &Arc<Vm>) {
         register(&self.vms, vm);
+    }
+
+    pub(crate) fn register_group(&self, group: &Arc<Shared>) {
+        register(&self.groups, group);
     }
 
     /// Keeps what a file counted when it closes.

@@ -21,6 +21,8 @@ impl Errno {
     pub(crate) const NOSPC: Self = Self(libc::ENOSPC);
     pub(crate) const TIME: Self = Self(libc::ETIME);
     pub(crate) const OVERFLOW: Self = Self(libc::EOVERFLOW);
+    pub(crate) const TIMEDOUT: Self = Self(libc::ETIMEDOUT);
+    pub(crate) const CANCELED: Self = Self(libc::ECANCELED);
     pub(crate) const OPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
 }
 

@@ -14,6 +14,8 @@ use crate::config::Config;
 use crate::device::{Device, DeviceInner};
 use crate::errno::{Errno, Result};
 use crate::gpu_view::GpuView;
+use crate::group::Group;
+use crate::group_view::GroupView;
 use crate::handles::Handles;
 use crate::inject::Injections;
 use crate::ioctl::{Call, dispatch};
@@ -27,6 +29,9 @@ use crate::vm::Vm;
 
 /// The most VMs that a file can have.
 const VMS_MAX: u32 = 32;
+
+/// The most groups that a file can have.
+const GROUPS_MAX: u32 = 128;
 
 /// An open render node of a [`Device`].
 ///
@@ -47,6 +52,7 @@ pub(crate) struct FileInner {
     vms: RwLock<Handles<Arc<Vm>>>,
     /// VMs that were destroyed while jobs were pending.
     destroyed_vms: Mutex<Vec<Weak<Vm>>>,
+    groups: RwLock<Handles<Arc<Group>>>,
     syncobjs: RwLock<Handles<Arc<Syncobj>>>,
     /// What sparse mappings of this file show.
     sparse: OnceLock<Arc<Bo>>,
@@ -79,6 +85,7 @@ impl File {
             objects: RwLock::new(Objects { handles: Handles::new(), by_offset: HashMap::new() }),
             vms: RwLock::new(Handles::new()),
             destroyed_vms: Mutex::new(Vec::new()),
+            groups: RwLock::new(Handles::new()),
             syncobjs: RwLock::new(Handles::new()),
             sparse: OnceLock::new(),
             user_mmio_offset: AtomicU64::new(match size_of::<usize>() {
@@ -127,6 +134,11 @@ impl File {
     pub fn gpu(&self, vm_id: u32) -> Option<GpuView> {
         let vm = self.inner.vm(vm_id).ok()?;
         Some(GpuView::new(&vm, &self.inner))
+    }
+
+    /// The queues of a group of this file; `None` if there is no such group.
+    pub fn group(&self, handle: u32) -> Option<GroupView> {
+        Some(GroupView::new(&self.inner.group(handle).ok()?))
     }
 
     /// The device that was opened.
@@ -249,6 +261,37 @@ impl FileInner {
         Ok(())
     }
 
+    /// # Errors
+    /// `EINVAL` if there is no such group.
+    pub(crate) fn group(&self, handle: u32) -> Result<Arc<Group>> {
+        read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
+    }
+
+    /// Makes a group and gives it a handle.
+    ///
+    /// # Errors
+    /// `EBUSY` if the file has as many groups as it can, before `make` is called.
+    pub(crate) fn add_group(&self, make: impl FnOnce() -> Result<Group>) -> Result<u32> {
+        let mut groups = write(&self.groups);
+        if !groups.has_room(GROUPS_MAX) {
+            return Err(Errno::BUSY);
+        }
+        groups.insert(Arc::new(make()?), GROUPS_MAX).ok_or(Errno::BUSY)
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such group.
+    pub(crate) fn destroy_group(&self, handle: u32) -> Result<()> {
+        let group = write(&self.groups).remove(handle).ok_or(Errno::INVAL)?;
+        group.destroy();
+        Ok(())
+    }
+
+    /// Whether groups may have a high priority.
+    pub(crate) fn may_have_high_priority(&self) -> bool {
+        self.config().high_priority
+    }
+
     /// The object behind the sparse mappings of this file.
     pub(crate) fn sparse_object(&self) -> Result<Arc<Bo>> {
         if let Some(sparse) = self.sparse.get() {
@@ -308,6 +351,9 @@ impl FileInner {
 impl Drop for FileInner {
     /// The release of a file: everything goes that nothing else keeps.
     fn drop(&mut self) {
+        for group in write(&self.groups).take_all() {
+            group.destroy();
+        }
         let vms = write(&self.vms).take_all();
         let destroyed: Vec<_> =
             lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();

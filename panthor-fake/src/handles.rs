@@ -33,6 +33,11 @@ impl<T> Handles<T> {
         Some(index + 1)
     }
 
+    /// Whether another object would get a handle of at most `max`.
+    pub(crate) fn has_room(&self, max: u32) -> bool {
+        !self.free.is_empty() || (self.slots.len() as u64) < u64::from(max)
+    }
+
     pub(crate) fn get(&self, handle: u32) -> Option<&T> {
         self.slots.get(handle.checked_sub(1)? as usize)?.as_ref()
     }
@@ -88,9 +93,12 @@ mod tests {
     fn a_table_has_a_limit() {
         let mut handles = Handles::new();
         assert_eq!(handles.insert((), 2), Some(1));
+        assert!(handles.has_room(2));
         assert_eq!(handles.insert((), 2), Some(2));
+        assert!(!handles.has_room(2));
         assert_eq!(handles.insert((), 2), None);
         handles.remove(1);
+        assert!(handles.has_room(2));
         assert_eq!(handles.insert((), 2), Some(1));
     }
 }

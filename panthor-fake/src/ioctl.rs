@@ -8,7 +8,9 @@ use panthor_sys as sys;
 use crate::errno::{Errno, Result};
 use crate::file::FileInner;
 use crate::uaccess::UserMemory;
-use crate::{bind, bo_ioctls, drm_core, query, syncobj_ioctls, vm_ioctls};
+use crate::{
+    bind, bo_ioctls, drm_core, group_ioctls, heap_ioctls, query, syncobj_ioctls, vm_ioctls,
+};
 
 /// The type of DRM's requests.
 pub(crate) const TYPE: u32 = b'd' as u32;
@@ -65,9 +67,8 @@ const fn driver_ioctls(minor: u32) -> u8 {
     }
 }
 
-/// Groups and heaps are known by number but not claimed: the answer is that of a driver that finds
-/// their arguments wrong.
-fn not_offered(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
+/// The answer to a number whose meaning was withdrawn.
+fn withdrawn(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::INVAL)
 }
 
@@ -84,12 +85,12 @@ const DRIVER: [Entry; 17] = [
     entry(sys::DRM_IOCTL_PANTHOR_VM_GET_STATE, vm_ioctls::get_state),
     entry(sys::DRM_IOCTL_PANTHOR_BO_CREATE, bo_ioctls::create),
     entry(sys::DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, bo_ioctls::mmap_offset),
-    entry(sys::DRM_IOCTL_PANTHOR_GROUP_CREATE, not_offered),
-    entry(sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, not_offered),
-    entry(sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, not_offered),
-    entry(sys::DRM_IOCTL_PANTHOR_GROUP_GET_STATE, not_offered),
-    entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, not_offered),
-    entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, not_offered),
+    entry(sys::DRM_IOCTL_PANTHOR_GROUP_CREATE, group_ioctls::create),
+    entry(sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, group_ioctls::destroy),
+    entry(sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, group_ioctls::submit),
+    entry(sys::DRM_IOCTL_PANTHOR_GROUP_GET_STATE, group_ioctls::get_state),
+    entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, heap_ioctls::create),
+    entry(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, heap_ioctls::destroy),
     entry(sys::DRM_IOCTL_PANTHOR_BO_SET_LABEL, bo_ioctls::set_label),
     entry(sys::DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, bo_ioctls::set_user_mmio_offset),
     entry(sys::DRM_IOCTL_PANTHOR_BO_SYNC, bo_ioctls::sync),
@@ -116,7 +117,7 @@ const CORE: [Entry; 19] = [
     entry(sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, syncobj_ioctls::timeline_signal),
     entry(sys::DRM_IOCTL_SYNCOBJ_EVENTFD, syncobj_ioctls::eventfd),
     entry(sys::DRM_IOCTL_SET_CLIENT_NAME, drm_core::set_client_name),
-    entry(drm_core::GEM_CHANGE_HANDLE, not_offered),
+    entry(drm_core::GEM_CHANGE_HANDLE, withdrawn),
 ];
 
 /// The answer to what exists but is not for render nodes.

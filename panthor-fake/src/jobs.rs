@@ -1,34 +1,32 @@
-//! The queue of asynchronous VM_BIND operations of a VM.
+//! Queues of jobs.
 //!
-//! Jobs of a VM run in the order of their submission, each when the fences it waits for are
-//! signalled, in whichever thread makes it ready: the one that submits it or the one that signals.
+//! The jobs of a queue start in the order of their submission, each when the fences it waits for
+//! are signalled, in whichever thread makes it ready: the one that submits it or the one that
+//! signals.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use crate::device::DeviceInner;
-use crate::errno::Errno;
 use crate::fence::{Fence, Leaf};
 use crate::lock::lock;
-use crate::vm::{Change, Vm};
 
-/// An operation that is queued.
+/// Work that is queued.
 #[derive(Debug)]
-pub(crate) struct Job {
-    change: Change,
-    /// Fences that must be signalled before it runs.
+pub(crate) struct Job<W> {
+    work: W,
+    /// Fences that must be signalled before it starts.
     waits: Vec<Fence>,
     done: Arc<Leaf>,
-    /// Bytes of page tables it holds until it has run.
-    page_tables: u64,
     count: Counted,
 }
 
 /// Counts a job for as long as it exists.
 #[derive(Debug)]
-struct Counted(Arc<DeviceInner>);
+pub(crate) struct Counted(Arc<DeviceInner>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -36,181 +34,192 @@ impl Drop for Counted {
     }
 }
 
-impl Job {
-    pub(crate) fn new(device: Arc<DeviceInner>, change: Change, page_tables: u64) -> Self {
+impl<W> Job<W> {
+    pub(crate) fn new(device: Arc<DeviceInner>, work: W) -> Self {
         device.live.jobs.fetch_add(1, Ordering::Relaxed);
-        let count = Counted(device);
-        Self { change, waits: Vec::new(), done: Leaf::pending(), page_tables, count }
+        Self { work, waits: Vec::new(), done: Leaf::pending(), count: Counted(device) }
+    }
+
+    pub(crate) fn work(&self) -> &W {
+        &self.work
     }
 
     pub(crate) fn wait_for(&mut self, fence: Fence) {
         self.waits.push(fence);
     }
 
-    /// The fence that is signalled when it has run.
+    /// The fence that is signalled when it is done.
     pub(crate) fn done(&self) -> &Arc<Leaf> {
         &self.done
     }
 }
 
-/// The queue of a VM.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    jobs: VecDeque<Job>,
-    /// A thread is running a job; it looks for the next one itself.
-    running: bool,
-    /// Nothing runs but step by step.
-    held: bool,
-    /// How the next job that changes something fails.
-    fail_next: Option<Errno>,
-    /// The fence whose signal restarts the queue.
-    blocked_on: Option<Arc<Leaf>>,
-    /// Bytes of page tables held by jobs.
-    page_tables: u64,
-    /// Keeps the VM while there are jobs, as each of them does in the kernel.
-    keep: Option<Arc<Vm>>,
+/// A job whose time has come.
+#[derive(Debug)]
+pub(crate) struct Started<W> {
+    pub(crate) work: W,
+    /// To be signalled when it is done.
+    pub(crate) done: Arc<Leaf>,
+    /// To be dropped before that: who waits for the fence may look for leaks next.
+    pub(crate) count: Counted,
 }
 
-impl Vm {
-    /// Bytes of page tables that pending jobs hold.
-    pub(crate) fn page_tables_in_flight(&self) -> u64 {
-        lock(&self.queue).page_tables
+/// The jobs of a queue that have not started.
+pub(crate) struct Jobs<Q: Queue> {
+    jobs: VecDeque<Job<Q::Work>>,
+    /// A thread is starting a job; it looks for the next one itself.
+    running: bool,
+    /// Nothing starts but step by step.
+    held: bool,
+    /// The fence whose signal restarts the queue.
+    blocked_on: Option<Arc<Leaf>>,
+    /// Keeps the queue while there are jobs, as each of them does in the kernel.
+    keep: Option<Arc<Q>>,
+}
+
+impl<Q: Queue> Jobs<Q> {
+    pub(crate) fn new() -> Self {
+        Self { jobs: VecDeque::new(), running: false, held: false, blocked_on: None, keep: None }
     }
 
-    /// Appends jobs, without running them: see [`Vm::run`].
-    pub(crate) fn push_jobs(self: &Arc<Self>, jobs: Vec<Job>) {
-        if jobs.is_empty() {
-            return;
-        }
-        let mut queue = lock(&self.queue);
-        queue.page_tables += jobs.iter().map(|job| job.page_tables).sum::<u64>();
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Job<Q::Work>> {
+        self.jobs.iter()
+    }
+
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+}
+
+impl<Q: Queue> fmt::Debug for Jobs<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jobs").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Something that has jobs to do.
+pub(crate) trait Queue: Send + Sync + Sized + 'static {
+    type Work: Send;
+
+    fn jobs(&self) -> &Mutex<Jobs<Self>>;
+
+    /// Whether there is room for a job to start. Called with the jobs locked.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Starts a job.
+    fn start(self: &Arc<Self>, job: Started<Self::Work>);
+
+    /// Appends jobs, without starting them: see [`Queue::run`].
+    fn push_jobs(self: &Arc<Self>, jobs: impl IntoIterator<Item = Job<Self::Work>>) {
+        let mut queue = lock(self.jobs());
         queue.jobs.extend(jobs);
-        queue.keep = Some(self.clone());
+        if !queue.jobs.is_empty() {
+            queue.keep = Some(self.clone());
+        }
     }
 
-    /// Runs the jobs that are ready.
+    /// Starts the jobs that are ready.
     ///
-    /// A job that ends may make others ready, of this VM or another: they run in a loop here, not
-    /// in a recursion.
-    pub(crate) fn run(self: &Arc<Self>) {
-        thread_local! {
-            /// VMs to run next, while this thread is in the loop.
-            static NEXT: RefCell<Option<VecDeque<Arc<Vm>>>> = const { RefCell::new(None) };
-        }
-        struct Leave;
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                let left = NEXT.take();
-                drop(left);
-            }
-        }
-
-        let nested = NEXT.with_borrow_mut(|next| match next {
-            Some(next) => {
-                next.push_back(self.clone());
-                true
-            }
-            None => {
-                *next = Some(VecDeque::new());
-                false
-            }
-        });
-        if nested {
-            return;
-        }
-        let _leave = Leave;
-        let mut vm = Some(self.clone());
-        while let Some(current) = vm {
-            while current.run_one(false) {}
-            vm = NEXT.with_borrow_mut(|next| next.as_mut().and_then(VecDeque::pop_front));
-        }
+    /// A job that ends may make others ready, of this queue or another: they start in a loop here,
+    /// not in a recursion.
+    fn run(self: &Arc<Self>) {
+        run_all(self.clone());
     }
 
-    /// Runs one job if one is ready, and `forced` or not held.
+    /// Starts one job if one is ready, and `forced` or not held.
     fn run_one(self: &Arc<Self>, forced: bool) -> bool {
-        let (job, failure) = {
-            let mut queue = lock(&self.queue);
-            if queue.running || (queue.held && !forced) {
+        let job = {
+            let mut queue = lock(self.jobs());
+            if queue.running || (queue.held && !forced) || !self.has_room() {
                 return false;
             }
-            let Some(job) = self.next(&mut queue) else {
+            let Some(job) = next(self, &mut queue) else {
                 return false;
             };
             queue.running = true;
-            let changes = !matches!(job.change, Change::SyncOnly);
-            (job, if changes { queue.fail_next.take() } else { None })
+            job
         };
-        let Job { change, waits, done, page_tables, count } = job;
-        let result = match failure {
-            Some(errno) => Err(errno),
-            None => self.apply(change),
-        };
-        if result.is_err() {
-            self.declare_unusable();
-        }
-        // Whoever waits for the fence may look for leaks next.
-        drop((waits, count));
-        // Signalled before another thread may run the next one: fences keep the order.
-        done.signal(result, &self.device.events);
+        let Job { work, waits, done, count } = job;
+        drop(waits);
+        // Before another thread may start the next one: fences keep the order.
+        self.start(Started { work, done, count });
         let keep = {
-            let mut queue = lock(&self.queue);
+            let mut queue = lock(self.jobs());
             queue.running = false;
-            queue.page_tables -= page_tables;
             if queue.jobs.is_empty() { queue.keep.take() } else { None }
         };
         drop(keep);
         true
     }
+}
 
-    /// Takes the first job if it is ready, else has the queue run again when that may be.
-    fn next(self: &Arc<Self>, queue: &mut Queue) -> Option<Job> {
-        let job = queue.jobs.front_mut()?;
-        while let Some(fence) = job.waits.last() {
-            let Some(leaf) = fence.pending_leaves().next() else {
-                job.waits.pop();
-                continue;
-            };
-            if queue.blocked_on.as_ref().is_some_and(|known| Arc::ptr_eq(known, &leaf)) {
-                return None;
-            }
-            let vm = Arc::downgrade(self);
-            let restart = move || {
-                if let Some(vm) = vm.upgrade() {
-                    lock(&vm.queue).blocked_on = None;
-                    vm.run();
-                }
-            };
-            if leaf.on_signal(restart).is_ok() {
-                queue.blocked_on = Some(leaf);
-                return None;
-            }
+/// Takes the first job if it is ready, else has the queue run again when that may be.
+fn next<Q: Queue>(owner: &Arc<Q>, queue: &mut Jobs<Q>) -> Option<Job<Q::Work>> {
+    let job = queue.jobs.front_mut()?;
+    while let Some(fence) = job.waits.last() {
+        let Some(leaf) = fence.pending_leaves().next() else {
+            job.waits.pop();
+            continue;
+        };
+        if queue.blocked_on.as_ref().is_some_and(|known| Arc::ptr_eq(known, &leaf)) {
+            return None;
         }
-        queue.jobs.pop_front()
+        let owner = Arc::downgrade(owner);
+        let restart = move || {
+            if let Some(owner) = owner.upgrade() {
+                lock(owner.jobs()).blocked_on = None;
+                owner.run();
+            }
+        };
+        if leaf.on_signal(restart).is_ok() {
+            queue.blocked_on = Some(leaf);
+            return None;
+        }
+    }
+    queue.jobs.pop_front()
+}
+
+/// A queue of any kind.
+trait AnyQueue {
+    fn run_next(self: Arc<Self>) -> bool;
+}
+
+impl<Q: Queue> AnyQueue for Q {
+    fn run_next(self: Arc<Self>) -> bool {
+        self.run_one(false)
+    }
+}
+
+fn run_all(queue: Arc<dyn AnyQueue>) {
+    thread_local! {
+        /// Queues to run next, while this thread is in the loop.
+        static NEXT: RefCell<Option<VecDeque<Arc<dyn AnyQueue>>>> = const { RefCell::new(None) };
+    }
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let left = NEXT.take();
+            drop(left);
+        }
     }
 
-    /// Stops the queue.
-    pub(crate) fn hold(&self) {
-        lock(&self.queue).held = true;
+    let mut current = Some(queue);
+    NEXT.with_borrow_mut(|next| match next {
+        Some(next) => next.extend(current.take()),
+        None => *next = Some(VecDeque::new()),
+    });
+    if current.is_none() {
+        return;
     }
-
-    /// Runs one job if it is ready, held or not.
-    pub(crate) fn step(self: &Arc<Self>) -> bool {
-        self.run_one(true)
-    }
-
-    /// Lets the queue go on.
-    pub(crate) fn release(self: &Arc<Self>) {
-        lock(&self.queue).held = false;
-        self.run();
-    }
-
-    /// Number of jobs that have not run.
-    pub(crate) fn pending(&self) -> usize {
-        lock(&self.queue).jobs.len()
-    }
-
-    /// Has the next job that changes something fail.
-    pub(crate) fn fail_next_job(&self, errno: Errno) {
-        lock(&self.queue).fail_next = Some(errno);
+    let _leave = Leave;
+    while let Some(queue) = current {
+        while queue.clone().run_next() {}
+        current = NEXT.with_borrow_mut(|next| next.as_mut().and_then(VecDeque::pop_front));
     }
 }

@@ -87,9 +87,9 @@
 //! - VMs, buffer objects, VM_BIND in both ways, CPU mappings, labels, cache maintenance.
 //! - Sync objects: binary ones and timelines, waits, transfers, eventfds.
 //! - DRM's rules for structures of another size, bad pointers, and render nodes.
+//! - Groups, their queues and their ends, tiler heaps. Command streams are not run.
 //!
-//! Not yet: groups and tiler heaps (`EINVAL`), PRIME and the descriptors of sync objects
-//! (`EOPNOTSUPP`). Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
+//! Not yet: PRIME and the descriptors of sync objects (`EOPNOTSUPP`). Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
 //! crashes when a mapping of a foreign dma-buf is cut; that of 7.3 also when an asynchronous
 //! operation is to signal a sync object that does not exist, where the fake answers `EINVAL`.
 //!
@@ -109,6 +109,7 @@ struct Readme;
 
 mod bind;
 mod bind_async;
+mod bind_queue;
 mod bo;
 mod bo_ioctls;
 mod config;
@@ -120,15 +121,24 @@ mod fence;
 mod file;
 mod gpu_model;
 mod gpu_view;
+mod group;
+mod group_ioctls;
+mod group_queue;
+mod group_view;
 mod handles;
+mod heap;
+mod heap_ioctls;
 mod inject;
 mod ioctl;
 mod jobs;
+mod kernel_bo;
+mod kernel_va;
 mod lock;
 mod mapping;
 mod memory;
 mod query;
 mod stats;
+mod submission;
 mod syncobj;
 mod syncobj_ioctls;
 mod uaccess;
@@ -141,5 +151,7 @@ pub use device::Device;
 pub use file::File;
 pub use gpu_model::Gpu;
 pub use gpu_view::{Access, FaultKind, GpuFault, GpuView, MappingInfo};
+pub use group_queue::StreamInfo;
+pub use group_view::GroupView;
 pub use mapping::{Mapping, Prot};
 pub use stats::{Leaks, Stats};

@@ -78,9 +78,10 @@ fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Res
             let min_size = offset_of!(sys::drm_panthor_timestamp_info, timestamp_offset);
             (bytemuck::bytes_of(&info).to_vec(), min_size as u32)
         }
-        sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO => {
-            (bytemuck::bytes_of(&group_priorities(device.config.high_priority)).to_vec(), size)
-        }
+        sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO => (
+            bytemuck::bytes_of(&group_priorities(call.file.may_have_high_priority())).to_vec(),
+            size,
+        ),
         sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO => (bytemuck::bytes_of(&MMU_INFO).to_vec(), size),
         _ => return Err(Errno::INVAL),
     };
@@ -119,16 +120,19 @@ fn gpu_info(device: &DeviceInner) -> sys::drm_panthor_gpu_info {
     };
     info.shader_present = gpu.shader_present();
     info.l2_present = 1;
-    info.tiler_present = 1;
+    info.tiler_present = TILER_PRESENT;
     info.core_features = gpu.core_features();
     info.gpu_features = gpu.gpu_features();
     info
 }
 
+/// The mask of the tilers.
+pub(crate) const TILER_PRESENT: u64 = 1;
+
 /// The number of bits of a physical address of the GPU.
 const PA_BITS: u32 = 40;
 
-const CSIF_INFO: sys::drm_panthor_csif_info = sys::drm_panthor_csif_info {
+pub(crate) const CSIF_INFO: sys::drm_panthor_csif_info = sys::drm_panthor_csif_info {
     csg_slot_count: 8,
     cs_slot_count: 8,
     cs_reg_count: 96,

@@ -12,11 +12,13 @@ pub struct Stats {
     by_nr: Vec<u64>,
     /// Operations that VM_BIND ioctls carried out or queued; ones that failed are not in it.
     pub bind_ops: u64,
+    /// Jobs that GROUP_SUBMIT ioctls queued.
+    pub queue_submits: u64,
 }
 
 impl Stats {
     pub(crate) fn zero() -> Self {
-        Self { by_nr: vec![0; 256], bind_ops: 0 }
+        Self { by_nr: vec![0; 256], bind_ops: 0, queue_submits: 0 }
     }
 
     /// How often an ioctl was called, failed calls included.
@@ -41,11 +43,16 @@ impl Stats {
 pub(crate) struct FileStats {
     by_nr: [AtomicU64; 256],
     bind_ops: AtomicU64,
+    queue_submits: AtomicU64,
 }
 
 impl FileStats {
     pub(crate) fn new() -> Self {
-        Self { by_nr: [const { AtomicU64::new(0) }; 256], bind_ops: AtomicU64::new(0) }
+        Self {
+            by_nr: [const { AtomicU64::new(0) }; 256],
+            bind_ops: AtomicU64::new(0),
+            queue_submits: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn count_ioctl(&self, nr: u8) {
@@ -56,11 +63,16 @@ impl FileStats {
         self.bind_ops.fetch_add(ops, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_queue_submits(&self, jobs: u64) {
+        self.queue_submits.fetch_add(jobs, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_to(&self, sum: &mut Stats) {
         for (sum, counter) in sum.by_nr.iter_mut().zip(&self.by_nr) {
             *sum += counter.load(Ordering::Relaxed);
         }
         sum.bind_ops += self.bind_ops.load(Ordering::Relaxed);
+        sum.queue_submits += self.queue_submits.load(Ordering::Relaxed);
     }
 }
 
@@ -76,9 +88,13 @@ pub struct Leaks {
     pub bos: usize,
     /// Sync objects.
     pub syncobjs: usize,
-    /// Asynchronous VM_BIND operations that have not run.
+    /// Groups; a job of one that is pending keeps it.
+    pub groups: usize,
+    /// Tiler heaps.
+    pub heaps: usize,
+    /// Asynchronous VM_BIND operations and jobs of groups that are not done.
     pub pending_jobs: usize,
-    /// Mappings in VMs.
+    /// Mappings in VMs, those of what groups and heaps are made of included.
     pub vm_mappings: usize,
     /// Mappings by the CPU.
     pub cpu_mappings: usize,
@@ -98,7 +114,9 @@ impl fmt::Display for Leaks {
             (self.vms, "VM"),
             (self.bos, "BO"),
             (self.syncobjs, "syncobj"),
-            (self.pending_jobs, "pending VM_BIND job"),
+            (self.groups, "group"),
+            (self.heaps, "tiler heap"),
+            (self.pending_jobs, "pending job"),
             (self.vm_mappings, "mapping in a VM"),
             (self.cpu_mappings, "mapping by the CPU"),
         ];
@@ -117,6 +135,8 @@ pub(crate) struct Live {
     pub(crate) vms: AtomicUsize,
     pub(crate) bos: AtomicUsize,
     pub(crate) syncobjs: AtomicUsize,
+    pub(crate) groups: AtomicUsize,
+    pub(crate) heaps: AtomicUsize,
     pub(crate) jobs: AtomicUsize,
     pub(crate) cpu_mappings: AtomicUsize,
 }

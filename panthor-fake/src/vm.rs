@@ -1,18 +1,23 @@
 //! VMs: GPU address spaces with their queue of asynchronous operations.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::bo::Bo;
 use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
 use crate::gpu_model::Gpu;
-use crate::jobs::Queue;
+use crate::heap::HeapPool;
+use crate::jobs::Jobs;
+use crate::kernel_va::KernelVa;
 use crate::lock::lock;
 use crate::va_space::{Mapping, VaSpace};
 
 /// The least that the kernel keeps for itself of an address space.
 const MIN_KERNEL_RANGE: u64 = 256 << 20;
+
+/// The granularity of addresses.
+const PAGE: u64 = 4096;
 
 /// The end of the address space of a process on 64-bit Arm, the default for the user's part.
 const TASK_SIZE: u64 = 1 << 48;
@@ -63,7 +68,15 @@ pub(crate) struct Vm {
     space: Mutex<VaSpace<Arc<Bo>>>,
     unusable: AtomicBool,
     destroyed: AtomicBool,
-    pub(crate) queue: Mutex<Queue>,
+    /// The queue of asynchronous operations.
+    pub(crate) jobs: Mutex<Jobs<Self>>,
+    /// How the next job that changes something fails.
+    pub(crate) fail_next: Mutex<Option<Errno>>,
+    /// Bytes of page tables held by jobs.
+    pub(crate) page_tables: AtomicU64,
+    kernel_va: Mutex<KernelVa>,
+    /// The tiler heaps, once there was one.
+    pub(crate) heaps: Mutex<Option<HeapPool>>,
     /// Held while a batch gets its fences, so that two batches do not interleave.
     pub(crate) submission: Mutex<()>,
 }
@@ -78,7 +91,12 @@ impl Vm {
             space: Mutex::new(VaSpace::new()),
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
-            queue: Mutex::new(Queue::default()),
+            jobs: Mutex::new(Jobs::new()),
+            fail_next: Mutex::new(None),
+            page_tables: AtomicU64::new(0),
+            // The driver leaves out the last page.
+            kernel_va: Mutex::new(KernelVa::new(user_va_range, (1 << Gpu::VA_BITS) - PAGE)),
+            heaps: Mutex::new(None),
             submission: Mutex::new(()),
             device,
         });
@@ -110,9 +128,12 @@ impl Vm {
         self.destroyed.load(Ordering::Acquire)
     }
 
-    /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive.
+    /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive, as
+    /// groups do.
     pub(crate) fn destroy(&self) {
         self.destroyed.store(true, Ordering::Release);
+        let heaps = lock(&self.heaps).take();
+        drop(heaps);
         let mut empty = VaSpace::new();
         std::mem::swap(&mut empty, &mut *lock(&self.space));
         // The objects go here, without the lock.
@@ -139,6 +160,14 @@ impl Vm {
             Change::SyncOnly => {}
         }
         Ok(())
+    }
+
+    pub(crate) fn allocate_kernel_va(&self, size: u64) -> Option<u64> {
+        lock(&self.kernel_va).allocate(size)
+    }
+
+    pub(crate) fn free_kernel_va(&self, va: u64, size: u64) {
+        lock(&self.kernel_va).free(va, size);
     }
 
     pub(crate) fn mapping_count(&self) -> usize {

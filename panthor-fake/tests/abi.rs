@@ -71,21 +71,6 @@ fn what_is_not_for_render_nodes_is_denied() {
 }
 
 #[test]
-fn groups_and_heaps_are_not_offered() {
-    let file = device().open();
-    for request in [
-        DRM_IOCTL_PANTHOR_GROUP_CREATE,
-        DRM_IOCTL_PANTHOR_GROUP_DESTROY,
-        DRM_IOCTL_PANTHOR_GROUP_SUBMIT,
-        DRM_IOCTL_PANTHOR_GROUP_GET_STATE,
-        DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE,
-        DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY,
-    ] {
-        assert_eq!(ioctl(&file, request, &mut [0_u64; 16]), -EINVAL, "{request:#x}");
-    }
-}
-
-#[test]
 fn an_argument_that_is_shorter_is_filled_with_zeros() {
     let file = device().open();
     // The size alone: flags, handle and VM are zero.

@@ -7,19 +7,6 @@ use nix::libc::{EINVAL, EIO, ENOENT, ENOMEM};
 use panthor_fake::{Config, Device, FaultKind};
 use panthor_sys::*;
 
-const FOR_SUBMIT: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
-const ETIME: i32 = nix::libc::ETIME;
-
-fn is_signalled(file: &panthor_fake::File, handle: u32, point: u64) -> bool {
-    match wait_points(file, &[handle], &[point], FOR_SUBMIT, 0).0 {
-        0 => true,
-        error => {
-            assert_eq!(error, -ETIME);
-            false
-        }
-    }
-}
-
 #[test]
 fn a_job_runs_at_once_and_signals() {
     let file = device().open();

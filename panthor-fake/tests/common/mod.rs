@@ -239,3 +239,85 @@ pub fn query_size(file: &File, kind: u32) -> i64 {
         error => i64::from(error),
     }
 }
+
+pub fn queue_args(ringbuf_size: u32) -> drm_panthor_queue_create {
+    drm_panthor_queue_create { ringbuf_size, ..zeroed() }
+}
+
+/// A group on all cores, with those queues.
+pub fn group_args(vm_id: u32, queues: &[drm_panthor_queue_create]) -> drm_panthor_group_create {
+    drm_panthor_group_create {
+        queues: array(queues),
+        max_compute_cores: 4,
+        max_fragment_cores: 4,
+        max_tiler_cores: 1,
+        priority: PANTHOR_GROUP_PRIORITY_MEDIUM,
+        compute_core_mask: 0x5_0005,
+        fragment_core_mask: 0x5_0005,
+        tiler_core_mask: 1,
+        vm_id,
+        ..zeroed()
+    }
+}
+
+/// The handle, or a positive error number.
+pub fn try_group(file: &File, mut args: drm_panthor_group_create) -> Result<u32, i32> {
+    match ioctl(file, DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args) {
+        0 => Ok(args.group_handle),
+        error => Err(-error),
+    }
+}
+
+/// A group with that many small queues.
+#[track_caller]
+pub fn group(file: &File, vm: u32, queues: usize) -> u32 {
+    try_group(file, group_args(vm, &vec![queue_args(4096); queues])).unwrap()
+}
+
+pub fn destroy_group(file: &File, group_handle: u32) -> i32 {
+    let mut args = drm_panthor_group_destroy { group_handle, pad: 0 };
+    ioctl(file, DRM_IOCTL_PANTHOR_GROUP_DESTROY, &mut args)
+}
+
+/// Flags and the mask of queues with a fatal fault.
+#[track_caller]
+pub fn group_state(file: &File, group_handle: u32) -> (u32, u32) {
+    let args = drm_panthor_group_get_state { group_handle, ..zeroed() };
+    let state = ok(file, DRM_IOCTL_PANTHOR_GROUP_GET_STATE, args);
+    (state.state, state.fatal_queues)
+}
+
+/// A job with a stream at 4 GiB.
+pub fn stream(queue_index: u32, syncs: &[drm_panthor_sync_op]) -> drm_panthor_queue_submit {
+    let syncs = array(syncs);
+    drm_panthor_queue_submit {
+        queue_index,
+        stream_size: 64,
+        stream_addr: 4 * GIB,
+        syncs,
+        ..zeroed()
+    }
+}
+
+/// A job without a stream.
+pub fn sync_point(queue_index: u32, syncs: &[drm_panthor_sync_op]) -> drm_panthor_queue_submit {
+    drm_panthor_queue_submit { queue_index, syncs: array(syncs), ..zeroed() }
+}
+
+pub fn submit(file: &File, group_handle: u32, jobs: &[drm_panthor_queue_submit]) -> i32 {
+    let mut args = drm_panthor_group_submit { group_handle, pad: 0, queue_submits: array(jobs) };
+    ioctl(file, DRM_IOCTL_PANTHOR_GROUP_SUBMIT, &mut args)
+}
+
+/// Whether a point of a sync object is there and done.
+#[track_caller]
+pub fn is_signalled(file: &File, handle: u32, point: u64) -> bool {
+    let for_submit = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
+    match wait_points(file, &[handle], &[point], for_submit, 0).0 {
+        0 => true,
+        error => {
+            assert_eq!(error, -nix::libc::ETIME);
+            false
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The queue of asynchronous VM_BIND operations of a VM.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use crate::errno::Errno;
+use crate::jobs::{Jobs, Queue, Started};
+use crate::lock::lock;
+use crate::vm::{Change, Vm};
+
+/// An operation that is queued.
+#[derive(Debug)]
+pub(crate) struct BindWork {
+    pub(crate) change: Change,
+    /// Bytes of page tables it holds until it has run.
+    pub(crate) page_tables: u64,
+}
+
+impl Queue for Vm {
+    type Work = BindWork;
+
+    fn jobs(&self) -> &Mutex<Jobs<Self>> {
+        &self.jobs
+    }
+
+    fn start(self: &Arc<Self>, job: Started<BindWork>) {
+        let Started { work: BindWork { change, page_tables }, done, count } = job;
+        let changes = !matches!(change, Change::SyncOnly);
+        let failure = if changes { lock(&self.fail_next).take() } else { None };
+        let result = match failure {
+            Some(errno) => Err(errno),
+            None => self.apply(change),
+        };
+        if result.is_err() {
+            self.declare_unusable();
+        }
+        drop(count);
+        done.signal(result, &self.device.events);
+        self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
+    }
+}
+
+impl Vm {
+    /// Bytes of page tables that pending jobs hold.
+    pub(crate) fn page_tables_in_flight(&self) -> u64 {
+        self.page_tables.load(Ordering::Relaxed)
+    }
+
+    /// Counts the page tables of jobs that are about to be queued.
+    pub(crate) fn add_page_tables(&self, bytes: u64) {
+        self.page_tables.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Stops the queue.
+    pub(crate) fn hold(&self) {
+        lock(&self.jobs).hold(true);
+    }
+
+    /// Runs one job if it is ready, held or not.
+    pub(crate) fn step(self: &Arc<Self>) -> bool {
+        self.run_one(true)
+    }
+
+    /// Lets the queue go on.
+    pub(crate) fn release(self: &Arc<Self>) {
+        lock(&self.jobs).hold(false);
+        self.run();
+    }
+
+    /// Number of jobs that have not run.
+    pub(crate) fn pending(&self) -> usize {
+        lock(&self.jobs).len()
+    }
+
+    /// Has the next job that changes something fail.
+    pub(crate) fn fail_next_job(&self, errno: Errno) {
+        *lock(&self.fail_next) = Some(errno);
+    }
+}

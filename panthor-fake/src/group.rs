@@ -1,0 +1,167 @@
+//! Groups: queues of command streams that share a VM and their fate.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use panthor_sys as sys;
+
+use crate::device::DeviceInner;
+use crate::errno::{Errno, Result};
+use crate::events::Events;
+use crate::group_queue::GroupQueue;
+use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::lock::lock;
+use crate::vm::Vm;
+
+/// The bytes of a sync object in memory: a counter of 64 bits, a status, and padding.
+const SYNCOBJ_BYTES: u64 = 16;
+
+/// A group as its handle keeps it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queues: Vec<Arc<GroupQueue>>,
+}
+
+/// What the queues of a group have in common. It lives as long as a job of theirs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    vm: Arc<Vm>,
+    state: Mutex<State>,
+    /// One in-memory sync object a queue, which counts the jobs that are done.
+    syncobjs: KernelBo,
+    queues: OnceLock<Vec<Weak<GroupQueue>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    timed_out: bool,
+    innocent: bool,
+    destroyed: bool,
+    /// A bit for each queue with a fatal fault.
+    fatal_queues: u32,
+}
+
+impl State {
+    fn can_run(&self) -> bool {
+        !self.timed_out && !self.destroyed && self.fatal_queues == 0
+    }
+}
+
+/// How a group fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// A stream did not end in time.
+    TimeOut,
+    /// A queue hit a fault.
+    Fault,
+}
+
+impl Group {
+    /// A group with a queue for each ring buffer, of that many bytes.
+    pub(crate) fn new(vm: &Arc<Vm>, ring_sizes: &[u32]) -> Result<Self> {
+        let syncobjs = KernelBo::new(vm, ring_sizes.len() as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+        vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(Shared {
+            vm: vm.clone(),
+            state: Mutex::new(State::default()),
+            syncobjs,
+            queues: OnceLock::new(),
+        });
+        let mut queues = Vec::with_capacity(ring_sizes.len());
+        for (index, &size) in ring_sizes.iter().enumerate() {
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size)?));
+        }
+        // Just made, so there are none.
+        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
+        vm.device.register_group(&shared);
+        Ok(Self { shared, queues })
+    }
+
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.shared.vm
+    }
+
+    /// Ends it: what the GPU has to do is cancelled.
+    pub(crate) fn destroy(&self) {
+        self.shared.end(|state| state.destroyed = true);
+    }
+}
+
+impl Shared {
+    pub(crate) fn events(&self) -> &Events {
+        &self.vm.device.events
+    }
+
+    pub(crate) fn device(&self) -> &Arc<DeviceInner> {
+        &self.vm.device
+    }
+
+    /// Whether jobs with a stream have a chance.
+    pub(crate) fn can_run(&self) -> bool {
+        lock(&self.state).can_run()
+    }
+
+    /// What `DRM_IOCTL_PANTHOR_GROUP_GET_STATE` tells: flags, and the queues with a fatal fault.
+    pub(crate) fn flags(&self) -> (u32, u32) {
+        let state = lock(&self.state);
+        let knows_innocence = self.device().config.driver_minor >= 3;
+        let flags = [
+            (state.timed_out, sys::DRM_PANTHOR_GROUP_STATE_TIMEDOUT),
+            (state.fatal_queues != 0, sys::DRM_PANTHOR_GROUP_STATE_FATAL_FAULT),
+            (state.innocent && knows_innocence, sys::DRM_PANTHOR_GROUP_STATE_INNOCENT),
+        ];
+        let set = flags.into_iter().filter(|&(set, _)| set);
+        (set.map(|(_, flag)| flag).sum(), state.fatal_queues)
+    }
+
+    /// Lets the group fail, by the fault of a queue.
+    pub(crate) fn fail(&self, failure: Failure, queue: u32) {
+        self.end(|state| match failure {
+            Failure::TimeOut => state.timed_out = true,
+            Failure::Fault => state.fatal_queues |= 1 << queue,
+        });
+    }
+
+    /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.
+    pub(crate) fn reset(&self) {
+        if !self.queues().any(|queue| queue.is_active()) {
+            return;
+        }
+        self.end(|state| {
+            state.innocent |= state.can_run();
+            state.timed_out = true;
+        });
+    }
+
+    fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
+        self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// Ends it for a reason, and with it what its queues do.
+    fn end(&self, reason: impl FnOnce(&mut State)) {
+        let (fatal_queues, others) = {
+            let mut state = lock(&self.state);
+            reason(&mut state);
+            let others = if state.timed_out { Errno::TIMEDOUT } else { Errno::CANCELED };
+            (state.fatal_queues, others)
+        };
+        for queue in self.queues() {
+            let fatal = fatal_queues & 1 << queue.index() != 0;
+            queue.cancel(if fatal { Errno::INVAL } else { others });
+        }
+    }
+
+    /// Writes the sync object of a queue.
+    pub(crate) fn write_seqno(&self, queue: u32, seqno: u64, status: u32) {
+        let at = u64::from(queue) * SYNCOBJ_BYTES;
+        self.syncobjs.write(at, &seqno.to_ne_bytes());
+        self.syncobjs.write(at + 8, &status.to_ne_bytes());
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.vm.device.live.groups.fetch_sub(1, Ordering::Relaxed);
+    }
+}
