@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use panthor::{BoOptions, MapFlags, VmOptions, VmState, Wait, point};
+use panthor::{BoOptions, MapFlags, Timeout, VmOptions, VmState, Wait, point};
 
 fn main() -> panthor::Result<()> {
     let device = common::open()?;
@@ -29,12 +29,15 @@ fn main() -> panthor::Result<()> {
         println!("the GPU reads: {}", String::from_utf8_lossy(&seen));
     }
 
-    // Asynchronously: queued until point 1 is signalled; point 2 tells that it is done.
-    let timeline = device.create_timeline()?;
-    let gate = device.create_timeline()?;
-    // The driver takes no wait for a point that nobody has submitted. Here another queue would have:
-    // a batch that signals the gate.
+    // Asynchronously: queued until the gate's point 1 is signalled; point 2 of the timeline tells that it is
+    // done. The driver takes no wait for a point that nobody has submitted yet: the queue of another VM
+    // submits it here.
+    let (timeline, gate) = (device.create_timeline()?, device.create_timeline()?);
     let other = device.create_vm(VmOptions::new())?;
+    let held = device.fake().and_then(|file| file.gpu(other.id()));
+    if let Some(queue) = &held {
+        queue.hold();
+    }
     other.bind_async().signal(gate.at(point::<1>())).submit()?;
     let copy = va + bo.size();
     vm.bind_async()
@@ -42,11 +45,20 @@ fn main() -> panthor::Result<()> {
         .wait(gate.at(point::<1>()))
         .signal(timeline.at(point::<2>()))
         .submit()?;
-    match timeline.wait(point::<2>(), Duration::from_secs(5))? {
-        Wait::Ready => {
-            println!("mapped again at {copy:#x}: the timeline is at {}", timeline.value()?)
-        }
-        Wait::TimedOut => println!("the driver did not bind within 5 s"),
+    if let Some(queue) = &held {
+        // On the fake the other queue can be held, to see that ours waits for it.
+        assert_eq!(timeline.wait(point::<2>(), Timeout::NONE)?, Wait::TimedOut);
+        println!("queued: the timeline is at {}", timeline.value()?);
+        queue.release();
+    }
+    let wait = timeline.wait(point::<2>(), Duration::from_secs(5))?;
+    assert_eq!(wait, Wait::Ready, "the driver did not bind within 5 s");
+    println!("mapped again at {copy:#x}: the timeline is at {}", timeline.value()?);
+    if let Some(gpu) = device.fake().and_then(|file| file.gpu(vm.id())) {
+        let mut seen = [0; 18];
+        gpu.read(copy, &mut seen).expect("it is mapped");
+        assert_eq!(&seen, b"written by the CPU");
+        gpu.write(copy, b"no").expect_err("it is mapped for reading");
     }
     assert_eq!(vm.state()?, VmState::Usable);
 

@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use panthor::{
-    BindBuffer, BindReport, BoOptions, Device, Features, MapFlags, SparseMode, Vm, VmOptions,
+    BindBuffer, BindReport, Bo, BoOptions, Device, Features, MapFlags, SparseMode, Vm, VmOptions,
 };
 
 /// Bytes of the resource, rounded up to the MMU's pages.
@@ -39,6 +39,8 @@ fn main() -> panthor::Result<()> {
         println!("{:<14} needs Panthor {}", "native", Features::SPARSE.since());
     }
 
+    unbind(&vm)?;
+    vm.bind().map_sparse(VA..VA + SIZE).submit()?;
     make_resident(&device, &vm)?;
     unbind(&vm)?;
     check_unbound(&device, &vm);
@@ -89,11 +91,27 @@ fn make_resident(device: &Device, vm: &Vm) -> panthor::Result<()> {
     gpu.read(MIDDLE, &mut seen).expect("memory is bound here");
     assert_eq!(seen, pattern, "writes to sparse pages do not reach memory");
     println!("          around it, GPU reads and writes neither fault nor reach memory");
-    for mapping in gpu.mappings() {
-        let kind = if mapping.sparse { "sparse" } else { "memory" };
-        println!("          {:#011x}..{:#011x} {kind}", mapping.va, mapping.va + mapping.size);
-    }
+    show_mappings(&gpu, &bo);
     Ok(())
+}
+
+/// Prints what is mapped, and proves that it is the resource as a whole, sparse but for the memory.
+fn show_mappings(gpu: &panthor_fake::GpuView, bo: &Bo) {
+    let mut runs: Vec<(u64, u64, bool)> = Vec::new();
+    for mapping in gpu.mappings() {
+        let resident = mapping.bo_handle == Some(bo.handle());
+        match runs.last_mut() {
+            // Emulated, a sparse range is many mappings.
+            Some((_, end, was)) if *end == mapping.va && *was == resident => *end += mapping.size,
+            _ => runs.push((mapping.va, mapping.va + mapping.size, resident)),
+        }
+    }
+    for &(start, end, resident) in &runs {
+        let kind = if resident { "memory" } else { "sparse" };
+        println!("          {start:#011x}..{end:#011x} {kind}");
+    }
+    let end = MIDDLE + RESIDENT;
+    assert_eq!(runs, [(VA, MIDDLE, false), (MIDDLE, end, true), (end, VA + SIZE, false)]);
 }
 
 /// Proves that nothing is left.

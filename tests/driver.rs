@@ -516,11 +516,17 @@ fn timelines_count_up() {
     let timeline = device.create_timeline().unwrap();
     assert_eq!(timeline.value().unwrap(), 0);
     for value in [1, 2, 10, u64::MAX] {
-        assert_eq!(timeline.wait(NonZeroU64::new(value).expect("from 1 up"), Timeout::NONE).unwrap(), Wait::TimedOut);
+        assert_eq!(
+            timeline.wait(NonZeroU64::new(value).expect("from 1 up"), Timeout::NONE).unwrap(),
+            Wait::TimedOut
+        );
         timeline.signal(NonZeroU64::new(value).expect("from 1 up")).unwrap();
         assert_eq!(timeline.value().unwrap(), value);
         assert_eq!(timeline.last_submitted().unwrap(), value);
-        assert_eq!(timeline.wait(NonZeroU64::new(value).expect("from 1 up"), Timeout::NONE).unwrap(), Wait::Ready);
+        assert_eq!(
+            timeline.wait(NonZeroU64::new(value).expect("from 1 up"), Timeout::NONE).unwrap(),
+            Wait::Ready
+        );
     }
 }
 
@@ -620,6 +626,18 @@ fn a_batch_does_not_wait_for_itself() {
     let error =
         vm.bind_async().sync_point().op_wait(&syncobj).op_signal(&syncobj).submit().unwrap_err();
     assert_eq!((error.argument(), error.errno()), (Some("wait"), None), "{error}");
+    // Every wait counts, not the first alone: the driver warns of any.
+    let full = device.create_signaled_syncobj().unwrap();
+    let error = vm
+        .bind_async()
+        .wait(&full)
+        .wait(&syncobj)
+        .signal(&full)
+        .signal(&syncobj)
+        .submit()
+        .unwrap_err();
+    assert_eq!((error.argument(), error.errno()), (Some("wait"), None), "{error}");
+    assert_eq!((error.op_index(), error.ops_done()), (None, Some(0)));
     // With a fence from before it is fine: wait for the old one, leave a new one.
     syncobj.signal().unwrap();
     vm.bind_async().wait(&syncobj).signal(&syncobj).submit().unwrap();
@@ -631,8 +649,23 @@ fn syncobjs_of_another_file_are_refused() {
     let (device, other) = (device(), device());
     let vm = vm(&device);
     let foreign = other.create_syncobj().unwrap();
-    let error = vm.bind_async().signal(&foreign).submit().unwrap_err();
-    assert_eq!(error.argument(), Some("signal"));
+    let error = vm.bind_async().unmap(0..4096).signal(&foreign).submit().unwrap_err();
+    assert_eq!((error.argument(), error.op_index()), (Some("signal"), None));
+    let error = vm.bind_async().unmap(0..4096).op_wait(&foreign).submit().unwrap_err();
+    assert_eq!((error.argument(), error.op_index()), (Some("op_wait"), Some(0)));
+}
+
+#[test]
+fn a_syncobj_is_destroyed_or_given_up() {
+    let device = device();
+    let timeline = device.create_timeline().unwrap();
+    timeline.signal(point::<4>()).unwrap();
+    let raw = timeline.into_raw();
+    // SAFETY: the handle was just given up.
+    let timeline = unsafe { panthor::Timeline::from_raw(&device, raw) };
+    assert_eq!(timeline.value().unwrap(), 4);
+    timeline.destroy().unwrap();
+    device.create_syncobj().unwrap().destroy().unwrap();
 }
 
 // Many at once

@@ -1,6 +1,6 @@
 //! What every example starts with: a device, real or fake.
 
-use panthor::Device;
+use panthor::{Device, ErrorKind};
 
 /// The first Mali of this machine, else the fake; says which.
 pub fn open() -> panthor::Result<Device> {
@@ -12,12 +12,14 @@ pub fn open() -> panthor::Result<Device> {
             println!("device: {name}, Panthor {}{node}", device.version());
             Ok(device)
         }
-        Err(none) => {
+        // Only if there is none: a Mali that cannot be opened is no reason to pretend.
+        Err(none) if none.kind() == ErrorKind::NotFound => {
             let device = Device::open_fake()?;
             let name = device.gpu_info()?.model_name();
             println!("device: the fake, a {name} with Panthor {}", device.version());
             println!("        ({none})");
             Ok(device)
         }
+        Err(error) => Err(error),
     }
 }

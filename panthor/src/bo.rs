@@ -87,11 +87,13 @@ pub enum CacheOp {
 }
 
 impl CacheOp {
-    fn as_raw(self) -> u32 {
-        match self {
+    fn on(self, handle: u32, range: Range<u64>) -> sys::drm_panthor_bo_sync_op {
+        let type_ = match self {
             Self::Flush => sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH,
             Self::FlushAndInvalidate => sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE,
-        }
+        };
+        let (offset, size) = (range.start, range.end - range.start);
+        sys::drm_panthor_bo_sync_op { handle, type_, offset, size }
     }
 }
 
@@ -310,11 +312,7 @@ impl Bo {
         let call = "BO_SYNC";
         Features::BO_SYNC.require(self.inner.device.version(), call, "cache maintenance")?;
         let range = self.checked(call, &range)?;
-        let mut ops = [sys::drm_panthor_bo_sync_op::zeroed()];
-        ops[0].handle = self.inner.handle;
-        ops[0].type_ = op.as_raw();
-        ops[0].offset = range.start;
-        ops[0].size = range.end - range.start;
+        let ops = [op.on(self.inner.handle, range)];
         let mut arg = sys::drm_panthor_bo_sync::zeroed();
         arg.ops = sys::drm_panthor_obj_array::from_slice(&ops);
         self.inner.device.transport().call(&mut arg)
@@ -523,5 +521,17 @@ impl fmt::Debug for Bo {
             .field("size", &self.inner.size)
             .field("flags", &self.inner.flags)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cache_maintenance_says_what_and_where() {
+        let flush = CacheOp::Flush.on(3, 64..192);
+        assert_eq!((flush.handle, flush.type_, flush.offset, flush.size), (3, 0, 64, 128));
+        assert_eq!(CacheOp::FlushAndInvalidate.on(3, 0..1).type_, 1);
     }
 }

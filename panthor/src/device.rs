@@ -64,6 +64,8 @@ impl Device {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) when there is none; the text says what each render node is.
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) and others when there is one that could not be opened
+    /// and may have been it.
     #[doc(alias = "drmGetDevices2")]
     pub fn open_any() -> Result<Self> {
         node::open_first()
@@ -76,9 +78,15 @@ impl Device {
     /// [`NotFound`](ErrorKind::NotFound) and [`PermissionDenied`](ErrorKind::PermissionDenied) as `open`
     /// says, else as [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let fd = rustix::fs::open(path.as_ref(), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| Error::os("open", errno).with_argument("path"))?;
-        Self::from_fd(fd)
+        let path = path.as_ref();
+        let fd = rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(
+            |errno| {
+                let error = Error::os("open", errno).with_detail(path.display().to_string());
+                let is_dir = errno == rustix::io::Errno::ISDIR;
+                if is_dir { error.with_kind(ErrorKind::NotPanthor) } else { error }
+            },
+        )?;
+        Self::from_fd(fd).map_err(|error| error.at(path))
     }
 
     /// Takes over an open file of a device.
@@ -94,17 +102,17 @@ impl Device {
         Self::with_transport(Transport::Kernel(fd))
     }
 
-    /// Takes over an open file of a fake device.
+    /// Takes over an open file of a fake device. Needs the feature `fake`.
     ///
     /// # Errors
     ///
     /// As for [`from_fd`](Self::from_fd): a fake can be told to be another driver.
     ///
     /// ```
+    /// use panthor::fake::{self, Config, Gpu};
     /// use panthor::{Device, Version};
-    /// use panthor_fake::{Config, Gpu};
     ///
-    /// let fake = panthor_fake::Device::new(Config::default().gpu(Gpu::G310).driver_minor(8))?;
+    /// let fake = fake::Device::new(Config::default().gpu(Gpu::G310).driver_minor(8))?;
     /// let device = Device::from_fake(fake.open())?;
     /// assert_eq!(device.version(), Version::new(1, 8));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -114,7 +122,8 @@ impl Device {
         Self::with_transport(Transport::Fake(file))
     }
 
-    /// Opens a new fake device of the default kind: a Mali-G610 with the newest driver known.
+    /// Opens a new fake device of the default kind, a Mali-G610 with the newest driver known. Needs the
+    /// feature `fake`.
     ///
     /// # Errors
     ///
@@ -228,13 +237,13 @@ impl Device {
     /// assert_eq!(query.size, 8);
     /// # Ok::<(), panthor::Error>(())
     /// ```
-    pub unsafe fn ioctl<T: bytemuck::Pod>(&self, request: u32, arg: &mut T) -> Result<i32> {
+    pub unsafe fn ioctl<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
         // SAFETY: the caller's promise covers the request and its struct.
         unsafe { self.inner.transport.ioctl(request, arg) }
             .map_err(|errno| Error::os("ioctl", errno))
     }
 
-    /// The fake's file behind this device: `None` on a real one.
+    /// The fake's file behind this device: `None` on a real one. Needs the feature `fake`.
     ///
     /// It is the way to the GPU's eyes, to counters and to faults on demand.
     #[cfg(feature = "fake")]

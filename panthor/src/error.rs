@@ -195,6 +195,13 @@ impl Error {
         self
     }
 
+    /// Says which file it was about.
+    pub(crate) fn at(mut self, path: &std::path::Path) -> Self {
+        let detail = self.0.detail.take().map_or(String::new(), |detail| format!(": {detail}"));
+        self.0.detail = Some(format!("{}{detail}", path.display()).into());
+        self
+    }
+
     pub(crate) fn with_argument(mut self, argument: &'static str) -> Self {
         self.0.argument = Some(argument);
         self

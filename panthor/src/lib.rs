@@ -8,7 +8,7 @@
 //! ```
 //! use panthor::{BoOptions, Device, MapFlags, VmOptions};
 //!
-//! let device = Device::open_any().or_else(|_| Device::open_fake())?;
+//! let device = Device::open_fake()?; // on a board: Device::open_any()?
 //! let vm = device.create_vm(VmOptions::new())?;
 //! let bo = device.create_bo(BoOptions::new(2 << 20).exclusive_to(&vm))?;
 //! let va = 4 << 30;

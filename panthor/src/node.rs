@@ -20,8 +20,8 @@ pub struct Node {
     pub path: PathBuf,
     /// The version of its driver.
     pub version: Version,
-    /// Its numbers.
-    pub numbers: NodeNumbers,
+    /// Its numbers, where sysfs tells them.
+    pub numbers: Option<NodeNumbers>,
 }
 
 /// The number of a device node.
@@ -62,6 +62,8 @@ impl NodeNumbers {
 
 /// Lists the Panthor render nodes of this machine that may be opened, in the order of their numbers.
 ///
+/// One that this user may not open is left out; [`Device::open_any`] says so if it is the only one.
+///
 /// # Errors
 ///
 /// What the system says when `/dev/dri` exists and cannot be read.
@@ -77,23 +79,35 @@ pub fn list() -> Result<Vec<Node>> {
     let mut found = Vec::new();
     for path in render_nodes(Path::new(DRI))? {
         if let Ok(device) = Device::open(&path) {
-            found.push(Node { path, version: device.version(), numbers: device.node_numbers()? });
+            let numbers = device.node_numbers().ok();
+            found.push(Node { path, version: device.version(), numbers });
         }
     }
     Ok(found)
 }
 
+/// Opens the first Panthor render node; without one, the error of a node that may have been it comes
+/// before the error that there is none.
 pub(crate) fn open_first() -> Result<Device> {
     let mut seen = Vec::new();
+    let mut kind = ErrorKind::NotFound;
     for path in render_nodes(Path::new(DRI))? {
         match Device::open(&path) {
             Ok(device) => return Ok(device),
-            Err(error) => seen.push(format!("{}: {error}", path.display())),
+            Err(error) => {
+                if error.kind() != ErrorKind::NotPanthor {
+                    kind = error.kind();
+                }
+                seen.push(error.to_string());
+            }
         }
     }
     let seen = if seen.is_empty() { format!("{DRI} has none at all") } else { seen.join("; ") };
-    let detail = format!("no Panthor render node ({seen})");
-    Err(Error::refused(ErrorKind::NotFound, "open", detail))
+    let mut detail = format!("no Panthor render node ({seen})");
+    if kind == ErrorKind::PermissionDenied {
+        detail.push_str(": is this user in the group that owns it, often `render`?");
+    }
+    Err(Error::refused(kind, "open", detail))
 }
 
 /// The render nodes below `dri`, by number; none when the directory does not exist.
@@ -179,5 +193,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::NotPanthor, "{error}");
         let error = Device::open("/nonexistent/renderD128").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().contains("/nonexistent/renderD128"), "{error}");
+        assert_eq!(Device::open("/dev").unwrap_err().kind(), ErrorKind::NotPanthor);
     }
 }

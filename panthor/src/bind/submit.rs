@@ -9,11 +9,11 @@ use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BindProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
 use crate::sync_ops::{describe_without_fence, require_fence, without_fence};
-use crate::transport::Transport;
 use crate::version::Features;
 use crate::vm::VmInner;
 
 /// How a batch ended that did not succeed, in the driver's count.
+#[derive(Debug, PartialEq, Eq)]
 struct Stopped {
     errno: Errno,
     /// The operation to blame.
@@ -37,13 +37,15 @@ pub(super) fn blocking(
         return blocking_planned(vm, ops, sparse);
     }
     check_count(ops)?;
-    run(vm.device().transport(), vm.id(), ops).map_err(|stopped| explain(vm, None, &stopped))
+    let transport = vm.device().transport();
+    run(|arg| transport.call_once(arg), vm.id(), ops).map_err(|stopped| explain(vm, None, &stopped))
 }
 
 #[cold]
 fn blocking_planned(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<BindReport> {
     let plan = make_plan(vm, ops, mode)?;
-    run(vm.device().transport(), vm.id(), &plan.ops)
+    let transport = vm.device().transport();
+    run(|arg| transport.call_once(arg), vm.id(), &plan.ops)
         .map_err(|stopped| explain(vm, Some(&plan), &stopped))
 }
 
@@ -143,7 +145,11 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
 
 /// Runs operations synchronously, going on where a signal interrupted them.
 #[inline]
-fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stopped> {
+fn run(
+    mut call: impl FnMut(&mut sys::drm_panthor_vm_bind) -> Result<(), Errno>,
+    vm_id: u32,
+    ops: &[Op],
+) -> Result<BindReport, Stopped> {
     let mut done = 0;
     let mut ioctls = 0;
     loop {
@@ -154,7 +160,7 @@ fn run(transport: &Transport, vm_id: u32, ops: &[Op]) -> Result<BindReport, Stop
             ops: sys::drm_panthor_obj_array::from_slice(rest),
         };
         ioctls += 1;
-        let answer = transport.call_once(&mut arg);
+        let answer = call(&mut arg);
         // The driver writes the failing operation's index into the count, and leaves it if none failed.
         let reached = (arg.ops.count as usize).min(rest.len());
         match answer {
@@ -250,5 +256,65 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
     match without_fence(vm.device(), syncs.iter().map(|sync| (0, sync))) {
         Some((_, wait)) => error.with_argument("wait").with_detail(describe_without_fence(&wait)),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs ten operations against a driver that answers as told: with a result and the count that it writes
+    /// back. Gives how it ended, and from where to where each call went.
+    fn run_against(
+        answers: &[(Result<(), Errno>, Option<u32>)],
+    ) -> (Result<BindReport, Stopped>, Vec<(u64, u32)>) {
+        let ops: Vec<_> = (0..10).map(|va| Op { va, ..Op::default() }).collect();
+        let (first, mut calls) = (ops.as_ptr().addr() as u64, Vec::new());
+        let mut answers = answers.iter();
+        let call = |arg: &mut sys::drm_panthor_vm_bind| {
+            assert_eq!((arg.vm_id, arg.flags), (7, 0));
+            calls.push(((arg.ops.array - first) / size_of::<Op>() as u64, arg.ops.count));
+            let (result, count) = answers.next().expect("no further call");
+            arg.ops.count = count.unwrap_or(arg.ops.count);
+            *result
+        };
+        let result = run(call, 7, &ops);
+        assert!(answers.next().is_none(), "a call is missing");
+        (result, calls)
+    }
+
+    #[test]
+    fn a_batch_without_trouble_is_one_call() {
+        let (result, calls) = run_against(&[(Ok(()), None)]);
+        assert_eq!(result, Ok(BindReport { operations: 10, ioctls: 1 }));
+        assert_eq!(calls, [(0, 10)]);
+    }
+
+    #[test]
+    fn an_interrupted_batch_goes_on_behind_what_is_done() {
+        let interrupted = (Err(Errno::INTR), Some(4));
+        let before_anything = (Err(Errno::INTR), None);
+        let (result, calls) = run_against(&[before_anything, interrupted, (Ok(()), None)]);
+        assert_eq!(result, Ok(BindReport { operations: 10, ioctls: 3 }));
+        assert_eq!(calls, [(0, 10), (0, 10), (4, 6)]);
+    }
+
+    #[test]
+    fn a_call_that_the_kernel_restarted_with_the_count_left_over_is_not_the_end() {
+        // With SA_RESTART the kernel makes the interrupted call anew, with the count that it left: success
+        // then means that so many are done.
+        let (result, calls) = run_against(&[(Ok(()), Some(3)), (Ok(()), Some(0)), (Ok(()), None)]);
+        assert_eq!(result, Ok(BindReport { operations: 10, ioctls: 3 }));
+        assert_eq!(calls, [(0, 10), (3, 7), (3, 7)]);
+    }
+
+    #[test]
+    fn a_failure_is_counted_from_the_start_of_the_batch() {
+        let (result, calls) =
+            run_against(&[(Err(Errno::INTR), Some(4)), (Err(Errno::NOMEM), Some(2))]);
+        assert_eq!(result, Err(Stopped { errno: Errno::NOMEM, failed: Some(6), done: 6 }));
+        assert_eq!(calls, [(0, 10), (4, 6)]);
+        let (result, _) = run_against(&[(Err(Errno::INTR), Some(4)), (Err(Errno::NOMEM), None)]);
+        assert_eq!(result, Err(Stopped { errno: Errno::NOMEM, failed: None, done: 4 }));
     }
 }

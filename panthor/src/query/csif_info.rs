@@ -39,12 +39,38 @@ impl Device {
     pub fn csif_info(&self) -> Result<CsifInfo> {
         let mut raw = sys::drm_panthor_csif_info::zeroed();
         self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &mut raw)?;
-        Ok(CsifInfo {
+        Ok(CsifInfo::of(&raw))
+    }
+}
+
+impl CsifInfo {
+    fn of(raw: &sys::drm_panthor_csif_info) -> Self {
+        Self {
             csg_slot_count: raw.csg_slot_count,
             cs_slot_count: raw.cs_slot_count,
             cs_reg_count: raw.cs_reg_count,
             scoreboard_slot_count: raw.scoreboard_slot_count,
             unpreserved_cs_reg_count: raw.unpreserved_cs_reg_count,
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_its_own() {
+        let raw = sys::drm_panthor_csif_info {
+            csg_slot_count: 1,
+            cs_slot_count: 2,
+            cs_reg_count: 3,
+            scoreboard_slot_count: 4,
+            unpreserved_cs_reg_count: 5,
+            pad: 0,
+        };
+        let csif = CsifInfo::of(&raw);
+        assert_eq!((csif.csg_slot_count, csif.cs_slot_count, csif.cs_reg_count), (1, 2, 3));
+        assert_eq!((csif.scoreboard_slot_count, csif.unpreserved_cs_reg_count), (4, 5));
     }
 }

@@ -259,3 +259,64 @@ impl fmt::Debug for GpuInfo {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every field has a value of its own.
+    fn info(known: usize, features: Features) -> GpuInfo {
+        let raw = sys::drm_panthor_gpu_info {
+            gpu_id: 0xa867_0005,
+            gpu_rev: 2,
+            csf_id: 3,
+            l2_features: 4,
+            tiler_features: 5,
+            mem_features: 6,
+            mmu_features: 0x2830,
+            thread_features: 8,
+            max_threads: 9,
+            thread_max_workgroup_size: 10,
+            thread_max_barrier_size: 11,
+            coherency_features: 12,
+            texture_features: [13, 14, 15, 16],
+            as_present: 17,
+            selected_coherency: 1,
+            shader_present: 19,
+            l2_present: 20,
+            tiler_present: 21,
+            core_features: 22,
+            pad: 0,
+            gpu_features: 23,
+        };
+        GpuInfo { raw, known, features }
+    }
+
+    #[test]
+    fn every_field_is_its_own() {
+        let gpu = info(size_of::<sys::drm_panthor_gpu_info>(), Features::all());
+        assert_eq!((gpu.arch().to_string().as_str(), gpu.product()), ("10.8.6", 7));
+        assert_eq!((gpu.revision(), gpu.csf_id(), gpu.l2_features()), (2, 3, 4));
+        assert_eq!((gpu.tiler_features(), gpu.mem_features()), (5, 6));
+        assert_eq!((gpu.mmu_features(), gpu.va_bits(), gpu.pa_bits()), (0x2830, 48, 40));
+        assert_eq!((gpu.thread_features(), gpu.max_threads()), (8, 9));
+        assert_eq!((gpu.thread_max_workgroup_size(), gpu.thread_max_barrier_size()), (10, 11));
+        assert_eq!((gpu.coherency_features(), gpu.texture_features()), (12, [13, 14, 15, 16]));
+        assert_eq!((gpu.as_present(), gpu.shader_present()), (17, 19));
+        assert_eq!((gpu.l2_present(), gpu.tiler_present()), (20, 21));
+        assert_eq!((gpu.core_features(), gpu.gpu_features()), (Some(22), Some(23)));
+        assert_eq!(gpu.selected_coherency(), Some(Coherency::Ace));
+    }
+
+    #[test]
+    fn what_the_driver_does_not_know_is_none() {
+        let tiler_present = offset_of!(sys::drm_panthor_gpu_info, tiler_present) + 8;
+        let old = info(tiler_present, Features::empty());
+        assert_eq!((old.tiler_present(), old.selected_coherency()), (21, None));
+        assert_eq!((old.core_features(), old.gpu_features()), (None, None));
+        let newer = info(tiler_present + 8, Features::empty());
+        assert_eq!((newer.core_features(), newer.gpu_features()), (Some(22), None));
+        // A driver of the future tells a larger size.
+        assert_eq!(info(4096, Features::all()).gpu_features(), Some(23));
+    }
+}

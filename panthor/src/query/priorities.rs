@@ -89,3 +89,18 @@ impl Device {
         Ok(GroupPriorities { mask: raw.allowed_mask })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_has_a_bit_for_each() {
+        let usual = GroupPriorities { mask: 0b0011 };
+        assert!(usual.allows(GroupPriority::Low) && usual.allows(GroupPriority::Medium));
+        assert!(!usual.allows(GroupPriority::High) && !usual.allows(GroupPriority::Realtime));
+        assert_eq!(usual.highest(), Some(GroupPriority::Medium));
+        assert_eq!(GroupPriorities { mask: 0b1111 }.highest(), Some(GroupPriority::Realtime));
+        assert_eq!(GroupPriorities { mask: 0 }.highest(), None);
+    }
+}

@@ -171,3 +171,24 @@ impl Device {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_one_cpu_clock_and_the_bits_asked_for() {
+        let monotonic = TimestampRequest::nothing().cpu(CpuClock::Monotonic);
+        assert_eq!(monotonic.flags, sys::DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC);
+        let raw = monotonic.cpu(CpuClock::MonotonicRaw);
+        assert_eq!(raw.flags, sys::DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC_RAW);
+        assert_eq!(
+            TimestampRequest::nothing().gpu().offset().frequency(),
+            TimestampRequest::default()
+        );
+        let others = TimestampRequest::nothing().cycle_count().duration();
+        let expected =
+            sys::DRM_PANTHOR_TIMESTAMP_GPU_CYCLE_COUNT | sys::DRM_PANTHOR_TIMESTAMP_DURATION;
+        assert_eq!(others.flags, expected);
+    }
+}

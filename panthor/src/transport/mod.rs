@@ -66,14 +66,10 @@ impl Transport {
         request: u32,
         arg: &mut T,
     ) -> std::result::Result<i32, Errno> {
-        let original = *arg;
-        loop {
-            // SAFETY: the caller's promise; a retry repeats the same argument.
-            match unsafe { self.ioctl_once(request, std::ptr::from_mut(arg).cast()) } {
-                Err(Errno::INTR | Errno::AGAIN) => *arg = original,
-                other => return other,
-            }
-        }
+        repeat(arg, |arg| {
+            // SAFETY: the caller's promise; a repetition has the same argument.
+            unsafe { self.ioctl_once(request, std::ptr::from_mut(arg).cast()) }
+        })
     }
 
     /// Maps `len` bytes at `offset` of the device file, shared.
@@ -111,6 +107,21 @@ impl Transport {
     }
 }
 
+/// Makes a call again for as long as signals interrupt it, with the argument as it was at first.
+#[inline]
+fn repeat<T: Copy>(
+    arg: &mut T,
+    mut call: impl FnMut(&mut T) -> std::result::Result<i32, Errno>,
+) -> std::result::Result<i32, Errno> {
+    let original = *arg;
+    loop {
+        match call(arg) {
+            Err(Errno::INTR | Errno::AGAIN) => *arg = original,
+            other => return other,
+        }
+    }
+}
+
 impl AsFd for Transport {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -118,5 +129,23 @@ impl AsFd for Transport {
             #[cfg(feature = "fake")]
             Self::Fake(file) => file.as_fd(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_call_has_the_argument_as_it_was_at_first() {
+        let mut answers = [Err(Errno::INTR), Err(Errno::AGAIN), Ok(3)].into_iter();
+        let mut arg = 1;
+        let result = repeat(&mut arg, |arg| {
+            assert_eq!(*arg, 1);
+            *arg = 99; // as the driver writes back also when it fails
+            answers.next().expect("no further call")
+        });
+        assert_eq!((result, arg), (Ok(3), 99));
+        assert_eq!(repeat(&mut 0, |_| Err(Errno::NOMEM)), Err(Errno::NOMEM));
     }
 }
