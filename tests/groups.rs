@@ -484,6 +484,21 @@ fn a_stream_runs_before_what_comes_after_it_in_its_queue() {
     assert!(group.state().unwrap().is_usable());
 }
 
+/// Without a microcontroller the stream never ends by itself.
+#[test]
+fn dropping_a_group_signals_what_it_still_owes() {
+    let device = device();
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner());
+    let vm = vm(&device);
+    let group = group(&vm, 1);
+    let memory = Memory::new(&vm, 1 << 30);
+    let (va, size) = memory.stream(&[0; 8]);
+    let done = syncobj(&device);
+    group.submit().queue(0).stream(va, size).signal(&done).submit().unwrap();
+    drop(group);
+    assert_done(&done);
+}
+
 /// `MOV48 pair, value`, `MOV32 register, value`, `STORE_MULTIPLE` of one register to a pair's address.
 fn store_to(va: u64, value: u32) -> [u64; 3] {
     let (address, register) = (0, 2);
