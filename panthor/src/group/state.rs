@@ -49,10 +49,11 @@ impl GroupState {
     pub(super) fn describe(&self) -> &'static str {
         if self.flags.contains(GroupFlags::INNOCENT) {
             "the group was killed by a reset that another one caused"
-        } else if self.flags.contains(GroupFlags::TIMED_OUT) {
-            "the group timed out"
-        } else {
+        } else if self.flags.contains(GroupFlags::FATAL_FAULT) {
+            // On some drivers a faulted group has timed out as well.
             "a queue of the group met a fatal fault"
+        } else {
+            "the group timed out"
         }
     }
 }
