@@ -1,10 +1,11 @@
 //! Buffer objects.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::DeviceInner;
+use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::lock::lock;
 
@@ -25,6 +26,12 @@ pub(crate) struct Bo {
     /// Whether its pages count as used: since it was first mapped into a VM.
     pinned: AtomicBool,
     label: Mutex<Option<Vec<u8>>>,
+    /// How many handles there are, in all files.
+    handles: AtomicUsize,
+    /// The dma-buf that its memory is.
+    import: Option<Arc<DmaBuf>>,
+    /// The dma-buf that it was exported as.
+    exported: Mutex<Weak<DmaBuf>>,
 }
 
 impl Bo {
@@ -35,6 +42,22 @@ impl Bo {
         flags: u32,
         exclusive_vm: Option<u64>,
         visible: bool,
+    ) -> Result<Self> {
+        Self::with_import(device, size, flags, exclusive_vm, visible, None)
+    }
+
+    /// Creates an object whose memory is that of a dma-buf.
+    pub(crate) fn import(device: Arc<DeviceInner>, dma_buf: Arc<DmaBuf>) -> Result<Self> {
+        Self::with_import(device, dma_buf.size(), 0, None, true, Some(dma_buf))
+    }
+
+    fn with_import(
+        device: Arc<DeviceInner>,
+        size: u64,
+        flags: u32,
+        exclusive_vm: Option<u64>,
+        visible: bool,
+        import: Option<Arc<DmaBuf>>,
     ) -> Result<Self> {
         let offset = device.memory.allocate(size)?;
         if visible {
@@ -49,6 +72,9 @@ impl Bo {
             visible,
             pinned: AtomicBool::new(false),
             label: Mutex::new(None),
+            handles: AtomicUsize::new(0),
+            import,
+            exported: Mutex::new(Weak::new()),
         })
     }
 
@@ -59,6 +85,48 @@ impl Bo {
     /// The `DRM_PANTHOR_BO_*` flags it was created with.
     pub(crate) fn flags(&self) -> u32 {
         self.flags
+    }
+
+    pub(crate) fn is_of(&self, device: &Arc<DeviceInner>) -> bool {
+        Arc::ptr_eq(&self.device, device)
+    }
+
+    /// Whether only one VM may map it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive_vm.is_some()
+    }
+
+    pub(crate) fn is_imported(&self) -> bool {
+        self.import.is_some()
+    }
+
+    /// The dma-buf it came from or was exported as.
+    pub(crate) fn dma_buf(&self) -> Option<Arc<DmaBuf>> {
+        self.import.clone().or_else(|| lock(&self.exported).upgrade())
+    }
+
+    pub(crate) fn set_exported(&self, dma_buf: &Arc<DmaBuf>) {
+        *lock(&self.exported) = Arc::downgrade(dma_buf);
+    }
+
+    pub(crate) fn has_handles(&self) -> bool {
+        self.handles.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn count_handle(&self) {
+        self.handles.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn uncount_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The file with its memory, and where it is there.
+    pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
+        match &self.import {
+            Some(dma_buf) => dma_buf.memory(),
+            None => (self.device.memory.as_fd(), self.offset),
+        }
     }
 
     pub(crate) fn mmap_offset(&self) -> u64 {
@@ -80,7 +148,8 @@ impl Bo {
 
     /// Makes its pages resident, which is what a first map into a VM does.
     pub(crate) fn pin(&self) -> Result<()> {
-        if self.pinned.load(Ordering::Acquire) {
+        // What is imported is pinned where it comes from.
+        if self.is_imported() || self.pinned.load(Ordering::Acquire) {
             return Ok(());
         }
         // Two threads may both come here: the one that loses gives back what it took.
@@ -93,19 +162,18 @@ impl Bo {
 
     /// Reads at an offset, within the size.
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
-        self.device.memory.read(self.offset + offset, buf)
+        match &self.import {
+            Some(dma_buf) => dma_buf.read(offset, buf),
+            None => self.device.memory.read(self.offset + offset, buf),
+        }
     }
 
     /// Writes at an offset, within the size.
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
-        self.device.memory.write(self.offset + offset, buf)
-    }
-}
-
-impl AsFd for Bo {
-    /// The file to map it from, at [`Bo::mmap_offset`].
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.device.memory.as_fd()
+        match &self.import {
+            Some(dma_buf) => dma_buf.write(offset, buf),
+            None => self.device.memory.write(self.offset + offset, buf),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
             sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH
                 | sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE
         );
-        if !inside || !known {
+        if !inside || !known || bo.is_imported() {
             return Err(Errno::INVAL);
         }
     }
@@ -132,6 +132,6 @@ pub(crate) fn query_info(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let bo = call.file.bo(args.handle)?;
     args.pad = 0;
     args.create_flags = bo.flags();
-    args.extra_flags = 0;
+    args.extra_flags = if bo.is_imported() { sys::DRM_PANTHOR_BO_IS_IMPORTED } else { 0 };
     Ok(())
 }

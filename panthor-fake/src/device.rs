@@ -1,18 +1,22 @@
 //! The device: what all open files share.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use crate::bo::Pinned;
 use crate::config::Config;
+use crate::descriptors::sweep;
+use crate::dma_buf::DmaBuf;
 use crate::events::Events;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::stats::{FileStats, Leaks, Live, Stats};
+use crate::sync_fd::sync_file_status;
 use crate::uaccess::UserMemory;
 use crate::vm::Vm;
 
@@ -91,6 +95,25 @@ impl Device {
         sum
     }
 
+    /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
+    /// elsewhere: a camera, a display, another GPU.
+    ///
+    /// Its descriptor can be imported by this and any other fake device, and mapped.
+    ///
+    /// # Errors
+    /// What `memfd_create(2)` and the like say.
+    pub fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        let size = size.next_multiple_of(self.inner.config.page_size.bytes());
+        DmaBuf::foreign(size).map_err(|errno| io::Error::from_raw_os_error(errno.0))
+    }
+
+    /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
+    /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+    #[doc(alias = "SYNC_IOC_FILE_INFO")]
+    pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
+        sync_file_status(sync_file.as_fd().as_raw_fd())
+    }
+
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.
     ///
     /// Those that did nothing wrong are innocent (see `DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3
@@ -105,6 +128,7 @@ impl Device {
 
     /// What is alive.
     pub fn leaks(&self) -> Leaks {
+        sweep();
         let live = &self.inner.live;
         let vms = alive(&self.inner.vms);
         Leaks {

@@ -41,11 +41,6 @@ pub(crate) fn not_for_render_nodes(nr: u8) -> bool {
     )
 }
 
-/// The answer to what this driver does without.
-pub(crate) fn not_supported(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
-    Err(Errno::OPNOTSUPP)
-}
-
 /// `DRM_IOCTL_VERSION`.
 pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     type Version = sys::drm_version;

@@ -17,6 +17,7 @@ impl Errno {
     pub(crate) const FAULT: Self = Self(libc::EFAULT);
     pub(crate) const BUSY: Self = Self(libc::EBUSY);
     pub(crate) const INVAL: Self = Self(libc::EINVAL);
+    pub(crate) const MFILE: Self = Self(libc::EMFILE);
     pub(crate) const NOTTY: Self = Self(libc::ENOTTY);
     pub(crate) const NOSPC: Self = Self(libc::ENOSPC);
     pub(crate) const TIME: Self = Self(libc::ETIME);

@@ -206,6 +206,11 @@ impl Fence {
         self.pending_leaves().next().is_none()
     }
 
+    /// How its own promise ended, without those before it.
+    pub(crate) fn result(&self) -> Option<Result<()>> {
+        self.own().result()
+    }
+
     /// The fence that stands for a point of this timeline; `None` if that is done and gone.
     ///
     /// # Errors

@@ -1,17 +1,20 @@
 //! Open files: what ioctls go to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_void;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard, Weak};
 
+use nix::fcntl::OFlag;
 use panthor_sys as sys;
 
 use crate::bo::Bo;
 use crate::config::Config;
+use crate::descriptors::{Identity, sweep};
 use crate::device::{Device, DeviceInner};
+use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::gpu_view::GpuView;
 use crate::group::Group;
@@ -63,12 +66,37 @@ pub(crate) struct FileInner {
 /// The buffer objects of a file.
 pub(crate) struct Objects {
     handles: Handles<Arc<Bo>>,
-    by_offset: HashMap<u64, Arc<Bo>>,
+    /// Those that can be mapped, with the number of their handles.
+    by_offset: HashMap<u64, (Arc<Bo>, usize)>,
+    /// The handle of each dma-buf that was imported or exported.
+    dma_bufs: BTreeMap<Identity, u32>,
 }
 
 impl Objects {
     pub(crate) fn bo(&self, handle: u32) -> Option<&Arc<Bo>> {
         self.handles.get(handle)
+    }
+
+    fn add(&mut self, bo: Arc<Bo>) -> Result<u32> {
+        let handle = self.handles.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
+        bo.count_handle();
+        self.by_offset.entry(bo.mmap_offset()).or_insert((bo, 0)).1 += 1;
+        Ok(handle)
+    }
+
+    fn remove(&mut self, handle: u32) -> Option<Arc<Bo>> {
+        let bo = self.handles.remove(handle)?;
+        bo.uncount_handle();
+        if let Some((_, handles)) = self.by_offset.get_mut(&bo.mmap_offset()) {
+            *handles -= 1;
+            if *handles == 0 {
+                self.by_offset.remove(&bo.mmap_offset());
+            }
+        }
+        if bo.dma_buf().is_some() {
+            self.dma_bufs.retain(|_, &mut known| known != handle);
+        }
+        Some(bo)
     }
 
     /// Handles with their objects.
@@ -82,7 +110,11 @@ impl File {
         let inner = Arc::new(FileInner {
             stats: FileStats::new(),
             injections: Injections::default(),
-            objects: RwLock::new(Objects { handles: Handles::new(), by_offset: HashMap::new() }),
+            objects: RwLock::new(Objects {
+                handles: Handles::new(),
+                by_offset: HashMap::new(),
+                dma_bufs: BTreeMap::new(),
+            }),
             vms: RwLock::new(Handles::new()),
             destroyed_vms: Mutex::new(Vec::new()),
             groups: RwLock::new(Handles::new()),
@@ -218,9 +250,39 @@ impl FileInner {
     }
 
     pub(crate) fn add_bo(&self, bo: Arc<Bo>) -> Result<u32> {
+        write(&self.objects).add(bo)
+    }
+
+    /// Exports a BO as a dma-buf.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is no such BO, `EINVAL` if it is exclusive to a VM.
+    pub(crate) fn export(&self, handle: u32, flags: OFlag) -> Result<OwnedFd> {
         let mut objects = write(&self.objects);
-        let handle = objects.handles.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
-        objects.by_offset.insert(bo.mmap_offset(), bo);
+        let bo = objects.bo(handle).cloned().ok_or(Errno::NOENT)?;
+        if bo.is_exclusive() {
+            return Err(Errno::INVAL);
+        }
+        let (fd, identity) = DmaBuf::export(&bo, flags)?;
+        objects.dma_bufs.entry(identity).or_insert(handle);
+        Ok(fd)
+    }
+
+    /// Imports a dma-buf. One that this file knows has its handle already; the BO of another file of
+    /// the device gets a handle here, too; all else becomes a new BO.
+    pub(crate) fn import(&self, dma_buf: &Arc<DmaBuf>) -> Result<u32> {
+        let identity = dma_buf.identity()?;
+        let mut objects = write(&self.objects);
+        if let Some(&handle) = objects.dma_bufs.get(&identity) {
+            return Ok(handle);
+        }
+        let device = self.device_inner();
+        let bo = match dma_buf.bo().filter(|bo| bo.is_of(device)) {
+            Some(bo) => bo.clone(),
+            None => Arc::new(Bo::import(device.clone(), dma_buf.clone())?),
+        };
+        let handle = objects.add(bo)?;
+        objects.dma_bufs.insert(identity, handle);
         Ok(handle)
     }
 
@@ -228,11 +290,13 @@ impl FileInner {
     /// `EINVAL` if there is no such BO.
     pub(crate) fn close_bo(&self, handle: u32) -> Result<()> {
         let mut objects = write(&self.objects);
-        let bo = objects.handles.remove(handle).ok_or(Errno::INVAL)?;
-        let entry = objects.by_offset.remove(&bo.mmap_offset());
+        let bo = objects.remove(handle).ok_or(Errno::INVAL)?;
         // It may end here, which takes a while.
         drop(objects);
-        drop((bo, entry));
+        if bo.dma_buf().is_some() {
+            sweep();
+        }
+        drop(bo);
         Ok(())
     }
 
@@ -332,9 +396,9 @@ impl FileInner {
             if register != 0 || size != page || prot.contains(Prot::WRITE) {
                 return Err(Errno::INVAL);
             }
-            return Mapping::new(file.clone(), None, 0, len, prot);
+            return Mapping::new(file.clone(), None, len, prot);
         }
-        let bo = self.objects().by_offset.get(&offset).cloned();
+        let bo = self.objects().by_offset.get(&offset).map(|(bo, _)| bo.clone());
         let Some(bo) = bo else {
             let somebodys = self.device_inner().memory.is_allocated(offset);
             return Err(if somebodys { Errno::ACCES } else { Errno::INVAL });
@@ -344,7 +408,7 @@ impl FileInner {
         if size > bo.size() || (no_mmap && self.config().driver_minor < 7) {
             return Err(Errno::INVAL);
         }
-        Mapping::new(file.clone(), Some(bo), offset, len, prot)
+        Mapping::new(file.clone(), Some(bo), len, prot)
     }
 }
 
@@ -363,6 +427,14 @@ impl Drop for FileInner {
         for vm in vms.iter().chain(&destroyed) {
             // Nobody is left who could let a queue go on.
             vm.release();
+        }
+        let bos = write(&self.objects).handles.take_all();
+        let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
+        for bo in bos {
+            bo.uncount_handle();
+        }
+        if shared {
+            sweep();
         }
         self.device.inner().retire(&self.stats);
     }

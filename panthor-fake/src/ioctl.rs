@@ -9,7 +9,8 @@ use crate::errno::{Errno, Result};
 use crate::file::FileInner;
 use crate::uaccess::UserMemory;
 use crate::{
-    bind, bo_ioctls, drm_core, group_ioctls, heap_ioctls, query, syncobj_ioctls, vm_ioctls,
+    bind, bo_ioctls, drm_core, group_ioctls, heap_ioctls, prime, query, sync_fd, syncobj_ioctls,
+    vm_ioctls,
 };
 
 /// The type of DRM's requests.
@@ -102,12 +103,12 @@ const CORE: [Entry; 19] = [
     entry(sys::DRM_IOCTL_VERSION, drm_core::version),
     entry(sys::DRM_IOCTL_GET_CAP, drm_core::get_cap),
     entry(sys::DRM_IOCTL_GEM_CLOSE, bo_ioctls::gem_close),
-    entry(sys::DRM_IOCTL_PRIME_HANDLE_TO_FD, drm_core::not_supported),
-    entry(sys::DRM_IOCTL_PRIME_FD_TO_HANDLE, drm_core::not_supported),
+    entry(sys::DRM_IOCTL_PRIME_HANDLE_TO_FD, prime::handle_to_fd),
+    entry(sys::DRM_IOCTL_PRIME_FD_TO_HANDLE, prime::fd_to_handle),
     entry(sys::DRM_IOCTL_SYNCOBJ_CREATE, syncobj_ioctls::create),
     entry(sys::DRM_IOCTL_SYNCOBJ_DESTROY, syncobj_ioctls::destroy),
-    entry(sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, drm_core::not_supported),
-    entry(sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, drm_core::not_supported),
+    entry(sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, sync_fd::handle_to_fd),
+    entry(sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, sync_fd::fd_to_handle),
     entry(sys::DRM_IOCTL_SYNCOBJ_WAIT, syncobj_ioctls::wait),
     entry(sys::DRM_IOCTL_SYNCOBJ_RESET, syncobj_ioctls::reset),
     entry(sys::DRM_IOCTL_SYNCOBJ_SIGNAL, syncobj_ioctls::signal),

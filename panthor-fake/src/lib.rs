@@ -88,8 +88,9 @@
 //! - Sync objects: binary ones and timelines, waits, transfers, eventfds.
 //! - DRM's rules for structures of another size, bad pointers, and render nodes.
 //! - Groups, their queues and their ends, tiler heaps. Command streams are not run.
+//! - dma-bufs, descriptors of sync objects, sync files.
 //!
-//! Not yet: PRIME and the descriptors of sync objects (`EOPNOTSUPP`). Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
+//! Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
 //! crashes when a mapping of a foreign dma-buf is cut; that of 7.3 also when an asynchronous
 //! operation is to signal a sync object that does not exist, where the fake answers `EINVAL`.
 //!
@@ -99,6 +100,11 @@
 //!   wait for, not in a worker: they are over when the call returns, unless something holds them.
 //! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, but no flush ID.
+//! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only, their own
+//!   ioctls do not work; see [`Device::sync_file_status`]. The descriptor of an exported BO has its
+//!   size but shows zeros when it is mapped: map the BO. A sync object goes to files of its device
+//!   only. What a descriptor keeps is given back a while after it was closed: when another BO
+//!   that was shared is closed, and before [`Device::leaks`] counts.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - Nothing is ever reclaimed or swapped; [`Config::memory`] is a plain limit.
 
@@ -113,7 +119,9 @@ mod bind_queue;
 mod bo;
 mod bo_ioctls;
 mod config;
+mod descriptors;
 mod device;
+mod dma_buf;
 mod drm_core;
 mod errno;
 mod events;
@@ -136,9 +144,11 @@ mod kernel_va;
 mod lock;
 mod mapping;
 mod memory;
+mod prime;
 mod query;
 mod stats;
 mod submission;
+mod sync_fd;
 mod syncobj;
 mod syncobj_ioctls;
 mod uaccess;

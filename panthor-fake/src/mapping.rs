@@ -44,22 +44,16 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `len` bytes of the device's memory at an offset, which `bo` is the object of.
-    pub(crate) fn new(
-        file: File,
-        bo: Option<Arc<Bo>>,
-        offset: u64,
-        len: usize,
-        prot: Prot,
-    ) -> Result<Self> {
+    /// Maps `len` bytes of a BO, or of the registers.
+    pub(crate) fn new(file: File, bo: Option<Arc<Bo>>, len: usize, prot: Prot) -> Result<Self> {
         let length = NonZeroUsize::new(len).ok_or(Errno::INVAL)?;
+        let (fd, offset) = bo.as_ref().map_or((file.as_fd(), 0), |bo| bo.memory());
         let offset = offset.try_into().map_err(|_| Errno::OVERFLOW)?;
         let mut flags = ProtFlags::PROT_NONE;
         flags.set(ProtFlags::PROT_READ, prot.contains(Prot::READ));
         flags.set(ProtFlags::PROT_WRITE, prot.contains(Prot::WRITE));
         // SAFETY: without an address and MAP_FIXED it cannot replace memory that is in use.
-        let start =
-            unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, file.as_fd(), offset) };
+        let start = unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, fd, offset) };
         let start = start?.cast();
         file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
         Ok(Self { start, len, _bo: bo, file })

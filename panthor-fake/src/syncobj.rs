@@ -59,6 +59,11 @@ impl Syncobj {
         Self { device, state: Mutex::new(State { fence, eventfds: Vec::new() }) }
     }
 
+    /// Whether it was made on that device.
+    pub(crate) fn is_of(&self, device: &Arc<DeviceInner>) -> bool {
+        Arc::ptr_eq(&self.device, device)
+    }
+
     /// The fence for a point; 0 is the whole. What is done and gone is a signalled fence.
     ///
     /// # Errors

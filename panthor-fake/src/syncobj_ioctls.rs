@@ -11,6 +11,7 @@ use panthor_sys as sys;
 use crate::errno::{Errno, Result};
 use crate::fence::{Fence, Leaf};
 use crate::ioctl::{Call, args};
+use crate::sync_fd::put_fence;
 use crate::syncobj::{EventfdWait, Syncobj};
 
 /// The largest array of handles that the kernel allocates.
@@ -234,13 +235,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let events = &call.file.device_inner().events;
         events.wait(Some(deadline), || source.find_fence(point).ok()).ok_or(Errno::TIME)?
     };
-    if args.dst_point == 0 {
-        target.replace(Some(fence));
-    } else {
-        let device = call.file.device_inner().clone();
-        let all = fence.flatten(move |all| all.signal(Ok(()), &device.events));
-        target.add_point(all, args.dst_point);
-    }
+    put_fence(&target, fence, args.dst_point, call.file.device_inner());
     Ok(())
 }
 

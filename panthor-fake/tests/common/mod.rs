@@ -321,3 +321,12 @@ pub fn is_signalled(file: &File, handle: u32, point: u64) -> bool {
         }
     }
 }
+
+/// Takes a descriptor that an ioctl gave away.
+#[track_caller]
+pub fn own(fd: i32) -> std::os::fd::OwnedFd {
+    use std::os::fd::FromRawFd;
+    assert!(fd >= 0);
+    // SAFETY: it was just made for the caller, and nobody else closes it.
+    unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) }
+}

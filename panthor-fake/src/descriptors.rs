@@ -1,0 +1,153 @@
+//! File descriptors that the fake gives away: what they stand for, and whether they are still open.
+//!
+//! They work across processes and devices as the kernel's do, so there is one table for the whole
+//! program, by inode. Nobody tells the fake when the last duplicate of one is closed; it looks when
+//! it matters.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex};
+
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::stat::Mode;
+
+use crate::dma_buf::DmaBuf;
+use crate::errno::{Errno, Result};
+use crate::lock::lock;
+use crate::sync_fd::{SyncFile, SyncobjFd};
+
+/// Tells files apart, whatever descriptors they have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The file behind a descriptor of the caller.
+    ///
+    /// # Errors
+    /// `EBADF` if it is not open.
+    pub(crate) fn of(fd: i32) -> Result<Self> {
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
+        let metadata = std::fs::metadata(path(fd)).map_err(|_| Errno::BADF)?;
+        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
+
+/// Where a descriptor can be opened anew, as a description of its own.
+pub(crate) fn path(fd: i32) -> String {
+    format!("/proc/self/fd/{fd}")
+}
+
+/// What a descriptor stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    DmaBuf(Arc<DmaBuf>),
+    Syncobj(Arc<SyncobjFd>),
+    SyncFile(Arc<SyncFile>),
+}
+
+impl Object {
+    /// Whether a descriptor of it is open, or something else can make one.
+    fn is_needed(&self) -> bool {
+        match self {
+            Self::DmaBuf(dma_buf) => Arc::strong_count(dma_buf) > 1 || dma_buf.is_needed(),
+            Self::Syncobj(syncobj) => syncobj.is_open(),
+            Self::SyncFile(sync_file) => sync_file.is_open(),
+        }
+    }
+}
+
+/// All that is given away.
+pub(crate) type Table = BTreeMap<Identity, Object>;
+
+static TABLE: Mutex<Table> = Mutex::new(Table::new());
+
+/// Looks at the table, or changes it. Nothing is forgotten meanwhile.
+pub(crate) fn with_table<T>(look: impl FnOnce(&mut Table) -> T) -> T {
+    look(&mut lock(&TABLE))
+}
+
+/// What a descriptor of the caller stands for; `None` if it is none of the fake's.
+///
+/// # Errors
+/// `EBADF` if it is not open.
+pub(crate) fn find(fd: i32) -> Result<Option<Object>> {
+    let identity = Identity::of(fd)?;
+    Ok(with_table(|table| table.get(&identity).cloned()))
+}
+
+/// Forgets what nobody has a descriptor of any more.
+pub(crate) fn sweep() {
+    let gone: Vec<_> = with_table(|table| {
+        let unneeded =
+            |(&identity, object): (&Identity, &Object)| (!object.is_needed()).then_some(identity);
+        let identities: Vec<_> = table.iter().filter_map(unneeded).collect();
+        identities.iter().filter_map(|identity| table.remove(identity)).collect()
+    });
+    // What it kept goes without the lock.
+    drop(gone);
+}
+
+/// A file that stands for an object of the kernel.
+///
+/// Each open description that is given away has a shared lock on it, which goes with the last
+/// duplicate wherever that is; so the fake's own one can tell whether there are any.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    watch: File,
+}
+
+impl StandIn {
+    pub(crate) fn new(name: &CStr, size: u64) -> Result<Self> {
+        let watch = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+        watch.set_len(size).map_err(|_| Errno::NOMEM)?;
+        Ok(Self { watch })
+    }
+
+    /// Its contents.
+    pub(crate) fn file(&self) -> &File {
+        &self.watch
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        Identity::of(self.watch.as_raw_fd())
+    }
+
+    /// Gives a descriptor away, with these flags of `open(2)`.
+    pub(crate) fn open(&self, flags: OFlag) -> Result<OwnedFd> {
+        let path = path(self.watch.as_raw_fd());
+        let fd = open(path.as_str(), flags, Mode::empty())?;
+        match Flock::lock(fd.try_clone().map_err(|_| Errno::MFILE)?, FlockArg::LockShared) {
+            // It is not unlocked but by being closed, the duplicate included.
+            Ok(locked) => {
+                let duplicate = locked.as_raw_fd();
+                std::mem::forget(locked);
+                nix::unistd::close(duplicate)?;
+                Ok(fd)
+            }
+            Err((_, errno)) => Err(errno.into()),
+        }
+    }
+
+    /// Whether somebody has a descriptor.
+    pub(crate) fn is_open(&self) -> bool {
+        let Ok(watch) = self.watch.as_fd().try_clone_to_owned() else {
+            return true;
+        };
+        // Unlocked again at once.
+        Flock::lock(watch, FlockArg::LockExclusiveNonblock).is_err()
+    }
+}
+
+/// Leaves a descriptor to the caller of an ioctl.
+pub(crate) fn give_away(fd: OwnedFd) -> i32 {
+    fd.into_raw_fd()
+}

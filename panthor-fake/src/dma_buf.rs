@@ -1,0 +1,106 @@
+//! dma-bufs: memory that is shared between devices and files.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::fcntl::OFlag;
+
+use crate::bo::Bo;
+use crate::descriptors::{Identity, Object, StandIn, with_table};
+use crate::errno::Result;
+
+/// A dma-buf.
+#[derive(Debug)]
+pub(crate) struct DmaBuf {
+    stand_in: StandIn,
+    size: u64,
+    /// Whether its descriptors are for writing, too: as the first export asked.
+    writable: bool,
+    /// The BO that was exported; without one it comes from elsewhere, and its memory is that of
+    /// the stand-in.
+    bo: Option<Arc<Bo>>,
+}
+
+impl DmaBuf {
+    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>) -> Result<Arc<Self>> {
+        let stand_in = StandIn::new(c"dmabuf", size)?;
+        Ok(Arc::new(Self { stand_in, size, writable, bo }))
+    }
+
+    /// Makes one that no device of the fake exported, and a descriptor of it.
+    pub(crate) fn foreign(size: u64) -> Result<OwnedFd> {
+        with_table(|table| {
+            let dma_buf = Self::new(size, true, None)?;
+            let fd = dma_buf.open(OFlag::O_CLOEXEC)?;
+            table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf));
+            Ok(fd)
+        })
+    }
+
+    /// Gives away a descriptor of the dma-buf of a BO, which is made when there is none.
+    pub(crate) fn export(bo: &Arc<Bo>, flags: OFlag) -> Result<(OwnedFd, Identity)> {
+        // With the table locked nobody forgets it before it is open.
+        with_table(|table| {
+            let dma_buf = match bo.dma_buf() {
+                Some(dma_buf) => dma_buf,
+                None => {
+                    let writable = flags.contains(OFlag::O_RDWR);
+                    let dma_buf = Self::new(bo.size(), writable, Some(bo.clone()))?;
+                    table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf.clone()));
+                    bo.set_exported(&dma_buf);
+                    dma_buf
+                }
+            };
+            Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()?))
+        })
+    }
+
+    fn open(&self, flags: OFlag) -> Result<OwnedFd> {
+        let access = if self.writable { OFlag::O_RDWR } else { OFlag::O_RDONLY };
+        self.stand_in.open(access | flags)
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        self.stand_in.identity()
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The BO it is the export of.
+    pub(crate) fn bo(&self) -> Option<&Arc<Bo>> {
+        self.bo.as_ref()
+    }
+
+    /// Whether a descriptor is open, or a handle of the exported BO, by which the next export gives
+    /// the same dma-buf.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.bo.as_ref().is_some_and(|bo| bo.has_handles()) || self.stand_in.is_open()
+    }
+
+    /// Reads at an offset, within the size.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        match &self.bo {
+            Some(bo) => bo.read(offset, buf),
+            None => self.stand_in.file().read_exact_at(buf, offset),
+        }
+    }
+
+    /// Writes at an offset, within the size.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
+        match &self.bo {
+            Some(bo) => bo.write(offset, buf),
+            None => self.stand_in.file().write_all_at(buf, offset),
+        }
+    }
+
+    /// The file with its memory, and where it is there.
+    pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
+        match &self.bo {
+            Some(bo) => bo.memory(),
+            None => (self.stand_in.file().as_fd(), 0),
+        }
+    }
+}
