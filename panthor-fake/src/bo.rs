@@ -1,7 +1,7 @@
 //! Buffer objects.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::DeviceInner;
@@ -28,6 +28,8 @@ pub(crate) struct Bo {
     label: Mutex<Option<Vec<u8>>>,
     /// How many handles there are, in all files.
     handles: AtomicUsize,
+    /// Its name among the BOs of the device, 0 for none.
+    name: AtomicU32,
     /// The dma-buf that its memory is.
     import: Option<Arc<DmaBuf>>,
     /// The dma-buf that it was exported as.
@@ -73,6 +75,7 @@ impl Bo {
             pinned: AtomicBool::new(false),
             label: Mutex::new(None),
             handles: AtomicUsize::new(0),
+            name: AtomicU32::new(0),
             import,
             exported: Mutex::new(Weak::new()),
         })
@@ -107,6 +110,19 @@ impl Bo {
 
     pub(crate) fn set_exported(&self, dma_buf: &Arc<DmaBuf>) {
         *lock(&self.exported) = Arc::downgrade(dma_buf);
+    }
+
+    pub(crate) fn name(&self) -> u32 {
+        self.name.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_name(&self, name: u32) {
+        self.name.store(name, Ordering::Release);
+    }
+
+    /// Its name, which it loses.
+    pub(crate) fn take_name(&self) -> u32 {
+        self.name.swap(0, Ordering::AcqRel)
     }
 
     pub(crate) fn has_handles(&self) -> bool {

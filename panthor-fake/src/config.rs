@@ -52,6 +52,7 @@ pub struct Config {
     pub(crate) memory: u64,
     pub(crate) coherent: bool,
     pub(crate) high_priority: bool,
+    pub(crate) administrator: bool,
     pub(crate) null_bind: bool,
 }
 
@@ -67,6 +68,7 @@ impl Default for Config {
             memory: 8 << 30,
             coherent: false,
             high_priority: false,
+            administrator: false,
             null_bind: false,
         }
     }
@@ -143,10 +145,18 @@ impl Config {
     }
 
     /// Whether the client may have groups of high and realtime priority, as a process with
-    /// `CAP_SYS_NICE` may.
+    /// `CAP_SYS_NICE` may. The master of the primary node may in any case.
     #[must_use]
     pub fn high_priority(mut self, allowed: bool) -> Self {
         self.high_priority = allowed;
+        self
+    }
+
+    /// Whether clients have `CAP_SYS_ADMIN`: they are authenticated on the primary node, and may
+    /// become its master, without being introduced by one.
+    #[must_use]
+    pub fn administrator(mut self, administrator: bool) -> Self {
+        self.administrator = administrator;
         self
     }
 

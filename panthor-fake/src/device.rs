@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,13 @@ use crate::bo::Pinned;
 use crate::config::Config;
 use crate::descriptors::sweep;
 use crate::dma_buf::DmaBuf;
+use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
+use crate::primary::{Masters, Names};
 use crate::stats::{FileStats, Leaks, Live, Stats};
 use crate::sync_fd::sync_file_status;
 use crate::uaccess::UserMemory;
@@ -33,6 +35,9 @@ pub(crate) struct DeviceInner {
     pub(crate) pinned: Pinned,
     pub(crate) events: Events,
     pub(crate) live: Live,
+    pub(crate) masters: Masters,
+    pub(crate) names: Names,
+    unplugged: AtomicBool,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
     next_id: AtomicU64,
@@ -66,6 +71,9 @@ impl Device {
             pinned: Pinned::default(),
             events: Events::default(),
             live: Live::default(),
+            masters: Masters::default(),
+            names: Names::default(),
+            unplugged: AtomicBool::new(false),
             epoch: Instant::now(),
             next_id: AtomicU64::new(1),
             files: Mutex::new(Vec::new()),
@@ -78,7 +86,26 @@ impl Device {
 
     /// Opens the render node: a new open file, which shares nothing but the device with others.
     pub fn open(&self) -> File {
-        File::new(self.clone())
+        File::new(self.clone(), false)
+    }
+
+    /// Opens the primary node, as a display server does. The first file becomes its master.
+    ///
+    /// What a render node refuses with `EACCES` is answered there as a driver without displays
+    /// does; names of BOs and authentication work.
+    pub fn open_primary(&self) -> File {
+        File::new(self.clone(), true)
+    }
+
+    /// Takes the device away, as when its driver is unbound: every ioctl and mmap of every file is
+    /// `ENODEV` from now on, also of those that are opened later, and jobs that the GPU has end with
+    /// `ETIMEDOUT`. What files hold is released when they are closed.
+    #[doc(alias = "drm_dev_unplug")]
+    pub fn unplug(&self) {
+        self.inner.unplugged.store(true, Ordering::Release);
+        for group in alive(&self.inner.groups) {
+            group.lose();
+        }
     }
 
     /// The properties the device was made with.
@@ -168,6 +195,12 @@ impl Device {
 }
 
 impl DeviceInner {
+    /// # Errors
+    /// `ENODEV` if it is gone.
+    pub(crate) fn check_plugged(&self) -> Result<()> {
+        if self.unplugged.load(Ordering::Acquire) { Err(Errno::NODEV) } else { Ok(()) }
+    }
+
     /// A number that no other object of the device has.
     pub(crate) fn unique_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)

@@ -66,12 +66,12 @@ pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
+pub(crate) fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
     data[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
 /// A pointer or length of the caller.
-fn word(data: &[u8], at: usize) -> usize {
+pub(crate) fn word(data: &[u8], at: usize) -> usize {
     let mut bytes = [0; size_of::<usize>()];
     bytes.copy_from_slice(&data[at..at + size_of::<usize>()]);
     usize::from_ne_bytes(bytes)

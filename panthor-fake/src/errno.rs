@@ -18,6 +18,8 @@ impl Errno {
     pub(crate) const BUSY: Self = Self(libc::EBUSY);
     pub(crate) const INVAL: Self = Self(libc::EINVAL);
     pub(crate) const MFILE: Self = Self(libc::EMFILE);
+    pub(crate) const NODEV: Self = Self(libc::ENODEV);
+    pub(crate) const NOSYS: Self = Self(libc::ENOSYS);
     pub(crate) const NOTTY: Self = Self(libc::ENOTTY);
     pub(crate) const NOSPC: Self = Self(libc::ENOSPC);
     pub(crate) const TIME: Self = Self(libc::ETIME);

@@ -24,6 +24,7 @@ use crate::inject::Injections;
 use crate::ioctl::{Call, dispatch};
 use crate::lock::{lock, read, write};
 use crate::mapping::{Mapping, Prot};
+use crate::primary::Primary;
 use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
@@ -36,7 +37,7 @@ const VMS_MAX: u32 = 32;
 /// The most groups that a file can have.
 const GROUPS_MAX: u32 = 128;
 
-/// An open render node of a [`Device`].
+/// An open node of a [`Device`].
 ///
 /// Handles and VM ids belong to it. Clones are duplicates of one descriptor: the file closes with
 /// the last of them, and with it goes what it holds. A [`Mapping`] counts as one, as a mapping
@@ -49,6 +50,8 @@ pub struct File {
 /// The state of an open file.
 pub(crate) struct FileInner {
     device: Device,
+    /// What the file of a primary node has; a render node's has nothing of it.
+    primary: Option<Primary>,
     pub(crate) stats: FileStats,
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
@@ -106,8 +109,11 @@ impl Objects {
 }
 
 impl File {
-    pub(crate) fn new(device: Device) -> Self {
+    pub(crate) fn new(device: Device, primary: bool) -> Self {
+        let (masters, administrator) = (&device.inner().masters, device.config().administrator);
+        let primary = primary.then(|| Primary::open(masters, administrator));
         let inner = Arc::new(FileInner {
+            primary,
             stats: FileStats::new(),
             injections: Injections::default(),
             objects: RwLock::new(Objects {
@@ -156,7 +162,7 @@ impl File {
     /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
     ///
     /// # Errors
-    /// A positive error number: `EINVAL` if no BO starts at the offset or it is shorter than
+    /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
     /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
         self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
@@ -293,6 +299,9 @@ impl FileInner {
         let bo = objects.remove(handle).ok_or(Errno::INVAL)?;
         // It may end here, which takes a while.
         drop(objects);
+        if bo.name() != 0 {
+            self.device_inner().names.forget(&bo);
+        }
         if bo.dma_buf().is_some() {
             sweep();
         }
@@ -353,7 +362,18 @@ impl FileInner {
 
     /// Whether groups may have a high priority.
     pub(crate) fn may_have_high_priority(&self) -> bool {
-        self.config().high_priority
+        self.config().high_priority || self.is_current_master()
+    }
+
+    /// What it has as the file of a primary node.
+    pub(crate) fn primary(&self) -> Option<&Primary> {
+        self.primary.as_ref()
+    }
+
+    /// Whether it is the master of the primary node.
+    pub(crate) fn is_current_master(&self) -> bool {
+        let masters = &self.device_inner().masters;
+        self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
     }
 
     /// The object behind the sparse mappings of this file.
@@ -385,6 +405,7 @@ impl FileInner {
     }
 
     fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
+        self.device_inner().check_plugged()?;
         let page = self.config().page_size.bytes();
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
         if size == 0 || offset % page != 0 {
@@ -432,9 +453,15 @@ impl Drop for FileInner {
         let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
         for bo in bos {
             bo.uncount_handle();
+            if bo.name() != 0 {
+                self.device_inner().names.forget(&bo);
+            }
         }
         if shared {
             sweep();
+        }
+        if let Some(primary) = &self.primary {
+            primary.close(&self.device.inner().masters);
         }
         self.device.inner().retire(&self.stats);
     }

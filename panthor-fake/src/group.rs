@@ -134,6 +134,13 @@ impl Shared {
         });
     }
 
+    /// Takes the GPU away under it: what that was busy with never ends by itself.
+    pub(crate) fn lose(&self) {
+        if self.queues().any(|queue| queue.is_active()) {
+            self.end(|state| state.timed_out = true);
+        }
+    }
+
     fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
         self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
     }

@@ -12,6 +12,12 @@ pub(crate) struct Handles<T> {
     free: BinaryHeap<Reverse<u32>>,
 }
 
+impl<T> Default for Handles<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Handles<T> {
     pub(crate) fn new() -> Self {
         Self { slots: Vec::new(), free: BinaryHeap::new() }
@@ -40,6 +46,10 @@ impl<T> Handles<T> {
 
     pub(crate) fn get(&self, handle: u32) -> Option<&T> {
         self.slots.get(handle.checked_sub(1)? as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
+        self.slots.get_mut(handle.checked_sub(1)? as usize)?.as_mut()
     }
 
     pub(crate) fn remove(&mut self, handle: u32) -> Option<T> {

@@ -9,8 +9,8 @@ use crate::errno::{Errno, Result};
 use crate::file::FileInner;
 use crate::uaccess::UserMemory;
 use crate::{
-    bind, bo_ioctls, drm_core, group_ioctls, heap_ioctls, prime, query, sync_fd, syncobj_ioctls,
-    vm_ioctls,
+    bind, bo_ioctls, drm_core, group_ioctls, heap_ioctls, primary, prime, query, sync_fd,
+    syncobj_ioctls, vm_ioctls,
 };
 
 /// The type of DRM's requests.
@@ -50,6 +50,8 @@ pub(crate) type Handler = fn(&Call<'_>, &mut [u8]) -> Result<()>;
 pub(crate) struct Entry {
     /// The request of the current header: it has the size of the driver's structure.
     pub(crate) request: u32,
+    /// What the client of a primary node must be: bits of [`primary::needs`].
+    pub(crate) needs: u8,
     pub(crate) handler: Handler,
 }
 
@@ -74,7 +76,7 @@ fn withdrawn(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
 }
 
 const fn entry(request: u32, handler: Handler) -> Entry {
-    Entry { request, handler }
+    Entry { request, needs: 0, handler }
 }
 
 /// The driver's own, in the order of their numbers.
@@ -126,7 +128,8 @@ fn forbidden(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::ACCES)
 }
 
-fn find(request: u32, minor: u32) -> Option<Entry> {
+fn find(request: u32, file: &FileInner) -> Option<Entry> {
+    let minor = file.config().driver_minor;
     let nr = request_nr(request);
     if (DRIVER_BASE..DRIVER_END).contains(&nr) {
         let index = nr - DRIVER_BASE;
@@ -135,18 +138,22 @@ fn find(request: u32, minor: u32) -> Option<Entry> {
     if let Some(&known) = CORE.iter().find(|entry| request_nr(entry.request) == nr) {
         return drm_core::exists(nr, minor).then_some(known);
     }
+    if file.primary().is_some() {
+        return primary::find(request);
+    }
     drm_core::not_for_render_nodes(nr).then_some(entry(request, forbidden))
 }
 
 /// Answers an ioctl whose argument is at `arg` in user memory.
 pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
+    call.file.device_inner().check_plugged()?;
     if request_type(request) != TYPE {
         return Err(Errno::NOTTY);
     }
     let nr = request_nr(request);
     call.file.stats.count_ioctl(nr);
     call.file.injections.take_ioctl(nr)?;
-    let entry = find(request, call.file.config().driver_minor).ok_or(Errno::INVAL)?;
+    let entry = find(request, call.file).ok_or(Errno::INVAL)?;
 
     let user_size = request_size(request);
     let both = request & entry.request;
@@ -167,7 +174,11 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     };
     let data: &mut [u8] = bytemuck::cast_slice_mut(words);
     call.user.read(arg, &mut data[..in_size])?;
-    let result = (entry.handler)(call, data);
+    let permitted = match call.file.primary() {
+        Some(primary) => primary::permit(call.file, primary, entry.needs),
+        None => Ok(()),
+    };
+    let result = permitted.and_then(|()| (entry.handler)(call, data));
     call.user.write(arg, &data[..out_size])?;
     result
 }

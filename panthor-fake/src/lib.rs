@@ -89,6 +89,7 @@
 //! - DRM's rules for structures of another size, bad pointers, and render nodes.
 //! - Groups, their queues and their ends, tiler heaps. Command streams are not run.
 //! - dma-bufs, descriptors of sync objects, sync files.
+//! - The primary node of a driver without displays: masters, authentication, names of BOs.
 //!
 //! Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
 //! crashes when a mapping of a foreign dma-buf is cut; that of 7.3 also when an asynchronous
@@ -144,6 +145,7 @@ mod kernel_va;
 mod lock;
 mod mapping;
 mod memory;
+mod primary;
 mod prime;
 mod query;
 mod stats;
