@@ -53,6 +53,7 @@ mod sync;
 mod sync_ops;
 mod transport;
 mod uid;
+mod va;
 mod version;
 mod vm;
 
@@ -76,6 +77,7 @@ pub use query::{
 };
 pub use sparse::SparseMode;
 pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, point};
+pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
 

@@ -31,6 +31,11 @@ pub enum PageSizeSource {
 }
 
 impl PageSizes {
+    /// Those of drivers that cannot say.
+    pub(crate) const fn before_1_9() -> Self {
+        Self { bitmap: BEFORE_1_9, source: PageSizeSource::Assumed }
+    }
+
     /// A bit for each size, the bit's value being the size in bytes.
     #[doc(alias = "page_size_bitmap")]
     pub fn bitmap(&self) -> u64 {
@@ -74,7 +79,7 @@ impl Device {
     #[doc(alias = "drm_panthor_mmu_info")]
     pub fn page_sizes(&self) -> Result<PageSizes> {
         if !self.features().contains(Features::MMU_INFO) {
-            return Ok(PageSizes { bitmap: BEFORE_1_9, source: PageSizeSource::Assumed });
+            return Ok(PageSizes::before_1_9());
         }
         let mut raw = sys::drm_panthor_mmu_info::zeroed();
         self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO, &mut raw)?;

@@ -1,0 +1,357 @@
+//! Allocation of VA: where to map what.
+//!
+//! The kernel leaves that to user space. Nothing here talks to the driver.
+
+use std::fmt;
+use std::ops::Range;
+
+use rangemap::RangeSet;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::PageSizes;
+use crate::vm::Vm;
+
+/// The granularity of VAs.
+const GRANULE: u64 = 4096;
+/// What is never handed out unless asked for by address: null pointers and what lies near them.
+const NULL_GUARD: u64 = 64 << 10;
+/// The name of the operation in errors.
+const CALL: &str = "VaAllocator";
+
+/// What to look for: how much, and where.
+///
+/// ```
+/// use panthor::VaRequest;
+/// let shader = VaRequest::new(100_000).below(4 << 30);
+/// let image = VaRequest::new(64 << 20).alignment(64 << 10);
+/// let replayed = VaRequest::new(8192).at(0x1234_5000);
+/// # let _ = (shader, image, replayed);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaRequest {
+    size: u64,
+    alignment: u64,
+    limit: u64,
+    fixed: Option<u64>,
+}
+
+impl VaRequest {
+    /// This many bytes, from 1 up, rounded up to 4 KiB, anywhere.
+    pub const fn new(size: u64) -> Self {
+        Self { size, alignment: GRANULE, limit: u64::MAX, fixed: None }
+    }
+
+    /// Starts at a multiple of this, a power of two. What is large enough for a larger GPU page is aligned to
+    /// that anyhow.
+    pub const fn alignment(mut self, bytes: u64) -> Self {
+        self.alignment = bytes;
+        self
+    }
+
+    /// Ends at this VA or before it: `4 << 30` for what has 32-bit addresses.
+    pub const fn below(mut self, va: u64) -> Self {
+        self.limit = va;
+        self
+    }
+
+    /// Starts at this very VA, a multiple of 4 KiB, also near 0.
+    pub const fn at(mut self, va: u64) -> Self {
+        self.fixed = Some(va);
+        self
+    }
+}
+
+/// How the free VA is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fragmentation {
+    /// Bytes that are free.
+    pub free: u64,
+    /// Bytes of the largest free range.
+    pub largest: u64,
+    /// Free ranges.
+    pub ranges: usize,
+}
+
+impl Fragmentation {
+    /// The part of the free VA that is not in the largest range: from 0, none, to almost 1.
+    pub fn ratio(&self) -> f64 {
+        if self.free == 0 { 0.0 } else { 1.0 - self.largest as f64 / self.free as f64 }
+    }
+}
+
+/// Hands out ranges of VA, and takes them back.
+///
+/// Ranges come from the lowest place that fits. Those that a larger GPU page (2 MiB) fits in start at a
+/// multiple of it, so that the MMU can use it. The search looks at the free ranges one by one: what counts is
+/// how fragmented the VA is, not how much is in use.
+///
+/// It knows of no VM: binding and unbinding is the caller's, in the order that the caller needs.
+///
+/// ```
+/// use panthor::{BoOptions, Device, MapFlags, VaAllocator, VaRequest};
+///
+/// let device = Device::open_fake()?;
+/// let vm = device.create_vm(Default::default())?;
+/// let mut va = VaAllocator::of_vm(&vm)?;
+///
+/// let bo = device.create_bo(BoOptions::new(3 << 20))?;
+/// let range = va.allocate(VaRequest::new(bo.size()))?;
+/// assert_eq!(range.start % (2 << 20), 0);
+/// vm.bind().map(&bo, .., range.start, MapFlags::NOEXEC).submit()?;
+///
+/// vm.bind().unmap(range.clone()).submit()?;
+/// va.free(range)?;
+/// assert_eq!(va.fragmentation().ranges, 1);
+/// # Ok::<(), panthor::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct VaAllocator {
+    managed: Range<u64>,
+    free: RangeSet<u64>,
+    /// GPU page sizes above the granule, the largest first.
+    large_pages: Vec<u64>,
+}
+
+impl VaAllocator {
+    /// Manages all VA that is the user's in a VM, with the device's page sizes.
+    ///
+    /// The first 64 KiB are handed out only to who asks for them [by address](VaRequest::at).
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged.
+    pub fn of_vm(vm: &Vm) -> Result<Self> {
+        Self::new(0..vm.user_va_range(), &vm.device().page_sizes()?)
+    }
+
+    /// Manages a range of VA, its ends being multiples of 4 KiB.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty or not made of 4 KiB.
+    pub fn new(managed: Range<u64>, pages: &PageSizes) -> Result<Self> {
+        check(&managed)?;
+        let mut large_pages: Vec<_> = pages.iter().filter(|&size| size > GRANULE).collect();
+        large_pages.reverse();
+        let free = RangeSet::from_iter([managed.clone()]);
+        Ok(Self { managed, free, large_pages })
+    }
+
+    /// What it manages.
+    pub fn managed(&self) -> Range<u64> {
+        self.managed.clone()
+    }
+
+    /// Hands out a range.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, an alignment that is no power of two
+    /// and a place that is not a multiple of 4 KiB or of the alignment; [`Busy`](ErrorKind::Busy) when the
+    /// place asked for is in use or not managed; [`OutOfMemory`](ErrorKind::OutOfMemory) when nothing fits,
+    /// with the largest range that is free.
+    pub fn allocate(&mut self, request: VaRequest) -> Result<Range<u64>> {
+        if request.size == 0 {
+            return Err(Error::invalid(CALL, "size", "must not be 0"));
+        }
+        if !request.alignment.is_power_of_two() {
+            let rule = format!("{:#x} is no power of two", request.alignment);
+            return Err(Error::invalid(CALL, "alignment", rule));
+        }
+        let Some(size) = request.size.checked_next_multiple_of(GRANULE) else {
+            return Err(self.no_room(request.size));
+        };
+        let range = match request.fixed {
+            Some(va) => self.place(va, size, &request)?,
+            None => self.find(size, &request).ok_or_else(|| self.no_room(size))?,
+        };
+        self.free.remove(range.clone());
+        Ok(range)
+    }
+
+    /// Takes a range back: one that was handed out, or a part of one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty, not made of 4 KiB, not
+    /// managed, or free already in some part; nothing is taken back then.
+    pub fn free(&mut self, range: Range<u64>) -> Result<()> {
+        check(&range)?;
+        if range.start < self.managed.start || range.end > self.managed.end {
+            let rule = format!("{range:#x?} is not within {:#x?}", self.managed);
+            return Err(Error::invalid(CALL, "range", rule));
+        }
+        if let Some(free) = self.free.overlapping(&range).next() {
+            let rule = format!("{range:#x?}: {free:#x?} is free already");
+            return Err(Error::invalid(CALL, "range", rule));
+        }
+        self.free.insert(range);
+        Ok(())
+    }
+
+    /// How the free VA is spread.
+    pub fn fragmentation(&self) -> Fragmentation {
+        let sizes = || self.free.iter().map(|range| range.end - range.start);
+        Fragmentation {
+            free: sizes().sum(),
+            largest: sizes().max().unwrap_or(0),
+            ranges: sizes().count(),
+        }
+    }
+
+    /// The very range asked for, if it is free.
+    fn place(&self, va: u64, size: u64, request: &VaRequest) -> Result<Range<u64>> {
+        let alignment = request.alignment.max(GRANULE);
+        if va % alignment != 0 {
+            let rule = format!("{va:#x} is no multiple of {alignment:#x}");
+            return Err(Error::invalid(CALL, "at", rule));
+        }
+        let end = va.checked_add(size).filter(|&end| end <= request.limit);
+        match end.map(|end| va..end) {
+            Some(range) if self.free.gaps(&range).next().is_none() => Ok(range),
+            _ => {
+                let detail = format!("{size:#x} bytes at {va:#x} are in use or not managed");
+                Err(Error::refused(ErrorKind::Busy, CALL, detail))
+            }
+        }
+    }
+
+    /// The lowest range that fits, aligned to the largest GPU page that fits in it, else to what is asked for.
+    fn find(&self, size: u64, request: &VaRequest) -> Option<Range<u64>> {
+        let least = request.alignment.max(GRANULE);
+        let large = self.large_pages.iter().copied().find(|&page| size >= page);
+        let alignments = [large.filter(|&page| page > least), Some(least)];
+        alignments.into_iter().flatten().find_map(|alignment| {
+            self.free.iter().find_map(|free| {
+                let start = free.start.max(NULL_GUARD).checked_next_multiple_of(alignment)?;
+                let end = start.checked_add(size)?;
+                (end <= free.end.min(request.limit)).then_some(start..end)
+            })
+        })
+    }
+
+    #[cold]
+    fn no_room(&self, size: u64) -> Error {
+        let largest = self.fragmentation().largest;
+        let detail =
+            format!("no room for {size:#x} bytes: the largest free range has {largest:#x}");
+        Error::refused(ErrorKind::OutOfMemory, CALL, detail)
+    }
+}
+
+fn check(range: &Range<u64>) -> Result<()> {
+    if range.start >= range.end {
+        return Err(Error::invalid(CALL, "range", format!("{range:#x?} is empty")));
+    }
+    if (range.start | range.end) % GRANULE != 0 {
+        return Err(Error::invalid(CALL, "range", format!("{range:#x?} is not made of 4 KiB")));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for VaAllocator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaAllocator")
+            .field("managed", &self.managed)
+            .field("fragmentation", &self.fragmentation())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn allocator(managed: Range<u64>) -> VaAllocator {
+        VaAllocator::new(managed, &PageSizes::before_1_9()).unwrap()
+    }
+
+    #[test]
+    fn small_ranges_are_dense_and_large_ones_aligned() {
+        let mut va = allocator(0..1 << 47);
+        assert_eq!(va.allocate(VaRequest::new(1)).unwrap(), 0x1_0000..0x1_1000);
+        assert_eq!(va.allocate(VaRequest::new(4097)).unwrap(), 0x1_1000..0x1_3000);
+        assert_eq!(va.allocate(VaRequest::new(3 * MIB)).unwrap(), 2 * MIB..5 * MIB);
+        assert_eq!(va.allocate(VaRequest::new(4096).alignment(64 << 10)).unwrap().start, 0x2_0000);
+        assert_eq!(va.allocate(VaRequest::new(3 * MIB).alignment(8 * MIB)).unwrap().start, 8 * MIB);
+    }
+
+    #[test]
+    fn a_large_range_goes_unaligned_rather_than_nowhere() {
+        let mut va = allocator(MIB..4 * MIB);
+        assert_eq!(va.allocate(VaRequest::new(3 * MIB)).unwrap(), MIB..4 * MIB);
+    }
+
+    #[test]
+    fn low_and_fixed_places() {
+        let mut va = allocator(0..1 << 47);
+        assert_eq!(va.allocate(VaRequest::new(4096).at(0)).unwrap(), 0..4096);
+        let busy = va.allocate(VaRequest::new(8192).at(0)).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::Busy, "{busy}");
+        va.allocate(VaRequest::new((4 << 30) - 4 * MIB).at(2 * MIB)).unwrap();
+        let low = VaRequest::new(2 * MIB).below(4 << 30);
+        assert_eq!(va.allocate(low).unwrap().end, 4 << 30);
+        assert_eq!(va.allocate(low).unwrap_err().kind(), ErrorKind::OutOfMemory);
+        assert!(va.allocate(VaRequest::new(2 * MIB)).unwrap().start >= 4 << 30);
+        assert_eq!(va.allocate(VaRequest::new(1).at(1 << 47)).unwrap_err().kind(), ErrorKind::Busy);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let mut va = allocator(0..MIB);
+        let argument = |result: Result<Range<u64>>| result.unwrap_err().argument();
+        assert_eq!(argument(va.allocate(VaRequest::new(0))), Some("size"));
+        assert_eq!(argument(va.allocate(VaRequest::new(1).alignment(3))), Some("alignment"));
+        assert_eq!(argument(va.allocate(VaRequest::new(1).alignment(0))), Some("alignment"));
+        assert_eq!(argument(va.allocate(VaRequest::new(1).at(100))), Some("at"));
+        assert_eq!(
+            va.allocate(VaRequest::new(u64::MAX)).unwrap_err().kind(),
+            ErrorKind::OutOfMemory
+        );
+        let used = va.allocate(VaRequest::new(8192)).unwrap();
+        for bad in [0..4096, 0..MIB, 0..2 * MIB, used.start..used.end + 4096, 1..4097, 8192..8192] {
+            assert_eq!(va.free(bad).unwrap_err().argument(), Some("range"));
+        }
+        va.free(used.start..used.start + 4096).unwrap();
+        va.free(used.start + 4096..used.end).unwrap();
+        assert_eq!(va, allocator(0..MIB));
+    }
+
+    #[test]
+    fn random_use_never_overlaps_and_all_comes_back() {
+        let mut seed = 7u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) % below
+        };
+        let (mut va, mut used) = (allocator(0..256 * MIB), Vec::<Range<u64>>::new());
+        let mut refused = 0;
+        for _ in 0..5000 {
+            if random(3) == 0 && !used.is_empty() {
+                let range = used.swap_remove(random(used.len() as u64) as usize);
+                va.free(range).unwrap();
+                continue;
+            }
+            let request = VaRequest::new(random(8 * MIB) + 1).alignment(4096 << random(8));
+            let Ok(range) = va.allocate(request) else {
+                refused += 1;
+                continue;
+            };
+            assert!(range.start >= NULL_GUARD && range.end <= 256 * MIB);
+            assert!(used.iter().all(|other| range.end <= other.start || other.end <= range.start));
+            used.push(range);
+        }
+        assert!(refused > 0, "the VA was never full");
+        let in_use: u64 = used.iter().map(|range| range.end - range.start).sum();
+        let spread = va.fragmentation();
+        assert_eq!(spread.free, 256 * MIB - in_use);
+        assert!(spread.ratio() > 0.0 && spread.ratio() < 1.0);
+        for range in used {
+            va.free(range).unwrap();
+        }
+        assert_eq!(va, allocator(0..256 * MIB));
+    }
+}
