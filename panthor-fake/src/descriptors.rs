@@ -84,15 +84,19 @@ pub(crate) fn find(fd: i32) -> Result<Option<Object>> {
     Ok(with_table(|table| table.get(&identity).cloned()))
 }
 
-/// Forgets what nobody has a descriptor of any more.
+/// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
+/// thread has found at the same time.
 pub(crate) fn sweep() {
+    static SWEEPING: Mutex<()> = Mutex::new(());
+
+    let _one_at_a_time = lock(&SWEEPING);
     let gone: Vec<_> = with_table(|table| {
         let unneeded =
             |(&identity, object): (&Identity, &Object)| (!object.is_needed()).then_some(identity);
         let identities: Vec<_> = table.iter().filter_map(unneeded).collect();
         identities.iter().filter_map(|identity| table.remove(identity)).collect()
     });
-    // What it kept goes without the lock.
+    // What it kept goes without the lock of the table.
     drop(gone);
 }
 

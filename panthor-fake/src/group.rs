@@ -55,6 +55,8 @@ pub(crate) enum Failure {
     TimeOut,
     /// A queue hit a fault.
     Fault,
+    /// A queue made the GPU access what is not mapped: no queue is known to be the one.
+    PageFault,
 }
 
 impl Group {
@@ -120,7 +122,15 @@ impl Shared {
         self.end(|state| match failure {
             Failure::TimeOut => state.timed_out = true,
             Failure::Fault => state.fatal_queues |= 1 << queue,
+            Failure::PageFault if state.fatal_queues == 0 => state.fatal_queues = self.all_queues(),
+            Failure::PageFault => {}
         });
+    }
+
+    /// A bit for each queue.
+    fn all_queues(&self) -> u32 {
+        let count = self.queues.get().map_or(0, Vec::len);
+        ((1_u64 << count) - 1) as u32
     }
 
     /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.

@@ -74,6 +74,12 @@ impl GroupView {
         self.fail(Failure::Fault, queue);
     }
 
+    /// Lets the GPU hit a page fault in the VM of the group: as [`GroupView::fault`], but the driver
+    /// does not know the queue and holds all of them for faulty.
+    pub fn page_fault(&self) {
+        self.fail(Failure::PageFault, 0);
+    }
+
     fn fail(&self, failure: Failure, queue: u32) {
         if let Some(group) = self.group.upgrade() {
             if (queue as usize) < group.queues.len() {

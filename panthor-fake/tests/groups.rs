@@ -433,6 +433,20 @@ fn a_fault_of_a_queue_is_the_end_of_its_group() {
 }
 
 #[test]
+fn a_page_fault_is_blamed_on_all_queues() {
+    let file = device().open();
+    let (group, done) = busy(&file);
+    file.group(group).unwrap().page_fault();
+    assert_dead(&file, group, done, (FATAL, 3));
+    // 32 of them, which only old drivers take.
+    let old = version(0).open();
+    let queues = [queue_args(4096); 32];
+    let group = try_group(&old, group_args(vm(&old), &queues)).unwrap();
+    old.group(group).unwrap().page_fault();
+    assert_eq!(group_state(&old, group), (FATAL, u32::MAX));
+}
+
+#[test]
 fn the_next_job_can_be_made_to_fail() {
     for (fault, state) in [(false, (TIMED_OUT, 0)), (true, (FATAL, 1))] {
         let file = device().open();
