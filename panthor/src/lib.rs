@@ -32,6 +32,8 @@
 //! # Features
 //!
 //! * `fake`: a second transport, the software device of the crate `panthor-fake`, for tests and CI.
+//! * `drm`: [`Device`] is a `drm::Device`, and handles convert both ways.
+//! * `tracing`: a span for each call that binds or submits, which says how it ended.
 
 #[cfg(feature = "fake")]
 pub use panthor_fake as fake;
@@ -45,12 +47,16 @@ mod error;
 mod flush_id;
 mod group;
 mod heap;
+#[cfg(feature = "drm")]
+mod interop;
 mod node;
 mod query;
 mod range;
 mod sparse;
 mod sync;
 mod sync_ops;
+#[cfg(feature = "tracing")]
+mod trace;
 mod transport;
 mod uid;
 mod va;

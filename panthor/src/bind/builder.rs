@@ -400,6 +400,8 @@ impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
     /// ```
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
+        #[cfg(feature = "tracing")]
+        let span = crate::trace::vm_bind(self.vm.id(), self.len(), false).entered();
         let result = match self.refused.take() {
             None => {
                 let ops = self.storage.parts().0.as_mut_slice();
@@ -408,6 +410,8 @@ impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
             Some(error) => Err(error),
         };
         self.empty();
+        #[cfg(feature = "tracing")]
+        crate::trace::bound(&span, &result);
         result
     }
 }
@@ -443,6 +447,8 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// ```
     #[inline]
     pub fn submit(&mut self) -> Result<BindReport> {
+        #[cfg(feature = "tracing")]
+        let span = crate::trace::vm_bind(self.vm.id(), self.len(), true).entered();
         let result = match self.refused.take() {
             None => {
                 let (ops, syncs) = self.storage.parts();
@@ -454,6 +460,8 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
             Some(error) => Err(error),
         };
         self.empty();
+        #[cfg(feature = "tracing")]
+        crate::trace::bound(&span, &result);
         result
     }
 }

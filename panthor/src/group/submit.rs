@@ -146,11 +146,17 @@ impl<'a> GroupSubmit<'a> {
     /// ```
     #[inline]
     pub fn submit(&mut self) -> Result<()> {
+        #[cfg(feature = "tracing")]
+        let span = crate::trace::group_submit(self.group.handle, self.submits.len()).entered();
         let result = match self.refused.take() {
             None => self.give(),
             Some(error) => Err(error),
         };
         self.submits.clear();
+        #[cfg(feature = "tracing")]
+        if let Err(error) = &result {
+            crate::trace::failed(&span, error);
+        }
         result
     }
 
