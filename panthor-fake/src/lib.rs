@@ -75,8 +75,9 @@
 //! [`Config`] chooses the GPU, the driver version, the page size of the CPU and the memory there
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
-//! rare otherwise; [`File::fail_ioctl`] and its neighbours bring failures that are. [`Stats`]
-//! counts calls, and [`Device::assert_released`] at the end finds what was forgotten.
+//! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
+//! its neighbours bring failures that are rare. [`Device::reset`] and [`Device::unplug`] bring the
+//! ends. [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
 //!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
@@ -97,8 +98,11 @@
 //!
 //! # What differs
 //!
-//! - Jobs of the asynchronous queue run in the thread that submits them or that signals what they
-//!   wait for, not in a worker: they are over when the call returns, unless something holds them.
+//! - Jobs of VMs and groups run in the thread that submits them or that signals what they wait for,
+//!   not in a worker: they are over when the call returns, unless something holds them. What a job
+//!   of a group calls is not run, and does nothing to memory but to the driver's own counters; a
+//!   group that is held does not time out by itself.
+//! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
 //! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, but no flush ID.
 //! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only, their own
