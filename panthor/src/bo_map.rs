@@ -356,6 +356,10 @@ impl BoMap {
 
     fn place_to_modify<T>(&self, offset: usize, call: &'static str) -> Result<*mut T> {
         let place = self.place_to_write(offset, call)?;
+        if self.bo.is_foreign() {
+            let detail = "the memory is another driver's, which may map it non-cacheable";
+            return Err(Error::refused(ErrorKind::Unsupported, call, detail));
+        }
         if !self.bo.flags().contains(BoFlags::WB_MMAP) && !self.bo.device().is_coherent()? {
             let detail = "the memory may be non-cacheable: create the BO with WB_MMAP";
             return Err(Error::refused(ErrorKind::Unsupported, call, detail));

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::bo::BoTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flush_id::UserMmio;
 use crate::group::GroupLimits;
@@ -54,6 +55,8 @@ pub(crate) struct DeviceInner {
     /// What groups are held against, once somebody has made one.
     group_limits: OnceLock<GroupLimits>,
     user_mmio: UserMmio,
+    /// The GEM handles that imports may give again.
+    bos: BoTable,
 }
 
 impl Device {
@@ -173,6 +176,7 @@ impl Device {
                 coherent: OnceLock::new(),
                 group_limits: OnceLock::new(),
                 user_mmio: UserMmio::new(),
+                bos: BoTable::new(),
             }),
         })
     }
@@ -282,6 +286,10 @@ impl Device {
     #[inline]
     pub(crate) fn user_mmio(&self) -> &UserMmio {
         &self.inner.user_mmio
+    }
+
+    pub(crate) fn bos(&self) -> &BoTable {
+        &self.inner.bos
     }
 
     #[inline]

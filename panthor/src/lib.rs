@@ -67,7 +67,7 @@ pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
-pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp};
+pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp, DmaBufAccess};
 pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
@@ -82,7 +82,7 @@ pub use query::{
     PageSizes, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
-pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, point};
+pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};

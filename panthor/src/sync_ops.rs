@@ -10,7 +10,7 @@ use panthor_sys as sys;
 
 use crate::device::Device;
 use crate::error::{BindProgress, Error, Result};
-use crate::sync::{Timeout, Wait, wait_for_point};
+use crate::sync::{Timeout, Wait, wait_for_fences, wait_for_point};
 
 #[inline]
 pub(crate) fn is_signal(sync: &SyncOp) -> bool {
@@ -50,6 +50,21 @@ pub(crate) fn without_fence<'a>(
             && matches!(is_available(device, wait), Ok(Wait::TimedOut))
     });
     found.map(|(element, wait)| (element, *wait))
+}
+
+/// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
+/// batch gives one.
+pub(crate) fn wait_until_available<'a>(
+    device: &Device,
+    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+    timeout: Timeout,
+) -> Result<Wait> {
+    let given = |element: usize, wait: &SyncOp| {
+        let mut earlier = all.clone().filter(|&(signaller, _)| signaller < element);
+        earlier.any(|(_, sync)| is_signal(sync) && is_same_point(sync, wait))
+    };
+    let missing = all.clone().filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
+    wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
 }
 
 /// The text for a wait of [`without_fence`].

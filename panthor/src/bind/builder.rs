@@ -8,12 +8,13 @@ use panthor_sys as sys;
 
 use super::rules::Limits;
 use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
-use super::{BindReport, MapFlags, plan, rules, submit};
+use super::{BindReport, MapFlags, plan, rules, submit, syncs as layout};
 use crate::bo::Bo;
 use crate::error::{Error, Result};
 use crate::range::to_range;
 use crate::sparse::SparseMode;
-use crate::sync::SyncPoint;
+use crate::sync::{SyncPoint, Timeout, Wait};
+use crate::sync_ops::wait_until_available;
 use crate::vm::VmInner;
 
 mod sealed {
@@ -417,6 +418,38 @@ impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
 }
 
 impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
+    /// Waits until everything that the batch waits for is submitted, signalled or not, and so until it can be
+    /// queued: `submit` refuses waits without a fence (SYNCOBJ_TIMELINE_WAIT).
+    ///
+    /// This is wait-before-signal, which the driver leaves to a thread of the caller. What an earlier operation
+    /// of the batch signals itself is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
+    /// [`Wait::TimedOut`], no error.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use panthor::{Timeout, Wait, point};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let timeline = device.create_timeline()?;
+    /// let mut batch = vm.bind_async();
+    /// batch.map_sparse(0..4096).wait(timeline.at(point::<1>())).signal(timeline.at(point::<2>()));
+    /// assert_eq!(batch.wait_until_available(Duration::from_millis(1))?, Wait::TimedOut);
+    /// timeline.signal(point::<1>())?; // somebody submits it at last
+    /// assert_eq!(batch.wait_until_available(Timeout::FOREVER)?, Wait::Ready);
+    /// batch.submit()?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "timelineSemaphore")]
+    pub fn wait_until_available(&mut self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        let device = self.vm.device();
+        let syncs = self.storage.parts().1;
+        wait_until_available(device, layout::with_elements(syncs), timeout.into())
+    }
+
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
     ///
     /// Operations that fail as they run, which takes a fault of the hardware or a reset, make the VM

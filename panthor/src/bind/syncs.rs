@@ -3,7 +3,7 @@
 use panthor_sys as sys;
 
 use super::plan::Plan;
-use super::storage::OpSync;
+use super::storage::{OpSync, Syncs};
 use super::{Op, SyncOp};
 use crate::sync_ops::{self, is_same_point, is_signal};
 
@@ -40,6 +40,14 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
         ops[run[0].op].syncs = sys::drm_panthor_obj_array::from_slice(&syncs[start..end]);
         start = end;
     }
+}
+
+/// All sync operations of a recorded batch, with the element that each belongs to: the batch as a whole waits
+/// with its first operation and signals after all.
+pub(super) fn with_elements(syncs: &Syncs) -> impl Iterator<Item = (usize, &SyncOp)> + Clone {
+    let of_batch = syncs.of_batch().0.iter();
+    let of_batch = of_batch.map(|sync| (if is_signal(sync) { usize::MAX } else { 0 }, sync));
+    of_batch.chain(syncs.of_ops().iter().map(|OpSync { op, sync }| (*op, sync)))
 }
 
 /// The waits that only a later signal of the batch would end.

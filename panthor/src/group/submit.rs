@@ -11,7 +11,7 @@ use super::rules::{self, Broken};
 use super::storage::{RawSubmit, Submits};
 use crate::error::{BindProgress, Error, ErrorKind, Result};
 use crate::flush_id::FlushId;
-use crate::sync::SyncPoint;
+use crate::sync::{SyncPoint, Timeout, Wait};
 use crate::sync_ops::{self, describe_without_fence, require_fence, without_fence};
 
 /// The name of the call in errors.
@@ -120,6 +120,37 @@ impl<'a> GroupSubmit<'a> {
         self.submits.clear();
         self.refused = None;
         self
+    }
+
+    /// Waits until everything that the submission waits for is submitted, signalled or not, and so until the
+    /// driver takes it: `submit` refuses waits without a fence (SYNCOBJ_TIMELINE_WAIT).
+    ///
+    /// This is wait-before-signal, which the driver leaves to a thread of the caller. What an earlier queue
+    /// submit of the submission signals itself is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
+    /// [`Wait::TimedOut`], no error.
+    ///
+    /// ```
+    /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096)))?;
+    /// let (acquired, done) = (device.create_syncobj()?, device.create_syncobj()?);
+    /// let mut submission = group.submit();
+    /// submission.queue(0).wait(&acquired).signal(&done).queue(0).wait(&done);
+    /// assert_eq!(submission.wait_until_available(Timeout::NONE)?, Wait::TimedOut);
+    /// acquired.signal()?; // somebody submits it at last
+    /// assert_eq!(submission.wait_until_available(Timeout::FOREVER)?, Wait::Ready);
+    /// submission.submit()?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "timelineSemaphore")]
+    pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        let syncs = self.submits.syncs();
+        sync_ops::wait_until_available(self.group.device(), syncs, timeout.into())
     }
 
     /// Gives the queues their work (GROUP_SUBMIT): all of it or, with an error, nothing.

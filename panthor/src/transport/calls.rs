@@ -38,6 +38,8 @@ requests! {
     drm_syncobj_create = DRM_IOCTL_SYNCOBJ_CREATE, "SYNCOBJ_CREATE";
     drm_syncobj_destroy = DRM_IOCTL_SYNCOBJ_DESTROY, "SYNCOBJ_DESTROY";
     drm_syncobj_timeline_wait = DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, "SYNCOBJ_TIMELINE_WAIT";
+    drm_syncobj_transfer = DRM_IOCTL_SYNCOBJ_TRANSFER, "SYNCOBJ_TRANSFER";
+    drm_syncobj_eventfd = DRM_IOCTL_SYNCOBJ_EVENTFD, "SYNCOBJ_EVENTFD";
     drm_panthor_vm_create = DRM_IOCTL_PANTHOR_VM_CREATE, "VM_CREATE";
     drm_panthor_vm_destroy = DRM_IOCTL_PANTHOR_VM_DESTROY, "VM_DESTROY";
     drm_panthor_vm_bind = DRM_IOCTL_PANTHOR_VM_BIND, "VM_BIND";
@@ -86,29 +88,32 @@ impl Transport {
         unsafe { self.ioctl_once(R::NUMBER, std::ptr::from_mut(arg).cast()) }.map(drop)
     }
 
-    /// SYNCOBJ_SIGNAL or SYNCOBJ_RESET of one syncobj.
-    pub(crate) fn syncobj_array(&self, request: SyncobjArray, handle: u32) -> Result<()> {
+    /// SYNCOBJ_SIGNAL or SYNCOBJ_RESET of several syncobjs, at least one.
+    pub(crate) fn syncobj_array(&self, request: SyncobjArray, handles: &[u32]) -> Result<()> {
         let (number, name) = match request {
             SyncobjArray::Signal => (sys::DRM_IOCTL_SYNCOBJ_SIGNAL, "SYNCOBJ_SIGNAL"),
             SyncobjArray::Reset => (sys::DRM_IOCTL_SYNCOBJ_RESET, "SYNCOBJ_RESET"),
         };
         let mut arg = sys::drm_syncobj_array::zeroed();
-        arg.handles = address_of(&handle);
-        arg.count_handles = 1;
+        arg.handles = address_of(handles);
+        arg.count_handles = count(name, handles)?;
         // SAFETY: both requests take a drm_syncobj_array and read `count_handles` handles, no more.
         unsafe { self.ioctl(number, &mut arg) }.map(drop).map_err(|errno| Error::os(name, errno))
     }
 
-    /// SYNCOBJ_TIMELINE_SIGNAL of one point.
-    pub(crate) fn timeline_signal(&self, handle: u32, point: u64) -> Result<()> {
+    /// SYNCOBJ_TIMELINE_SIGNAL of several points, at least one; `points` is as long as `handles`.
+    pub(crate) fn timeline_signal(&self, handles: &[u32], points: &[u64]) -> Result<()> {
+        let name = "SYNCOBJ_TIMELINE_SIGNAL";
+        debug_assert_eq!(handles.len(), points.len());
         let mut arg = sys::drm_syncobj_timeline_array::zeroed();
-        arg.handles = address_of(&handle);
-        arg.points = address_of(&point);
-        arg.count_handles = 1;
-        // SAFETY: this request takes a drm_syncobj_timeline_array and reads one handle and one point.
+        arg.handles = address_of(handles);
+        arg.points = address_of(points);
+        arg.count_handles = count(name, handles)?;
+        // SAFETY: this request takes a drm_syncobj_timeline_array and reads `count_handles` handles and as
+        // many points.
         unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &mut arg) }
             .map(drop)
-            .map_err(|errno| Error::os("SYNCOBJ_TIMELINE_SIGNAL", errno))
+            .map_err(|errno| Error::os(name, errno))
     }
 
     /// SYNCOBJ_QUERY of one timeline.
@@ -184,6 +189,12 @@ impl Transport {
 pub(crate) enum SyncobjArray {
     Signal,
     Reset,
+}
+
+/// A number of elements as the uAPI wants it.
+fn count<T>(call: &'static str, all: &[T]) -> Result<u32> {
+    let too_many = |_| Error::invalid(call, "points", "are more than one call takes");
+    u32::try_from(all.len()).map_err(too_many)
 }
 
 /// A pointer as the uAPI wants it, for the driver to read through.

@@ -4,6 +4,7 @@
 //! here; what is asked, and what an answer means, is decided elsewhere.
 
 mod calls;
+mod descriptors;
 #[cfg(feature = "fake")]
 mod fake;
 mod kernel;

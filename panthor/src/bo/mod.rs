@@ -1,8 +1,17 @@
 //! Buffer objects: memory of the GPU.
+//!
+//! `options` says how one shall be, `info` what the driver tells about it; `cache` maintains the CPU's caches;
+//! `prime` shares BOs, and `table` knows who owns a handle then.
 
-use std::ffi::CString;
+mod cache;
+mod info;
+mod options;
+mod prime;
+mod table;
+
 use std::fmt;
 use std::ops::{Range, RangeBounds};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use bytemuck::Zeroable;
@@ -12,106 +21,22 @@ use crate::bo_map::{BoMap, MapAccess};
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::range::to_range;
-use crate::transport::{Protection, address_of};
+use crate::transport::Protection;
 use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
 
-/// The longest label in bytes: the driver takes 4096 with the NUL.
-const LABEL_MAX: usize = 4095;
-
-bitflags::bitflags! {
-    /// How a BO was created.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    #[doc(alias = "drm_panthor_bo_flags")]
-    pub struct BoFlags: u32 {
-        /// The CPU never maps it.
-        #[doc(alias = "DRM_PANTHOR_BO_NO_MMAP")]
-        const NO_MMAP = sys::DRM_PANTHOR_BO_NO_MMAP;
-        /// The CPU maps it write-back, also when the GPU is not coherent (1.7).
-        #[doc(alias = "DRM_PANTHOR_BO_WB_MMAP")]
-        const WB_MMAP = sys::DRM_PANTHOR_BO_WB_MMAP;
-        // A newer driver may report more.
-        const _ = !0;
-    }
-}
-
-/// How a BO shall be.
-#[derive(Debug, Clone)]
-pub struct BoOptions<'a> {
-    size: u64,
-    flags: BoFlags,
-    exclusive_to: Option<&'a Vm>,
-}
-
-impl<'a> BoOptions<'a> {
-    /// A BO of at least `size` bytes: from 1 up, rounded up to the CPU's page size.
-    pub fn new(size: u64) -> Self {
-        Self { size, flags: BoFlags::empty(), exclusive_to: None }
-    }
-
-    /// Binds the BO to one VM for good: it is cheaper to bind and submit with, and cannot be exported.
-    #[doc(alias = "exclusive_vm_id")]
-    pub fn exclusive_to(mut self, vm: &'a Vm) -> Self {
-        self.exclusive_to = Some(vm);
-        self
-    }
-
-    /// Promises that the CPU will never map the BO. Excludes [`wb_mmap`](Self::wb_mmap).
-    #[doc(alias = "DRM_PANTHOR_BO_NO_MMAP")]
-    pub fn no_mmap(mut self) -> Self {
-        self.flags |= BoFlags::NO_MMAP;
-        self
-    }
-
-    /// Asks for write-back CPU mappings (driver 1.7): fast to read, but unless the GPU is coherent
-    /// [`Bo::sync`] is needed. Excludes [`no_mmap`](Self::no_mmap).
-    #[doc(alias = "DRM_PANTHOR_BO_WB_MMAP")]
-    pub fn wb_mmap(mut self) -> Self {
-        self.flags |= BoFlags::WB_MMAP;
-        self
-    }
-}
-
-/// What [`Bo::sync`] does to the CPU's caches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[doc(alias = "drm_panthor_bo_sync_op_type")]
-pub enum CacheOp {
-    /// Writes dirty lines back, so that the GPU sees what the CPU wrote.
-    #[doc(alias = "DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH")]
-    Flush,
-    /// Writes dirty lines back and drops all, so that the CPU sees what the GPU wrote.
-    #[doc(alias = "DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE")]
-    FlushAndInvalidate,
-}
-
-impl CacheOp {
-    fn on(self, handle: u32, range: Range<u64>) -> sys::drm_panthor_bo_sync_op {
-        let type_ = match self {
-            Self::Flush => sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH,
-            Self::FlushAndInvalidate => sys::DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE,
-        };
-        let (offset, size) = (range.start, range.end - range.start);
-        sys::drm_panthor_bo_sync_op { handle, type_, offset, size }
-    }
-}
-
-/// What the driver tells about a BO (1.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-#[doc(alias = "drm_panthor_bo_query_info")]
-pub struct BoInfo {
-    /// The flags that it was created with; empty when another driver made it.
-    pub create_flags: BoFlags,
-    /// Whether it comes from another driver.
-    #[doc(alias = "DRM_PANTHOR_BO_IS_IMPORTED")]
-    pub imported: bool,
-}
+pub use cache::CacheOp;
+pub use info::BoInfo;
+pub use options::{BoFlags, BoOptions};
+pub use prime::DmaBufAccess;
+pub(crate) use table::BoTable;
+use table::{About, close};
 
 /// A buffer object: memory that VMs map and, unless it is NO_MMAP, the CPU as well.
 ///
-/// Dropping it closes its handle (GEM_CLOSE). Mappings in VMs and of the CPU keep the memory.
+/// Dropping it closes its handle (GEM_CLOSE), unless an [import](Device::import_bo) has it as well. Mappings
+/// in VMs and of the CPU keep the memory.
 ///
 /// ```
 /// use panthor::{BoOptions, Device};
@@ -137,6 +62,8 @@ pub(crate) struct BoInner {
     flags: BoFlags,
     /// Who may bind it: one VM, or the device file and so every VM of it.
     scope: Uid,
+    /// The dma-buf behind memory of another driver, or of what may be.
+    dma_buf: Option<Arc<OwnedFd>>,
 }
 
 impl Device {
@@ -192,15 +119,18 @@ impl Bo {
         arg.flags = options.flags.bits();
         arg.exclusive_vm_id = exclusive_to.map_or(0, |(id, _)| id);
         device.transport().call(&mut arg)?;
-        Ok(Self {
-            inner: Arc::new(BoInner {
-                device: device.clone(),
-                handle: arg.handle,
-                size: arg.size,
-                flags: options.flags,
-                scope: exclusive_to.map_or(device.uid(), |(_, uid)| uid),
-            }),
-        })
+        let about = About { size: arg.size, flags: options.flags, dma_buf: None };
+        Ok(Self::of(match exclusive_to {
+            Some((_, scope)) => BoInner::exclusive(device, arg.handle, about, scope),
+            None => {
+                device.bos().enter(arg.handle, about.clone());
+                BoInner::shareable(device, arg.handle, about)
+            }
+        }))
+    }
+
+    fn of(inner: BoInner) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     /// Its size in bytes: what was asked for, rounded up to the CPU's page size.
@@ -288,99 +218,8 @@ impl Bo {
         Ok(BoMap::new(self.inner.clone(), mapping, start..end, access))
     }
 
-    /// Does cache maintenance on a part of the BO (BO_SYNC, driver 1.7).
-    ///
-    /// Needed around CPU access to a [`WB_MMAP`](BoFlags::WB_MMAP) BO unless the GPU is coherent; where it
-    /// is not needed, the driver does nothing. The range is widened to cache lines.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.7;
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is not within the BO, and, from the
-    /// driver, for an imported BO.
-    ///
-    /// ```
-    /// use panthor::{BoOptions, CacheOp};
-    /// # let device = panthor::Device::open_fake()?;
-    /// let bo = device.create_bo(BoOptions::new(4096).wb_mmap())?;
-    /// bo.map()?.store(0, 1u32)?;
-    /// bo.sync(0..4, CacheOp::Flush)?;
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SYNC")]
-    pub fn sync(&self, range: impl RangeBounds<u64>, op: CacheOp) -> Result<()> {
-        let call = "BO_SYNC";
-        Features::BO_SYNC.require(self.inner.device.version(), call, "cache maintenance")?;
-        let range = self.checked(call, &range)?;
-        let ops = [op.on(self.inner.handle, range)];
-        let mut arg = sys::drm_panthor_bo_sync::zeroed();
-        arg.ops = sys::drm_panthor_obj_array::from_slice(&ops);
-        self.inner.device.transport().call(&mut arg)
-    }
-
-    /// Names the BO for whoever debugs (BO_SET_LABEL, driver 1.4); at most 4095 bytes without NUL.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.4;
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a label that is too long or holds a NUL.
-    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SET_LABEL")]
-    pub fn set_label(&self, label: &str) -> Result<()> {
-        let call = "BO_SET_LABEL";
-        if label.len() > LABEL_MAX {
-            let rule = format!("has {} bytes, the driver takes {LABEL_MAX}", label.len());
-            return Err(Error::invalid(call, "label", rule));
-        }
-        let label =
-            CString::new(label).map_err(|_| Error::invalid(call, "label", "holds a NUL"))?;
-        self.label_at(address_of(label.as_c_str()))
-    }
-
-    /// Takes the label away again (BO_SET_LABEL, driver 1.4).
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.4.
-    pub fn clear_label(&self) -> Result<()> {
-        self.label_at(0)
-    }
-
-    fn label_at(&self, address: u64) -> Result<()> {
-        Features::BO_LABELS.require(self.inner.device.version(), "BO_SET_LABEL", "a BO label")?;
-        let mut arg = sys::drm_panthor_bo_set_label::zeroed();
-        arg.handle = self.inner.handle;
-        arg.label = address;
-        self.inner.device.transport().call(&mut arg)
-    }
-
-    /// Asks how the BO was created and where it comes from (BO_QUERY_INFO, driver 1.7).
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.7.
-    ///
-    /// ```
-    /// use panthor::{BoFlags, BoOptions};
-    /// # let device = panthor::Device::open_fake()?;
-    /// let info = device.create_bo(BoOptions::new(4096).no_mmap())?.info()?;
-    /// assert_eq!(info.create_flags, BoFlags::NO_MMAP);
-    /// assert!(!info.imported);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_QUERY_INFO")]
-    pub fn info(&self) -> Result<BoInfo> {
-        let call = "BO_QUERY_INFO";
-        Features::BO_QUERY_INFO.require(self.inner.device.version(), call, "the query of a BO")?;
-        let mut arg = sys::drm_panthor_bo_query_info::zeroed();
-        arg.handle = self.inner.handle;
-        self.inner.device.transport().call(&mut arg)?;
-        Ok(BoInfo {
-            create_flags: BoFlags::from_bits_retain(arg.create_flags),
-            imported: arg.extra_flags & sys::DRM_PANTHOR_BO_IS_IMPORTED != 0,
-        })
-    }
-
-    /// Closes the BO and says how that went (GEM_CLOSE). What is mapped in a VM stays mapped.
+    /// Closes the BO and says how that went (GEM_CLOSE). What is mapped in a VM stays mapped. Where an import
+    /// has the same handle, that one closes it.
     ///
     /// # Errors
     ///
@@ -409,11 +248,19 @@ impl Bo {
 
     /// Gives up the BO for its GEM handle, which is the caller's to close.
     ///
+    /// Importing the object from then on makes this crate an owner of the same handle, too: do not.
+    ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives. The BO comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives, or another `Bo` with the same handle, which an
+    /// [import](Device::import_bo) made. The BO comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
-        let mut inner = self.into_inner("into_raw")?;
+        let call = "into_raw";
+        let mut inner = self.into_inner(call)?;
+        if inner.is_shareable() && !inner.device.bos().forget(inner.handle) {
+            let error = Error::refused(ErrorKind::Busy, call, "another BO has the same handle");
+            return Err(DestroyError { object: Self::of(inner), error });
+        }
         Ok(std::mem::take(&mut inner.handle))
     }
 
@@ -446,9 +293,14 @@ impl Bo {
         flags: BoFlags,
         exclusive_to: Option<&Vm>,
     ) -> Self {
-        let scope = exclusive_to.map_or(device.uid(), Vm::uid);
-        let device = device.clone();
-        Self { inner: Arc::new(BoInner { device, handle, size, flags, scope }) }
+        let about = About { size, flags, dma_buf: None };
+        Self::of(match exclusive_to {
+            Some(vm) => BoInner::exclusive(device, handle, about, vm.uid()),
+            None => {
+                device.bos().adopt(handle, about.clone());
+                BoInner::shareable(device, handle, about)
+            }
+        })
     }
 
     #[inline]
@@ -472,6 +324,29 @@ impl Bo {
 }
 
 impl BoInner {
+    /// One that all VMs of the file may bind, whose handle is in the file's table.
+    fn shareable(device: &Device, handle: u32, about: About) -> Self {
+        Self::exclusive(device, handle, about, device.uid())
+    }
+
+    fn exclusive(device: &Device, handle: u32, about: About, scope: Uid) -> Self {
+        let About { size, flags, dma_buf } = about;
+        Self { device: device.clone(), handle, size, flags, scope, dma_buf }
+    }
+
+    fn is_shareable(&self) -> bool {
+        self.scope == self.device.uid()
+    }
+
+    /// Whether the memory is, or may be, another driver's.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.dma_buf.is_some()
+    }
+
+    fn dma_buf(&self) -> Option<BorrowedFd<'_>> {
+        self.dma_buf.as_ref().map(|fd| fd.as_fd())
+    }
+
     #[inline]
     pub(crate) fn device(&self) -> &Device {
         &self.device
@@ -497,9 +372,11 @@ impl BoInner {
     }
 
     fn release(&mut self) -> Result<()> {
-        let mut arg = sys::drm_gem_close::zeroed();
-        arg.handle = self.handle;
-        self.device.transport().call(&mut arg)?;
+        if self.is_shareable() {
+            self.device.bos().release(&self.device, self.handle)?;
+        } else {
+            close(&self.device, self.handle)?;
+        }
         self.handle = 0;
         Ok(())
     }
@@ -521,17 +398,5 @@ impl fmt::Debug for Bo {
             .field("size", &self.inner.size)
             .field("flags", &self.inner.flags)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cache_maintenance_says_what_and_where() {
-        let flush = CacheOp::Flush.on(3, 64..192);
-        assert_eq!((flush.handle, flush.type_, flush.offset, flush.size), (3, 0, 64, 128));
-        assert_eq!(CacheOp::FlushAndInvalidate.on(3, 0..1).type_, 1);
     }
 }

@@ -1,0 +1,90 @@
+//! What a BO is called and where it comes from.
+
+use std::ffi::CString;
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use super::{Bo, BoFlags};
+use crate::error::{Error, Result};
+use crate::transport::address_of;
+use crate::version::Features;
+
+/// The longest label in bytes: the driver takes 4096 with the NUL.
+const LABEL_MAX: usize = 4095;
+
+/// What the driver tells about a BO (1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[doc(alias = "drm_panthor_bo_query_info")]
+pub struct BoInfo {
+    /// The flags that it was created with; empty when another driver made it.
+    pub create_flags: BoFlags,
+    /// Whether it comes from another driver.
+    #[doc(alias = "DRM_PANTHOR_BO_IS_IMPORTED")]
+    pub imported: bool,
+}
+
+impl Bo {
+    /// Names the BO for whoever debugs (BO_SET_LABEL, driver 1.4); at most 4095 bytes without NUL.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.4;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a label that is too long or holds a NUL.
+    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SET_LABEL")]
+    pub fn set_label(&self, label: &str) -> Result<()> {
+        let call = "BO_SET_LABEL";
+        if label.len() > LABEL_MAX {
+            let rule = format!("has {} bytes, the driver takes {LABEL_MAX}", label.len());
+            return Err(Error::invalid(call, "label", rule));
+        }
+        let label =
+            CString::new(label).map_err(|_| Error::invalid(call, "label", "holds a NUL"))?;
+        self.label_at(address_of(label.as_c_str()))
+    }
+
+    /// Takes the label away again (BO_SET_LABEL, driver 1.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.4.
+    pub fn clear_label(&self) -> Result<()> {
+        self.label_at(0)
+    }
+
+    fn label_at(&self, address: u64) -> Result<()> {
+        Features::BO_LABELS.require(self.inner.device.version(), "BO_SET_LABEL", "a BO label")?;
+        let mut arg = sys::drm_panthor_bo_set_label::zeroed();
+        arg.handle = self.inner.handle;
+        arg.label = address;
+        self.inner.device.transport().call(&mut arg)
+    }
+
+    /// Asks how the BO was created and where it comes from (BO_QUERY_INFO, driver 1.7).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.7.
+    ///
+    /// ```
+    /// use panthor::{BoFlags, BoOptions};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let info = device.create_bo(BoOptions::new(4096).no_mmap())?.info()?;
+    /// assert_eq!(info.create_flags, BoFlags::NO_MMAP);
+    /// assert!(!info.imported);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_QUERY_INFO")]
+    pub fn info(&self) -> Result<BoInfo> {
+        let call = "BO_QUERY_INFO";
+        Features::BO_QUERY_INFO.require(self.inner.device.version(), call, "the query of a BO")?;
+        let mut arg = sys::drm_panthor_bo_query_info::zeroed();
+        arg.handle = self.inner.handle;
+        self.inner.device.transport().call(&mut arg)?;
+        Ok(BoInfo {
+            create_flags: BoFlags::from_bits_retain(arg.create_flags),
+            imported: arg.extra_flags & sys::DRM_PANTHOR_BO_IS_IMPORTED != 0,
+        })
+    }
+}

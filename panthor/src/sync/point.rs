@@ -1,0 +1,228 @@
+//! What both kinds of syncobj come down to.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use super::handle::wait_for_point;
+use super::syncobj::SyncObj;
+use super::timeout::{Timeout, Wait};
+use crate::device::Device;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A place for a fence: a [`SyncObj`], or a point of a [`Timeline`](crate::Timeline).
+///
+/// It is what an asynchronous batch waits for or signals. `SyncPoint::from(&syncobj)` and
+/// [`timeline.at(point)`](crate::Timeline::at) make one, so that one list can hold both.
+#[derive(Debug, Clone, Copy)]
+#[doc(alias = "drm_panthor_sync_op")]
+pub struct SyncPoint<'a> {
+    pub(super) device: &'a Device,
+    pub(super) handle: u32,
+    /// 0 for a binary syncobj.
+    pub(super) point: u64,
+}
+
+impl<'a> From<&'a SyncObj> for SyncPoint<'a> {
+    #[inline]
+    fn from(syncobj: &'a SyncObj) -> Self {
+        Self { device: &syncobj.handle.device, handle: syncobj.handle.raw, point: 0 }
+    }
+}
+
+impl SyncPoint<'_> {
+    /// The device that the syncobj was created on.
+    #[inline]
+    pub fn device(&self) -> &Device {
+        self.device
+    }
+
+    /// Copies the fence that is here to another place (SYNCOBJ_TRANSFER): the other one is signalled when
+    /// this one is.
+    ///
+    /// A binary syncobj loses the fence that it had. A point of a timeline should be higher than every
+    /// submitted one, and is signalled once those before it are, too.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when there is no fence here yet (see
+    /// [`SyncObj::wait_available`]), and when `to` is of another device;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory).
+    ///
+    /// ```
+    /// use panthor::{SyncPoint, point};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let (binary, timeline) = (device.create_signaled_syncobj()?, device.create_timeline()?);
+    /// SyncPoint::from(&binary).transfer_to(timeline.at(point::<5>()))?;
+    /// assert_eq!(timeline.value()?, 5);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_SYNCOBJ_TRANSFER")]
+    #[doc(alias = "drmSyncobjTransfer")]
+    pub fn transfer_to<'b>(&self, to: impl Into<SyncPoint<'b>>) -> Result<()> {
+        let to = to.into();
+        let call = "SYNCOBJ_TRANSFER";
+        if !to.device.is_same_file(self.device) {
+            return Err(Error::invalid(call, "to", "is a syncobj of another device file"));
+        }
+        self.transfer(to.handle, to.point)
+            .map_err(|errno| self.explain_missing(Error::os(call, errno)))
+    }
+
+    /// Exports the fence that is here as a sync_file (SYNCOBJ_HANDLE_TO_FD).
+    ///
+    /// The descriptor is readable for `poll` once the fence is signalled; what happens to the syncobj
+    /// afterwards does not concern it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when there is no fence here yet (see
+    /// [`SyncObj::wait_available`]); [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    ///
+    /// ```
+    /// use panthor::{Timeout, Wait, point};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let timeline = device.create_timeline()?;
+    /// timeline.signal(point::<3>())?;
+    /// let sync_file = timeline.at(point::<3>()).export_sync_file()?;
+    /// // As an explicit-sync compositor does: into a point that the other side has chosen.
+    /// let acquired = device.create_timeline()?;
+    /// acquired.at(point::<8>()).import_sync_file(&sync_file)?;
+    /// assert_eq!(acquired.wait(point::<8>(), Timeout::FOREVER)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE")]
+    #[doc(alias = "drmSyncobjExportSyncFile")]
+    pub fn export_sync_file(&self) -> Result<OwnedFd> {
+        let transport = self.device.transport();
+        let flags = sys::DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
+        if self.point == 0 {
+            return transport
+                .syncobj_to_fd(self.handle, flags, 0)
+                .map_err(|error| self.explain_missing(error));
+        }
+        let at_point = flags | sys::DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_TIMELINE;
+        match transport.syncobj_to_fd(self.handle, at_point, self.point) {
+            // Before Linux 6.16 there are no points here: another syncobj has to hold the fence.
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                let between = self.device.create_syncobj()?;
+                self.transfer_to(&between)?;
+                transport.syncobj_to_fd(between.handle.raw, flags, 0)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Puts the fence of a sync_file here (SYNCOBJ_FD_TO_HANDLE).
+    ///
+    /// A binary syncobj loses the fence that it had. A point of a timeline should be higher than every
+    /// submitted one, and is signalled once those before it are, too.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory).
+    #[doc(alias = "DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE")]
+    #[doc(alias = "drmSyncobjImportSyncFile")]
+    pub fn import_sync_file(&self, sync_file: impl AsFd) -> Result<()> {
+        let transport = self.device.transport();
+        let fd = sync_file.as_fd();
+        let flags = sys::DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE;
+        let explain = |error: Error| match error.kind() {
+            ErrorKind::InvalidArgument => {
+                error.with_argument("sync_file").with_detail("is not a sync_file")
+            }
+            _ => error,
+        };
+        if self.point == 0 {
+            return transport.syncobj_from_fd(fd, self.handle, flags, 0).map(drop).map_err(explain);
+        }
+        let at_point = flags | sys::DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_TIMELINE;
+        match transport.syncobj_from_fd(fd, self.handle, at_point, self.point) {
+            // Before Linux 6.16 there are no points here, see above.
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                let between = self.device.create_syncobj()?;
+                SyncPoint::from(&between).import_sync_file(fd)?;
+                SyncPoint::from(&between).transfer_to(*self)
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Has an eventfd written, by 1, as soon as this is signalled, also if it is not submitted yet
+    /// (SYNCOBJ_EVENTFD).
+    ///
+    /// The event loop of a window system waits so for a point of a client. It is written once; what was
+    /// asked for ends with the syncobj.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not an eventfd.
+    #[doc(alias = "DRM_IOCTL_SYNCOBJ_EVENTFD")]
+    #[doc(alias = "drmSyncobjEventfd")]
+    pub fn notify(&self, eventfd: impl AsFd) -> Result<()> {
+        self.device.transport().syncobj_eventfd(self.handle, self.point, 0, eventfd.as_fd())
+    }
+
+    /// Has an eventfd written, by 1, as soon as there is a fence here, signalled or not (SYNCOBJ_EVENTFD).
+    ///
+    /// # Errors
+    ///
+    /// As for [`notify`](Self::notify).
+    pub fn notify_available(&self, eventfd: impl AsFd) -> Result<()> {
+        let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+        self.device.transport().syncobj_eventfd(self.handle, self.point, flags, eventfd.as_fd())
+    }
+
+    /// The struct that says so, a wait unless `signal`.
+    #[inline]
+    pub(crate) fn op(&self, signal: bool) -> sys::drm_panthor_sync_op {
+        let kind = if self.point == 0 {
+            sys::DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ
+        } else {
+            sys::DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ
+        };
+        let direction =
+            if signal { sys::DRM_PANTHOR_SYNC_OP_SIGNAL } else { sys::DRM_PANTHOR_SYNC_OP_WAIT };
+        sys::drm_panthor_sync_op {
+            flags: kind | direction,
+            handle: self.handle,
+            timeline_value: self.point,
+        }
+    }
+
+    fn transfer(&self, handle: u32, point: u64) -> Result<(), rustix::io::Errno> {
+        let mut arg = sys::drm_syncobj_transfer::zeroed();
+        (arg.src_handle, arg.src_point) = (self.handle, self.point);
+        (arg.dst_handle, arg.dst_point) = (handle, point);
+        self.device.transport().try_call(&mut arg)
+    }
+
+    /// Whether a fence is here.
+    pub(super) fn is_available(&self) -> Result<Wait> {
+        let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+        wait_for_point(self.device, self.handle, self.point, flags, Timeout::NONE)
+    }
+
+    /// The text for a fence that is not here.
+    pub(super) fn describe_missing(&self) -> String {
+        match self.point {
+            0 => format!("syncobj {} holds no fence yet: use wait_available before", self.handle),
+            point => format!(
+                "syncobj {} has no fence at point {point} yet: use wait_available before",
+                self.handle
+            ),
+        }
+    }
+
+    /// Says so when a call failed because no fence is here.
+    #[cold]
+    fn explain_missing(&self, error: Error) -> Error {
+        let refused = error.kind() == ErrorKind::InvalidArgument;
+        if refused && matches!(self.is_available(), Ok(Wait::TimedOut)) {
+            return error.with_argument("self").with_detail(self.describe_missing());
+        }
+        error
+    }
+}

@@ -1,0 +1,95 @@
+//! How long a wait may take, and how it ended.
+
+use std::time::{Duration, Instant};
+
+/// How a wait ended. Errors are something else: a wait that times out has not failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use = "a wait can end without what it waited for"]
+pub enum Wait {
+    /// What was waited for is there.
+    Ready,
+    /// The time ran out.
+    TimedOut,
+}
+
+impl Wait {
+    /// Whether what was waited for is there.
+    pub fn is_ready(self) -> bool {
+        self == Self::Ready
+    }
+}
+
+/// How long a wait may take.
+///
+/// Waits never end early: an interruption by a signal goes on with the same deadline.
+///
+/// ```
+/// use std::time::Duration;
+/// use panthor::Timeout;
+/// let _ = [Timeout::from(Duration::from_millis(5)), Timeout::NONE, Timeout::FOREVER];
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout(Limit);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    None,
+    For(Duration),
+    Until(Instant),
+    Forever,
+}
+
+impl Timeout {
+    /// Look, do not wait.
+    pub const NONE: Self = Self(Limit::None);
+    /// However long it takes.
+    pub const FOREVER: Self = Self(Limit::Forever);
+
+    /// As the uAPI wants it: nanoseconds of CLOCK_MONOTONIC, 0 to look only.
+    pub(super) fn deadline(self) -> i64 {
+        let after = match self.0 {
+            Limit::None => return 0,
+            Limit::Forever => return i64::MAX,
+            Limit::For(duration) => duration,
+            Limit::Until(instant) => instant.saturating_duration_since(Instant::now()),
+        };
+        if after.is_zero() {
+            return 0;
+        }
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+        // A Duration has fewer than 2^95 nanoseconds, so the sum fits.
+        let deadline = now + after.as_nanos() as i128;
+        i64::try_from(deadline).unwrap_or(i64::MAX)
+    }
+}
+
+impl From<Duration> for Timeout {
+    fn from(duration: Duration) -> Self {
+        Self(Limit::For(duration))
+    }
+}
+
+impl From<Instant> for Timeout {
+    fn from(instant: Instant) -> Self {
+        Self(Limit::Until(instant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_saturate_and_never_wrap() {
+        assert_eq!(Timeout::from(Duration::ZERO).deadline(), 0);
+        assert_eq!(Timeout::from(Duration::MAX).deadline(), i64::MAX);
+        assert_eq!(Timeout::FOREVER.deadline(), i64::MAX);
+        let past = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(Timeout::from(past).deadline(), 0);
+        let soon = Timeout::from(Duration::from_secs(1)).deadline();
+        let later = Timeout::from(Instant::now() + Duration::from_secs(2)).deadline();
+        assert!(0 < soon && soon < later && later < i64::MAX);
+    }
+}

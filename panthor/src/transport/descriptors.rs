@@ -1,0 +1,159 @@
+//! What becomes a file descriptor or comes from one: the device's requests about them, and those that dma-bufs
+//! and sync_files answer themselves.
+
+use std::ffi::c_void;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use bytemuck::{Pod, Zeroable};
+use panthor_sys as sys;
+use rustix::io::Errno;
+
+use super::{Transport, kernel, repeat};
+use crate::error::{Error, ErrorKind, Result};
+
+impl Transport {
+    /// SYNCOBJ_HANDLE_TO_FD.
+    pub(crate) fn syncobj_to_fd(&self, handle: u32, flags: u32, point: u64) -> Result<OwnedFd> {
+        let mut arg = sys::drm_syncobj_handle { handle, flags, fd: -1, pad: 0, point };
+        // SAFETY: this request takes a drm_syncobj_handle, writes to it alone, and has no pointers.
+        unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &mut arg) }
+            .map_err(|errno| Error::os("SYNCOBJ_HANDLE_TO_FD", errno))?;
+        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
+    }
+
+    /// SYNCOBJ_FD_TO_HANDLE: the handle of a syncobj, or with the flag for it a sync_file's fence for the
+    /// syncobj `handle`.
+    pub(crate) fn syncobj_from_fd(
+        &self,
+        fd: BorrowedFd<'_>,
+        handle: u32,
+        flags: u32,
+        point: u64,
+    ) -> Result<u32> {
+        let mut arg = sys::drm_syncobj_handle { handle, flags, fd: fd.as_raw_fd(), pad: 0, point };
+        // SAFETY: this request takes a drm_syncobj_handle, writes to it alone, and has no pointers.
+        unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &mut arg) }
+            .map_err(|errno| Error::os("SYNCOBJ_FD_TO_HANDLE", errno))?;
+        Ok(arg.handle)
+    }
+
+    /// SYNCOBJ_EVENTFD.
+    pub(crate) fn syncobj_eventfd(
+        &self,
+        handle: u32,
+        point: u64,
+        flags: u32,
+        eventfd: BorrowedFd<'_>,
+    ) -> Result<()> {
+        let fd = eventfd.as_raw_fd();
+        let mut arg = sys::drm_syncobj_eventfd { handle, flags, point, fd, pad: 0 };
+        self.call(&mut arg).map_err(|error| match error.kind() {
+            ErrorKind::InvalidArgument => {
+                error.with_argument("eventfd").with_detail("is not an eventfd")
+            }
+            _ => error,
+        })
+    }
+
+    /// PRIME_HANDLE_TO_FD.
+    pub(crate) fn prime_to_fd(&self, handle: u32, flags: u32) -> Result<OwnedFd> {
+        let mut arg = sys::drm_prime_handle { handle, flags, fd: -1 };
+        // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
+        unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut arg) }
+            .map_err(|errno| Error::os("PRIME_HANDLE_TO_FD", errno))?;
+        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
+    }
+
+    /// PRIME_FD_TO_HANDLE.
+    pub(crate) fn prime_from_fd(&self, fd: BorrowedFd<'_>) -> Result<u32> {
+        let mut arg = sys::drm_prime_handle { handle: 0, flags: 0, fd: fd.as_raw_fd() };
+        // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
+        unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_FD_TO_HANDLE, &mut arg) }
+            .map_err(|errno| Error::os("PRIME_FD_TO_HANDLE", errno))?;
+        Ok(arg.handle)
+    }
+
+    /// SYNC_IOC_MERGE of two sync_files.
+    pub(crate) fn merge_sync_files(
+        &self,
+        first: BorrowedFd<'_>,
+        second: BorrowedFd<'_>,
+    ) -> Result<OwnedFd, Errno> {
+        let mut arg = sys::sync_merge_data::zeroed();
+        arg.fd2 = second.as_raw_fd();
+        ask(first, &mut arg)?;
+        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        Ok(unsafe { OwnedFd::from_raw_fd(arg.fence) })
+    }
+
+    /// DMA_BUF_IOCTL_SYNC: the beginning or the end of access by the CPU.
+    pub(crate) fn dma_buf_sync(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<()> {
+        #[cfg(feature = "fake")]
+        if matches!(self, Self::Fake(_)) {
+            // The fake's dma-bufs are files: there is nothing to be done, and they do not know this request.
+            return Ok(());
+        }
+        let mut arg = sys::dma_buf_sync { flags };
+        ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_SYNC", errno))
+    }
+
+    /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: the fences that such an access waits for.
+    pub(crate) fn dma_buf_fences(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<OwnedFd> {
+        let mut arg = sys::dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
+        ask(dma_buf, &mut arg)
+            .map_err(|errno| Error::os("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
+        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
+    }
+
+    /// DMA_BUF_IOCTL_IMPORT_SYNC_FILE: a fence for such an access.
+    pub(crate) fn add_dma_buf_fence(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        flags: u64,
+        sync_file: BorrowedFd<'_>,
+    ) -> Result<()> {
+        let fd = sync_file.as_raw_fd();
+        let mut arg = sys::dma_buf_import_sync_file { flags: flags as u32, fd };
+        ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
+    }
+}
+
+/// A struct that a dma-buf or a sync_file takes, with the one request for it.
+///
+/// # Safety
+///
+/// `NUMBER` takes a pointer to `Self`, which has no pointers that are written through, on the files that know
+/// it; other files know no request of this number.
+unsafe trait FileRequest: Pod {
+    const NUMBER: u32;
+}
+
+macro_rules! file_requests {
+    ($($ty:ident = $number:ident;)*) => {$(
+        // SAFETY: the number is the one of this struct (panthor-sys pins both), which has no pointers; the
+        // types `b` and `>` are those of dma-bufs and sync_files alone.
+        unsafe impl FileRequest for sys::$ty {
+            const NUMBER: u32 = sys::$number;
+        }
+    )*};
+}
+
+file_requests! {
+    sync_merge_data = SYNC_IOC_MERGE;
+    dma_buf_sync = DMA_BUF_IOCTL_SYNC;
+    dma_buf_export_sync_file = DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
+    dma_buf_import_sync_file = DMA_BUF_IOCTL_IMPORT_SYNC_FILE;
+}
+
+/// Issues a request on a file other than the device's, again after a signal.
+fn ask<R: FileRequest>(fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
+    repeat(arg, |arg| {
+        let arg: *mut c_void = std::ptr::from_mut(arg).cast();
+        // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
+        unsafe { kernel::ioctl(fd, R::NUMBER, arg) }
+    })
+    .map(drop)
+}
