@@ -53,6 +53,7 @@ mod node;
 mod query;
 mod range;
 mod sparse;
+mod spilling;
 mod sync;
 mod sync_ops;
 #[cfg(feature = "tracing")]

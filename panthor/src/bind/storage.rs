@@ -6,6 +6,7 @@
 use arrayvec::ArrayVec;
 
 use super::{Op, SyncOp};
+use crate::spilling::Spilling;
 
 /// Operations that a batch holds without the heap.
 const INLINE_OPS: usize = 16;
@@ -52,7 +53,7 @@ impl<S: Storage> BindStorage for S {}
 /// A batch's own memory: 16 operations and 4 sync operations without the heap.
 #[derive(Debug)]
 pub struct InlineStorage {
-    ops: Spilling,
+    ops: Spilling<Op, INLINE_OPS>,
     syncs: Syncs,
 }
 
@@ -176,51 +177,15 @@ impl Ops for Slots {
     }
 }
 
-/// Operations that live in the list itself while they fit, and on the heap beyond.
-#[derive(Debug)]
-pub struct Spilling {
-    inline: ArrayVec<Op, INLINE_OPS>,
-    /// All operations, once there are too many; `inline` stays full then.
-    heap: Vec<Op>,
-}
-
-impl Spilling {
-    #[inline(always)]
-    fn new() -> Self {
-        Self { inline: ArrayVec::new_const(), heap: Vec::new() }
-    }
-
-    #[inline(never)]
-    fn push_to_heap(&mut self, op: Op) {
-        if self.heap.is_empty() {
-            self.heap.reserve(INLINE_OPS + 1);
-            self.heap.extend_from_slice(&self.inline);
-        }
-        self.heap.push(op);
-    }
-
-    #[inline]
-    fn as_slice(&self) -> &[Op] {
-        if self.heap.is_empty() { &self.inline } else { &self.heap }
-    }
-}
-
-impl Ops for Spilling {
+impl Ops for Spilling<Op, INLINE_OPS> {
     #[inline]
     fn push(&mut self, record: Record) {
         let Record { flags, bo_handle, bo_offset, va, size } = record;
-        let op = Op { flags, bo_handle, bo_offset, va, size, ..Op::default() };
-        if let Err(full) = self.inline.try_push(op) {
-            self.push_to_heap(full.element());
-        }
+        self.push(Op { flags, bo_handle, bo_offset, va, size, ..Op::default() });
     }
 
     fn reserve(&mut self, more: usize) {
-        let total = self.len() + more;
-        if total > INLINE_OPS {
-            // They move to the heap with the first that does not fit: the room is made here.
-            self.heap.reserve_exact(total - self.heap.len());
-        }
+        self.reserve(more);
     }
 
     #[inline]
@@ -230,13 +195,12 @@ impl Ops for Spilling {
 
     #[inline]
     fn as_mut_slice(&mut self) -> &mut [Op] {
-        if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
+        self.as_mut_slice()
     }
 
     #[inline]
     fn clear(&mut self) {
-        self.inline.clear();
-        self.heap.clear();
+        self.clear();
     }
 }
 
@@ -349,7 +313,7 @@ impl Syncs {
 }
 
 impl Storage for InlineStorage {
-    type Ops = Spilling;
+    type Ops = Spilling<Op, INLINE_OPS>;
 
     #[inline]
     fn ops(&self) -> &Self::Ops {
@@ -420,14 +384,6 @@ mod tests {
             buffer.ops.push(record(va));
         }
         assert_eq!((buffer.capacity(), buffer.ops.len()), (capacity, 100));
-
-        let mut inline = InlineStorage::new();
-        inline.ops.reserve(1000);
-        let capacity = inline.ops.heap.capacity();
-        for va in 0..1000 {
-            inline.ops.push(record(va));
-        }
-        assert_eq!((inline.ops.heap.capacity(), inline.ops.len()), (capacity, 1000));
     }
 
     #[test]

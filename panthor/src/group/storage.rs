@@ -1,8 +1,8 @@
 //! Where a submission records its queue submits: in itself while they fit.
 
-use arrayvec::ArrayVec;
 use panthor_sys as sys;
 
+use crate::spilling::Spilling;
 use crate::sync_ops::SyncOp;
 
 /// One queue submit as the driver takes it.
@@ -12,55 +12,6 @@ pub(super) use sys::drm_panthor_queue_submit as RawSubmit;
 const INLINE_SUBMITS: usize = 8;
 /// Sync operations that a submission holds without the heap: 8 for each of its queue submits.
 const INLINE_SYNCS: usize = 8 * INLINE_SUBMITS;
-
-/// A list that lives in itself while it fits, and on the heap beyond.
-#[derive(Debug)]
-pub(super) struct Spilling<T: Copy, const N: usize> {
-    inline: ArrayVec<T, N>,
-    /// All elements, once there are too many; `inline` stays full then.
-    heap: Vec<T>,
-}
-
-impl<T: Copy, const N: usize> Spilling<T, N> {
-    // Inlined, or the compiler copies what is not there yet along with the rest.
-    #[inline(always)]
-    fn new() -> Self {
-        Self { inline: ArrayVec::new_const(), heap: Vec::new() }
-    }
-
-    #[inline]
-    fn push(&mut self, element: T) {
-        if let Err(full) = self.inline.try_push(element) {
-            self.push_to_heap(full.element());
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn push_to_heap(&mut self, element: T) {
-        if self.heap.is_empty() {
-            self.heap.reserve(2 * N);
-            self.heap.extend_from_slice(&self.inline);
-        }
-        self.heap.push(element);
-    }
-
-    #[inline]
-    fn as_slice(&self) -> &[T] {
-        if self.heap.is_empty() { &self.inline } else { &self.heap }
-    }
-
-    #[inline]
-    fn as_mut_slice(&mut self) -> &mut [T] {
-        if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
-    }
-
-    #[inline]
-    fn clear(&mut self) {
-        self.inline.clear();
-        self.heap.clear();
-    }
-}
 
 /// Queue submits with their sync operations, which lie in one list in the order of the queue submits.
 #[derive(Debug)]
@@ -173,9 +124,9 @@ mod tests {
     fn eight_queue_submits_with_eight_syncs_each_need_no_heap() {
         let mut all = filled(8, 8);
         all.laid_out();
-        assert_eq!((all.submits.heap.capacity(), all.syncs.heap.capacity()), (0, 0));
+        assert_eq!((all.submits.heap_capacity(), all.syncs.heap_capacity()), (0, 0));
         let more = filled(9, 8);
-        assert!(more.submits.heap.capacity() >= 9 && more.syncs.heap.capacity() >= 72);
+        assert!(more.submits.heap_capacity() >= 9 && more.syncs.heap_capacity() >= 72);
     }
 
     #[test]
