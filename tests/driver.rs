@@ -11,8 +11,8 @@ use std::time::Duration;
 use common::device;
 use panthor::{
     Bo, BoFlags, BoOptions, CacheOp, CpuClock, Device, ErrorKind, Features, GroupPriority,
-    MapAccess, MapFlags, PageSizeSource, SparseMode, Timeout, TimestampRequest, Version, Vm,
-    VmOptions, VmState, Wait, point,
+    MapAccess, MapFlags, PageSizeSource, Profiling, SparseMode, Timeout, TimestampRequest, Version,
+    Vm, VmOptions, VmState, Wait, point,
 };
 
 const MIB: u64 = 1 << 20;
@@ -116,6 +116,45 @@ fn nodes_have_drm_numbers() {
     let render = nodes.render.expect("a render node");
     assert_eq!(render.major, 226);
     assert!(render.minor >= 128);
+}
+
+#[test]
+fn usage_counts_the_memory_of_this_file() {
+    let device = device();
+    let empty = device.usage().unwrap();
+    if device.version() == Version::new(1, 0) {
+        assert_eq!(empty, Default::default());
+        return;
+    }
+    assert_eq!(empty.total_memory, Some(0), "{empty:?}");
+    assert!(empty.max_frequency.unwrap() > 0 && empty.client_id.is_some());
+    let (vm, bo) = (vm(&device), bo(&device, 2 * MIB));
+    vm.bind().map(&bo, .., MIB, MapFlags::NOEXEC).submit().unwrap();
+    let usage = device.usage().unwrap();
+    assert_eq!((usage.total_memory, usage.resident_memory), (Some(2 * MIB), Some(2 * MIB)));
+    assert_eq!(usage.client_id, empty.client_id);
+    assert_ne!(common::device().usage().unwrap().client_id, usage.client_id);
+}
+
+#[test]
+fn profiling_is_read_and_set_where_the_driver_has_it() {
+    let device = device();
+    match device.profiling() {
+        Ok(before) => {
+            let all = Profiling::CYCLES | Profiling::TIME;
+            match device.set_profiling(all) {
+                Ok(()) => {
+                    assert_eq!(device.profiling().unwrap(), all);
+                    assert!(device.usage().unwrap().gpu_cycles.is_some());
+                    let error = device.set_profiling(Profiling::from_bits_retain(1 << 30));
+                    assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidArgument);
+                    device.set_profiling(before).unwrap();
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}"),
+            }
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
+    }
 }
 
 // VMs

@@ -133,6 +133,16 @@ impl Bo {
         self.handles.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Whether it has another handle, or another name.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.handles.load(Ordering::Acquire) > 1 || self.dma_buf().is_some()
+    }
+
+    /// Whether it has pages: once a VM has mapped it, or if it is another driver's.
+    pub(crate) fn is_resident(&self) -> bool {
+        self.import.is_some() || self.pinned.load(Ordering::Acquire)
+    }
+
     pub(crate) fn uncount_handle(&self) {
         self.handles.fetch_sub(1, Ordering::AcqRel);
     }

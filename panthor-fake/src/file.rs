@@ -50,6 +50,8 @@ pub struct File {
 /// The state of an open file.
 pub(crate) struct FileInner {
     device: Device,
+    /// What `fdinfo` calls it by.
+    client_id: u64,
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
     pub(crate) stats: FileStats,
@@ -112,7 +114,11 @@ impl File {
     pub(crate) fn new(device: Device, primary: bool) -> Self {
         let (masters, administrator) = (&device.inner().masters, device.config().administrator);
         let primary = primary.then(|| Primary::open(masters, administrator));
+        // The kernel counts the files of all DRM devices together.
+        static NEXT_CLIENT: AtomicU64 = AtomicU64::new(1);
+        let client_id = NEXT_CLIENT.fetch_add(1, Ordering::Relaxed);
         let inner = Arc::new(FileInner {
+            client_id,
             primary,
             stats: FileStats::new(),
             injections: Injections::default(),
@@ -134,6 +140,14 @@ impl File {
         });
         inner.device.inner().register_file(&inner);
         Self { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &FileInner {
+        &self.inner
+    }
+
+    pub(crate) fn client_id(&self) -> u64 {
+        self.inner.client_id
     }
 
     /// Answers an ioctl as `ioctl(2)` on the render node does: zero, or a negative error number.

@@ -130,6 +130,7 @@ mod dma_buf;
 mod drm_core;
 mod errno;
 mod events;
+mod fdinfo;
 mod fence;
 mod file;
 mod gpu_model;

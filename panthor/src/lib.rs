@@ -60,6 +60,7 @@ mod sync_ops;
 mod trace;
 mod transport;
 mod uid;
+mod usage;
 mod va;
 mod version;
 mod vm;
@@ -84,6 +85,7 @@ pub use query::{
 };
 pub use sparse::SparseMode;
 pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
+pub use usage::{Profiling, Usage};
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};

@@ -131,13 +131,16 @@ fn render_nodes(dri: &Path) -> Result<Vec<PathBuf>> {
     Ok(nodes.into_iter().map(|(_, path)| path).collect())
 }
 
+/// The number of the node behind `fd`.
+pub(crate) fn own_number(fd: BorrowedFd<'_>) -> Result<NodeNumber> {
+    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::os("fstat", errno))?;
+    let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    Ok(NodeNumber { major, minor })
+}
+
 /// The numbers of the node behind `fd` and of its sibling, which sysfs knows.
 pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
-    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::os("fstat", errno))?;
-    let own = NodeNumber {
-        major: rustix::fs::major(stat.st_rdev),
-        minor: rustix::fs::minor(stat.st_rdev),
-    };
+    let own = own_number(fd)?;
     let siblings = PathBuf::from(format!("/sys/dev/char/{own}/device/drm"));
     let mut numbers = NodeNumbers { render: None, primary: None };
     let entries = fs::read_dir(&siblings).map_err(|error| {

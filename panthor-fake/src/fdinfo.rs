@@ -1,0 +1,95 @@
+//! What `/proc/PID/fdinfo` shows of an open file of the driver: who it is, and what memory it has.
+
+use std::fmt::Write;
+
+use crate::file::File;
+
+/// The clock of the pretended GPU in Hz: it does not change.
+const FREQUENCY: u64 = 1_000_000_000;
+
+/// The memory of a file's BOs in bytes.
+#[derive(Default)]
+struct Memory {
+    /// With one handle, of this file.
+    private: u64,
+    /// With handles of others, or under another name.
+    shared: u64,
+    /// Backed by pages.
+    resident: u64,
+    any_resident: bool,
+}
+
+impl File {
+    /// The lines that the driver adds to `/proc/PID/fdinfo/N` of a descriptor of this file.
+    ///
+    /// Streams are not run, so their time is not measured: as on a driver whose profiling is off, there are
+    /// no lines about it. Memory that the kernel itself has for groups and heaps counts as none. Driver 1.0
+    /// (Linux 6.12) adds nothing.
+    pub fn fdinfo(&self) -> String {
+        if self.device().config().driver_minor == 0 {
+            return String::new();
+        }
+        let memory = self.memory_of_objects();
+        let mut text = String::new();
+        line(&mut text, "drm-driver", &self.device().config().driver_name);
+        line(&mut text, "drm-client-id", &self.client_id().to_string());
+        line(&mut text, "drm-maxfreq-panthor", &format!("{FREQUENCY} Hz"));
+        line(&mut text, "drm-curfreq-panthor", &format!("{FREQUENCY} Hz"));
+        line(&mut text, "panthor-resident-memory", &size(0));
+        line(&mut text, "panthor-active-memory", &size(0));
+        line(&mut text, "drm-total-memory", &size(memory.private + memory.shared));
+        line(&mut text, "drm-shared-memory", &size(memory.shared));
+        if memory.any_resident {
+            line(&mut text, "drm-resident-memory", &size(memory.resident));
+        }
+        text
+    }
+
+    fn memory_of_objects(&self) -> Memory {
+        let mut memory = Memory::default();
+        for (_, bo) in self.inner().objects().iter() {
+            if bo.is_shared() {
+                memory.shared += bo.size();
+            } else {
+                memory.private += bo.size();
+            }
+            if bo.is_resident() {
+                memory.resident += bo.size();
+                memory.any_resident = true;
+            }
+        }
+        memory
+    }
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{key}:\t{value}");
+}
+
+/// A size in the largest unit that it is a multiple of, up to MiB.
+fn size(bytes: u64) -> String {
+    let mut rest = bytes;
+    for unit in ["", " KiB"] {
+        if rest == 0 || rest % 1024 != 0 {
+            return format!("{rest}{unit}");
+        }
+        rest /= 1024;
+    }
+    format!("{rest} MiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_the_largest_unit_that_fits() {
+        let sizes =
+            [(0, "0"), (100, "100"), (4096, "4 KiB"), (1 << 20, "1 MiB"), (3 << 30, "3072 MiB")];
+        for (bytes, text) in sizes {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(size((1 << 20) + 4096), "1028 KiB");
+    }
+}

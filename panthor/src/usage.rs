@@ -1,0 +1,215 @@
+//! What a device file uses: memory and, where profiling is on, the GPU's time.
+//!
+//! The driver tells it in `/proc/self/fdinfo`, as text that all DRM drivers share.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use crate::device::Device;
+use crate::error::{Error, ErrorKind, Result};
+use crate::node;
+
+/// What a device file uses; what the running driver does not tell is `None`, which is all of it for driver 1.0.
+///
+/// All files of one description share these numbers. Memory is in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// A number that tells this open file from others of the system.
+    #[doc(alias = "drm-client-id")]
+    pub client_id: Option<u64>,
+    /// How long the GPU has worked for this file, while profiling was on.
+    #[doc(alias = "drm-engine-panthor")]
+    pub gpu_time: Option<Duration>,
+    /// How many cycles it has taken, while profiling was on.
+    #[doc(alias = "drm-cycles-panthor")]
+    pub gpu_cycles: Option<u64>,
+    /// The GPU's highest clock in Hz.
+    #[doc(alias = "drm-maxfreq-panthor")]
+    pub max_frequency: Option<u64>,
+    /// The GPU's clock now in Hz.
+    #[doc(alias = "drm-curfreq-panthor")]
+    pub current_frequency: Option<u64>,
+    /// The sizes of all BOs of this file.
+    #[doc(alias = "drm-total-memory")]
+    pub total_memory: Option<u64>,
+    /// Those of BOs that other files or exports share.
+    #[doc(alias = "drm-shared-memory")]
+    pub shared_memory: Option<u64>,
+    /// Those of BOs that have pages.
+    #[doc(alias = "drm-resident-memory")]
+    pub resident_memory: Option<u64>,
+    /// Those of BOs that the GPU is using.
+    #[doc(alias = "drm-active-memory")]
+    pub active_memory: Option<u64>,
+    /// What the kernel has for this file's groups and tiler heaps.
+    #[doc(alias = "panthor-resident-memory")]
+    pub kernel_memory: Option<u64>,
+}
+
+bitflags::bitflags! {
+    /// What the driver measures of every job, at some cost: of the whole device, by its administrator.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Profiling: u32 {
+        /// Cycles.
+        const CYCLES = 1 << 0;
+        /// Time.
+        const TIME = 1 << 1;
+        // A newer driver may know more.
+        const _ = !0;
+    }
+}
+
+impl Usage {
+    /// Takes the text of fdinfo apart. What is not understood is left out.
+    fn parse(text: &str) -> Self {
+        let mut usage = Self::default();
+        for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
+            let value = value.trim();
+            match key {
+                "drm-client-id" => usage.client_id = value.parse().ok(),
+                "drm-engine-panthor" => {
+                    usage.gpu_time = amount(value, "ns").map(Duration::from_nanos);
+                }
+                "drm-cycles-panthor" => usage.gpu_cycles = value.parse().ok(),
+                "drm-maxfreq-panthor" => usage.max_frequency = amount(value, "Hz"),
+                "drm-curfreq-panthor" => usage.current_frequency = amount(value, "Hz"),
+                "drm-total-memory" => usage.total_memory = bytes(value),
+                "drm-shared-memory" => usage.shared_memory = bytes(value),
+                "drm-resident-memory" => usage.resident_memory = bytes(value),
+                "drm-active-memory" => usage.active_memory = bytes(value),
+                "panthor-resident-memory" => usage.kernel_memory = bytes(value),
+                _ => {}
+            }
+        }
+        usage
+    }
+}
+
+/// `1000 Hz`, if it has that unit.
+fn amount(value: &str, unit: &str) -> Option<u64> {
+    value.strip_suffix(unit)?.trim_end().parse().ok()
+}
+
+/// `12`, `12 KiB` or `12 MiB` in bytes.
+fn bytes(value: &str) -> Option<u64> {
+    let (number, scale) = match value.split_once(' ') {
+        None => (value, 1),
+        Some((number, "KiB")) => (number, 1 << 10),
+        Some((number, "MiB")) => (number, 1 << 20),
+        Some((number, "GiB")) => (number, 1 << 30),
+        Some(_) => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(scale)
+}
+
+impl Device {
+    /// Asks what this file uses (fdinfo).
+    ///
+    /// # Errors
+    ///
+    /// [`Other`](ErrorKind::Other) when `/proc` cannot be read.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, MapFlags};
+    ///
+    /// let device = panthor::Device::open_fake()?;
+    /// let vm = device.create_vm(Default::default())?;
+    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
+    /// vm.bind().map(&bo, .., 1 << 30, MapFlags::NOEXEC).submit()?;
+    /// let usage = device.usage()?;
+    /// assert_eq!(usage.total_memory, Some(1 << 20));
+    /// assert_eq!(usage.resident_memory, Some(1 << 20));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub fn usage(&self) -> Result<Usage> {
+        #[cfg(feature = "fake")]
+        if let Some(file) = self.fake() {
+            return Ok(Usage::parse(&file.fdinfo()));
+        }
+        let path = format!("/proc/self/fdinfo/{}", self.as_fd().as_raw_fd());
+        let text = fs::read_to_string(&path).map_err(|error| {
+            Error::refused(ErrorKind::Other, "fdinfo", format!("{path}: {error}"))
+        })?;
+        Ok(Usage::parse(&text))
+    }
+
+    /// Asks what the driver measures of every job (the device's attribute `profiling` in sysfs).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute; the fake has none.
+    pub fn profiling(&self) -> Result<Profiling> {
+        let path = self.profiling_path()?;
+        let text = fs::read_to_string(&path).map_err(|error| attribute_error(&path, &error))?;
+        let bits = text.trim().parse().map_err(|_| {
+            let detail = format!("{path}: {:?} is not a number", text.trim());
+            Error::refused(ErrorKind::Other, "profiling", detail)
+        })?;
+        Ok(Profiling::from_bits_retain(bits))
+    }
+
+    /// Has the driver measure this of every job of the device from now on, whoever's they are.
+    ///
+    /// # Errors
+    ///
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for whom does not administrate the device;
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what the driver cannot measure; else as for
+    /// [`profiling`](Self::profiling).
+    pub fn set_profiling(&self, profiling: Profiling) -> Result<()> {
+        let path = self.profiling_path()?;
+        fs::write(&path, profiling.bits().to_string())
+            .map_err(|error| attribute_error(&path, &error))
+    }
+
+    fn profiling_path(&self) -> Result<String> {
+        #[cfg(feature = "fake")]
+        if self.fake().is_some() {
+            let detail = "the fake does not run streams, and so measures nothing";
+            return Err(Error::refused(ErrorKind::Unsupported, "profiling", detail));
+        }
+        Ok(format!("/sys/dev/char/{}/device/profiling", node::own_number(self.as_fd())?))
+    }
+}
+
+fn attribute_error(path: &str, error: &std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::NotFound => ErrorKind::Unsupported,
+        std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+        std::io::ErrorKind::InvalidInput => ErrorKind::InvalidArgument,
+        _ => ErrorKind::Other,
+    };
+    Error::refused(kind, "profiling", format!("{path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_driver_of_linux_7_3_prints() {
+        let text = "pos:\t0\nflags:\t0400002\nmnt_id:\t32\nino:\t101\ndrm-driver:\tpanthor\n\
+            drm-client-id:\t7\ndrm-engine-panthor:\t1500 ns\ndrm-cycles-panthor:\t12\n\
+            drm-maxfreq-panthor:\t1000000000 Hz\ndrm-curfreq-panthor:\t300000000 Hz\n\
+            panthor-resident-memory:\t132 KiB\npanthor-active-memory:\t0\ndrm-total-memory:\t1 MiB\n\
+            drm-shared-memory:\t0\ndrm-resident-memory:\t100\n";
+        let usage = Usage::parse(text);
+        assert_eq!(usage.client_id, Some(7));
+        assert_eq!(usage.gpu_time, Some(Duration::from_nanos(1500)));
+        assert_eq!(usage.gpu_cycles, Some(12));
+        assert_eq!(usage.max_frequency, Some(1_000_000_000));
+        assert_eq!(usage.current_frequency, Some(300_000_000));
+        assert_eq!(usage.kernel_memory, Some(132 << 10));
+        assert_eq!((usage.total_memory, usage.shared_memory), (Some(1 << 20), Some(0)));
+        assert_eq!((usage.resident_memory, usage.active_memory), (Some(100), None));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left_out() {
+        assert_eq!(Usage::parse(""), Usage::default());
+        let odd = "drm-total-memory:\t1 acre\ndrm-client-id: x\ndrm-engine-panthor:\t5\nnonsense\n\
+            drm-shared-memory:\t18446744073709551615 MiB\n";
+        assert_eq!(Usage::parse(odd), Usage::default());
+    }
+}
