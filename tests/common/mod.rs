@@ -13,3 +13,12 @@ pub fn device() -> Device {
         },
     }
 }
+
+/// Another open file of the same device, of which it knows nothing.
+#[allow(dead_code)] // not every test needs one
+pub fn second_file(device: &Device) -> Device {
+    match device.fake() {
+        Some(file) => Device::from_fake(file.device().open()).expect("a fake"),
+        None => self::device(),
+    }
+}

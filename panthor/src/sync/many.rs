@@ -1,6 +1,5 @@
 //! Several syncobjs at once.
 
-use arrayvec::ArrayVec;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::io::Errno;
@@ -10,6 +9,7 @@ use super::syncobj::SyncObj;
 use super::timeout::{Timeout, Wait};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::spilling::Spilling;
 use crate::transport::{SyncobjArray, address_of};
 
 /// The name of the call in errors.
@@ -226,22 +226,17 @@ pub(crate) fn wait_for_fences(
 /// Waits for handles with their points and gives the index of one that ended the wait.
 fn wait_for_pairs(
     device: &Device,
-    mut pairs: impl Iterator<Item = (u32, u64)>,
+    pairs: impl Iterator<Item = (u32, u64)>,
     flags: u32,
     timeout: Timeout,
 ) -> Result<usize, Errno> {
-    let mut handles = ArrayVec::<u32, INLINE>::new();
-    let mut values = ArrayVec::<u64, INLINE>::new();
-    for (handle, value) in pairs.by_ref().take(INLINE) {
+    let mut handles = Spilling::<u32, INLINE>::new();
+    let mut values = Spilling::<u64, INLINE>::new();
+    for (handle, value) in pairs {
         handles.push(handle);
         values.push(value);
     }
-    let Some(one_more) = pairs.next() else {
-        return wait_for_points(device, &handles, &values, flags, timeout);
-    };
-    let first = handles.iter().copied().zip(values.iter().copied());
-    let (handles, values): (Vec<_>, Vec<_>) = first.chain([one_more]).chain(pairs).unzip();
-    wait_for_points(device, &handles, &values, flags, timeout)
+    wait_for_points(device, handles.as_slice(), values.as_slice(), flags, timeout)
 }
 
 fn wait_for_points(

@@ -1,0 +1,386 @@
+//! BOs as dma-bufs on a Panthor, real or fake: what must hold on both. Foreign dma-bufs are of the fake's
+//! making, or of udmabuf where the kernel has it.
+//!
+//! Mappings of foreign memory are only made and unmapped as a whole: see [`panthor::VmBind`].
+
+mod common;
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use common::{device, second_file};
+use panthor::sys::{DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, drm_panthor_bo_mmap_offset};
+use panthor::{
+    Bo, BoFlags, BoOptions, CacheOp, Device, DmaBufAccess, ErrorKind, Features, MapAccess,
+    MapFlags, Timeout, Wait,
+};
+
+const KIB: u64 = 1 << 10;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn bo(device: &Device) -> Bo {
+    device.create_bo(BoOptions::new(64 * KIB)).expect("a BO")
+}
+
+/// Which dma-buf it is.
+fn identity(dma_buf: impl AsFd) -> (u64, u64) {
+    let stat = rustix::fs::fstat(dma_buf).expect("fstat");
+    (stat.st_dev, stat.st_ino)
+}
+
+/// Whether the driver knows a handle.
+fn is_open(device: &Device, handle: u32) -> bool {
+    let mut arg = drm_panthor_bo_mmap_offset { handle, ..Default::default() };
+    // SAFETY: this request takes this struct, and takes nothing from anybody.
+    unsafe { device.ioctl(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut arg) }.is_ok()
+}
+
+/// A dma-buf of 64 KiB that no Panthor made, and its memory for those who know; none where nobody makes any.
+fn foreign_dma_buf(device: &Device) -> Option<(OwnedFd, OwnedFd)> {
+    if let Some(file) = device.fake() {
+        let dma_buf = file.device().foreign_dma_buf(64 * KIB).expect("a dma-buf");
+        let memory = dma_buf.try_clone().expect("a descriptor");
+        return Some((dma_buf, memory));
+    }
+    udmabuf::create(64 * KIB)
+}
+
+// One handle for each object and file
+
+#[test]
+fn what_this_file_exported_comes_back_with_its_handle() {
+    let device = device();
+    let original = bo(&device);
+    let dma_buf = original.export().unwrap();
+    let imported = device.import_bo(&dma_buf).unwrap();
+    let once_more = device.import_bo(dma_buf).unwrap();
+    for bo in [&imported, &once_more] {
+        assert_eq!((bo.handle(), bo.size()), (original.handle(), original.size()));
+        assert!(bo.is_same_object(&original) && original.is_same_object(bo));
+        assert!(!bo.is_foreign() && bo.dma_buf().is_none());
+    }
+    assert!(!original.is_same_object(&self::bo(&device)));
+}
+
+#[test]
+fn the_handle_is_closed_with_the_last_owner_whoever_that_is() {
+    let device = device();
+    for last in 0..3 {
+        let original = bo(&device);
+        let handle = original.handle();
+        let dma_buf = original.export().unwrap();
+        let mut owners = vec![
+            original,
+            device.import_bo(&dma_buf).unwrap(),
+            device.import_bo(&dma_buf).unwrap(),
+        ];
+        let survivor = owners.remove(last);
+        drop(owners);
+        assert!(is_open(&device, handle));
+        survivor.map().unwrap().store(0, 7u32).unwrap();
+        survivor.destroy().unwrap();
+        assert!(!is_open(&device, handle));
+        // The dma-buf keeps the memory, not the handle.
+        let anew = device.import_bo(&dma_buf).unwrap();
+        assert_eq!(anew.map().unwrap().load::<u32>(0).unwrap(), 7);
+        assert_eq!(anew.size(), 64 * KIB);
+    }
+}
+
+#[test]
+fn destroying_one_owner_leaves_the_others() {
+    let device = device();
+    let original = bo(&device);
+    let imported = device.import_bo(original.export().unwrap()).unwrap();
+    original.destroy().unwrap();
+    assert!(is_open(&device, imported.handle()));
+    let map = imported.map().unwrap();
+    let busy = imported.destroy().unwrap_err();
+    assert_eq!(busy.error.kind(), ErrorKind::Busy);
+    drop(map);
+    busy.object.destroy().unwrap();
+}
+
+#[test]
+fn a_handle_with_several_owners_cannot_be_given_up() {
+    let device = device();
+    let original = bo(&device);
+    let imported = device.import_bo(original.export().unwrap()).unwrap();
+    let busy = original.into_raw().unwrap_err();
+    assert_eq!(busy.error.kind(), ErrorKind::Busy, "{}", busy.error);
+    drop(imported);
+    let (size, handle) = (busy.object.size(), busy.object.into_raw().unwrap());
+    assert!(is_open(&device, handle));
+    // SAFETY: that was a BO of this size without flags, and it has no owner now.
+    let adopted = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) };
+    let imported = device.import_bo(adopted.export().unwrap()).unwrap();
+    assert!(imported.is_same_object(&adopted));
+    drop(adopted);
+    assert!(is_open(&device, handle));
+    drop(imported);
+    assert!(!is_open(&device, handle));
+}
+
+/// A handle that is closed between the import's ioctl and its being counted would be dead in its `Bo`.
+#[test]
+fn imports_and_drops_race_without_harm() {
+    let device = device();
+    let dma_buf = bo(&device).export().unwrap();
+    std::thread::scope(|threads| {
+        for thread in 0..4u32 {
+            let (device, dma_buf) = (&device, &dma_buf);
+            threads.spawn(move || {
+                for round in 0..200 {
+                    let imported = device.import_bo(dma_buf).unwrap();
+                    if (round + thread) % 3 == 0 {
+                        let again = device.import_bo(dma_buf).unwrap();
+                        assert!(again.is_same_object(&imported));
+                    }
+                    assert!(is_open(device, imported.handle()));
+                    // Handles are reused at once: a wrong close would hit this one.
+                    let other = bo(device);
+                    assert!(!other.is_same_object(&imported));
+                    drop(imported);
+                    assert!(is_open(device, other.handle()));
+                }
+            });
+        }
+    });
+}
+
+// Sharing
+
+#[test]
+fn every_export_is_of_the_same_dma_buf() {
+    let device = device();
+    let original = bo(&device);
+    let dma_buf = original.export().unwrap();
+    assert_eq!(identity(&dma_buf), identity(original.export().unwrap()));
+    let imported = second_file(&device).import_bo(&dma_buf).unwrap();
+    assert_eq!(identity(&dma_buf), identity(imported.export().unwrap()));
+    assert_ne!(identity(&dma_buf), identity(bo(&device).export().unwrap()));
+}
+
+#[test]
+fn two_files_share_memory_and_what_there_is_to_know_about_it() {
+    let device = device();
+    let other = second_file(&device);
+    let tells = device.features().contains(Features::BO_QUERY_INFO);
+    let options = BoOptions::new(64 * KIB);
+    let options = if tells { options.wb_mmap() } else { options };
+    let here = device.create_bo(options).unwrap();
+    let there = other.import_bo(here.export().unwrap()).unwrap();
+    assert!(!there.is_same_object(&here));
+    assert!(there.device().is_same_file(&other));
+    // Below 1.7 the driver does not tell whose memory it is.
+    assert_eq!(there.is_foreign(), !tells);
+    assert_eq!((there.size(), there.flags()), (here.size(), here.flags()));
+    let (map_here, map_there) = (here.map().unwrap(), there.map().unwrap());
+    map_here.store(4096, 0x1234u64).unwrap();
+    assert_eq!(map_there.load::<u64>(4096).unwrap(), 0x1234);
+    there.sync(.., CacheOp::FlushAndInvalidate).unwrap();
+    drop((here, map_here, device));
+    assert_eq!(map_there.load::<u64>(4096).unwrap(), 0x1234);
+    let vm = other.create_vm(Default::default()).unwrap();
+    vm.bind().map(&there, .., 0x10_0000, MapFlags::NOEXEC).submit().unwrap();
+    vm.bind().unmap(0x10_0000..0x10_0000 + there.size()).submit().unwrap();
+}
+
+#[test]
+fn what_is_exclusive_to_a_vm_is_not_exported() {
+    let device = device();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let exclusive = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
+    for error in [
+        exclusive.export().unwrap_err(),
+        exclusive.export_implicit_fences(DmaBufAccess::Read).unwrap_err(),
+    ] {
+        assert_eq!(error.call(), "PRIME_HANDLE_TO_FD");
+        assert_eq!((error.argument(), error.errno()), (Some("self"), None), "{error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
+fn what_is_no_dma_buf_is_not_imported() {
+    let device = device();
+    let syncobj = device.create_syncobj().unwrap().export().unwrap();
+    for fd in [OwnedFd::from(File::open("/dev/null").unwrap()), syncobj] {
+        let error = device.import_bo(fd).unwrap_err();
+        assert_eq!(error.call(), "PRIME_FD_TO_HANDLE");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert_eq!(error.argument(), Some("dma_buf"), "{error}");
+    }
+    // Nothing of it is left behind: the next handle is the first one.
+    let first = bo(&device).handle();
+    assert_eq!(bo(&second_file(&device)).handle(), first);
+}
+
+// Foreign memory
+
+#[test]
+fn foreign_memory_is_used_as_any_other() {
+    let device = device();
+    let Some((dma_buf, memory)) = foreign_dma_buf(&device) else { return };
+    let foreign = device.import_bo(&dma_buf).unwrap();
+    assert!(foreign.is_foreign());
+    assert_eq!((foreign.size(), foreign.flags()), (64 * KIB, BoFlags::empty()));
+    if device.features().contains(Features::BO_QUERY_INFO) {
+        assert!(foreign.info().unwrap().imported);
+    }
+    assert_eq!(identity(foreign.dma_buf().unwrap()), identity(&dma_buf));
+    assert_eq!(identity(foreign.export().unwrap()), identity(&dma_buf));
+    let again = device.import_bo(dma_buf).unwrap();
+    assert!(again.is_same_object(&foreign) && again.is_foreign());
+
+    let map = foreign.map().unwrap();
+    map.store(8 * KIB as usize, 0xabcdu64).unwrap();
+    let mut bytes = [0; 8];
+    rustix::io::pread(&memory, &mut bytes, 8 * KIB).unwrap();
+    assert_eq!(u64::from_ne_bytes(bytes), 0xabcd);
+    rustix::io::pwrite(&memory, &[0x55; 4], 4096).unwrap();
+    assert_eq!(map.load::<u32>(4096).unwrap(), 0x5555_5555);
+    let part = foreign.map_range(4096..8192, MapAccess::Read).unwrap();
+    assert_eq!(part.load::<u32>(0).unwrap(), 0x5555_5555);
+
+    let vm = device.create_vm(Default::default()).unwrap();
+    vm.bind().map(&foreign, .., 0x10_0000, MapFlags::NOEXEC).submit().unwrap();
+    if let Some(file) = device.fake() {
+        let mut seen = [0; 4];
+        file.gpu(vm.id()).unwrap().read(0x10_0000 + 4096, &mut seen).unwrap();
+        assert_eq!(seen, [0x55; 4]);
+    }
+    vm.bind().unmap(0x10_0000..0x10_0000 + foreign.size()).submit().unwrap();
+    let exclusive = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
+    assert!(!exclusive.is_foreign());
+}
+
+#[test]
+fn caches_of_foreign_memory_are_its_drivers_business() {
+    let device = device();
+    let Some((dma_buf, _memory)) = foreign_dma_buf(&device) else { return };
+    let foreign = device.import_bo(dma_buf).unwrap();
+    let map = foreign.map().unwrap();
+    for op in [CacheOp::Flush, CacheOp::FlushAndInvalidate] {
+        // On all driver versions, and in spite of BO_SYNC, which refuses it.
+        map.fill(0..4096, 3).unwrap();
+        foreign.sync(.., op).unwrap();
+        foreign.sync(64..128, op).unwrap();
+        assert_eq!(map.load::<u64>(64).unwrap(), 0x0303_0303_0303_0303);
+        let error = foreign.sync(0..64 * KIB + 1, op).unwrap_err();
+        assert_eq!((error.argument(), error.errno()), (Some("range"), None));
+    }
+    // It may be mapped non-cacheable, where these may fault.
+    // SAFETY: no other thread knows this map.
+    let error = unsafe { map.fetch_add(0, 1u32) }.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("another driver"), "{error}");
+}
+
+#[test]
+fn foreign_memory_outlives_its_descriptors_while_it_is_mapped() {
+    let device = device();
+    let Some((dma_buf, _memory)) = foreign_dma_buf(&device) else { return };
+    let foreign = device.import_bo(dma_buf).unwrap();
+    let map = foreign.map().unwrap();
+    drop((foreign, device));
+    map.store(0, 9u64).unwrap();
+    assert_eq!(map.load::<u64>(0).unwrap(), 9);
+}
+
+// Implicit fences
+
+#[test]
+fn fences_pass_through_dma_bufs() {
+    let device = device();
+    let foreign = foreign_dma_buf(&device).map(|(fd, _)| device.import_bo(fd).unwrap());
+    for shared in foreign.iter().chain([&bo(&device)]) {
+        let acquired = device.create_syncobj().unwrap();
+        if device.fake().is_some() {
+            let error = shared.export_implicit_fences(DmaBufAccess::Write).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            continue;
+        }
+        let done = device.create_signaled_syncobj().unwrap().export_sync_file().unwrap();
+        for access in [DmaBufAccess::Read, DmaBufAccess::Write] {
+            shared.import_implicit_fence(access, &done).unwrap();
+            acquired.import_sync_file(shared.export_implicit_fences(access).unwrap()).unwrap();
+            assert_eq!(acquired.wait(PATIENCE).unwrap(), Wait::Ready);
+        }
+        let junk = File::open("/dev/null").unwrap();
+        let error = shared.import_implicit_fence(DmaBufAccess::Read, junk).unwrap_err();
+        assert_eq!(error.call(), "DMA_BUF_IOCTL_IMPORT_SYNC_FILE");
+        assert_eq!(error.argument(), Some("sync_file"), "{error}");
+    }
+}
+
+/// An asynchronous bind is a pending fence for a moment: a writer's fence is what readers wait for.
+#[test]
+fn a_fence_that_was_put_in_is_what_comes_out() {
+    let device = device();
+    if device.fake().is_some() {
+        return;
+    }
+    let vm = device.create_vm(Default::default()).unwrap();
+    let (shared, done) = (bo(&device), device.create_syncobj().unwrap());
+    vm.bind_async().map(&shared, .., 0, MapFlags::NOEXEC).signal(&done).submit().unwrap();
+    shared.import_implicit_fence(DmaBufAccess::Write, done.export_sync_file().unwrap()).unwrap();
+    let acquired = device.create_syncobj().unwrap();
+    let fences = shared.export_implicit_fences(DmaBufAccess::Read).unwrap();
+    acquired.import_sync_file(fences).unwrap();
+    assert_eq!(acquired.wait(PATIENCE).unwrap(), Wait::Ready);
+    // It was the bind's: that is done, too.
+    assert_eq!(done.wait(Timeout::NONE).unwrap(), Wait::Ready);
+}
+
+/// The kernel's maker of dma-bufs out of ordinary memory.
+mod udmabuf {
+    use std::ffi::c_void;
+    use std::fs::OpenOptions;
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    use rustix::fs::{MemfdFlags, SealFlags};
+    use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, opcode};
+
+    #[repr(C)]
+    struct Create {
+        memfd: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+
+    // SAFETY: the number is that of UDMABUF_CREATE, which reads this struct and returns a descriptor.
+    unsafe impl Ioctl for Create {
+        type Output = OwnedFd;
+
+        const IS_MUTATING: bool = false;
+
+        fn opcode(&self) -> Opcode {
+            opcode::write::<Self>(b'u', 0x42)
+        }
+
+        fn as_ptr(&mut self) -> *mut c_void {
+            std::ptr::from_mut(self).cast()
+        }
+
+        unsafe fn output_from_ptr(out: IoctlOutput, _: *mut c_void) -> rustix::io::Result<OwnedFd> {
+            // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+            Ok(unsafe { OwnedFd::from_raw_fd(out) })
+        }
+    }
+
+    /// A dma-buf and the memory behind it; none where the kernel has no such thing, or not for us.
+    pub fn create(size: u64) -> Option<(OwnedFd, OwnedFd)> {
+        let maker = OpenOptions::new().read(true).write(true).open("/dev/udmabuf").ok()?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let memory = rustix::fs::memfd_create("foreign", flags).expect("a memfd");
+        rustix::fs::ftruncate(&memory, size).expect("memory");
+        rustix::fs::fcntl_add_seals(&memory, SealFlags::SHRINK).expect("a seal");
+        let create = Create { memfd: memory.as_raw_fd() as u32, flags: 1, offset: 0, size };
+        // SAFETY: the file is udmabuf's, which knows the request.
+        let dma_buf = unsafe { rustix::ioctl::ioctl(&maker, create) }.expect("a dma-buf");
+        Some((dma_buf, memory))
+    }
+}
