@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use panthor::sys;
 use panthor::{
@@ -14,6 +15,7 @@ const ENOMEM: i32 = 12;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
 const EMFILE: i32 = 24;
+const ETIME: i32 = 62;
 
 /// A fake, and a device open on it.
 fn open(config: Config) -> (panthor_fake::Device, Device) {
@@ -101,6 +103,32 @@ fn errors_of_every_call_about_syncobjs_keep_their_kind_and_name_the_call() {
     let error = refused(&device, transfer, EINVAL, || at.transfer_to(&binary));
     assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, None));
     drop((binary, sync_file, fd, line, device));
+    fake.assert_released();
+}
+
+/// The kernel counts in ticks, and ends a wait up to one before its time.
+#[test]
+fn a_wait_that_the_kernel_ends_early_goes_on() {
+    let (fake, device) = open(Config::default());
+    let ready = device.create_signaled_syncobj().unwrap();
+    let end_early = || {
+        let request = sys::DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT;
+        device.fake().unwrap().fail_ioctl(request, ETIME);
+    };
+    let points = [SyncPoint::from(&ready)];
+    for timeout in [Timeout::from(Duration::from_secs(30)), Timeout::FOREVER] {
+        end_early();
+        assert_eq!(ready.wait(timeout).unwrap(), Wait::Ready);
+        end_early();
+        assert_eq!(device.wait_any(&points, WaitFor::Signaled, timeout).unwrap(), Some(0));
+        end_early();
+        end_early();
+        assert_eq!(device.wait_all(&points, WaitFor::Signaled, timeout).unwrap(), Wait::Ready);
+    }
+    // A look does not wait.
+    end_early();
+    assert_eq!(ready.wait(Timeout::NONE).unwrap(), Wait::TimedOut);
+    drop((ready, device));
     fake.assert_released();
 }
 

@@ -5,6 +5,9 @@
 //! is asynchronous. A [`Group`] has the queues that run command streams, a [`TilerHeap`] the memory that
 //! their tiler jobs take.
 //!
+//! [`Bo::export`] and [`Device::import_bo`] share memory with other drivers and processes, and
+//! [`SyncPoint::export_sync_file`] and its siblings share fences.
+//!
 //! ```
 //! use panthor::{BoOptions, Device, MapFlags, VmOptions};
 //!

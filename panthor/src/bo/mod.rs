@@ -273,10 +273,13 @@ impl Bo {
 
     /// Takes over a BO by its GEM handle.
     ///
+    /// It counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well: foreign
+    /// memory is better imported there.
+    ///
     /// # Safety
     ///
     /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to this
-    /// VM or to none, and nothing else closes it.
+    /// VM or to none, and nothing but `Bo`s closes it.
     ///
     /// ```
     /// use panthor::{Bo, BoFlags, BoOptions};
@@ -297,7 +300,7 @@ impl Bo {
         Self::of(match exclusive_to {
             Some(vm) => BoInner::exclusive(device, handle, about, vm.uid()),
             None => {
-                device.bos().adopt(handle, about.clone());
+                let about = device.bos().adopt(handle, about);
                 BoInner::shareable(device, handle, about)
             }
         })

@@ -51,10 +51,13 @@ impl BoTable {
         self.lock().insert(handle, Entry { owners: 1, about });
     }
 
-    /// Enters a handle that somebody hands over: it is new, or imported as well.
-    pub(super) fn adopt(&self, handle: u32, about: About) {
+    /// Enters a handle that somebody hands over. Of one that is imported as well, more is known than that
+    /// somebody says.
+    pub(super) fn adopt(&self, handle: u32, about: About) -> About {
         let mut handles = self.lock();
-        handles.entry(handle).or_insert(Entry { owners: 0, about }).owners += 1;
+        let entry = handles.entry(handle).or_insert(Entry { owners: 0, about });
+        entry.owners += 1;
+        entry.about.clone()
     }
 
     /// Takes one owner away; the last one closes the handle. With an error nothing has changed.

@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::timeout::{Timeout, Wait};
+use super::timeout::{Timeout, Wait, is_to_come};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::transport::address_of;
@@ -49,6 +49,18 @@ impl Handle {
     }
 }
 
+/// SYNCOBJ_TIMELINE_WAIT, until its deadline: the kernel counts in ticks of its clock, of which the first may be
+/// over at once, and so ends a wait up to a tick before its time.
+pub(super) fn wait(device: &Device, arg: &mut sys::drm_syncobj_timeline_wait) -> Result<(), Errno> {
+    let original = *arg;
+    loop {
+        match device.transport().try_call(arg) {
+            Err(Errno::TIME) if is_to_come(original.timeout_nsec) => *arg = original,
+            answer => return answer,
+        }
+    }
+}
+
 /// Waits for one point of a syncobj, 0 being the whole of it.
 pub(crate) fn wait_for_point(
     device: &Device,
@@ -63,7 +75,7 @@ pub(crate) fn wait_for_point(
     arg.count_handles = 1;
     arg.flags = flags;
     arg.timeout_nsec = timeout.deadline();
-    match device.transport().try_call(&mut arg) {
+    match wait(device, &mut arg) {
         Ok(()) => Ok(Wait::Ready),
         Err(Errno::TIME) => Ok(Wait::TimedOut),
         Err(errno) => Err(Error::os("SYNCOBJ_TIMELINE_WAIT", errno)),

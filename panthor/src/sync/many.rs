@@ -4,6 +4,7 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::io::Errno;
 
+use super::handle;
 use super::point::SyncPoint;
 use super::syncobj::SyncObj;
 use super::timeout::{Timeout, Wait};
@@ -253,7 +254,7 @@ fn wait_for_points(
     arg.count_handles = u32::try_from(handles.len()).map_err(|_| Errno::NOMEM)?;
     arg.flags = flags;
     arg.timeout_nsec = timeout.deadline();
-    device.transport().try_call(&mut arg)?;
+    handle::wait(device, &mut arg)?;
     Ok(arg.first_signaled as usize)
 }
 

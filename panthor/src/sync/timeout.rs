@@ -56,12 +56,21 @@ impl Timeout {
         if after.is_zero() {
             return 0;
         }
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
         // A Duration has fewer than 2^95 nanoseconds, so the sum fits.
-        let deadline = now + after.as_nanos() as i128;
+        let deadline = now() + after.as_nanos() as i128;
         i64::try_from(deadline).unwrap_or(i64::MAX)
     }
+}
+
+/// Whether a deadline as the uAPI wants it is still to come.
+pub(super) fn is_to_come(deadline: i64) -> bool {
+    i128::from(deadline) > now()
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+fn now() -> i128 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
 }
 
 impl From<Duration> for Timeout {
