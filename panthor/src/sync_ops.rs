@@ -6,6 +6,8 @@
 /// One sync operation as the driver takes it.
 pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
 
+use std::collections::HashMap;
+
 use panthor_sys as sys;
 
 use crate::device::Device;
@@ -23,17 +25,48 @@ pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
     a.handle == b.handle && a.timeline_value == b.timeline_value
 }
 
+/// Up to so many sync operations looking through them is cheaper than a table.
+const FEW: usize = 64;
+
+/// Which element of a batch is the first to signal a point.
+struct FirstSignals<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> {
+    all: I,
+    /// Of a large batch: looking through it for every wait would take quadratic time.
+    table: Option<HashMap<(u32, u64), usize>>,
+}
+
+impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
+    /// `all` gives every sync operation with the index of the element that it belongs to, in their order.
+    fn of(all: I) -> Self {
+        let table = all.clone().nth(FEW).is_some().then(|| {
+            let mut table = HashMap::new();
+            for (element, signal) in all.clone().filter(|(_, sync)| is_signal(sync)) {
+                table.entry((signal.handle, signal.timeline_value)).or_insert(element);
+            }
+            table
+        });
+        Self { all, table }
+    }
+
+    fn find(&self, wait: &SyncOp) -> Option<usize> {
+        match &self.table {
+            Some(table) => table.get(&(wait.handle, wait.timeline_value)).copied(),
+            None => {
+                let mut signals = self.all.clone().filter(|(_, sync)| is_signal(sync));
+                signals.find(|(_, signal)| is_same_point(signal, wait)).map(|(element, _)| element)
+            }
+        }
+    }
+}
+
 /// The waits for points that the same batch signals no earlier, with their elements: only a fence that is
 /// there already can end one, and without it the driver refuses the batch with a kernel warning.
-///
-/// `all` gives every sync operation with the index of the element that it belongs to, in their order.
 pub(crate) fn self_waits<'a>(
     all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
 ) -> impl Iterator<Item = (usize, SyncOp)> {
-    all.clone().filter(|(_, wait)| !is_signal(wait)).filter_map(move |(element, wait)| {
-        let (first, _) =
-            all.clone().find(|(_, sync)| is_signal(sync) && is_same_point(sync, wait))?;
-        (first >= element).then_some((element, *wait))
+    let signals = FirstSignals::of(all.clone());
+    all.filter(|(_, wait)| !is_signal(wait)).filter_map(move |(element, wait)| {
+        (signals.find(wait)? >= element).then_some((element, *wait))
     })
 }
 
@@ -43,11 +76,10 @@ pub(crate) fn without_fence<'a>(
     device: &Device,
     all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
 ) -> Option<(usize, SyncOp)> {
-    let mut waits = all.clone().filter(|(_, sync)| !is_signal(sync));
+    let signals = FirstSignals::of(all.clone());
+    let mut waits = all.filter(|(_, sync)| !is_signal(sync));
     let found = waits.find(|(_, wait)| {
-        let mut signals = all.clone().filter(|(_, sync)| is_signal(sync));
-        !signals.any(|(_, signal)| is_same_point(signal, wait))
-            && matches!(is_available(device, wait), Ok(Wait::TimedOut))
+        signals.find(wait).is_none() && matches!(is_available(device, wait), Ok(Wait::TimedOut))
     });
     found.map(|(element, wait)| (element, *wait))
 }
@@ -59,11 +91,9 @@ pub(crate) fn wait_until_available<'a>(
     all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
     timeout: Timeout,
 ) -> Result<Wait> {
-    let given = |element: usize, wait: &SyncOp| {
-        let mut earlier = all.clone().filter(|&(signaller, _)| signaller < element);
-        earlier.any(|(_, sync)| is_signal(sync) && is_same_point(sync, wait))
-    };
-    let missing = all.clone().filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
+    let signals = FirstSignals::of(all.clone());
+    let given = |element, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
+    let missing = all.filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
     wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
 }
 
@@ -117,6 +147,25 @@ mod tests {
 
     fn of(all: &[(usize, SyncOp)]) -> Option<(usize, SyncOp)> {
         self_waits(all.iter().map(|(element, sync)| (*element, sync))).next()
+    }
+
+    #[test]
+    fn few_and_many_are_judged_alike() {
+        for count in [1, FEW / 2, FEW / 2 + 1, 10 * FEW] {
+            // Each element waits for what the next one signals, the last for what nobody does.
+            let all: Vec<_> =
+                (0..count).flat_map(|i| [(i, wait(i as u32 + 1)), (i, signal(i as u32))]).collect();
+            let iter = || all.iter().map(|(element, sync)| (*element, sync));
+            let own: Vec<_> = self_waits(iter()).map(|(element, _)| element).collect();
+            assert_eq!(own, (0..count - 1).collect::<Vec<_>>());
+            let signals = FirstSignals::of(iter());
+            assert_eq!(signals.table.is_some(), all.len() > FEW);
+            assert_eq!(signals.find(&wait(0)), Some(0));
+            assert_eq!(signals.find(&wait(count as u32)), None);
+        }
+        let twice: Vec<_> = (0..2 * FEW).map(|element| (element, signal(1))).collect();
+        let signals = FirstSignals::of(twice.iter().map(|(element, sync)| (*element, sync)));
+        assert_eq!(signals.find(&wait(1)), Some(0), "the first counts");
     }
 
     #[test]

@@ -137,6 +137,10 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     }
 
     /// Makes room for this many more operations.
+    ///
+    /// # Panics
+    ///
+    /// As [`Vec::reserve`] does for more than memory can hold.
     pub fn reserve(&mut self, operations: usize) -> &mut Self {
         self.storage.parts().0.reserve(operations);
         self
