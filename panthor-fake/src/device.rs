@@ -17,7 +17,7 @@ use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::primary::{Masters, Names};
-use crate::stats::{FileStats, Leaks, Live, Stats};
+use crate::stats::{Counters, FileStats, Leaks, Live, Stats};
 use crate::sync_fd::sync_file_status;
 use crate::uaccess::UserMemory;
 use crate::vm::Vm;
@@ -44,8 +44,7 @@ pub(crate) struct DeviceInner {
     files: Mutex<Vec<Weak<FileInner>>>,
     vms: Mutex<Vec<Weak<Vm>>>,
     groups: Mutex<Vec<Weak<Shared>>>,
-    /// The sum of what closed files counted.
-    closed: Mutex<Stats>,
+    counters: Counters,
 }
 
 impl Device {
@@ -79,7 +78,7 @@ impl Device {
             files: Mutex::new(Vec::new()),
             vms: Mutex::new(Vec::new()),
             groups: Mutex::new(Vec::new()),
-            closed: Mutex::new(Stats::zero()),
+            counters: Counters::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -115,11 +114,7 @@ impl Device {
 
     /// Counters of calls and operations, over all files that are or were open.
     pub fn stats(&self) -> Stats {
-        let mut sum = lock(&self.inner.closed).clone();
-        for file in self.inner.files() {
-            file.stats.add_to(&mut sum);
-        }
-        sum
+        self.inner.counters.sum()
     }
 
     /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
@@ -218,13 +213,14 @@ impl DeviceInner {
         register(&self.groups, group);
     }
 
-    /// Keeps what a file counted when it closes.
-    pub(crate) fn retire(&self, stats: &FileStats) {
-        stats.add_to(&mut lock(&self.closed));
+    /// The counters of a new file.
+    pub(crate) fn open_counters(&self) -> Arc<FileStats> {
+        self.counters.open()
     }
 
-    fn files(&self) -> Vec<Arc<FileInner>> {
-        alive(&self.files)
+    /// Keeps what a file counted when it closes.
+    pub(crate) fn close_counters(&self, file: &Arc<FileStats>) {
+        self.counters.close(file);
     }
 }
 

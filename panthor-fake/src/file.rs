@@ -54,7 +54,7 @@ pub(crate) struct FileInner {
     client_id: u64,
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
-    pub(crate) stats: FileStats,
+    pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
     vms: RwLock<Handles<Arc<Vm>>>,
@@ -120,7 +120,7 @@ impl File {
         let inner = Arc::new(FileInner {
             client_id,
             primary,
-            stats: FileStats::new(),
+            stats: device.inner().open_counters(),
             injections: Injections::default(),
             objects: RwLock::new(Objects {
                 handles: Handles::new(),
@@ -477,6 +477,6 @@ impl Drop for FileInner {
         if let Some(primary) = &self.primary {
             primary.close(&self.device.inner().masters);
         }
-        self.device.inner().retire(&self.stats);
+        self.device.inner().close_counters(&self.stats);
     }
 }

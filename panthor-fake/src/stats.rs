@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::ioctl::{TYPE, request_nr, request_type};
+use crate::lock::lock;
 
 /// Calls and operations since a device was made, over all its files.
 #[non_exhaustive]
@@ -17,7 +19,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn zero() -> Self {
+    fn zero() -> Self {
         Self { by_nr: vec![0; 256], bind_ops: 0, queue_submits: 0 }
     }
 
@@ -47,7 +49,7 @@ pub(crate) struct FileStats {
 }
 
 impl FileStats {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             by_nr: [const { AtomicU64::new(0) }; 256],
             bind_ops: AtomicU64::new(0),
@@ -67,12 +69,54 @@ impl FileStats {
         self.queue_submits.fetch_add(jobs, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_to(&self, sum: &mut Stats) {
+    fn add_to(&self, sum: &mut Stats) {
         for (sum, counter) in sum.by_nr.iter_mut().zip(&self.by_nr) {
             *sum += counter.load(Ordering::Relaxed);
         }
         sum.bind_ops += self.bind_ops.load(Ordering::Relaxed);
         sum.queue_submits += self.queue_submits.load(Ordering::Relaxed);
+    }
+}
+
+/// The counters of a device: those of its files, and what they had when they closed.
+#[derive(Debug)]
+pub(crate) struct Counters(Mutex<AllCounters>);
+
+/// Under one lock, so that a file is always in exactly one of them.
+#[derive(Debug)]
+struct AllCounters {
+    open: Vec<Arc<FileStats>>,
+    closed: Stats,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self(Mutex::new(AllCounters { open: Vec::new(), closed: Stats::zero() }))
+    }
+}
+
+impl Counters {
+    /// The counters of a new file.
+    pub(crate) fn open(&self) -> Arc<FileStats> {
+        let file = Arc::new(FileStats::new());
+        lock(&self.0).open.push(file.clone());
+        file
+    }
+
+    /// Keeps only the numbers of a file that counts no more.
+    pub(crate) fn close(&self, file: &Arc<FileStats>) {
+        let all = &mut *lock(&self.0);
+        all.open.retain(|open| !Arc::ptr_eq(open, file));
+        file.add_to(&mut all.closed);
+    }
+
+    pub(crate) fn sum(&self) -> Stats {
+        let all = lock(&self.0);
+        let mut sum = all.closed.clone();
+        for file in &all.open {
+            file.add_to(&mut sum);
+        }
+        sum
     }
 }
 

@@ -121,3 +121,27 @@ fn two_vms_wait_for_each_other_from_two_threads() {
     drop(file);
     device.assert_released();
 }
+
+#[test]
+fn counters_never_go_back_while_files_close() {
+    const FILES: u64 = 2000;
+
+    let device = device();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..FILES {
+                syncobj(&device.open());
+            }
+            done.store(true, Ordering::Release);
+        });
+        let mut before = 0;
+        while !done.load(Ordering::Acquire) {
+            let now = device.stats().ioctls();
+            assert!(now >= before, "{now} after {before}");
+            before = now;
+        }
+    });
+    assert_eq!(device.stats().ioctl_count(DRM_IOCTL_SYNCOBJ_CREATE), FILES);
+    device.assert_released();
+}
