@@ -123,9 +123,14 @@ impl Device {
     /// Its descriptor can be imported by this and any other fake device, and mapped.
     ///
     /// # Errors
-    /// What `memfd_create(2)` and the like say.
+    /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
+    /// `memfd_create(2)` and the like say.
     pub fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
-        let size = size.next_multiple_of(self.inner.config.page_size.bytes());
+        let pages = size.checked_next_multiple_of(self.inner.config.page_size.bytes());
+        let size = pages.filter(|&size| size != 0).ok_or_else(|| {
+            let message = format!("a dma-buf cannot have {size} bytes");
+            io::Error::new(io::ErrorKind::InvalidInput, message)
+        })?;
         DmaBuf::foreign(size).map_err(|errno| io::Error::from_raw_os_error(errno.0))
     }
 

@@ -52,6 +52,8 @@ impl Memory {
 
     /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
     pub(crate) fn allocate(&self, size: u64) -> Result<u64> {
+        // Two ranges without a size could be at the same place.
+        debug_assert!(size != 0);
         let align = if size >= HUGE { HUGE } else { ALIGN };
         lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
     }

@@ -173,6 +173,18 @@ fn foreign_memory_is_imported_and_says_so() {
 }
 
 #[test]
+fn foreign_memory_has_a_size() {
+    let device = device();
+    for wrong in [0, u64::MAX, u64::MAX - PAGE + 2] {
+        let error = device.foreign_dma_buf(wrong).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{wrong:#x}");
+    }
+    let file = device.open();
+    let foreign = import(&file, &device.foreign_dma_buf(1).unwrap()).unwrap();
+    assert_ne!(mmap_offset(&file, foreign), mmap_offset(&file, bo(&file, PAGE)));
+}
+
+#[test]
 fn an_import_is_not_synchronised_by_the_driver() {
     let device = device();
     let file = device.open();
