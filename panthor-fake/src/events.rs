@@ -1,23 +1,43 @@
 //! Waiting until something about fences or sync objects changes.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
 
-/// The place where waiters of a device sleep.
+/// The place where waiters sleep: the same for all devices of the process, since a sync file may
+/// take the fence of one to another.
+#[derive(Debug, Default)]
+pub(crate) struct Events(());
+
+impl Deref for Events {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        static PLACE: Place = Place::new();
+
+        &PLACE
+    }
+}
+
+/// A place where waiters sleep.
 ///
 /// One for all: a waiter looks at its own fences again after each change anywhere, which is cheap
 /// in tests and cannot miss one. Nobody pays anything while no one waits.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
+#[derive(Debug)]
+pub(crate) struct Place {
     waiters: AtomicUsize,
     generation: Mutex<u64>,
     changed: Condvar,
 }
 
-impl Events {
+impl Place {
+    const fn new() -> Self {
+        Self { waiters: AtomicUsize::new(0), generation: Mutex::new(0), changed: Condvar::new() }
+    }
+
     /// Tells that a fence was signalled or a sync object got one. To be called after the change.
     pub(crate) fn notify(&self) {
         // With the one in `wait`: either the waiter sees the change or we see the waiter.
@@ -90,7 +110,7 @@ mod tests {
     #[test]
     fn a_waiter_sees_a_change_of_another_thread() {
         for _ in 0..200 {
-            let shared = Arc::new((Events::default(), AtomicBool::new(false)));
+            let shared = Arc::new((Place::new(), AtomicBool::new(false)));
             let other = shared.clone();
             let signaller = std::thread::spawn(move || {
                 other.1.store(true, Ordering::Release);
@@ -104,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_deadline_ends_the_wait() {
-        let events = Events::default();
+        let events = Place::new();
         let deadline = Instant::now() + Duration::from_millis(20);
         assert_eq!(events.wait(Some(deadline), || None::<()>), None);
         assert!(Instant::now() >= deadline);

@@ -160,7 +160,7 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
             Ok(())
         }
         Object::Syncobj(source) if !sync_file => {
-            // Who waits sleeps where the device tells of changes, so another's is of no use.
+            // Leaks are counted for each device, and it counts on its own.
             if !source.syncobj.is_of(call.file.device_inner()) {
                 return Err(Errno::INVAL);
             }

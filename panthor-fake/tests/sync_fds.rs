@@ -3,6 +3,7 @@
 mod common;
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use common::*;
 use nix::libc::{EINVAL, EIO, ENOENT};
@@ -192,4 +193,28 @@ fn a_sync_file_that_was_closed_does_no_harm_when_its_fence_is_signalled() {
     assert!(is_readable(&kept.try_clone().unwrap()));
     drop((file, kept));
     device.assert_released();
+}
+
+#[test]
+fn a_wait_wakes_up_for_a_fence_of_another_device() {
+    for (flags, point) in [(SYNC_FILE, 0), (POINT, 3)] {
+        let (source, target) = (device().open(), device().open());
+        let (vm, fence, copy) = (vm(&source), syncobj(&source), syncobj(&target));
+        let gpu = source.gpu(vm).unwrap();
+        gpu.hold();
+        let syncs = [signal_sync(fence, 0)];
+        let op = with_syncs(map_op(0, 0, 0, 0, SYNC_ONLY), &syncs);
+        assert_eq!(bind_async(&source, vm, &[op]), 0);
+        let fd = export(&source, fence, SYNC_FILE, 0).unwrap();
+        assert_eq!(import(&target, &fd, flags, copy, point), Ok(copy));
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = tell.send(wait_points(&target, &[copy], &[point], 0, i64::MAX));
+        });
+        // Let it fall asleep first; should it be late, the test is only weaker.
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(told.try_recv().is_err());
+        gpu.release();
+        assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok((0, 0)));
+    }
 }
