@@ -3,6 +3,8 @@
 //! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
 //! before it must be done, nodes that are done are dropped from the chain as it is walked.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -80,9 +82,7 @@ impl Leaf {
             }
         };
         events.notify();
-        for callback in callbacks {
-            callback();
-        }
+        call_all(callbacks);
     }
 
     /// Has `callback` called when it is signalled; gives it back if that has happened.
@@ -97,6 +97,39 @@ impl Leaf {
             }
             LeafState::Signalled(_) => Err(Box::new(callback)),
         }
+    }
+}
+
+/// Calls them, unless this thread is doing so further up: then they are called there, after those
+/// that are. A callback may signal a fence with callbacks of its own, and so on without end, which
+/// so is a loop and not a recursion.
+fn call_all(callbacks: Vec<Callback>) {
+    thread_local! {
+        /// What to call next, while this thread is in the loop.
+        static NEXT: RefCell<Option<VecDeque<Callback>>> = const { RefCell::new(None) };
+    }
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let left = NEXT.take();
+            drop(left);
+        }
+    }
+
+    if callbacks.is_empty() {
+        return;
+    }
+    let is_inner = NEXT.with_borrow_mut(|next| {
+        let is_inner = next.is_some();
+        next.get_or_insert_default().extend(callbacks);
+        is_inner
+    });
+    if is_inner {
+        return;
+    }
+    let _leave = Leave;
+    while let Some(callback) = NEXT.with_borrow_mut(|next| next.as_mut()?.pop_front()) {
+        callback();
     }
 }
 

@@ -121,3 +121,20 @@ fn a_flat_fence_is_done_when_all_of_the_chain_is() {
     signal(&a);
     assert!(flat.is_signalled());
 }
+
+#[test]
+fn a_row_of_a_hundred_thousand_fences_does_not_overflow_the_stack() {
+    let row = || {
+        let (first, other) = (Leaf::pending(), Leaf::pending());
+        let mut last = first.clone();
+        for _ in 0..100_000 {
+            let both = timeline(&[(1, other.clone()), (2, last)]);
+            last = both.flatten(|all| all.signal(Ok(()), &Events::default()));
+        }
+        signal(&other);
+        assert!(!last.is_signalled());
+        signal(&first);
+        assert!(last.is_signalled());
+    };
+    std::thread::Builder::new().stack_size(256 << 10).spawn(row).unwrap().join().unwrap();
+}
