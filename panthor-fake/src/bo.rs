@@ -226,6 +226,11 @@ impl Pinned {
         taken.map(drop).map_err(|_| Errno::NOMEM)
     }
 
+    /// Whether so many more could be taken now.
+    pub(crate) fn has_room(&self, bytes: u64, limit: u64) -> bool {
+        self.bytes().checked_add(bytes).is_some_and(|sum| sum <= limit)
+    }
+
     fn give_back(&self, bytes: u64) {
         self.0.fetch_sub(bytes, Ordering::Relaxed);
     }

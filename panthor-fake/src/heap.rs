@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::errno::{Errno, Result};
 use crate::handles::Handles;
 use crate::kernel_bo::{CACHED, KernelBo};
+use crate::lock::lock;
 use crate::vm::Vm;
 
 /// The most heaps of a VM.
@@ -29,7 +30,7 @@ pub(crate) struct HeapPool {
 #[derive(Debug)]
 struct Heap {
     vm: Arc<Vm>,
-    _chunks: Vec<KernelBo>,
+    chunks: Vec<KernelBo>,
 }
 
 /// A heap that was made.
@@ -43,49 +44,126 @@ pub(crate) struct Created {
     pub(crate) first_chunk: u64,
 }
 
+/// Makes what all heaps of a VM share, unless it is there.
+///
+/// # Errors
+/// `EINVAL` if the VM was destroyed; otherwise what [`KernelBo::new`] says.
+pub(crate) fn make_pool(vm: &Arc<Vm>) -> Result<()> {
+    let mut pool = lock(&vm.heaps);
+    if vm.is_destroyed() {
+        return Err(Errno::INVAL);
+    }
+    if pool.is_none() {
+        *pool = Some(HeapPool::new(vm)?);
+    }
+    Ok(())
+}
+
+/// Makes a heap of `count` chunks, at least one, in a VM that has a pool.
+///
+/// # Errors
+/// `EBUSY` if there are as many heaps as there can be; `EINVAL` if the VM was destroyed; otherwise
+/// what [`KernelBo::new`] says.
+pub(crate) fn create(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Created> {
+    // Before the pool is locked: it may take a while.
+    let heap = Heap::new(vm, count, chunk_size)?;
+    match &mut *lock(&vm.heaps) {
+        Some(pool) => pool.insert(heap),
+        // It goes with its VM.
+        None => Err(Errno::INVAL),
+    }
+}
+
+/// # Errors
+/// `ENOENT` if the VM never had a heap, `EINVAL` if it has not this one.
+pub(crate) fn destroy(vm: &Vm, index: u32) -> Result<()> {
+    let heap = lock(&vm.heaps).as_mut().ok_or(Errno::NOENT)?.heaps.remove(index + 1);
+    // Its chunks go here, without the lock.
+    heap.map(drop).ok_or(Errno::INVAL)
+}
+
 impl HeapPool {
-    pub(crate) fn new(vm: &Arc<Vm>) -> Result<Self> {
+    fn new(vm: &Arc<Vm>) -> Result<Self> {
         let contexts = KernelBo::new(vm, u64::from(HEAPS_MAX) * CONTEXT_BYTES, CACHED)?;
         Ok(Self { contexts, heaps: Handles::new() })
     }
 
-    /// Makes a heap of `count` chunks, at least one.
-    ///
-    /// # Errors
-    /// `EBUSY` if there are as many heaps as there can be; otherwise what [`KernelBo::new`] says.
-    pub(crate) fn create(&mut self, vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Created> {
-        let mut chunks = Vec::new();
-        let mut first_chunk = 0;
-        for _ in 0..count {
-            let chunk = KernelBo::new(vm, chunk_size.into(), CACHED)?;
-            // The list grows at its head.
-            let next = match first_chunk {
-                0 => 0,
-                before => before | u64::from(chunk_size >> 12),
-            };
-            let mut header = [0; HEADER_BYTES];
-            header[..8].copy_from_slice(&next.to_ne_bytes());
-            chunk.write(0, &header);
-            first_chunk = chunk.va();
-            chunks.push(chunk);
-        }
-        vm.device.live.heaps.fetch_add(1, Ordering::Relaxed);
-        let heap = Heap { vm: vm.clone(), _chunks: chunks };
+    fn insert(&mut self, heap: Heap) -> Result<Created> {
+        let first_chunk = heap.first_chunk();
         let index = self.heaps.insert(heap, HEAPS_MAX).ok_or(Errno::BUSY)? - 1;
         let offset = u64::from(index) * CONTEXT_BYTES;
         self.contexts.write(offset, &[0; CONTEXT_BYTES as usize]);
         Ok(Created { index, context: self.contexts.va() + offset, first_chunk })
     }
+}
 
-    /// # Errors
-    /// `EINVAL` if there is no such heap.
-    pub(crate) fn destroy(&mut self, index: u32) -> Result<()> {
-        self.heaps.remove(index + 1).map(drop).ok_or(Errno::INVAL)
+impl Heap {
+    fn new(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Self> {
+        let mut chunks = Vec::new();
+        for left in (0..count).rev() {
+            chunks.push(KernelBo::new(vm, chunk_size.into(), CACHED)?);
+            if chunks.len() == 1 {
+                check_room(vm, u64::from(left) * u64::from(chunk_size))?;
+            }
+        }
+        // The list grows at its head. It is written last: memory that was written to takes room.
+        let mut next = 0;
+        for chunk in &chunks {
+            let mut header = [0; HEADER_BYTES];
+            header[..8].copy_from_slice(&u64::to_ne_bytes(next));
+            chunk.write(0, &header);
+            next = chunk.va() | u64::from(chunk_size >> 12);
+        }
+        vm.device.live.heaps.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { vm: vm.clone(), chunks })
     }
+
+    /// The address of the chunk that the list begins with.
+    fn first_chunk(&self) -> u64 {
+        self.chunks.last().map_or(0, KernelBo::va)
+    }
+}
+
+/// Refuses what cannot fit before the work of finding that out.
+fn check_room(vm: &Vm, bytes: u64) -> Result<()> {
+    let device = &vm.device;
+    if !device.pinned.has_room(bytes, device.config.memory) {
+        return Err(Errno::NOMEM);
+    }
+    if !device.memory.has_room(bytes) {
+        return Err(Errno::NOSPC);
+    }
+    Ok(())
 }
 
 impl Drop for Heap {
     fn drop(&mut self) {
         self.vm.device.live.heaps.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bo::Bo;
+    use crate::config::Config;
+    use crate::device::Device;
+    use crate::va_space::SPARSE_PERIOD;
+
+    #[test]
+    fn a_vm_that_was_destroyed_gets_no_heap() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let sparse = Arc::new(Bo::new(inner.clone(), SPARSE_PERIOD, 0, None, false).unwrap());
+        let vm = Vm::new(inner.clone(), 1 << 47, sparse);
+        assert_eq!(make_pool(&vm), Ok(()));
+        vm.destroy();
+        // Another thread may have found it before.
+        assert_eq!(make_pool(&vm), Err(Errno::INVAL));
+        assert!(lock(&vm.heaps).is_none());
+        assert_eq!(create(&vm, 1, 128 << 10), Err(Errno::INVAL));
+        assert_eq!(vm.mapping_count(), 0);
+        drop(vm);
+        device.assert_released();
     }
 }

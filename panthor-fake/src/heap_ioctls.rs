@@ -3,23 +3,15 @@
 use panthor_sys as sys;
 
 use crate::errno::{Errno, Result};
-use crate::heap::HeapPool;
+use crate::heap;
 use crate::ioctl::{Call, args};
-use crate::lock::lock;
 
 /// `DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_tiler_heap_create = args(data);
     let vm = call.file.vm(args.vm_id)?;
-    let mut heaps = lock(&vm.heaps);
-    if vm.is_destroyed() {
-        return Err(Errno::INVAL);
-    }
     // The first try makes what all heaps of the VM share, before it looks at the rest.
-    let pool = match &mut *heaps {
-        Some(pool) => pool,
-        none => none.insert(HeapPool::new(&vm)?),
-    };
+    heap::make_pool(&vm)?;
     let page = call.file.config().page_size.bytes();
     let right = args.initial_chunk_count != 0
         && args.initial_chunk_count <= args.max_chunks
@@ -28,7 +20,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if !right {
         return Err(Errno::INVAL);
     }
-    let heap = pool.create(&vm, args.initial_chunk_count, args.chunk_size)?;
+    let heap = heap::create(&vm, args.initial_chunk_count, args.chunk_size)?;
     args.handle = args.vm_id << 16 | heap.index;
     args.tiler_heap_ctx_gpu_va = heap.context;
     args.first_heap_chunk_gpu_va = heap.first_chunk;
@@ -42,6 +34,5 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     let vm = call.file.vm(args.handle >> 16)?;
-    let mut heaps = lock(&vm.heaps);
-    heaps.as_mut().ok_or(Errno::NOENT)?.destroy(args.handle & 0xffff)
+    heap::destroy(&vm, args.handle & 0xffff)
 }

@@ -58,6 +58,11 @@ impl Memory {
         lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
     }
 
+    /// Whether so many more bytes could be reserved now, were they in one piece.
+    pub(crate) fn has_room(&self, size: u64) -> bool {
+        size <= LIMIT - lock(&self.ranges).used
+    }
+
     /// Gives back what [`Memory::allocate`] reserved, contents and all.
     pub(crate) fn free(&self, offset: u64, size: u64) {
         let punch = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;

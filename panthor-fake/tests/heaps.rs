@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use nix::libc::{EBUSY, EINVAL, ENOENT, ENOMEM};
+use nix::libc::{EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC};
 use panthor_fake::{Config, Device, File, PageSize};
 use panthor_sys::*;
 
@@ -148,4 +148,55 @@ fn a_heap_needs_memory() {
     // What it had got by then is free again.
     assert_eq!((device.leaks().heaps, file.gpu(vm).unwrap().mapping_count()), (0, 1));
     assert!(try_heap(&file, heap_args(vm, 2, MIB)).is_ok());
+}
+
+#[test]
+fn a_heap_that_cannot_fit_is_refused_before_it_is_tried() {
+    let device = Device::new(Config::default().memory(GIB)).unwrap();
+    let file = device.open();
+    let vm = vm(&file);
+    let many = |chunks| drm_panthor_tiler_heap_create {
+        max_chunks: u32::MAX,
+        ..heap_args(vm, chunks, 128 * KIB)
+    };
+    let before = mmap_offset(&file, bo(&file, PAGE));
+    assert_eq!(try_heap(&file, many(u32::MAX)), Err(ENOMEM));
+    // Offsets are not reused soon, so they tell how much was allocated meanwhile.
+    let after = mmap_offset(&file, bo(&file, PAGE));
+    assert!(after - before < MIB, "{before:#x} {after:#x}");
+    // With memory without end it is the offsets that do not suffice.
+    let device = Device::new(Config::default().memory(u64::MAX)).unwrap();
+    let file = device.open();
+    assert_eq!(self::vm(&file), vm);
+    assert_eq!(try_heap(&file, many(u32::MAX)), Err(ENOSPC));
+}
+
+#[test]
+fn a_vm_is_destroyed_while_a_large_heap_is_made() {
+    const CHUNKS: u32 = 20_000;
+
+    let device = device();
+    let file = device.open();
+    let overtaken = |_| {
+        let vm = vm(&file);
+        let gpu = file.gpu(vm).unwrap();
+        let args = drm_panthor_tiler_heap_create {
+            max_chunks: CHUNKS,
+            ..heap_args(vm, CHUNKS, 128 * KIB)
+        };
+        let result = std::thread::scope(|scope| {
+            let maker = scope.spawn(|| try_heap(&file, args));
+            while gpu.mapping_count() < 2 && !maker.is_finished() {
+                std::thread::yield_now();
+            }
+            ok(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, drm_panthor_vm_destroy { id: vm, pad: 0 });
+            maker.join().unwrap()
+        });
+        assert_eq!(device.leaks().heaps, 0);
+        result == Err(EINVAL)
+    };
+    // Once at least this thread is quick enough.
+    assert!((0..10).any(overtaken));
+    drop(file);
+    device.assert_released();
 }
