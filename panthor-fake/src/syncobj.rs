@@ -1,8 +1,10 @@
 //! Sync objects: containers of a fence, which may be a timeline.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
@@ -33,8 +35,16 @@ pub(crate) struct EventfdWait {
 
 impl EventfdWait {
     fn fire(&self) {
-        // A full counter is as good as a signal; nobody could be told of another failure.
-        let _ = nix::unistd::write(&self.fd, &1_u64.to_ne_bytes());
+        /// Of two who find room for one more, the second would wait.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let _alone = lock(&ONE_AT_A_TIME);
+        // A full counter is as good as a signal, and nothing to wait for, as a write would; nobody
+        // could be told of a failure.
+        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
+        if poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready == 1) {
+            let _ = nix::unistd::write(&self.fd, &1_u64.to_ne_bytes());
+        }
     }
 
     /// Fires once `fence`, which is its point, allows it.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -209,8 +209,12 @@ fn fired(fd: &mut std::fs::File) -> bool {
 }
 
 fn new_eventfd() -> std::fs::File {
+    eventfd_with(nix::libc::EFD_NONBLOCK)
+}
+
+fn eventfd_with(flags: i32) -> std::fs::File {
     // SAFETY: it has no pointers.
-    let fd = unsafe { nix::libc::eventfd(0, nix::libc::EFD_NONBLOCK | nix::libc::EFD_CLOEXEC) };
+    let fd = unsafe { nix::libc::eventfd(0, flags | nix::libc::EFD_CLOEXEC) };
     assert!(fd >= 0);
     // SAFETY: it was just made and belongs to nobody else.
     unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }
@@ -233,6 +237,28 @@ fn an_eventfd_is_written_when_a_point_is_there() {
     // One that is there already.
     assert_eq!(eventfd(&file, line, 1, done.as_raw_fd(), 0), 0);
     assert!(fired(&mut done));
+}
+
+#[test]
+fn nobody_waits_for_an_eventfd_whose_counter_is_full() {
+    let file = device().open();
+    let (vm, now, later) = (vm(&file), syncobj(&file), syncobj(&file));
+    let mut full = eventfd_with(0);
+    full.write_all(&(u64::MAX - 1).to_ne_bytes()).unwrap();
+    pending_point(&file, vm, later, 1);
+    assert_eq!(eventfd(&file, now, 0, full.as_raw_fd(), 0), 0);
+    assert_eq!(eventfd(&file, later, 1, full.as_raw_fd(), 0), 0);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        signal(&file, &[now]);
+        // Its end lets the queue go, and so signals the other one.
+        drop(file);
+        let _ = tell.send(());
+    });
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(()));
+    let mut count = [0; 8];
+    full.read_exact(&mut count).unwrap();
+    assert_eq!(u64::from_ne_bytes(count), u64::MAX - 1);
 }
 
 #[test]
