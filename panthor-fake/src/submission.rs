@@ -30,6 +30,8 @@ struct Signal {
 pub(crate) struct Submission {
     /// Those of each job.
     syncs: Vec<Vec<SyncOp>>,
+    /// The bytes of `syncs`: many jobs may name the same large array.
+    bytes: u64,
     signals: Vec<Signal>,
 }
 
@@ -40,8 +42,10 @@ impl Submission {
         call: &Call<'_>,
         array: &sys::drm_panthor_obj_array,
     ) -> Result<()> {
-        let memory = call.file.config().memory;
-        self.syncs.push(call.user.read_array(array, size_of::<SyncOp>(), memory)?);
+        let left = call.file.config().memory.saturating_sub(self.bytes);
+        let syncs = call.user.read_array(array, size_of::<SyncOp>(), left)?;
+        self.bytes += size_of_val(&syncs[..]) as u64;
+        self.syncs.push(syncs);
         Ok(())
     }
 

@@ -273,3 +273,18 @@ fn jobs_of_many_threads_all_run() {
     drop(file);
     device.assert_released();
 }
+
+#[test]
+fn sync_operations_of_a_whole_batch_need_memory() {
+    let device = Device::new(Config::default().memory(MIB)).unwrap();
+    let file = device.open();
+    let (vm, done) = (vm(&file), syncobj(&file));
+    let most = vec![signal_sync(done, 0); MIB as usize / size_of::<drm_panthor_sync_op>()];
+    let op = |syncs: &[_]| with_syncs(map_op(0, 0, 0, 0, SYNC_ONLY), syncs);
+    let one = [signal_sync(done, 0)];
+    assert_eq!(bind_async(&file, vm, &[op(&most)]), 0);
+    assert_eq!(bind_async(&file, vm, &[op(&most), op(&one)]), -ENOMEM);
+    assert_eq!(bind_async(&file, vm, &[op(&most[1..]), op(&one)]), 0);
+    // What one batch has does not count for the next.
+    assert_eq!(bind_async(&file, vm, &[op(&most)]), 0);
+}
