@@ -435,7 +435,7 @@ impl FileInner {
         }
         let bo = self.objects().by_offset.get(&offset).map(|(bo, _)| bo.clone());
         let Some(bo) = bo else {
-            let somebodys = self.device_inner().memory.is_allocated(offset);
+            let somebodys = self.device_inner().memory.is_allocated(offset, size);
             return Err(if somebodys { Errno::ACCES } else { Errno::INVAL });
         };
         let no_mmap = bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0;

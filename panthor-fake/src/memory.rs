@@ -3,7 +3,7 @@
 //! The memfd's offsets are also the mmap offsets of BOs. Accesses by the GPU are reads and writes
 //! of the file, so that no reference to shared memory ever exists.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -74,9 +74,9 @@ impl Memory {
         }
     }
 
-    /// Whether something that was allocated starts at an offset.
-    pub(crate) fn is_allocated(&self, offset: u64) -> bool {
-        lock(&self.ranges).starts.contains(&offset)
+    /// Whether something of at least that size was allocated at an offset.
+    pub(crate) fn is_allocated(&self, offset: u64, size: u64) -> bool {
+        lock(&self.ranges).used_at.get(&offset).is_some_and(|&len| size <= len)
     }
 
     /// Reads at an offset.
@@ -102,8 +102,8 @@ impl AsFd for Memory {
 struct Ranges {
     /// Free ranges: size by start.
     free: BTreeMap<u64, u64>,
-    /// Where what is in use starts.
-    starts: HashSet<u64>,
+    /// What is in use: size by start.
+    used_at: HashMap<u64, u64>,
     /// Where the next search starts.
     next: u64,
     used: u64,
@@ -116,7 +116,7 @@ fn round_up(size: u64) -> u64 {
 impl Ranges {
     fn new() -> Self {
         let free = BTreeMap::from([(START, END - START)]);
-        Self { free, starts: HashSet::new(), next: START, used: 0 }
+        Self { free, used_at: HashMap::new(), next: START, used: 0 }
     }
 
     fn allocate(&mut self, size: u64, align: u64) -> Option<u64> {
@@ -140,7 +140,7 @@ impl Ranges {
         }
         self.next = end;
         self.used += size;
-        self.starts.insert(at);
+        self.used_at.insert(at, size);
         Some(at)
     }
 
@@ -157,7 +157,7 @@ impl Ranges {
         }
         self.free.insert(start, len);
         self.used -= size;
-        self.starts.remove(&at);
+        self.used_at.remove(&at);
     }
 }
 
@@ -209,5 +209,16 @@ mod tests {
         let mut buf = [1; 8192];
         memory.read(at, &mut buf).unwrap();
         assert_eq!(buf, [0; 8192]);
+    }
+
+    #[test]
+    fn freed_memory_can_be_allocated_again() {
+        let memory = Memory::new().unwrap();
+        let at = memory.allocate(LIMIT).unwrap();
+        assert!(memory.is_allocated(at, LIMIT) && memory.allocate(4096).is_err());
+        memory.free(at, LIMIT);
+        assert!(!memory.is_allocated(at, 1));
+        assert_eq!(lock(&memory.ranges).used, 0);
+        assert!(memory.allocate(LIMIT).is_ok());
     }
 }

@@ -138,6 +138,8 @@ fn another_file_may_not_map_it() {
     let (file, other) = (device.open(), device.open());
     let offset = mmap_offset(&file, bo(&file, PAGE));
     assert_eq!(other.mmap(PAGE as usize, Prot::READ, offset).err(), Some(EACCES));
+    // What is too long is that first, whoever asks.
+    assert_eq!(other.mmap(1 + PAGE as usize, Prot::READ, offset).err(), Some(EINVAL));
 }
 
 #[test]
