@@ -70,12 +70,14 @@ impl SyncFile {
     }
 
     fn make_readable(&self) {
-        // With a reader of ours a write to what others have closed is no SIGPIPE. Nobody could be
-        // told of a failure.
-        if let Ok(reader) = File::open(path(self.pipe.as_raw_fd())) {
+        // With a reader of ours a write to what others have closed is no SIGPIPE.
+        let reader = File::open(path(self.pipe.as_raw_fd()));
+        // Out of descriptors there is none, but who waits must wake up all the same.
+        if reader.is_ok() || self.is_open() {
+            // Nobody could be told of a failure.
             let _ = write(&self.pipe, &[1]);
-            drop(reader);
         }
+        drop(reader);
     }
 
     /// Whether somebody has the end that can be read.
