@@ -58,7 +58,10 @@ impl Vm {
 
     /// Runs one job if it is ready, held or not.
     pub(crate) fn step(self: &Arc<Self>) -> bool {
-        self.run_one(true)
+        let done = self.run_one(true);
+        // Who released the queue meanwhile found this thread at it, and left.
+        self.run();
+        done
     }
 
     /// Lets the queue go on.
@@ -75,5 +78,34 @@ impl Vm {
     /// Has the next job that changes something fail.
     pub(crate) fn fail_next_job(&self, errno: Errno) {
         *lock(&self.fail_next) = Some(errno);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bo::Bo;
+    use crate::config::Config;
+    use crate::device::Device;
+    use crate::jobs::Job;
+    use crate::va_space::SPARSE_PERIOD;
+
+    #[test]
+    fn a_release_while_a_job_runs_is_not_lost() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let sparse = Bo::new(inner.clone(), SPARSE_PERIOD, 0, None, false).unwrap();
+        let vm = Vm::new(inner.clone(), 1 << 47, Arc::new(sparse));
+        let job = || Job::new(inner.clone(), BindWork { change: Change::SyncOnly, page_tables: 0 });
+        let (first, second) = (job(), job());
+        // What another thread may do at that moment.
+        let releaser = vm.clone();
+        assert!(first.done().on_signal(move || releaser.release()).is_ok());
+        let done = second.done().clone();
+        vm.hold();
+        vm.push_jobs([first, second]);
+        assert!(vm.step());
+        assert!(done.is_signalled());
+        assert_eq!(vm.pending(), 0);
     }
 }
