@@ -70,6 +70,12 @@ impl Vm {
         self.run();
     }
 
+    /// Lets the queue go on for ever: its file is closed.
+    pub(crate) fn close(self: &Arc<Self>) {
+        lock(&self.jobs).close();
+        self.run();
+    }
+
     /// Number of jobs that have not run.
     pub(crate) fn pending(&self) -> usize {
         lock(&self.jobs).len()

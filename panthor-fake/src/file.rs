@@ -58,7 +58,7 @@ pub(crate) struct FileInner {
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
     vms: RwLock<Handles<Arc<Vm>>>,
-    /// VMs that were destroyed while jobs were pending.
+    /// VMs that were destroyed, as far as jobs keep them.
     destroyed_vms: Mutex<Vec<Weak<Vm>>>,
     groups: RwLock<Handles<Arc<Group>>>,
     syncobjs: RwLock<Handles<Arc<Syncobj>>>,
@@ -342,9 +342,8 @@ impl FileInner {
         vm.destroy();
         let mut destroyed = lock(&self.destroyed_vms);
         destroyed.retain(|vm| vm.strong_count() > 0);
-        if vm.pending() > 0 {
-            destroyed.push(Arc::downgrade(&vm));
-        }
+        // Also without jobs: another thread may be about to submit one.
+        destroyed.push(Arc::downgrade(&vm));
         Ok(())
     }
 
@@ -460,8 +459,7 @@ impl Drop for FileInner {
             vm.destroy();
         }
         for vm in vms.iter().chain(&destroyed) {
-            // Nobody is left who could let a queue go on.
-            vm.release();
+            vm.close();
         }
         let bos = write(&self.objects).handles.take_all();
         let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
@@ -478,5 +476,36 @@ impl Drop for FileInner {
             primary.close(&self.device.inner().masters);
         }
         self.device.inner().close_counters(&self.stats);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bind_queue::BindWork;
+    use crate::jobs::{Job, Queue};
+    use crate::vm::Change;
+
+    #[test]
+    fn a_job_that_is_submitted_while_its_vm_is_destroyed_ends_with_the_file() {
+        let device = Device::new(Config::default()).unwrap();
+        let file = device.open();
+        let inner = &file.inner;
+        let sparse = inner.sparse_object().unwrap();
+        let id = inner.add_vm(Vm::new(device.inner().clone(), 1 << 47, sparse)).unwrap();
+        // What a thread does that submits, with another that destroys in between.
+        let vm = inner.vm(id).unwrap();
+        vm.hold();
+        inner.destroy_vm(id).unwrap();
+        let work = BindWork { change: Change::SyncOnly, page_tables: 0 };
+        let job = Job::new(device.inner().clone(), work);
+        let done = job.done().clone();
+        vm.push_jobs([job]);
+        vm.run();
+        drop(vm);
+        assert!(!done.is_signalled());
+        drop(file);
+        assert!(done.is_signalled());
+        device.assert_released();
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Jobs<Q: Queue> {
     running: bool,
     /// Nothing starts but step by step.
     held: bool,
+    /// Nobody is left who could let it go on: it is never held again.
+    closed: bool,
     /// The fence whose signal restarts the queue.
     blocked_on: Option<Arc<Leaf>>,
     /// Keeps the queue while there are jobs, as each of them does in the kernel.
@@ -79,7 +81,14 @@ pub(crate) struct Jobs<Q: Queue> {
 
 impl<Q: Queue> Jobs<Q> {
     pub(crate) fn new() -> Self {
-        Self { jobs: VecDeque::new(), running: false, held: false, blocked_on: None, keep: None }
+        Self {
+            jobs: VecDeque::new(),
+            running: false,
+            held: false,
+            closed: false,
+            blocked_on: None,
+            keep: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,7 +100,12 @@ impl<Q: Queue> Jobs<Q> {
     }
 
     pub(crate) fn hold(&mut self, held: bool) {
-        self.held = held;
+        self.held = held && !self.closed;
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.held = false;
     }
 }
 

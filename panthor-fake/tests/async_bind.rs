@@ -241,6 +241,29 @@ fn closing_the_file_lets_held_queues_go() {
 }
 
 #[test]
+fn nobody_holds_the_queue_of_a_closed_file() {
+    let device = device();
+    let (file, other) = (device.open(), device.open());
+    let (own, others, fence) = (vm(&file), vm(&other), syncobj(&other));
+    other.gpu(others).unwrap().hold();
+    let op = |syncs: &[_]| with_syncs(map_op(0, 0, 0, 0, SYNC_ONLY), syncs);
+    assert_eq!(bind_async(&other, others, &[op(&[signal_sync(fence, 0)])]), 0);
+    let export = drm_syncobj_handle { handle: fence, ..zeroed() };
+    let fd = ok(&other, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, export).fd;
+    let fence = ok(&file, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, drm_syncobj_handle { fd, ..zeroed() });
+    drop(common::own(fd));
+    assert_eq!(bind_async(&file, own, &[op(&[wait_sync(fence.handle, 0)])]), 0);
+    let gpu = file.gpu(own).unwrap();
+    drop(file);
+    assert_eq!(gpu.pending(), 1);
+    gpu.hold();
+    other.gpu(others).unwrap().release();
+    assert_eq!(gpu.pending(), 0);
+    drop(other);
+    device.assert_released();
+}
+
+#[test]
 fn jobs_of_many_threads_all_run() {
     const THREADS: u64 = 8;
     const JOBS: u64 = 200;
