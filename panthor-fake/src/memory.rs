@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
-use nix::fcntl::{FallocateFlags, fallocate};
+use nix::fcntl::FallocateFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::errno::{Errno, Result};
@@ -65,11 +65,9 @@ impl Memory {
 
     /// Gives back what [`Memory::allocate`] reserved, contents and all.
     pub(crate) fn free(&self, offset: u64, size: u64) {
-        let punch = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        // Both fit: they lie below `END`. Should the hole fail, the range is not used again, or
-        // another BO would start with these contents.
-        let punched = fallocate(&self.file, punch, offset as _, size as _);
-        if punched.is_ok() {
+        // Should that fail, the range is not used again, or another BO would start with these
+        // contents.
+        if punch_hole(&self.file, offset, size).is_ok() {
             lock(&self.ranges).free(offset, size);
         }
     }
@@ -88,6 +86,33 @@ impl Memory {
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
         self.file.write_all_at(buf, offset)
     }
+}
+
+const PUNCH: FallocateFlags =
+    FallocateFlags::FALLOC_FL_PUNCH_HOLE.union(FallocateFlags::FALLOC_FL_KEEP_SIZE);
+
+/// Gives back the pages of a range of the file.
+#[cfg(not(all(target_pointer_width = "32", target_env = "gnu")))]
+fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
+    // Should an offset have less than 64 bits, nothing is done rather than something elsewhere.
+    let [offset, size] =
+        [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
+    nix::fcntl::fallocate(file, PUNCH, offset?, size?)
+}
+
+/// Gives back the pages of a range of the file. The C library's offsets have 32 bits here, unless
+/// one asks for more.
+#[cfg(all(target_pointer_width = "32", target_env = "gnu"))]
+fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    let (fd, mode) = (file.as_raw_fd(), PUNCH.bits());
+    let [offset, size] =
+        [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
+    let (offset, size) = (offset?, size?);
+    // SAFETY: it takes numbers only.
+    let result = unsafe { nix::libc::fallocate64(fd, mode, offset, size) };
+    nix::Error::result(result).map(drop)
 }
 
 impl AsFd for Memory {
