@@ -14,8 +14,13 @@ use crate::ioctl::{Call, args};
 use crate::sync_fd::put_fence;
 use crate::syncobj::{EventfdWait, Syncobj};
 
-/// The largest array of handles that the kernel allocates.
-const HANDLES_MAX: usize = 1 << 20;
+/// The largest array that the kernel allocates in one piece, in bytes.
+const ARRAY_MAX: usize = 4 << 20;
+
+/// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
+/// for, in bytes.
+const FOUND_BYTES: usize = 8;
+const WAITED_BYTES: usize = 64;
 
 /// How long a transfer waits for its source to be submitted.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,17 +46,22 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     call.file.remove_syncobj(args.handle)
 }
 
+/// # Errors
+/// `ENOMEM` if the kernel could not allocate an array of so many elements of that size.
+fn check_array(count: u32, bytes: usize) -> Result<()> {
+    if count as usize > ARRAY_MAX / bytes { Err(Errno::NOMEM) } else { Ok(()) }
+}
+
 /// An array of the caller, refused where the kernel could not allocate it.
 fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
-    if count as usize > HANDLES_MAX {
-        return Err(Errno::NOMEM);
-    }
+    check_array(count, size_of::<T>())?;
     call.user.read_dense(pointer, count as usize)
 }
 
 /// The objects of an array of handles.
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
+    check_array(count, FOUND_BYTES)?;
     handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
 }
 
@@ -181,6 +191,7 @@ fn wait_for(
     let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
     let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
 
+    check_array(syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
     for (syncobj, &point) in syncobjs.into_iter().zip(points) {
         let fence = syncobj.find_fence(point).ok();

@@ -106,6 +106,47 @@ fn arguments_of_waits_are_checked() {
 }
 
 #[test]
+fn arrays_are_as_long_as_the_kernel_can_allocate() {
+    // 4 MiB: of handles, of what is found for each, and of what a wait keeps of each.
+    const HANDLES: usize = (4 << 20) / 4;
+    const FOUND: usize = (4 << 20) / 8;
+    const WAITED: usize = (4 << 20) / 64;
+
+    let file = device().open();
+    let obj = syncobj(&file);
+    signal(&file, &[obj]);
+    let mut handles = vec![obj; HANDLES + 1];
+    let unknown = u32::MAX;
+    let reset = |handles: &[u32]| ioctl(&file, DRM_IOCTL_SYNCOBJ_RESET, &mut binary_array(handles));
+    let signal_points = |handles: &[u32]| {
+        let request = DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL;
+        ioctl(&file, request, &mut timeline_array(handles, &[]))
+    };
+    let wait = |handles: &[u32]| wait_any(&file, handles, ALL, 0).0;
+    assert_eq!(wait(&handles[..WAITED]), 0);
+    assert_eq!(wait(&handles[..=WAITED]), -ENOMEM);
+    let points = vec![0; WAITED + 1];
+    let wait_timeline = |n: usize| wait_points(&file, &handles[..n], &points, ALL, 0).0;
+    assert_eq!((wait_timeline(WAITED), wait_timeline(WAITED + 1)), (0, -ENOMEM));
+
+    handles[0] = unknown;
+    // It is looked for only when there is room for all.
+    assert_eq!(wait(&handles[..FOUND]), -ENOENT);
+    assert_eq!(wait(&handles[..=FOUND]), -ENOMEM);
+    for call in [&reset as &dyn Fn(&[u32]) -> i32, &signal_points] {
+        assert_eq!(call(&handles[..FOUND]), -ENOENT);
+        assert_eq!(call(&handles[..=FOUND]), -ENOMEM);
+    }
+    // The handles are read before that, if there is room for them.
+    let unreadable = |count_handles| {
+        let mut args = drm_syncobj_array { handles: 4096, count_handles, pad: 0 };
+        ioctl(&file, DRM_IOCTL_SYNCOBJ_RESET, &mut args)
+    };
+    assert_eq!(unreadable(HANDLES as u32), -EFAULT);
+    assert_eq!(unreadable(HANDLES as u32 + 1), -ENOMEM);
+}
+
+#[test]
 fn any_tells_the_first_and_all_waits_for_the_last() {
     let file = device().open();
     let objs = [syncobj(&file), syncobj(&file), syncobj(&file)];
