@@ -180,6 +180,32 @@ fn a_sync_file_tells_how_the_fence_ended() {
 }
 
 #[test]
+fn jobs_that_the_gpu_did_not_end_in_time_timed_out() {
+    let ends: [fn(&File, u32); 3] = [
+        |file, group| file.group(group).unwrap().time_out(),
+        |file, _| file.device().reset(),
+        |file, _| file.device().unplug(),
+    ];
+    for (index, end) in ends.into_iter().enumerate() {
+        let file = device().open();
+        let done = [0; 3].map(|_| syncobj(&file));
+        let group = group(&file, vm(&file), 2);
+        file.group(group).unwrap().hold();
+        let jobs = [
+            stream(0, &[signal_sync(done[0], 0)]),
+            sync_point(0, &[signal_sync(done[1], 0)]),
+            stream(1, &[signal_sync(done[2], 0)]),
+        ];
+        assert_eq!(submit(&file, group, &jobs), 0);
+        let fds = done.map(|done| export(&file, done, SYNC_FILE, 0).unwrap());
+        let statuses = || fds.each_ref().map(|fd| file.device().sync_file_status(fd).unwrap());
+        assert_eq!(statuses(), [0; 3]);
+        end(&file, group);
+        assert_eq!(statuses(), [-nix::libc::ETIMEDOUT; 3], "{index}");
+    }
+}
+
+#[test]
 fn a_sync_file_that_was_closed_does_no_harm_when_its_fence_is_signalled() {
     let device = device();
     let file = device.open();
