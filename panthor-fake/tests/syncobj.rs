@@ -339,6 +339,29 @@ fn a_transfer_takes_a_fence_to_another_place() {
 }
 
 #[test]
+fn a_transfer_to_a_point_waits_for_all_that_is_before_it() {
+    // Either of the two fences may be the last.
+    for last in [0, 1] {
+        let file = device().open();
+        let (vms, line, other) = ([vm(&file), vm(&file)], syncobj(&file), syncobj(&file));
+        pending_point(&file, vms[0], line, 1);
+        pending_point(&file, vms[1], line, 2);
+        let mut args = drm_syncobj_transfer {
+            src_handle: line,
+            dst_handle: other,
+            src_point: 2,
+            dst_point: 9,
+            ..zeroed()
+        };
+        assert_eq!(ioctl(&file, DRM_IOCTL_SYNCOBJ_TRANSFER, &mut args), 0);
+        file.gpu(vms[1 - last]).unwrap().release();
+        assert!(!is_signalled(&file, other, 9), "{last}");
+        file.gpu(vms[last]).unwrap().release();
+        assert!(is_signalled(&file, other, 9), "{last}");
+    }
+}
+
+#[test]
 fn a_destroyed_one_lets_its_waiters_finish() {
     let device = device();
     let file = device.open();
