@@ -34,9 +34,10 @@ impl Queue for Vm {
         if result.is_err() {
             self.declare_unusable();
         }
+        // All that it had is free before anybody hears of its end.
+        self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
         drop(count);
         done.signal(result, &self.device.events);
-        self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
     }
 }
 
@@ -96,12 +97,15 @@ mod tests {
     use crate::jobs::Job;
     use crate::va_space::SPARSE_PERIOD;
 
+    fn vm(device: &Device) -> Arc<Vm> {
+        let sparse = Bo::new(device.inner().clone(), SPARSE_PERIOD, 0, None, false).unwrap();
+        Vm::new(device.inner().clone(), 1 << 47, Arc::new(sparse))
+    }
+
     #[test]
     fn a_release_while_a_job_runs_is_not_lost() {
         let device = Device::new(Config::default()).unwrap();
-        let inner = device.inner();
-        let sparse = Bo::new(inner.clone(), SPARSE_PERIOD, 0, None, false).unwrap();
-        let vm = Vm::new(inner.clone(), 1 << 47, Arc::new(sparse));
+        let (inner, vm) = (device.inner(), vm(&device));
         let job = || Job::new(inner.clone(), BindWork { change: Change::SyncOnly, page_tables: 0 });
         let (first, second) = (job(), job());
         // What another thread may do at that moment.
@@ -113,5 +117,22 @@ mod tests {
         assert!(vm.step());
         assert!(done.is_signalled());
         assert_eq!(vm.pending(), 0);
+    }
+
+    #[test]
+    fn page_tables_are_free_when_the_fence_is_signalled() {
+        let device = Device::new(Config::default()).unwrap();
+        let vm = vm(&device);
+        let work = BindWork { change: Change::SyncOnly, page_tables: 4096 };
+        let job = Job::new(device.inner().clone(), work);
+        let seen = Arc::new(Mutex::new(None));
+        let (looker, into) = (vm.clone(), seen.clone());
+        let look = move || *lock(&into) = Some(looker.page_tables_in_flight());
+        assert!(job.done().on_signal(look).is_ok());
+        vm.add_page_tables(4096);
+        vm.push_jobs([job]);
+        assert_eq!(vm.page_tables_in_flight(), 4096);
+        vm.run();
+        assert_eq!(*lock(&seen), Some(0));
     }
 }
