@@ -152,23 +152,28 @@ fn a_heap_needs_memory() {
 
 #[test]
 fn a_heap_that_cannot_fit_is_refused_before_it_is_tried() {
-    let device = Device::new(Config::default().memory(GIB)).unwrap();
-    let file = device.open();
-    let vm = vm(&file);
-    let many = |chunks| drm_panthor_tiler_heap_create {
-        max_chunks: u32::MAX,
-        ..heap_args(vm, chunks, 128 * KIB)
-    };
-    let before = mmap_offset(&file, bo(&file, PAGE));
-    assert_eq!(try_heap(&file, many(u32::MAX)), Err(ENOMEM));
-    // Offsets are not reused soon, so they tell how much was allocated meanwhile.
-    let after = mmap_offset(&file, bo(&file, PAGE));
-    assert!(after - before < MIB, "{before:#x} {after:#x}");
-    // With memory without end it is the offsets that do not suffice.
-    let device = Device::new(Config::default().memory(u64::MAX)).unwrap();
-    let file = device.open();
-    assert_eq!(self::vm(&file), vm);
-    assert_eq!(try_heap(&file, many(u32::MAX)), Err(ENOSPC));
+    // With memory without end it is the offsets for mmap that do not suffice.
+    for (memory, error) in [(GIB, ENOMEM), (u64::MAX, ENOSPC)] {
+        let file = Device::new(Config::default().memory(memory)).unwrap().open();
+        let vm = vm(&file);
+        let args = drm_panthor_tiler_heap_create {
+            max_chunks: u32::MAX,
+            ..heap_args(vm, u32::MAX, 128 * KIB)
+        };
+        let gpu = file.gpu(vm).unwrap();
+        let (result, most) = std::thread::scope(|scope| {
+            let maker = scope.spawn(|| try_heap(&file, args));
+            let mut most = 0;
+            while !maker.is_finished() {
+                most = most.max(gpu.mapping_count());
+            }
+            (maker.join().unwrap(), most)
+        });
+        assert_eq!(result, Err(error));
+        // The contexts and one chunk, where there would be thousands.
+        assert!(most <= 2, "{most}");
+        assert_eq!(gpu.mapping_count(), 1);
+    }
 }
 
 #[test]
