@@ -4,7 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
@@ -21,6 +21,11 @@ const ARRAY_MAX: usize = 4 << 20;
 /// for, in bytes.
 const FOUND_BYTES: usize = 8;
 const WAITED_BYTES: usize = 64;
+
+/// The flags of either wait.
+const WAIT_FLAGS: u32 = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
+    | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
+    | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
 
 /// How long a transfer waits for its source to be submitted.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,24 +80,25 @@ fn points(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<u64>> {
 
 /// `DRM_IOCTL_SYNCOBJ_RESET`.
 pub(crate) fn reset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
-    let args: &mut sys::drm_syncobj_array = args(data);
-    if args.pad != 0 || args.count_handles == 0 {
-        return Err(Errno::INVAL);
-    }
-    for syncobj in find_all(call, args.handles, args.count_handles)? {
-        syncobj.replace(None);
-    }
-    Ok(())
+    replace_all(call, args(data), || None)
 }
 
 /// `DRM_IOCTL_SYNCOBJ_SIGNAL`.
 pub(crate) fn signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
-    let args: &mut sys::drm_syncobj_array = args(data);
+    replace_all(call, args(data), || Some(Fence::Leaf(Leaf::signalled())))
+}
+
+/// Gives each object of an array another fence, or none.
+fn replace_all(
+    call: &Call<'_>,
+    args: &mut sys::drm_syncobj_array,
+    fence: impl Fn() -> Option<Fence>,
+) -> Result<()> {
     if args.pad != 0 || args.count_handles == 0 {
         return Err(Errno::INVAL);
     }
     for syncobj in find_all(call, args.handles, args.count_handles)? {
-        syncobj.replace(Some(Fence::Leaf(Leaf::signalled())));
+        syncobj.replace(fence());
     }
     Ok(())
 }
@@ -127,40 +133,24 @@ pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_WAIT`.
+/// `DRM_IOCTL_SYNCOBJ_WAIT`: a wait for point 0 of each, which does not know WAIT_AVAILABLE.
 pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_wait = args(data);
-    let known = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
-        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
-        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
-    if args.flags & !known != 0 {
-        return Err(Errno::INVAL);
-    }
-    if args.count_handles == 0 {
-        return Ok(());
-    }
-    let syncobjs = find_all(call, args.handles, args.count_handles)?;
-    let points = vec![0; syncobjs.len()];
-    args.first_signaled = wait_for(call, syncobjs, &points, args.flags, args.timeout_nsec)?;
+    let mut at_zero = sys::drm_syncobj_timeline_wait::zeroed();
+    at_zero.handles = args.handles;
+    at_zero.timeout_nsec = args.timeout_nsec;
+    at_zero.count_handles = args.count_handles;
+    at_zero.flags = args.flags;
+    at_zero.first_signaled = args.first_signaled;
+    args.first_signaled = wait_for(call, &at_zero, WAIT_FLAGS)?;
     Ok(())
 }
 
 /// `DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT`.
 pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_timeline_wait = args(data);
-    let known = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
-        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
-        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE
-        | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
-    if args.flags & !known != 0 {
-        return Err(Errno::INVAL);
-    }
-    if args.count_handles == 0 {
-        return Ok(());
-    }
-    let syncobjs = find_all(call, args.handles, args.count_handles)?;
-    let points = points(call, args.points, args.count_handles)?;
-    args.first_signaled = wait_for(call, syncobjs, &points, args.flags, args.timeout_nsec)?;
+    let known = WAIT_FLAGS | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    args.first_signaled = wait_for(call, args, known)?;
     Ok(())
 }
 
@@ -178,22 +168,25 @@ impl Waited {
     }
 }
 
-/// Waits, and tells which was the first to be done; all ones if that is not known.
-fn wait_for(
-    call: &Call<'_>,
-    syncobjs: Vec<Arc<Syncobj>>,
-    points: &[u64],
-    flags: u32,
-    timeout_nsec: i64,
-) -> Result<u32> {
-    let has = |flag| flags & flag != 0;
+/// Waits, and tells which was the first to be done; all ones if that is not known, and what was there
+/// before if there is nothing to wait for.
+fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) -> Result<u32> {
+    if args.flags & !known != 0 {
+        return Err(Errno::INVAL);
+    }
+    if args.count_handles == 0 {
+        return Ok(args.first_signaled);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = points(call, args.points, args.count_handles)?;
+    let has = |flag| args.flags & flag != 0;
     let all = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL);
     let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
     let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
 
     check_array(syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
-    for (syncobj, &point) in syncobjs.into_iter().zip(points) {
+    for (syncobj, point) in syncobjs.into_iter().zip(points) {
         let fence = syncobj.find_fence(point).ok();
         if fence.is_none() && !may_be_absent {
             return Err(Errno::INVAL);
@@ -214,7 +207,7 @@ fn wait_for(
             waited.iter().position(|entry| entry.is_done(available)).map(|index| index as u32)
         }
     };
-    let deadline = deadline(timeout_nsec)?;
+    let deadline = deadline(args.timeout_nsec)?;
     call.file.device_inner().events.wait(deadline, ready).ok_or(Errno::TIME)
 }
 

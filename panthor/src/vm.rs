@@ -111,16 +111,7 @@ impl Device {
                 .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
             _ => error,
         })?;
-        Ok(Vm {
-            inner: Arc::new(VmInner {
-                device: self.clone(),
-                id: arg.id,
-                user_va_range: arg.user_va_range,
-                uid: Uid::next(),
-                file: self.uid(),
-                sparse_object: OnceLock::new(),
-            }),
-        })
+        Ok(Vm::of(VmInner::new(self, arg.id, arg.user_va_range)))
     }
 }
 
@@ -226,7 +217,7 @@ impl Vm {
         let mut inner = self.into_inner("VM_DESTROY")?;
         match inner.release() {
             Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
+            Err(error) => Err(DestroyError { object: Self::of(inner), error }),
         }
     }
 
@@ -254,16 +245,11 @@ impl Vm {
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
-        Self {
-            inner: Arc::new(VmInner {
-                device: device.clone(),
-                id,
-                user_va_range,
-                uid: Uid::next(),
-                file: device.uid(),
-                sparse_object: OnceLock::new(),
-            }),
-        }
+        Self::of(VmInner::new(device, id, user_va_range))
+    }
+
+    fn of(inner: VmInner) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     pub(crate) fn uid(&self) -> Uid {
@@ -277,6 +263,17 @@ impl Vm {
 }
 
 impl VmInner {
+    fn new(device: &Device, id: u32, user_va_range: u64) -> Self {
+        Self {
+            device: device.clone(),
+            id,
+            user_va_range,
+            uid: Uid::next(),
+            file: device.uid(),
+            sparse_object: OnceLock::new(),
+        }
+    }
+
     #[inline]
     pub(crate) fn device(&self) -> &Device {
         &self.device

@@ -242,7 +242,7 @@ impl Bo {
         let mut inner = self.into_inner("GEM_CLOSE")?;
         match inner.release() {
             Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: Self { inner: Arc::new(inner) }, error }),
+            Err(error) => Err(DestroyError { object: Self::of(inner), error }),
         }
     }
 
