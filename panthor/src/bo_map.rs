@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::bo::{Bo, BoFlags, BoInner};
 use crate::error::{Error, ErrorKind, Result};
+use crate::owned::Owned;
 use crate::transport::Mapping;
 
 /// What the CPU may do with a [`BoMap`].
@@ -101,13 +102,13 @@ pub struct BoMap {
     shown: Range<usize>,
     access: MapAccess,
     /// The BO stays open while it is mapped, so that nobody wonders whose memory this is.
-    bo: Arc<BoInner>,
+    bo: Arc<Owned<BoInner>>,
 }
 
 impl BoMap {
     /// Shows the bytes `shown` of a mapping, which it has.
     pub(crate) fn new(
-        bo: Arc<BoInner>,
+        bo: Arc<Owned<BoInner>>,
         mapping: Mapping,
         shown: Range<usize>,
         access: MapAccess,
@@ -135,7 +136,7 @@ impl BoMap {
 
     /// Whether it maps this BO.
     pub fn is_of(&self, bo: &Bo) -> bool {
-        std::ptr::eq(bo.inner(), &*self.bo)
+        std::ptr::eq(bo.inner(), &**self.bo)
     }
 
     /// Loads an integer.

@@ -29,8 +29,12 @@ const DRIVER_MAJOR: i32 = 1;
 ///
 /// # Fork
 ///
-/// A child of `fork` shares the open file with its parent, handles and VM ids included: what the child
-/// drops, the parent loses. Leak (`std::mem::forget`) or `exec` in the child, and open a device there anew.
+/// A child of `fork` shares the open file with its parent, handles and VM ids included, and CPU mappings too. An
+/// object is destroyed on drop by the process that made it: what a child drops of its parent's, the parent
+/// keeps, and the other way round. Whatever is asked for explicitly, `destroy` too, is done to the one file that
+/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them. As
+/// everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
+/// there it is best to `exec`, or to open a device anew.
 ///
 /// ```
 /// use panthor::Device;

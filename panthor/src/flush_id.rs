@@ -8,7 +8,7 @@ use panthor_sys as sys;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::transport::{Mapping, Protection, Transport};
+use crate::transport::{Mapping, Process, Protection, Transport};
 use crate::version::Features;
 
 /// The number of cache flushes that the GPU has done, as far as a queue submit takes it.
@@ -73,14 +73,17 @@ impl UserMmioOffset {
 pub(crate) struct UserMmio {
     /// Where the file has them: held while it is changed, and while something is mapped from there.
     offset: Mutex<u64>,
-    flush_page: OnceLock<FlushPage>,
+    flush_page: OnceLock<Box<FlushPage>>,
 }
 
 /// The page with the latest flush ID, in its first 32 bits.
 struct FlushPage {
     mapping: ManuallyDrop<Mapping>,
-    /// The process that it is mapped in.
-    process: u32,
+    /// The process that it is mapped in: the driver keeps it from the children of a fork, where something
+    /// else may be in its place by now.
+    process: Process,
+    /// That of a child of a fork.
+    of_child: OnceLock<Box<FlushPage>>,
 }
 
 impl UserMmio {
@@ -89,18 +92,28 @@ impl UserMmio {
         Self { offset, flush_page: OnceLock::new() }
     }
 
+    #[inline]
     fn flush_page(&self, transport: &Transport) -> Result<&FlushPage> {
-        if let Some(page) = self.flush_page.get() {
-            return Ok(page);
+        match self.flush_page.get() {
+            Some(page) if page.is_here() => Ok(page),
+            _ => self.map_flush_page(transport),
         }
+    }
+
+    #[cold]
+    fn map_flush_page(&self, transport: &Transport) -> Result<&FlushPage> {
         let offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster.
-        if let Some(page) = self.flush_page.get() {
-            return Ok(page);
+        // Those of this process's ancestors, each found by its child.
+        let mut slot = &self.flush_page;
+        while let Some(page) = slot.get() {
+            if page.is_here() {
+                return Ok(page);
+            }
+            slot = &page.of_child;
         }
         // The driver takes exactly one page of the CPU, to be read only.
         let mapping = transport.map("mmap", *offset, transport.page_size(), Protection::Read)?;
-        Ok(self.flush_page.get_or_init(|| FlushPage::new(mapping)))
+        Ok(slot.get_or_init(|| Box::new(FlushPage::new(mapping))))
     }
 
     fn set_offset(&self, transport: &Transport, offset: UserMmioOffset) -> Result<()> {
@@ -115,7 +128,8 @@ impl UserMmio {
 
 impl FlushPage {
     fn new(mapping: Mapping) -> Self {
-        Self { mapping: ManuallyDrop::new(mapping), process: std::process::id() }
+        let (mapping, process) = (ManuallyDrop::new(mapping), Process::current());
+        Self { mapping, process, of_child: OnceLock::new() }
     }
 
     fn read(&self) -> FlushId {
@@ -126,10 +140,10 @@ impl FlushPage {
         FlushId(raw & !FlushId::RESERVED)
     }
 
-    /// Whether the page is mapped in this process. The driver keeps it from the children of a fork: there
-    /// something else may be in its place by now.
+    /// Whether the page is mapped in this process.
+    #[inline]
     fn is_here(&self) -> bool {
-        self.process == std::process::id()
+        self.process == Process::current()
     }
 }
 
@@ -145,11 +159,10 @@ impl Drop for FlushPage {
 impl Device {
     /// Reads the latest flush ID.
     ///
-    /// Only the first call of a device enters the kernel: it maps the register's page. The GPU that sleeps
-    /// shows a constant there.
+    /// Only the first call of a device enters the kernel, in a child of a fork again: it maps the register's
+    /// page. The GPU that sleeps shows a constant there.
     ///
-    /// A device that is unplugged has no register any more: reading it raises SIGBUS. The driver keeps the
-    /// page from the children of a `fork`: reading it there raises SIGSEGV.
+    /// A device that is unplugged has no register any more: reading it raises SIGBUS.
     ///
     /// # Errors
     ///
@@ -228,9 +241,9 @@ mod tests {
             .map("mmap", sys::DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET, 4096, Protection::Read)
             .unwrap();
         let mut elsewhere = FlushPage::new(mapping);
-        elsewhere.process += 1;
+        elsewhere.process = elsewhere.process.other();
         assert!(!elsewhere.is_here());
-        elsewhere.process -= 1;
+        elsewhere.process = Process::current();
     }
 
     #[cfg(feature = "fake")]

@@ -8,6 +8,7 @@ use panthor_sys as sys;
 
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
+use crate::owned::{Owned, Release};
 use crate::vm::{Vm, VmInner};
 
 /// The name of the call in errors.
@@ -105,11 +106,14 @@ impl Default for TilerHeapOptions {
 /// ```
 #[doc(alias = "drm_panthor_tiler_heap_create")]
 pub struct TilerHeap {
-    vm: Arc<VmInner>,
-    /// 0 once it is destroyed: the VM's id, from 1 up, is in its upper half.
-    handle: u32,
+    inner: Owned<HeapInner>,
     context_va: u64,
     first_chunk_va: u64,
+}
+
+struct HeapInner {
+    vm: Arc<Owned<VmInner>>,
+    handle: u32,
 }
 
 impl Vm {
@@ -151,12 +155,8 @@ impl Vm {
                 .with_detail("this VM has as many tiler heaps as the driver allows"),
             _ => self.inner().explain(error),
         })?;
-        Ok(TilerHeap {
-            vm: self.inner().clone(),
-            handle: arg.handle,
-            context_va: arg.tiler_heap_ctx_gpu_va,
-            first_chunk_va: arg.first_heap_chunk_gpu_va,
-        })
+        let (context_va, first_chunk_va) = (arg.tiler_heap_ctx_gpu_va, arg.first_heap_chunk_gpu_va);
+        Ok(TilerHeap::of(self, arg.handle, context_va, first_chunk_va))
     }
 }
 
@@ -175,12 +175,12 @@ impl TilerHeap {
 
     /// The driver's handle of this heap, valid while it lives: handles are reused.
     pub fn handle(&self) -> u32 {
-        self.handle
+        self.inner.handle
     }
 
     /// The device that it was created on.
     pub fn device(&self) -> &Device {
-        self.vm.device()
+        self.inner.vm.device()
     }
 
     /// Destroys the heap and says how that went (TILER_HEAP_DESTROY).
@@ -199,16 +199,16 @@ impl TilerHeap {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY")]
-    pub fn destroy(mut self) -> Result<(), DestroyError<Self>> {
-        match self.release() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: self, error }),
-        }
+    pub fn destroy(self) -> Result<(), DestroyError<Self>> {
+        let Self { inner, context_va, first_chunk_va } = self;
+        inner.destroy(|inner| Self { inner, context_va, first_chunk_va })
     }
 
     /// Gives up the heap for its handle, which is the caller's to destroy.
-    pub fn into_raw(mut self) -> u32 {
-        std::mem::take(&mut self.handle)
+    pub fn into_raw(self) -> u32 {
+        let handle = self.handle();
+        self.inner.give_up();
+        handle
     }
 
     /// Takes over a heap by its handle.
@@ -217,31 +217,27 @@ impl TilerHeap {
     ///
     /// `handle` is a heap of this VM, at these addresses, and nothing else destroys it.
     pub unsafe fn from_raw(vm: &Vm, handle: u32, context_va: u64, first_chunk_va: u64) -> Self {
-        Self { vm: vm.inner().clone(), handle, context_va, first_chunk_va }
+        Self::of(vm, handle, context_va, first_chunk_va)
     }
 
-    fn release(&mut self) -> Result<()> {
-        let mut arg = sys::drm_panthor_tiler_heap_destroy::zeroed();
-        arg.handle = self.handle;
-        self.vm.device().transport().call(&mut arg)?;
-        self.handle = 0;
-        Ok(())
+    fn of(vm: &Vm, handle: u32, context_va: u64, first_chunk_va: u64) -> Self {
+        let inner = Owned::new(HeapInner { vm: vm.inner().clone(), handle });
+        Self { inner, context_va, first_chunk_va }
     }
 }
 
-impl Drop for TilerHeap {
-    fn drop(&mut self) {
-        if self.handle != 0 {
-            // The driver refuses only a handle that it does not know, or a device that is gone.
-            let _ = self.release();
-        }
+impl Release for HeapInner {
+    fn release(&self) -> Result<()> {
+        let mut arg = sys::drm_panthor_tiler_heap_destroy::zeroed();
+        arg.handle = self.handle;
+        self.vm.device().transport().call(&mut arg)
     }
 }
 
 impl fmt::Debug for TilerHeap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TilerHeap")
-            .field("handle", &self.handle)
+            .field("handle", &self.handle())
             .field("context_va", &format_args!("{:#x}", self.context_va))
             .field("first_chunk_va", &format_args!("{:#x}", self.first_chunk_va))
             .finish_non_exhaustive()

@@ -53,6 +53,7 @@ mod heap;
 #[cfg(feature = "drm")]
 mod interop;
 mod node;
+mod owned;
 mod query;
 mod range;
 mod sparse;

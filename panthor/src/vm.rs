@@ -10,6 +10,7 @@ use crate::bind::{BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
+use crate::owned::{Owned, Release};
 use crate::sparse;
 use crate::uid::Uid;
 
@@ -68,12 +69,11 @@ pub enum VmState {
 /// # Ok::<(), panthor::Error>(())
 /// ```
 pub struct Vm {
-    inner: Arc<VmInner>,
+    inner: Arc<Owned<VmInner>>,
 }
 
 pub(crate) struct VmInner {
     device: Device,
-    /// 0 once it is destroyed: the driver counts from 1.
     id: u32,
     user_va_range: u64,
     uid: Uid,
@@ -111,7 +111,7 @@ impl Device {
                 .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
             _ => error,
         })?;
-        Ok(Vm::of(VmInner::new(self, arg.id, arg.user_va_range)))
+        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range))))
     }
 }
 
@@ -214,19 +214,12 @@ impl Vm {
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_VM_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        let mut inner = self.into_inner("VM_DESTROY")?;
-        match inner.release() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: Self::of(inner), error }),
-        }
+        self.into_owned("VM_DESTROY")?.destroy(Self::of)
     }
 
-    fn into_inner(self, call: &'static str) -> Result<VmInner, DestroyError<Self>> {
-        Arc::try_unwrap(self.inner).map_err(|inner| {
-            let detail = "a group or a tiler heap still needs this VM";
-            let error = Error::refused(ErrorKind::Busy, call, detail);
-            DestroyError { object: Self { inner }, error }
-        })
+    fn into_owned(self, call: &'static str) -> Result<Owned<VmInner>, DestroyError<Self>> {
+        let why = "a group or a tiler heap still needs this VM";
+        Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
     /// Gives up the VM for its id, which is the caller's to destroy.
@@ -235,8 +228,9 @@ impl Vm {
     ///
     /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
-        let mut inner = self.into_inner("into_raw")?;
-        Ok(std::mem::take(&mut inner.id))
+        let id = self.id();
+        self.into_owned("into_raw")?.give_up();
+        Ok(id)
     }
 
     /// Takes over a VM by its id.
@@ -245,10 +239,10 @@ impl Vm {
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
-        Self::of(VmInner::new(device, id, user_va_range))
+        Self::of(Owned::new(VmInner::new(device, id, user_va_range)))
     }
 
-    fn of(inner: VmInner) -> Self {
+    fn of(inner: Owned<VmInner>) -> Self {
         Self { inner: Arc::new(inner) }
     }
 
@@ -257,7 +251,7 @@ impl Vm {
     }
 
     /// What a group or a heap holds on to.
-    pub(crate) fn inner(&self) -> &Arc<VmInner> {
+    pub(crate) fn inner(&self) -> &Arc<Owned<VmInner>> {
         &self.inner
     }
 }
@@ -329,23 +323,13 @@ impl VmInner {
         // Of two threads that come here at once, one drops its object again.
         Ok(self.sparse_object.get_or_init(|| object))
     }
-
-    fn release(&mut self) -> Result<()> {
-        let mut arg = sys::drm_panthor_vm_destroy::zeroed();
-        arg.id = self.id;
-        self.device.transport().call(&mut arg)?;
-        self.id = 0;
-        Ok(())
-    }
 }
 
-impl Drop for VmInner {
-    fn drop(&mut self) {
-        if self.id != 0 {
-            // The driver refuses an id that it does not know, which would be ours to have kept; and a
-            // device that is gone has no VMs left.
-            let _ = self.release();
-        }
+impl Release for VmInner {
+    fn release(&self) -> Result<()> {
+        let mut arg = sys::drm_panthor_vm_destroy::zeroed();
+        arg.id = self.id;
+        self.device.transport().call(&mut arg)
     }
 }
 

@@ -20,6 +20,7 @@ use panthor_sys as sys;
 use crate::bo_map::{BoMap, MapAccess};
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
+use crate::owned::{Owned, Release};
 use crate::range::to_range;
 use crate::transport::Protection;
 use crate::uid::Uid;
@@ -51,12 +52,11 @@ use table::{About, close};
 /// # Ok::<(), panthor::Error>(())
 /// ```
 pub struct Bo {
-    inner: Arc<BoInner>,
+    inner: Arc<Owned<BoInner>>,
 }
 
 pub(crate) struct BoInner {
     device: Device,
-    /// 0 once it is closed: the driver counts from 1.
     handle: u32,
     size: u64,
     flags: BoFlags,
@@ -130,6 +130,10 @@ impl Bo {
     }
 
     fn of(inner: BoInner) -> Self {
+        Self::of_owned(Owned::new(inner))
+    }
+
+    fn of_owned(inner: Owned<BoInner>) -> Self {
         Self { inner: Arc::new(inner) }
     }
 
@@ -239,11 +243,7 @@ impl Bo {
     /// ```
     #[doc(alias = "DRM_IOCTL_GEM_CLOSE")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        let mut inner = self.into_inner("GEM_CLOSE")?;
-        match inner.release() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: Self::of(inner), error }),
-        }
+        self.into_owned("GEM_CLOSE")?.destroy(Self::of_owned)
     }
 
     /// Gives up the BO for its GEM handle, which is the caller's to close.
@@ -256,19 +256,19 @@ impl Bo {
     /// [import](Device::import_bo) made. The BO comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let call = "into_raw";
-        let mut inner = self.into_inner(call)?;
-        if inner.is_shareable() && !inner.device.bos().forget(inner.handle) {
+        let inner = self.into_owned(call)?;
+        let handle = inner.handle;
+        if inner.is_shareable() && !inner.device.bos().forget(handle) {
             let error = Error::refused(ErrorKind::Busy, call, "another BO has the same handle");
-            return Err(DestroyError { object: Self::of(inner), error });
+            return Err(DestroyError { object: Self::of_owned(inner), error });
         }
-        Ok(std::mem::take(&mut inner.handle))
+        inner.give_up();
+        Ok(handle)
     }
 
-    fn into_inner(self, call: &'static str) -> Result<BoInner, DestroyError<Self>> {
-        Arc::try_unwrap(self.inner).map_err(|inner| {
-            let error = Error::refused(ErrorKind::Busy, call, "a CPU mapping still needs this BO");
-            DestroyError { object: Self { inner }, error }
-        })
+    fn into_owned(self, call: &'static str) -> Result<Owned<BoInner>, DestroyError<Self>> {
+        let why = "a CPU mapping still needs this BO";
+        Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
     /// Takes over a BO by its GEM handle.
@@ -373,23 +373,14 @@ impl BoInner {
     pub(crate) fn flags(&self) -> BoFlags {
         self.flags
     }
-
-    fn release(&mut self) -> Result<()> {
-        if self.is_shareable() {
-            self.device.bos().release(&self.device, self.handle)?;
-        } else {
-            close(&self.device, self.handle)?;
-        }
-        self.handle = 0;
-        Ok(())
-    }
 }
 
-impl Drop for BoInner {
-    fn drop(&mut self) {
-        if self.handle != 0 {
-            // The driver refuses only a handle that it does not know, or a device that is gone.
-            let _ = self.release();
+impl Release for BoInner {
+    fn release(&self) -> Result<()> {
+        if self.is_shareable() {
+            self.device.bos().release(&self.device, self.handle)
+        } else {
+            close(&self.device, self.handle)
         }
     }
 }

@@ -17,6 +17,7 @@ use panthor_sys as sys;
 
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
+use crate::owned::{Owned, Release};
 use crate::query::GroupPriority;
 use crate::version::Features;
 use crate::vm::{Vm, VmInner};
@@ -48,8 +49,11 @@ const CREATE: &str = "GROUP_CREATE";
 /// ```
 #[doc(alias = "drm_panthor_group_create")]
 pub struct Group {
-    vm: Arc<VmInner>,
-    /// 0 once it is destroyed: the driver counts from 1.
+    inner: Owned<GroupInner>,
+}
+
+struct GroupInner {
+    vm: Arc<Owned<VmInner>>,
     handle: u32,
     queue_count: u32,
 }
@@ -99,7 +103,7 @@ impl Vm {
             _ => self.inner().explain(error),
         })?;
         let queue_count = queues.len() as u32;
-        Ok(Group { vm: self.inner().clone(), handle: arg.group_handle, queue_count })
+        Ok(Group::of(self, arg.group_handle, queue_count))
     }
 }
 
@@ -127,7 +131,7 @@ impl Group {
     #[doc(alias = "DRM_IOCTL_PANTHOR_GROUP_GET_STATE")]
     pub fn state(&self) -> Result<GroupState> {
         let mut arg = sys::drm_panthor_group_get_state::zeroed();
-        arg.group_handle = self.handle;
+        arg.group_handle = self.handle();
         self.device().transport().call(&mut arg)?;
         Ok(GroupState {
             flags: GroupFlags::from_bits_retain(arg.state),
@@ -137,17 +141,17 @@ impl Group {
 
     /// How many queues it has: valid indices are `0..queue_count`.
     pub fn queue_count(&self) -> u32 {
-        self.queue_count
+        self.inner.queue_count
     }
 
     /// The driver's handle of this group, valid while it lives: handles are reused.
     pub fn handle(&self) -> u32 {
-        self.handle
+        self.inner.handle
     }
 
     /// The device that it was created on.
     pub fn device(&self) -> &Device {
-        self.vm.device()
+        self.vm().device()
     }
 
     /// Destroys the group and says how that went (GROUP_DESTROY).
@@ -169,16 +173,15 @@ impl Group {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_GROUP_DESTROY")]
-    pub fn destroy(mut self) -> Result<(), DestroyError<Self>> {
-        match self.release() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(DestroyError { object: self, error }),
-        }
+    pub fn destroy(self) -> Result<(), DestroyError<Self>> {
+        self.inner.destroy(|inner| Self { inner })
     }
 
     /// Gives up the group for its handle, which is the caller's to destroy.
-    pub fn into_raw(mut self) -> u32 {
-        std::mem::take(&mut self.handle)
+    pub fn into_raw(self) -> u32 {
+        let handle = self.handle();
+        self.inner.give_up();
+        handle
     }
 
     /// Takes over a group by its handle.
@@ -199,38 +202,34 @@ impl Group {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn from_raw(vm: &Vm, handle: u32, queue_count: u32) -> Self {
-        Self { vm: vm.inner().clone(), handle, queue_count }
+        Self::of(vm, handle, queue_count)
+    }
+
+    fn of(vm: &Vm, handle: u32, queue_count: u32) -> Self {
+        let vm = vm.inner().clone();
+        Self { inner: Owned::new(GroupInner { vm, handle, queue_count }) }
     }
 
     #[inline]
     fn vm(&self) -> &VmInner {
-        &self.vm
-    }
-
-    fn release(&mut self) -> Result<()> {
-        let mut arg = sys::drm_panthor_group_destroy::zeroed();
-        arg.group_handle = self.handle;
-        self.device().transport().call(&mut arg)?;
-        self.handle = 0;
-        Ok(())
+        &self.inner.vm
     }
 }
 
-impl Drop for Group {
-    fn drop(&mut self) {
-        if self.handle != 0 {
-            // The driver refuses only a handle that it does not know, or a device that is gone.
-            let _ = self.release();
-        }
+impl Release for GroupInner {
+    fn release(&self) -> Result<()> {
+        let mut arg = sys::drm_panthor_group_destroy::zeroed();
+        arg.group_handle = self.handle;
+        self.vm.device().transport().call(&mut arg)
     }
 }
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group")
-            .field("handle", &self.handle)
-            .field("vm", &self.vm.id())
-            .field("queue_count", &self.queue_count)
+            .field("handle", &self.handle())
+            .field("vm", &self.vm().id())
+            .field("queue_count", &self.queue_count())
             .finish_non_exhaustive()
     }
 }

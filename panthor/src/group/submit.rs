@@ -178,7 +178,7 @@ impl<'a> GroupSubmit<'a> {
     #[inline]
     pub fn submit(&mut self) -> Result<()> {
         #[cfg(feature = "tracing")]
-        let span = crate::trace::group_submit(self.group.handle, self.submits.len()).entered();
+        let span = crate::trace::group_submit(self.group.handle(), self.submits.len()).entered();
         let result = match self.refused.take() {
             None => self.give(),
             Some(error) => Err(error),
@@ -207,7 +207,7 @@ impl<'a> GroupSubmit<'a> {
             require_fence(device, CALL, Some(index), &wait)?;
         }
         let mut arg = sys::drm_panthor_group_submit::zeroed();
-        arg.group_handle = self.group.handle;
+        arg.group_handle = self.group.handle();
         arg.queue_submits = sys::drm_panthor_obj_array::from_slice(self.submits.laid_out());
         // A signal may come while the driver waits for locks: nothing is done then.
         device.transport().try_call(&mut arg).map_err(|errno| self.explain(errno))
@@ -241,8 +241,8 @@ impl<'a> GroupSubmit<'a> {
 
     #[inline]
     fn start(&mut self, queue_index: u32) {
-        if queue_index >= self.group.queue_count {
-            let count = self.group.queue_count;
+        if queue_index >= self.group.queue_count() {
+            let count = self.group.queue_count();
             self.refuse(self.len(), || {
                 ("queue", format!("{queue_index} is not one of the group's {count}"))
             });
@@ -360,7 +360,7 @@ impl<'a> QueueSubmit<'_, 'a> {
 impl fmt::Debug for GroupSubmit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupSubmit")
-            .field("group", &self.group.handle)
+            .field("group", &self.group.handle())
             .field("queue_submits", &self.len())
             .field("refused", &self.refused)
             .finish_non_exhaustive()

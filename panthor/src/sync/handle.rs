@@ -7,45 +7,39 @@ use rustix::io::Errno;
 use super::timeout::{Timeout, Wait, is_to_come};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::owned::{Owned, Release};
 use crate::transport::address_of;
 
-/// A handle of this file's table of syncobjs, destroyed on drop.
+/// A handle of this file's table of syncobjs.
 pub(super) struct Handle {
     pub(super) device: Device,
-    /// 0 once it is destroyed: the kernel counts from 1.
     pub(super) raw: u32,
 }
 
 impl Handle {
-    pub(super) fn create(device: &Device, flags: u32) -> Result<Self> {
+    pub(super) fn create(device: &Device, flags: u32) -> Result<Owned<Self>> {
         let mut arg = sys::drm_syncobj_create::zeroed();
         arg.flags = flags;
         device.transport().call(&mut arg)?;
-        Ok(Self { device: device.clone(), raw: arg.handle })
+        Ok(Self::adopt(device, arg.handle))
     }
 
-    fn release(&mut self) -> Result<()> {
-        let mut arg = sys::drm_syncobj_destroy::zeroed();
-        arg.handle = self.raw;
-        self.device.transport().call(&mut arg)?;
-        self.raw = 0;
-        Ok(())
-    }
-
-    pub(super) fn destroy(mut self) -> Result<(), (Self, Error)> {
-        match self.release() {
-            Ok(()) => Ok(()),
-            Err(error) => Err((self, error)),
-        }
-    }
-
-    pub(super) fn into_raw(mut self) -> u32 {
-        std::mem::take(&mut self.raw)
+    /// Takes over one that nobody else destroys.
+    pub(super) fn adopt(device: &Device, raw: u32) -> Owned<Self> {
+        Owned::new(Self { device: device.clone(), raw })
     }
 
     /// SYNCOBJ_TIMELINE_WAIT, which takes binary syncobjs as well, as point 0.
     pub(super) fn wait(&self, point: u64, flags: u32, timeout: Timeout) -> Result<Wait> {
         wait_for_point(&self.device, self.raw, point, flags, timeout)
+    }
+}
+
+impl Release for Handle {
+    fn release(&self) -> Result<()> {
+        let mut arg = sys::drm_syncobj_destroy::zeroed();
+        arg.handle = self.raw;
+        self.device.transport().call(&mut arg)
     }
 }
 
@@ -79,14 +73,5 @@ pub(crate) fn wait_for_point(
         Ok(()) => Ok(Wait::Ready),
         Err(Errno::TIME) => Ok(Wait::TimedOut),
         Err(errno) => Err(Error::os("SYNCOBJ_TIMELINE_WAIT", errno)),
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if self.raw != 0 {
-            // The kernel refuses only a handle that it does not know, or a device that is gone.
-            let _ = self.release();
-        }
     }
 }

@@ -7,6 +7,7 @@ use super::syncobj::SyncObj;
 use super::timeline::Timeline;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::owned::Owned;
 
 impl Handle {
     /// SYNCOBJ_HANDLE_TO_FD of the syncobj itself.
@@ -15,14 +16,14 @@ impl Handle {
     }
 
     /// SYNCOBJ_FD_TO_HANDLE of a syncobj.
-    fn import(device: &Device, fd: BorrowedFd<'_>) -> Result<Self> {
+    fn import(device: &Device, fd: BorrowedFd<'_>) -> Result<Owned<Self>> {
         let raw = device.transport().syncobj_from_fd(fd, 0, 0, 0).map_err(|error| {
             if error.kind() == ErrorKind::InvalidArgument {
                 return error.with_argument("fd").with_detail("is not a syncobj");
             }
             error
         })?;
-        Ok(Self { device: device.clone(), raw })
+        Ok(Self::adopt(device, raw))
     }
 }
 

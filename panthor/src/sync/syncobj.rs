@@ -10,6 +10,7 @@ use super::point::SyncPoint;
 use super::timeout::{Timeout, Wait};
 use crate::device::Device;
 use crate::error::{DestroyError, Result};
+use crate::owned::Owned;
 use crate::transport::SyncobjArray;
 
 /// A binary syncobj: it holds one fence or none.
@@ -28,7 +29,7 @@ use crate::transport::SyncobjArray;
 /// ```
 #[doc(alias = "drm_syncobj")]
 pub struct SyncObj {
-    pub(super) handle: Handle,
+    pub(super) handle: Owned<Handle>,
 }
 
 impl Device {
@@ -177,12 +178,14 @@ impl SyncObj {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
-        Self { handle: Handle { device: device.clone(), raw: handle } }
+        Self { handle: Handle::adopt(device, handle) }
     }
 
     /// Gives up the syncobj for its handle, which is the caller's to destroy.
     pub fn into_raw(self) -> u32 {
-        self.handle.into_raw()
+        let raw = self.handle();
+        self.handle.give_up();
+        raw
     }
 
     /// Destroys the syncobj and says how that went (SYNCOBJ_DESTROY). What waits for its fence goes on.
@@ -193,10 +196,7 @@ impl SyncObj {
     /// with the error.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        self.handle.destroy().map_err(|(handle, error)| {
-            let object = Self { handle };
-            DestroyError { object, error }
-        })
+        self.handle.destroy(|handle| Self { handle })
     }
 }
 

@@ -11,6 +11,7 @@ use super::point::SyncPoint;
 use super::timeout::{Timeout, Wait};
 use crate::device::Device;
 use crate::error::{DestroyError, Result};
+use crate::owned::Owned;
 
 /// A point of a timeline that is known beforehand, from 1 up: signalling point 0 would replace the whole
 /// timeline. For a value of the application use [`NonZeroU64::new`].
@@ -42,7 +43,7 @@ pub const fn point<const POINT: u64>() -> NonZeroU64 {
 /// ```
 #[doc(alias = "drm_syncobj")]
 pub struct Timeline {
-    pub(super) handle: Handle,
+    pub(super) handle: Owned<Handle>,
 }
 
 impl Device {
@@ -163,12 +164,14 @@ impl Timeline {
     ///
     /// As for [`SyncObj::from_raw`](crate::SyncObj::from_raw).
     pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
-        Self { handle: Handle { device: device.clone(), raw: handle } }
+        Self { handle: Handle::adopt(device, handle) }
     }
 
     /// Gives up the timeline for its handle, which is the caller's to destroy.
     pub fn into_raw(self) -> u32 {
-        self.handle.into_raw()
+        let raw = self.handle();
+        self.handle.give_up();
+        raw
     }
 
     /// Destroys the timeline and says how that went (SYNCOBJ_DESTROY). What waits for its points goes on.
@@ -178,10 +181,7 @@ impl Timeline {
     /// As for [`SyncObj::destroy`](crate::SyncObj::destroy).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
-        self.handle.destroy().map_err(|(handle, error)| {
-            let object = Self { handle };
-            DestroyError { object, error }
-        })
+        self.handle.destroy(|handle| Self { handle })
     }
 }
 

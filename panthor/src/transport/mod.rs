@@ -1,7 +1,7 @@
 //! The only way to the driver: one place that issues ioctls, one that calls mmap.
 //!
 //! A [`Transport`] is an open file of a Panthor device, in the kernel or in the fake. Retry rules live
-//! here; what is asked, and what an answer means, is decided elsewhere.
+//! here, and what a fork changes; what is asked, and what an answer means, is decided elsewhere.
 
 mod calls;
 mod descriptors;
@@ -9,6 +9,7 @@ mod descriptors;
 mod fake;
 mod kernel;
 mod mapping;
+mod process;
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 
 pub(crate) use calls::{SyncobjArray, address_of};
 pub(crate) use mapping::{Mapping, Protection};
+pub(crate) use process::Process;
 
 /// An open file of a device.
 pub(crate) enum Transport {
