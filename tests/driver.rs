@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::device;
 use panthor::{
-    Bo, BoFlags, BoOptions, CacheOp, CpuClock, Device, ErrorKind, Features, GroupPriority,
+    Bo, BoFlags, BoOptions, BoSync, CacheOp, CpuClock, Device, ErrorKind, Features, GroupPriority,
     MapAccess, MapFlags, PageSizeSource, Profiling, SparseMode, Timeout, TimestampRequest, Version,
     Vm, VmOptions, VmState, Wait, point,
 };
@@ -246,6 +246,15 @@ fn write_back_maps_need_1_7() {
             assert_eq!(bo.info().unwrap().create_flags, BoFlags::WB_MMAP);
             let error = bo.sync(0..bo.size() + 1, CacheOp::Flush).unwrap_err();
             assert_eq!(error.argument(), Some("range"));
+            let other = device.create_bo(BoOptions::new(1 << 20).wb_mmap()).unwrap();
+            let uncached = device.create_bo(BoOptions::new(4096)).unwrap();
+            let syncs = [
+                BoSync::new(&bo, 64..128, CacheOp::Flush),
+                BoSync::new(&uncached, .., CacheOp::Flush),
+                BoSync::new(&other, .., CacheOp::FlushAndInvalidate),
+                BoSync::new(&other, 8..8, CacheOp::Flush),
+            ];
+            device.sync_bos(&syncs).unwrap();
         }
         Err(error) => {
             assert!(device.version() < Version::new(1, 7));

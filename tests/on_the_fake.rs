@@ -72,7 +72,8 @@ fn every_version_does_what_its_features_say() {
         works(device.group_priorities().map(drop), Features::GROUP_PRIORITIES);
         works(bo.set_label("label"), Features::BO_LABELS);
         works(bo.info().map(drop), Features::BO_QUERY_INFO);
-        works(bo.sync(.., panthor::CacheOp::Flush), Features::BO_SYNC);
+        // Needed by no BO that an older driver makes.
+        bo.sync(.., panthor::CacheOp::Flush).unwrap();
         works(device.create_bo(BoOptions::new(1).wb_mmap()).map(drop), Features::WB_MMAP);
         let native = vm.bind().sparse_mode(SparseMode::Native).map_sparse(0..4096).submit();
         works(native.map(drop), Features::SPARSE);

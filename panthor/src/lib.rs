@@ -73,7 +73,7 @@ pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
-pub use bo::{Bo, BoFlags, BoInfo, BoOptions, CacheOp, DmaBufAccess};
+pub use bo::{Bo, BoFlags, BoInfo, BoOptions, BoSync, CacheMaintenance, CacheOp, DmaBufAccess};
 pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};

@@ -6,10 +6,17 @@ use std::os::fd::BorrowedFd;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use super::Bo;
+use super::{Bo, CacheMaintenance};
 use crate::device::Device;
-use crate::error::Result;
-use crate::version::Features;
+use crate::error::{Error, Result};
+use crate::range::to_range;
+use crate::spilling::Spilling;
+
+/// The name of the call in errors.
+const CALL: &str = "BO_SYNC";
+
+/// How many operations do without the heap.
+const INLINE: usize = 16;
 
 /// What [`Bo::sync`] does to the CPU's caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,18 +42,80 @@ impl CacheOp {
     }
 }
 
-impl Bo {
-    /// Does cache maintenance on a part of the BO (BO_SYNC, driver 1.7).
+/// Cache maintenance on a part of a BO, for [`Device::sync_bos`].
+#[derive(Debug, Clone)]
+#[doc(alias = "drm_panthor_bo_sync_op")]
+#[doc(alias = "VkMappedMemoryRange")]
+pub struct BoSync<'a> {
+    bo: &'a Bo,
+    range: Range<u64>,
+    op: CacheOp,
+}
+
+impl<'a> BoSync<'a> {
+    /// Of these bytes of a BO.
+    pub fn new(bo: &'a Bo, range: impl RangeBounds<u64>, op: CacheOp) -> Self {
+        Self { bo, range: to_range(&range, bo.size()), op }
+    }
+
+    /// Whether `earlier` does the same already: a dma-buf is maintained as a whole.
+    fn is_done_by(&self, earlier: &Self) -> bool {
+        let enough = earlier.op == self.op || earlier.op == CacheOp::FlushAndInvalidate;
+        enough && earlier.bo.is_same_object(self.bo)
+    }
+}
+
+impl Device {
+    /// Does cache maintenance on parts of several BOs in one call (BO_SYNC, driver 1.7), where it is needed:
+    /// see [`Bo::cache_maintenance`]. If it is needed nowhere, nothing is called.
     ///
-    /// Needed around CPU access to a [`WB_MMAP`](crate::BoFlags::WB_MMAP) BO unless the GPU is coherent; where
-    /// it is not needed, the driver does nothing. The range is widened to cache lines.
-    ///
-    /// Around CPU access to a [foreign](Self::is_foreign) BO it is always needed. There its own driver does it,
-    /// on the whole BO, and waits for the fences that are in the dma-buf (DMA_BUF_IOCTL_SYNC).
+    /// Ranges are widened to cache lines. [Foreign](Bo::is_foreign) BOs cost calls of their own: their driver
+    /// maintains the whole BO and waits for the fences that are in the dma-buf (DMA_BUF_IOCTL_SYNC).
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.7, unless the BO is foreign;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a BO of another device and for a range that
+    /// is not within its BO, with nothing done. After another error some are done; to repeat all is harmless.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, BoSync, CacheOp};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let input = device.create_bo(BoOptions::new(1 << 20).wb_mmap())?;
+    /// let output = device.create_bo(BoOptions::new(1 << 20).wb_mmap())?;
+    /// input.map()?.store(0, 1u32)?;
+    /// device.sync_bos(&[
+    ///     BoSync::new(&input, 0..4, CacheOp::Flush),
+    ///     BoSync::new(&output, .., CacheOp::FlushAndInvalidate),
+    /// ])?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SYNC")]
+    #[doc(alias = "vkFlushMappedMemoryRanges")]
+    #[doc(alias = "vkInvalidateMappedMemoryRanges")]
+    pub fn sync_bos(&self, syncs: &[BoSync<'_>]) -> Result<()> {
+        for (index, BoSync { bo, range, .. }) in syncs.iter().enumerate() {
+            let rule = if bo.device().is_same_file(self) {
+                bo.rule_of_range(range)
+            } else {
+                Some("is of a BO of another device file".into())
+            };
+            if let Some(rule) = rule {
+                return Err(Error::invalid(CALL, "syncs", format!("number {index}: {rule}")));
+            }
+        }
+        sync(self, syncs)
+    }
+}
+
+impl Bo {
+    /// Does cache maintenance on a part of the BO (BO_SYNC, driver 1.7), where it is
+    /// [needed](Self::cache_maintenance): before the GPU reads what the CPU wrote, and before the CPU reads what
+    /// the GPU wrote.
+    ///
+    /// For several at once there is [`Device::sync_bos`], which has the details.
+    ///
+    /// # Errors
+    ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a range that is not within the BO.
     ///
     /// ```
@@ -59,17 +128,35 @@ impl Bo {
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SYNC")]
     pub fn sync(&self, range: impl RangeBounds<u64>, op: CacheOp) -> Result<()> {
-        let call = "BO_SYNC";
-        let range = self.checked(call, &range)?;
-        if let Some(dma_buf) = self.dma_buf() {
-            return sync_dma_buf(self.device(), dma_buf, op);
-        }
-        Features::BO_SYNC.require(self.inner.device.version(), call, "cache maintenance")?;
-        let ops = [op.on(self.inner.handle, range)];
-        let mut arg = sys::drm_panthor_bo_sync::zeroed();
-        arg.ops = sys::drm_panthor_obj_array::from_slice(&ops);
-        self.inner.device.transport().call(&mut arg)
+        let range = self.checked(CALL, &range)?;
+        sync(self.device(), &[BoSync { bo: self, range, op }])
     }
+}
+
+/// Does what is needed of what was checked.
+fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
+    let mut ops = Spilling::<_, INLINE>::new();
+    for (index, sync) in syncs.iter().enumerate() {
+        if sync.range.is_empty() {
+            continue;
+        }
+        match sync.bo.cache_maintenance()? {
+            CacheMaintenance::None => {}
+            CacheMaintenance::Ranges => ops.push(sync.op.on(sync.bo.handle(), sync.range.clone())),
+            CacheMaintenance::Whole => {
+                let done = syncs[..index].iter().any(|earlier| sync.is_done_by(earlier));
+                if let (false, Some(dma_buf)) = (done, sync.bo.dma_buf()) {
+                    sync_dma_buf(device, dma_buf, sync.op)?;
+                }
+            }
+        }
+    }
+    if ops.as_slice().is_empty() {
+        return Ok(());
+    }
+    let mut arg = sys::drm_panthor_bo_sync::zeroed();
+    arg.ops = sys::drm_panthor_obj_array::from_slice(ops.as_slice());
+    device.transport().call(&mut arg)
 }
 
 /// Does the same to a dma-buf, whose driver knows accesses that begin and end.

@@ -1,9 +1,10 @@
 //! Buffer objects: memory of the GPU.
 //!
-//! `options` says how one shall be, `info` what the driver tells about it; `cache` maintains the CPU's caches;
-//! `prime` shares BOs, and `table` knows who owns a handle then.
+//! `options` says how one shall be, `info` what the driver tells about it; `caching` says when the CPU's caches
+//! need maintenance, and `cache` does it; `prime` shares BOs, and `table` knows who owns a handle then.
 
 mod cache;
+mod caching;
 mod info;
 mod options;
 mod prime;
@@ -27,7 +28,8 @@ use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
 
-pub use cache::CacheOp;
+pub use cache::{BoSync, CacheOp};
+pub use caching::CacheMaintenance;
 pub use info::BoInfo;
 pub use options::{BoFlags, BoOptions};
 pub use prime::DmaBufAccess;
@@ -312,17 +314,20 @@ impl Bo {
     }
 
     fn checked(&self, call: &'static str, range: &impl RangeBounds<u64>) -> Result<Range<u64>> {
+        let range = to_range(range, self.inner.size);
+        match self.rule_of_range(&range) {
+            None => Ok(range),
+            Some(rule) => Err(Error::invalid(call, "range", rule)),
+        }
+    }
+
+    /// The rule that a range of bytes breaks.
+    fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
         let size = self.inner.size;
-        let range = to_range(range, size);
         if range.start > size || range.end > size {
-            let rule = format!("{range:#x?} is not within the BO's {size:#x} bytes");
-            return Err(Error::invalid(call, "range", rule));
+            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
         }
-        if range.end < range.start {
-            let rule = format!("{range:#x?} ends before it starts");
-            return Err(Error::invalid(call, "range", rule));
-        }
-        Ok(range)
+        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
     }
 }
 
