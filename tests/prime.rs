@@ -1,7 +1,7 @@
 //! BOs as dma-bufs on a Panthor, real or fake: what must hold on both. Foreign dma-bufs are of the fake's
 //! making, or of udmabuf where the kernel has it.
 //!
-//! Mappings of foreign memory are only made and unmapped as a whole: see [`panthor::VmBind`].
+//! The driver of Linux 7.2 and 7.3 must not crash when foreign memory is unmapped in parts: see [`panthor::VmBind`].
 
 mod common;
 
@@ -38,12 +38,16 @@ fn is_open(device: &Device, handle: u32) -> bool {
 
 /// A dma-buf of 64 KiB that no Panthor made, and its memory for those who know; none where nobody makes any.
 fn foreign_dma_buf(device: &Device) -> Option<(OwnedFd, OwnedFd)> {
+    foreign_dma_buf_of(device, 64 * KIB)
+}
+
+fn foreign_dma_buf_of(device: &Device, size: u64) -> Option<(OwnedFd, OwnedFd)> {
     if let Some(file) = device.fake() {
-        let dma_buf = file.device().foreign_dma_buf(64 * KIB).expect("a dma-buf");
+        let dma_buf = file.device().foreign_dma_buf(size).expect("a dma-buf");
         let memory = dma_buf.try_clone().expect("a descriptor");
         return Some((dma_buf, memory));
     }
-    let made = udmabuf::create(64 * KIB);
+    let made = udmabuf::create(size);
     if made.is_none() {
         eprintln!("not tested: /dev/udmabuf cannot be opened, and so there is no foreign memory");
     }
@@ -264,6 +268,62 @@ fn foreign_memory_is_used_as_any_other() {
     vm.bind().unmap(0x10_0000..0x10_0000 + foreign.size()).submit().unwrap();
     let exclusive = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
     assert!(!exclusive.is_foreign());
+}
+
+#[test]
+fn foreign_memory_may_be_unmapped_and_replaced_in_parts() {
+    const PAGE: u64 = 4 * KIB;
+    const BLOCK: u64 = 2048 * KIB;
+    let device = device();
+    let Some((dma_buf, memory)) = foreign_dma_buf_of(&device, 3 * BLOCK) else { return };
+    let foreign = device.import_bo(&dma_buf).unwrap();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let other = bo(&device);
+    let base = 1 << 30;
+    let end = base + foreign.size();
+    // Every way in which a part can lie to the blocks of 2 MiB, in a mapping that covers two of them or three.
+    let places = [0, PAGE, 2 * PAGE, BLOCK / 2, BLOCK - 2 * PAGE, BLOCK - PAGE, BLOCK];
+    for shift in [0, PAGE, BLOCK / 2, BLOCK - PAGE] {
+        for first in places {
+            let lasts = places.into_iter().map(|place| place + BLOCK).chain([first + PAGE]);
+            for last in lasts.filter(|&last| last > first) {
+                let (va, part) = (base + shift, base + shift + first..base + shift + last);
+                let report = vm.bind().map(&foreign, .., va, MapFlags::NOEXEC).submit().unwrap();
+                assert!((7..=12).contains(&report.operations), "{report:?}");
+                vm.bind().unmap(part.clone()).submit().unwrap();
+                vm.bind().map(&other, ..PAGE, part.start, MapFlags::NOEXEC).submit().unwrap();
+                if let Some(file) = device.fake() {
+                    let gpu = file.gpu(vm.id()).unwrap();
+                    let mapped: u64 = gpu.mappings().iter().map(|mapping| mapping.size).sum();
+                    assert_eq!(mapped, foreign.size() - (part.end - part.start) + PAGE);
+                }
+                vm.bind().unmap(base..end + BLOCK).submit().unwrap();
+            }
+        }
+    }
+    // All of it is where it belongs.
+    if let Some(file) = device.fake() {
+        vm.bind().map(&foreign, .., base, MapFlags::NOEXEC).submit().unwrap();
+        for place in [0, PAGE, BLOCK - PAGE, BLOCK, 3 * BLOCK - PAGE] {
+            rustix::io::pwrite(&memory, &place.to_ne_bytes(), place).unwrap();
+            let mut seen = [0; 8];
+            file.gpu(vm.id()).unwrap().read(base + place, &mut seen).unwrap();
+            assert_eq!(u64::from_ne_bytes(seen), place);
+        }
+        vm.bind().unmap(base..end).submit().unwrap();
+    }
+    let mut batch = vm.bind();
+    // SAFETY: it is unmapped as a whole.
+    unsafe { batch.map_whole(&foreign, .., base, MapFlags::NOEXEC) };
+    assert_eq!(batch.submit().unwrap().operations, 1);
+    vm.bind().unmap(base..end).submit().unwrap();
+    // And its rules are those of every map.
+    let mut batch = vm.bind();
+    // SAFETY: nothing is mapped.
+    unsafe { batch.map_whole(&foreign, 1.., base, MapFlags::NOEXEC) };
+    assert_eq!(batch.submit().unwrap_err().argument(), Some("range"));
+    let error = vm.bind().map(&foreign, .., base + 1, MapFlags::NOEXEC).submit().unwrap_err();
+    assert_eq!((error.argument(), error.op_index()), (Some("va"), Some(0)));
 }
 
 #[test]

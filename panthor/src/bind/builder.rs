@@ -64,8 +64,10 @@ impl BindMode for Queued {}
 ///
 /// # Foreign memory
 ///
-/// Unmapping or replacing a *part* of the mapping of a dma-buf that another driver made crashes Linux 7.2
-/// and 7.3. Unmap such a mapping as a whole, and map what should stay of it again.
+/// Linux 7.2 and 7.3 crash when a part of a mapping of another driver's memory is unmapped or replaced, if that
+/// part is less than a block of 2 MiB which the mapping covers as a whole. So [`map`](Self::map) makes of a
+/// [foreign](Bo::is_foreign) BO mappings that never do: up to three for each block, in the same ioctl. They cost
+/// the GPU its large pages; [`map_whole`](Self::map_whole) does without.
 ///
 /// # Huge ranges
 ///
@@ -176,8 +178,46 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
             let record = Record { flags, bo_handle, bo_offset: range.start, va, size };
             self.storage.parts().0.push(record);
         } else {
-            self.refuse_map(bo, range, va, flags);
+            self.map_in_pieces(bo, range, va, flags);
         }
+        self
+    }
+
+    /// Maps `range` of a BO, in bytes, at `va`, as [`map`](Self::map), [foreign](Bo::is_foreign) memory in one
+    /// mapping, too.
+    ///
+    /// # Safety
+    ///
+    /// If the BO is foreign, this mapping is not unmapped or replaced in parts, except in whole blocks of 2 MiB:
+    /// the kernel may crash.
+    ///
+    /// ```
+    /// # use panthor::MapFlags;
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// # let dma_buf = device.fake().expect("a fake").device().foreign_dma_buf(8 << 20)?;
+    /// let scanout = device.import_bo(dma_buf)?;
+    /// let va = 1 << 30;
+    /// let report = vm.bind().map(&scanout, .., va, MapFlags::NOEXEC).submit()?;
+    /// assert_eq!(report.operations, 12);
+    /// vm.bind().unmap(va..va + scanout.size()).submit()?;
+    ///
+    /// let mut batch = vm.bind();
+    /// // SAFETY: what is mapped here is unmapped as a whole.
+    /// unsafe { batch.map_whole(&scanout, .., va, MapFlags::NOEXEC) };
+    /// assert_eq!(batch.submit()?.operations, 1);
+    /// vm.bind().unmap(va..va + scanout.size()).submit()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn map_whole(
+        &mut self,
+        bo: &'a Bo,
+        range: impl RangeBounds<u64>,
+        va: u64,
+        flags: MapFlags,
+    ) -> &mut Self {
+        let range = to_range(&range, bo.size());
+        self.map_after_check(bo, range, va, flags, sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP);
         self
     }
 
@@ -267,11 +307,40 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         syncs.clear();
     }
 
+    /// Maps what needs a plan, or refuses it.
     #[cold]
     #[inline(never)]
-    fn refuse_map(&mut self, bo: &Bo, range: Range<u64>, va: u64, flags: MapFlags) {
+    fn map_in_pieces(&mut self, bo: &Bo, range: Range<u64>, va: u64, flags: MapFlags) {
+        if bo.is_foreign() {
+            self.map_after_check(bo, range, va, flags, plan::TYPE_MAP_IN_PIECES);
+            self.special = true;
+        } else {
+            self.refuse_map(bo, &range, va, flags);
+        }
+    }
+
+    fn map_after_check(
+        &mut self,
+        bo: &Bo,
+        range: Range<u64>,
+        va: u64,
+        flags: MapFlags,
+        op_type: u32,
+    ) {
+        if rules::broken_by_map(self.vm, bo.inner(), &range, va, flags).is_some() {
+            self.refuse_map(bo, &range, va, flags);
+            return;
+        }
+        let size = range.end - range.start;
+        self.special |= size > plan::CHUNK;
+        let (flags, bo_handle) = (flags.bits() | op_type, bo.handle());
+        let record = Record { flags, bo_handle, bo_offset: range.start, va, size };
+        self.storage.parts().0.push(record);
+    }
+
+    fn refuse_map(&mut self, bo: &Bo, range: &Range<u64>, va: u64, flags: MapFlags) {
         let (vm, index) = (self.vm, self.len());
-        self.refuse(Some(index), || rules::broken_by_map(vm, bo.inner(), &range, va, flags));
+        self.refuse(Some(index), || rules::broken_by_map(vm, bo.inner(), range, va, flags));
     }
 
     #[cold]

@@ -7,6 +7,7 @@ use std::ops::Range;
 use panthor_sys as sys;
 
 use super::Op;
+use super::rules::GRANULE;
 use crate::sparse::SPARSE_OBJECT_SIZE;
 
 /// The most that one map operation covers: 64 GiB.
@@ -15,6 +16,13 @@ use crate::sparse::SPARSE_OBJECT_SIZE;
 /// to them; somewhere below 1 TiB that exhausts the kernel's memory, and from 1 TiB on the array itself
 /// cannot be had.
 pub(super) const CHUNK: u64 = 64 << 30;
+
+/// The type of a recorded map that must not be split later where it covers a block of 2 MiB, until it is planned: no
+/// driver has it.
+pub(super) const TYPE_MAP_IN_PIECES: u32 = 0xf << 28;
+
+/// A block of the GPU's larger page size.
+const BLOCK: u64 = 2 << 20;
 
 /// The most operations of one ioctl: the kernel allocates no array of more than 2 GiB for them.
 pub(super) const MAX_OPS: usize = i32::MAX as usize / size_of::<Op>();
@@ -46,26 +54,72 @@ pub(super) enum Impossible {
     NoMemory,
 }
 
+fn type_of(op: &Op) -> u32 {
+    op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK
+}
+
 fn is_map(op: &Op) -> bool {
-    op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK == sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP
+    matches!(type_of(op), sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP | TYPE_MAP_IN_PIECES)
 }
 
 fn is_sparse(op: &Op) -> bool {
     op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0
 }
 
-/// The most that one operation may cover of `op`, from one multiple of it to the next.
-fn stride(op: &Op, sparse: Sparse) -> Option<u64> {
-    match sparse {
-        _ if !is_map(op) => None,
-        Sparse::Emulated { .. } if is_sparse(op) => Some(SPARSE_OBJECT_SIZE),
-        _ => Some(CHUNK),
-    }
+/// Where an operation is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Nowhere,
+    /// At every multiple of this.
+    Every(u64),
+    /// Around each block, and behind its first page and before its last one: what is left covers no block, and what
+    /// touches the end of one cannot be split, being a page.
+    AroundBlocks,
 }
 
-/// Into how many operations `op` is cut at multiples of `stride`.
-fn pieces(op: &Op, stride: u64) -> u64 {
-    (op.va + op.size - 1) / stride - op.va / stride + 1
+impl Cut {
+    fn of(op: &Op, sparse: Sparse) -> Self {
+        match sparse {
+            _ if !is_map(op) => Self::Nowhere,
+            _ if type_of(op) == TYPE_MAP_IN_PIECES => Self::AroundBlocks,
+            Sparse::Emulated { .. } if is_sparse(op) => Self::Every(SPARSE_OBJECT_SIZE),
+            // One that is small enough is left alone, wherever it lies.
+            _ if op.size <= CHUNK => Self::Nowhere,
+            _ => Self::Every(CHUNK),
+        }
+    }
+
+    /// The first place behind `va` where it cuts.
+    fn behind(self, va: u64) -> u64 {
+        match self {
+            Self::Nowhere => u64::MAX,
+            Self::Every(stride) => (va / stride + 1).saturating_mul(stride),
+            Self::AroundBlocks => {
+                let block = va - va % BLOCK;
+                let places = [block + GRANULE, block + BLOCK - GRANULE, block + BLOCK];
+                places.into_iter().find(|&place| place > va).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// In how many places below `va` it cuts, above 0.
+    fn places_below(self, va: u64) -> u64 {
+        match self {
+            Self::Nowhere => 0,
+            Self::Every(stride) => va.saturating_sub(1) / stride,
+            Self::AroundBlocks => {
+                let (blocks, rest) = (va / BLOCK, va % BLOCK);
+                let of_rest = [0, GRANULE, BLOCK - GRANULE].into_iter().filter(|&at| at < rest);
+                // The start of the first block is no place above 0.
+                (3 * blocks + of_rest.count() as u64).saturating_sub(1)
+            }
+        }
+    }
+
+    /// Into how many operations it cuts `op`.
+    fn pieces(self, op: &Op) -> u64 {
+        self.places_below(op.va + op.size) - self.places_below(op.va + 1) + 1
+    }
 }
 
 /// The operation with which an asynchronous batch becomes too large to be queued in one piece: the driver
@@ -80,29 +134,25 @@ pub(super) fn beyond_queue(recorded: &[Op]) -> Option<usize> {
 
 /// Cuts every operation that is too large for the driver, and emulates the sparse ones if need be.
 pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> {
-    let cut = |op: &Op| match stride(op, sparse) {
-        // One that is small enough is left alone, wherever it lies.
-        Some(CHUNK) if op.size <= CHUNK => None,
-        stride => stride,
-    };
-    let operations = recorded.iter().map(|op| cut(op).map_or(1, |stride| pieces(op, stride))).sum();
+    let operations = recorded.iter().map(|op| Cut::of(op, sparse).pieces(op)).sum();
     let count = usize::try_from(operations).ok().filter(|&count| count <= MAX_OPS);
     let count = count.ok_or(Impossible::TooMany { operations })?;
     let mut plan = Plan::default();
     plan.ops.try_reserve_exact(count).map_err(|_| Impossible::NoMemory)?;
     plan.origin.try_reserve_exact(count).map_err(|_| Impossible::NoMemory)?;
     for (index, op) in recorded.iter().enumerate() {
-        match cut(op) {
-            None => plan.push(*op, index),
-            Some(stride) => {
-                let end = op.va + op.size;
-                let mut va = op.va;
-                while va < end {
-                    let next = (va / stride + 1).saturating_mul(stride).min(end);
-                    plan.push(piece(op, va..next, sparse), index);
-                    va = next;
-                }
-            }
+        let cut = Cut::of(op, sparse);
+        if cut == Cut::Nowhere {
+            // It may have no size.
+            plan.push(*op, index);
+            continue;
+        }
+        let end = op.va + op.size;
+        let mut va = op.va;
+        while va < end {
+            let next = cut.behind(va).min(end);
+            plan.push(piece(op, va..next, sparse), index);
+            va = next;
         }
     }
     Ok(plan)
@@ -119,6 +169,10 @@ fn piece(op: &Op, range: Range<u64>, sparse: Sparse) -> Op {
         }
         _ if is_sparse(op) => {}
         _ => part.bo_offset += range.start - op.va,
+    }
+    if type_of(op) == TYPE_MAP_IN_PIECES {
+        part.flags &= !sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK;
+        part.flags |= sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP;
     }
     part
 }
@@ -256,7 +310,35 @@ mod tests {
                 next += op.size;
             }
             assert_eq!(next, range.end);
-            assert_eq!(plan.ops.len() as u64, pieces(&recorded, SPARSE_OBJECT_SIZE));
+            assert_eq!(plan.ops.len() as u64, Cut::Every(SPARSE_OBJECT_SIZE).pieces(&recorded));
         }
+    }
+
+    #[test]
+    fn a_map_in_pieces_touches_ends_of_blocks_with_single_pages() {
+        let flags = TYPE_MAP_IN_PIECES | sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
+        let near = [0, GRANULE, 2 * GRANULE, BLOCK / 2, BLOCK - 2 * GRANULE, BLOCK - GRANULE];
+        let places: Vec<u64> =
+            (0..4).flat_map(|block| near.map(|place| block * BLOCK + place)).collect();
+        for &start in &places {
+            for &end in places.iter().filter(|&&end| end > start) {
+                let recorded = op(flags, 3, 0x7000, start..end);
+                let plan = plan(&[recorded], Sparse::Native).unwrap();
+                assert_eq!(plan.ops.len() as u64, Cut::AroundBlocks.pieces(&recorded));
+                let mut next = start;
+                for piece in &plan.ops {
+                    assert_eq!((piece.va, piece.bo_offset), (next, 0x7000 + next - start));
+                    assert_eq!(piece.flags, sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC);
+                    next += piece.size;
+                    let touches = piece.va % BLOCK == 0 || next % BLOCK == 0;
+                    assert!(!touches || piece.size == GRANULE, "{:#x}..{next:#x}", piece.va);
+                    assert_eq!(piece.va / BLOCK, (next - 1) / BLOCK, "within one block");
+                }
+                assert_eq!(next, end);
+            }
+        }
+        // What covers no block stays whole.
+        let small = op(flags, 3, 0, GRANULE..BLOCK - GRANULE);
+        assert_eq!(plan(&[small], Sparse::Native).unwrap().ops.len(), 1);
     }
 }

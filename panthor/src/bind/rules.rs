@@ -42,7 +42,7 @@ impl Limits {
         Self { user_va_range: vm.user_va_range(), vm: vm.uid(), file: vm.file() }
     }
 
-    /// Whether this part of a BO may be mapped there.
+    /// Whether this part of a BO may be mapped there, as it is: maps of foreign memory need a plan.
     #[inline]
     pub(super) fn allow_map(
         &self,
@@ -68,6 +68,7 @@ impl Limits {
             && is_granular(range.start | range.end)
     }
 
+    /// Foreign ones are left to [`broken_by_map`].
     #[inline]
     fn allow_bo(&self, bo: &BoInner) -> bool {
         bo.scope() == self.file || bo.scope() == self.vm
@@ -113,7 +114,8 @@ pub(super) fn broken_by_map(
     if flags.bits() & MapFlags::NOT_FLAGS != 0 {
         return Some(("flags", format!("{flags:?} says what the operation is, not how to map")));
     }
-    if !Limits::of(vm).allow_bo(bo) {
+    let foreign_of_file = bo.is_foreign() && bo.device().uid() == vm.file();
+    if !foreign_of_file && !Limits::of(vm).allow_bo(bo) {
         let rule = if bo.device().uid() == vm.file() {
             "is exclusive to another VM"
         } else {
@@ -226,6 +228,33 @@ mod tests {
             }
         }
         assert!(seen[0] > 1000 && seen[1] > 10, "{seen:?}");
+    }
+
+    #[test]
+    fn foreign_memory_has_the_same_rules_but_is_never_mapped_as_it_is() {
+        let device = Device::open_fake().unwrap();
+        let vm = device.create_vm(VmOptions::new()).unwrap();
+        let elsewhere = Device::open_fake().unwrap().create_vm(VmOptions::new()).unwrap();
+        let native = device.create_bo(BoOptions::new(16384)).unwrap();
+        let dma_buf = device.fake().unwrap().device().foreign_dma_buf(16384).unwrap();
+        let foreign = device.import_bo(dma_buf).unwrap();
+        let broken = |vm: &crate::Vm, bo: &crate::Bo, range: &Range<u64>, va, flags| {
+            broken_by_map(vm.inner(), bo.inner(), range, va, flags)
+        };
+        for va in borders(&[0, vm.user_va_range()]) {
+            for start in borders(&[0, 16384]) {
+                for (end, flags) in [(16384, MapFlags::NOEXEC), (8192, MapFlags::all())] {
+                    let range = start..end;
+                    let expected = broken(&vm, &native, &range, va, flags);
+                    assert_eq!(broken(&vm, &foreign, &range, va, flags), expected);
+                    assert!(!Limits::of(vm.inner()).allow_map(foreign.inner(), &range, va, flags));
+                }
+            }
+        }
+        let range = 0..16384;
+        assert_eq!(broken(&vm, &foreign, &range, 0, MapFlags::NOEXEC), None);
+        let error = broken(&elsewhere, &foreign, &range, 0, MapFlags::NOEXEC).unwrap();
+        assert_eq!(error, ("bo", "is of another device file".into()));
     }
 
     #[test]

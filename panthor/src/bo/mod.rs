@@ -62,7 +62,8 @@ pub(crate) struct BoInner {
     handle: u32,
     size: u64,
     flags: BoFlags,
-    /// Who may bind it: one VM, or the device file and so every VM of it.
+    /// Who may bind it without further ado: one VM, or the device file and so every VM of it; nobody if the
+    /// memory is foreign.
     scope: Uid,
     /// The dma-buf behind memory of another driver, or of what may be.
     dma_buf: Option<Arc<OwnedFd>>,
@@ -334,7 +335,8 @@ impl Bo {
 impl BoInner {
     /// One that all VMs of the file may bind, whose handle is in the file's table.
     fn shareable(device: &Device, handle: u32, about: About) -> Self {
-        Self::exclusive(device, handle, about, device.uid())
+        let scope = if about.dma_buf.is_some() { Uid::NONE } else { device.uid() };
+        Self::exclusive(device, handle, about, scope)
     }
 
     fn exclusive(device: &Device, handle: u32, about: About, scope: Uid) -> Self {
@@ -343,7 +345,7 @@ impl BoInner {
     }
 
     fn is_shareable(&self) -> bool {
-        self.scope == self.device.uid()
+        self.is_foreign() || self.scope == self.device.uid()
     }
 
     /// Whether the memory is, or may be, another driver's.
