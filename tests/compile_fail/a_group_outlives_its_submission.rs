@@ -1,0 +1,11 @@
+use panthor::*;
+
+fn main() -> Result<()> {
+    let device = Device::open_fake()?;
+    let vm = device.create_vm(Default::default())?;
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096)))?;
+    let mut submission = group.submit();
+    drop(group); //~ E0505
+    submission.queue(0).submit()?;
+    Ok(())
+}
