@@ -5,6 +5,6 @@ fn main() -> Result<()> {
     let timeline = device.create_timeline()?;
     let third = timeline.at(point::<3>());
     drop(timeline); //~ E0505
-    third.is_available()?;
+    third.export_sync_file()?;
     Ok(())
 }
