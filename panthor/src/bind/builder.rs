@@ -172,11 +172,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     ) -> &mut Self {
         let range = to_range(&range, bo.size());
         if self.limits.allow_map(bo.inner(), &range, va, flags) {
-            let size = range.end - range.start;
-            self.special |= size > plan::CHUNK;
-            let (flags, bo_handle) = (flags.bits(), bo.handle());
-            let record = Record { flags, bo_handle, bo_offset: range.start, va, size };
-            self.storage.parts().0.push(record);
+            self.push_map(bo, &range, va, flags.bits());
         } else {
             self.map_in_pieces(bo, range, va, flags);
         }
@@ -331,10 +327,14 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
             self.refuse_map(bo, &range, va, flags);
             return;
         }
+        self.push_map(bo, &range, va, flags.bits() | op_type);
+    }
+
+    #[inline(always)]
+    fn push_map(&mut self, bo: &Bo, range: &Range<u64>, va: u64, flags: u32) {
         let size = range.end - range.start;
         self.special |= size > plan::CHUNK;
-        let (flags, bo_handle) = (flags.bits() | op_type, bo.handle());
-        let record = Record { flags, bo_handle, bo_offset: range.start, va, size };
+        let record = Record { flags, bo_handle: bo.handle(), bo_offset: range.start, va, size };
         self.storage.parts().0.push(record);
     }
 
