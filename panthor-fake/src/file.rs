@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard, Weak};
 use nix::fcntl::OFlag;
 use panthor_sys as sys;
 
+use crate::arena::Arena;
 use crate::bo::Bo;
 use crate::config::Config;
 use crate::descriptors::{Identity, sweep};
@@ -162,8 +163,21 @@ impl File {
         if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
             return 0;
         }
-        let call = Call { file: &self.inner, user: UserMemory::OWN };
-        match dispatch(&call, request, arg.expose_provenance() as u64) {
+        self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN)
+    }
+
+    /// As [`File::ioctl`], of a program that has no memory but `memory`: `arg`, and all pointers
+    /// behind it, are addresses there, and any other is `-EFAULT`. So it is safe whatever they are.
+    ///
+    /// Descriptors are still those of this process: an ioctl that gives one away leaves it open, and
+    /// one that takes one takes whatever is open under its number.
+    pub fn ioctl_in(&self, request: u32, arg: u64, memory: &Arena) -> i32 {
+        self.answer(request, arg, memory.user_memory())
+    }
+
+    fn answer(&self, request: u32, arg: u64, user: UserMemory) -> i32 {
+        let call = Call { file: &self.inner, user };
+        match dispatch(&call, request, arg) {
             Ok(()) => 0,
             Err(Errno(errno)) => -errno,
         }

@@ -118,6 +118,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod arena;
 mod bind;
 mod bind_async;
 mod bind_queue;
@@ -163,6 +164,7 @@ mod va_space;
 mod vm;
 mod vm_ioctls;
 
+pub use arena::Arena;
 pub use config::{Config, PageSize};
 pub use device::Device;
 pub use file::File;

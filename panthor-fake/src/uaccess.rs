@@ -18,19 +18,46 @@ const STEP: usize = 1 << 20;
 /// Strides up to this are copied many elements at a time.
 const BULK_STRIDE: usize = 4096;
 
-/// The memory of the process that issued an ioctl.
+/// The memory of the program that issued an ioctl.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UserMemory {
-    /// `None` is this process, asked for anew at each copy because a fork changes the answer.
-    pid: Option<Pid>,
+    /// `None` is that of this process, as it is.
+    window: Option<Window>,
+}
+
+/// A part of this process that is all that a pretended program has.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// The address that the program knows.
+    base: u64,
+    len: u64,
+    /// Where that is in this process.
+    real: u64,
 }
 
 impl UserMemory {
     /// The memory of the calling process.
-    pub(crate) const OWN: Self = Self { pid: None };
+    pub(crate) const OWN: Self = Self { window: None };
 
-    fn pid(self) -> Pid {
-        self.pid.unwrap_or_else(Pid::this)
+    /// `len` bytes at `real`, which the program has at `base`, and nothing else.
+    pub(crate) const fn window(base: u64, len: u64, real: u64) -> Self {
+        Self { window: Some(Window { base, len, real }) }
+    }
+
+    /// Where `len` bytes at an address of the program are in this process.
+    fn locate(self, addr: u64, len: usize) -> Result<usize> {
+        let real = match self.window {
+            None => addr,
+            Some(window) => {
+                let offset = addr.checked_sub(window.base).ok_or(Errno::FAULT)?;
+                let end = offset.checked_add(len as u64).ok_or(Errno::FAULT)?;
+                if end > window.len {
+                    return Err(Errno::FAULT);
+                }
+                window.real + offset
+            }
+        };
+        usize::try_from(real).map_err(|_| Errno::FAULT)
     }
 
     /// Copies from user memory at `addr`.
@@ -39,8 +66,9 @@ impl UserMemory {
             return Ok(());
         }
         let len = buf.len();
-        let remote = [RemoteIoVec { base: user_address(addr)?, len }];
-        match process_vm_readv(self.pid(), &mut [IoSliceMut::new(buf)], &remote) {
+        let remote = [RemoteIoVec { base: self.locate(addr, len)?, len }];
+        // Asked for anew each time: a fork changes the answer.
+        match process_vm_readv(Pid::this(), &mut [IoSliceMut::new(buf)], &remote) {
             Ok(copied) if copied == len => Ok(()),
             _ => Err(Errno::FAULT),
         }
@@ -51,8 +79,8 @@ impl UserMemory {
         if buf.is_empty() {
             return Ok(());
         }
-        let remote = [RemoteIoVec { base: user_address(addr)?, len: buf.len() }];
-        match process_vm_writev(self.pid(), &[IoSlice::new(buf)], &remote) {
+        let remote = [RemoteIoVec { base: self.locate(addr, buf.len())?, len: buf.len() }];
+        match process_vm_writev(Pid::this(), &[IoSlice::new(buf)], &remote) {
             Ok(copied) if copied == buf.len() => Ok(()),
             _ => Err(Errno::FAULT),
         }
@@ -228,8 +256,4 @@ impl UserMemory {
         )?;
         if copy == [source] { Ok(()) } else { Err(std::io::Error::other("process_vm_readv lies")) }
     }
-}
-
-fn user_address(addr: u64) -> Result<usize> {
-    usize::try_from(addr).map_err(|_| Errno::FAULT)
 }

@@ -1,0 +1,164 @@
+//! One ioctl of a program, with what must be known about its argument.
+
+use panthor_fake::{Arena, Device, File, Leaks};
+use panthor_sys::*;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::machine::descriptors::Descriptors;
+use crate::machine::input::ARENA_BASE;
+use crate::machine::invariants::*;
+
+/// The longest wait, in nanoseconds.
+const MOMENT: u64 = 20_000;
+
+/// What a call changes besides the fake.
+pub struct World<'a> {
+    pub arena: &'a Arena,
+    pub descriptors: &'a mut Descriptors,
+    pub devices: &'a [Device],
+}
+
+const fn nr(request: u32) -> u32 {
+    request & 0xff
+}
+
+/// Where the descriptor is that an ioctl takes.
+fn takes_descriptor(request: u32) -> Option<u64> {
+    const PRIME: u32 = nr(DRM_IOCTL_PRIME_FD_TO_HANDLE);
+    const SYNCOBJ: u32 = nr(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE);
+    const EVENTFD: u32 = nr(DRM_IOCTL_SYNCOBJ_EVENTFD);
+    match nr(request) {
+        PRIME | SYNCOBJ => Some(8),
+        EVENTFD => Some(16),
+        _ => None,
+    }
+}
+
+/// Where the timeout of a wait is.
+fn timeout(request: u32) -> Option<u64> {
+    const WAIT: u32 = nr(DRM_IOCTL_SYNCOBJ_WAIT);
+    const TIMELINE_WAIT: u32 = nr(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT);
+    match nr(request) {
+        WAIT => Some(8),
+        TIMELINE_WAIT => Some(16),
+        _ => None,
+    }
+}
+
+/// The request as the header has it, if it gives descriptors away.
+fn gives_descriptor(request: u32) -> Option<u32> {
+    [DRM_IOCTL_PRIME_HANDLE_TO_FD, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD]
+        .into_iter()
+        .find(|&giver| nr(giver) == nr(request) && request >> 8 & 0xff == u32::from(DRM_IOCTL_BASE))
+}
+
+fn monotonic_now() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+impl World<'_> {
+    fn word(&self, at: u64) -> Option<u32> {
+        let mut bytes = [0; 4];
+        self.arena.read(at, &mut bytes).then(|| u32::from_le_bytes(bytes))
+    }
+
+    fn quad(&self, at: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.arena.read(at, &mut bytes).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// Calls with another word in the place of one that is there, which it has again afterwards.
+    fn with<const N: usize>(&self, at: u64, word: [u8; N], call: impl FnOnce() -> i32) -> i32 {
+        let mut before = [0; N];
+        let is_there = self.arena.read(at, &mut before);
+        self.arena.write(at, &word);
+        let result = call();
+        if is_there {
+            self.arena.write(at, &before);
+        }
+        result
+    }
+
+    /// Makes a call; its result.
+    pub fn call(&mut self, file: &File, request: u32, arg: u64) -> i32 {
+        let (request, arg) = match gives_descriptor(request) {
+            // The descriptor must arrive, or nobody could close it.
+            Some(request) if self.word(arg.wrapping_add(20)).is_none() => (request, ARENA_BASE),
+            Some(request) => (request, arg),
+            None => (request, arg),
+        };
+        let watched = makes_something(request).then(|| self.alive());
+        let is_bind = nr(request) == nr(DRM_IOCTL_PANTHOR_VM_BIND);
+        let (vm, ops) = (self.word(arg), self.word(arg.wrapping_add(12)));
+
+        let result = self.bounded(file, request, arg);
+
+        check_result(request, result);
+        if result != 0 {
+            if let Some(before) = watched {
+                for (before, after) in before.into_iter().zip(self.alive()) {
+                    check_nothing_made(request, result, before, after);
+                }
+            }
+        }
+        if is_bind && result < 0 && request == DRM_IOCTL_PANTHOR_VM_BIND {
+            let done = self.word(arg.wrapping_add(12));
+            assert!(done <= ops, "{done:?} of {ops:?} operations are done");
+        }
+        if let Some(view) = vm.filter(|_| is_bind).and_then(|vm| file.gpu(vm)) {
+            check_vm(&view);
+        }
+        if gives_descriptor(request).is_some() && result == 0 {
+            let fd = self.word(arg + 8).expect("it was there before");
+            let number = self.descriptors.add_given(fd as i32);
+            self.arena.write(arg + 8, &number.to_le_bytes());
+        }
+        if nr(request) == nr(DRM_IOCTL_PANTHOR_DEV_QUERY) {
+            self.forget_time(arg);
+        }
+        result
+    }
+
+    fn alive(&self) -> Vec<Leaks> {
+        self.devices.iter().map(Device::leaks).collect()
+    }
+
+    /// Makes a call that ends soon, with the real number of a descriptor.
+    fn bounded(&self, file: &File, request: u32, arg: u64) -> i32 {
+        let call = || file.ioctl_in(request, arg, self.arena);
+        if let Some(field) = takes_descriptor(request) {
+            let at = arg.wrapping_add(field);
+            let real = self.descriptors.real(self.word(at).unwrap_or(u32::MAX));
+            return self.with(at, real.to_le_bytes(), call);
+        }
+        if let Some(field) = timeout(request) {
+            let at = arg.wrapping_add(field);
+            let asked = self.quad(at).unwrap_or(0) as i64;
+            let moment = if asked > 0 { monotonic_now() + MOMENT } else { asked as u64 };
+            return self.with(at, moment.to_le_bytes(), call);
+        }
+        if nr(request) == nr(DRM_IOCTL_SYNCOBJ_TRANSFER) {
+            // To wait for what is not there would take five seconds: only if it is there.
+            let at = arg.wrapping_add(24);
+            let flags = self.word(at).unwrap_or(0);
+            let for_submit = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
+            if flags & for_submit != 0 {
+                let result = self.with(at, (flags & !for_submit).to_le_bytes(), call);
+                return if result == 0 { call() } else { result };
+            }
+        }
+        call()
+    }
+
+    /// Overwrites what a query may have told about the time: programs must not depend on it.
+    fn forget_time(&self, arg: u64) {
+        if self.word(arg) != Some(DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO) {
+            return;
+        }
+        let Some(pointer) = self.quad(arg.wrapping_add(8)) else { return };
+        for at in 0..size_of::<drm_panthor_timestamp_info>() as u64 {
+            self.arena.write(pointer.wrapping_add(at), &[0]);
+        }
+    }
+}
