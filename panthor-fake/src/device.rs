@@ -13,6 +13,7 @@ use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::file::{File, FileInner};
+use crate::gpu_view::GpuVa;
 use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
@@ -169,6 +170,15 @@ impl Device {
             vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
             cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
         }
+    }
+
+    /// What every VM that is alive has mapped, the oldest VM first: what the driver lists in debugfs as
+    /// `gpuvas`. VMs that were destroyed and that a group or a job keeps are in it, and so is what
+    /// the driver maps for itself.
+    #[doc(alias = "gpuvas")]
+    pub fn address_spaces(&self) -> Vec<Vec<GpuVa>> {
+        let vms = alive(&self.inner.vms);
+        vms.iter().map(|vm| vm.with_space(|space| space.iter().map(GpuVa::of).collect())).collect()
     }
 
     /// Checks that everything was released: the end of a test.

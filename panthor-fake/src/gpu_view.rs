@@ -39,6 +39,27 @@ pub struct MappingInfo {
     pub sparse: bool,
 }
 
+/// A mapping in one of the lists of [`Device::address_spaces`](crate::Device::address_spaces).
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GpuVa {
+    /// The GPU virtual address.
+    pub va: u64,
+    /// The size in bytes.
+    pub size: u64,
+    /// The same for all mappings of an object, and another for each object that is alive.
+    pub object: u64,
+    /// The offset in the object, in bytes.
+    pub offset: u64,
+}
+
+impl GpuVa {
+    pub(crate) fn of((va, mapping): (u64, &Mapping<Arc<Bo>>)) -> Self {
+        let Mapping { size, offset, ref object, .. } = *mapping;
+        Self { va, size, object: object.mmap_offset(), offset }
+    }
+}
+
 /// What the GPU tried.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Access {

@@ -169,7 +169,7 @@ pub use config::{Config, PageSize};
 pub use device::Device;
 pub use file::File;
 pub use gpu_model::Gpu;
-pub use gpu_view::{Access, FaultKind, GpuFault, GpuView, MappingInfo};
+pub use gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};
 pub use group_queue::StreamInfo;
 pub use group_view::GroupView;
 pub use mapping::{Mapping, Prot};

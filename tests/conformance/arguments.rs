@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use crate::uapi::kernel::Linux;
+
+pub const HELP: &str = "\
+usage: conformance [OPTIONS OF A TEST PROGRAM]
+       conformance list
+       conformance record [--device NODE] [--jobs] [FILTER]
+       conformance check  [--device NODE] [--jobs] [--linux VERSION] [FILTER]
+       conformance show   --linux VERSION [FILTER]
+
+Without a command the fake is compared with the recordings of all kernels (--help tells the options).
+
+list      prints the names of the cases, and where some are not tried
+record    runs the cases on the driver of this machine, and prints a recording
+check     runs them there and on the fake that plays the same driver, and compares; the GPU may be
+          any model
+show      prints what the fake answers, as a recording
+
+--device NODE     the render node (default: /dev/dri/renderD128)
+--jobs            jobs of groups are done there: command streams run
+--linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
+FILTER            only cases whose names contain it
+";
+
+/// What to do.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Command {
+    Help,
+    List,
+    Record(Device),
+    Check(Device, Option<Linux>),
+    Show(Linux, String),
+}
+
+/// Where to do it, and with which cases.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Device {
+    pub node: PathBuf,
+    pub jobs: bool,
+    pub filter: String,
+}
+
+/// The command, if there is one.
+pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
+    let Some(name) = words.next() else { return Ok(None) };
+    if !["help", "list", "record", "check", "show"].contains(&name.as_str()) {
+        return Ok(None);
+    }
+    let mut device =
+        Device { node: "/dev/dri/renderD128".into(), jobs: false, filter: String::new() };
+    let mut linux = None;
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--device" => device.node = value()?.into(),
+            "--jobs" => device.jobs = true,
+            "--linux" => {
+                let version = value()?;
+                let unknown = || format!("there is no recording of Linux {version}");
+                linux = Some(Linux::from_name(&version).ok_or_else(unknown)?);
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            _ => device.filter = word,
+        }
+    }
+    Ok(Some(match name.as_str() {
+        "help" => Command::Help,
+        "list" => Command::List,
+        "record" => Command::Record(device),
+        "check" => Command::Check(device, linux),
+        _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
+    }))
+}
+
+/// What must hold of this file's own work.
+pub fn checks() -> Vec<(&'static str, fn())> {
+    fn words(line: &str) -> Result<Option<Command>, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+    vec![
+        ("arguments/options_of_a_test_program_are_left_to_it", || {
+            assert_eq!(words("--exact bind"), Ok(None));
+            assert_eq!(words(""), Ok(None));
+        }),
+        ("arguments/commands_have_their_options", || {
+            let device = Device { node: "/dev/x".into(), jobs: true, filter: "vm".into() };
+            let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
+            assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
+            assert_eq!(words("list"), Ok(Some(Command::List)));
+        }),
+        ("arguments/what_is_wrong_is_named", || {
+            assert_eq!(
+                words("check --linux 5.1"),
+                Err("there is no recording of Linux 5.1".into())
+            );
+            assert_eq!(words("record --device"), Err("--device needs a value".into()));
+            assert_eq!(words("record --x"), Err("unknown option --x".into()));
+            assert_eq!(words("show"), Err("show needs --linux".into()));
+        }),
+    ]
+}

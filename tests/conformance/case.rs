@@ -1,0 +1,118 @@
+//! Cases: what a client does, told once, and where it is not to be tried.
+
+use std::time::{Duration, Instant};
+
+use crate::uapi::client::Client;
+use crate::uapi::kernel::{Kernel, Linux};
+
+type Steps = Box<dyn Fn(&mut Client<'_>) + Send + Sync>;
+
+/// What a client does.
+pub struct Case {
+    /// Group, a slash, and what it is about.
+    pub name: String,
+    steps: Steps,
+    needs_jobs: bool,
+    left_out: Vec<(Linux, &'static str)>,
+    differs: Vec<(Linux, &'static str)>,
+}
+
+impl Case {
+    /// It is not tried where jobs of groups are not done.
+    pub fn needs_jobs(&mut self) -> &mut Self {
+        self.needs_jobs = true;
+        self
+    }
+
+    /// It is not tried on that kernel, nor on the fake that plays it.
+    pub fn not_on(&mut self, linux: Linux, reason: &'static str) -> &mut Self {
+        self.left_out.push((linux, reason));
+        self
+    }
+
+    /// The kernel has a bug there that the fake must not share: they must answer differently.
+    pub fn differs_on(&mut self, linux: Linux, reason: &'static str) -> &mut Self {
+        self.differs.push((linux, reason));
+        self
+    }
+
+    /// Whether it is for a kernel.
+    pub fn is_for(&self, linux: Linux) -> bool {
+        !self.left_out.iter().any(|&(not, _)| not == linux)
+    }
+
+    /// Why the fake must answer differently from this kernel, if it must.
+    pub fn bug_of(&self, linux: Linux) -> Option<&'static str> {
+        self.differs.iter().find(|&&(known, _)| known == linux).map(|&(_, reason)| reason)
+    }
+
+    /// Where it is not tried, with the reasons.
+    pub fn left_out(&self) -> &[(Linux, &'static str)] {
+        &self.left_out
+    }
+
+    /// Whether a kernel can do what it needs.
+    pub fn can_run(&self, kernel: &dyn Kernel) -> bool {
+        !self.needs_jobs || kernel.jobs_run()
+    }
+
+    /// Runs it: what was asked and answered, and what is mapped in the end.
+    pub fn transcript(&self, kernel: &dyn Kernel, any_model: bool) -> Transcript {
+        wait_for_silence(kernel);
+        let mut client = Client::new(kernel, any_model);
+        (self.steps)(&mut client);
+        client.mappings();
+        Transcript { calls: client.calls(), text: client.finish() }
+    }
+}
+
+/// What a client wrote down.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Transcript {
+    pub text: String,
+    /// How many calls there were.
+    pub calls: u64,
+}
+
+/// Waits until the VMs of those before are gone, which takes the kernel a moment.
+fn wait_for_silence(kernel: &dyn Kernel) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while kernel.address_spaces().is_some_and(|spaces| !spaces.is_empty()) {
+        assert!(Instant::now() < patience, "VMs of an earlier client stay");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Cases in the making.
+#[derive(Default)]
+pub struct Cases {
+    group: &'static str,
+    all: Vec<Case>,
+}
+
+impl Cases {
+    /// The group of those that follow.
+    pub fn group(&mut self, group: &'static str) {
+        self.group = group;
+    }
+
+    /// Adds a case. Its name says what is tried, in words with `_` between them.
+    pub fn add(
+        &mut self,
+        name: impl AsRef<str>,
+        steps: impl Fn(&mut Client<'_>) + Send + Sync + 'static,
+    ) -> &mut Case {
+        self.all.push(Case {
+            name: format!("{}/{}", self.group, name.as_ref()),
+            steps: Box::new(steps),
+            needs_jobs: false,
+            left_out: Vec::new(),
+            differs: Vec::new(),
+        });
+        self.all.last_mut().expect("the one just added")
+    }
+
+    pub fn finish(self) -> Vec<Case> {
+        self.all
+    }
+}

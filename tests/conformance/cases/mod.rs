@@ -1,0 +1,11 @@
+//! All cases, by ioctl.
+
+mod vm;
+
+use crate::case::{Case, Cases};
+
+pub fn all() -> Vec<Case> {
+    let mut cases = Cases::default();
+    vm::add(&mut cases);
+    cases.finish()
+}

@@ -1,0 +1,187 @@
+//! The commands that are not tests: on the driver of this machine, or without any comparison.
+
+use std::fs;
+use std::process::ExitCode;
+
+use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
+
+use crate::arguments::{Command, Device, HELP};
+use crate::case::{Case, Transcript};
+use crate::cases;
+use crate::recording::{difference, section};
+use crate::uapi::fake::Fake;
+use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
+use crate::uapi::real::Real;
+
+pub fn run(command: &Command) -> ExitCode {
+    let done = match command {
+        Command::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Command::List => {
+            list();
+            Ok(())
+        }
+        Command::Record(device) => record(device),
+        Command::Check(device, linux) => check(device, *linux),
+        Command::Show(linux, filter) => {
+            for case in chosen(filter).iter().filter(|case| case.is_for(*linux)) {
+                let transcript = case.transcript(&Fake::new(*linux), false);
+                print!("{}", section(&case.name, &transcript.text));
+            }
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("conformance: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The cases by name, as far as their names contain something.
+fn chosen(filter: &str) -> Vec<Case> {
+    let mut cases = cases::all();
+    cases.retain(|case| case.name.contains(filter));
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    cases
+}
+
+fn list() {
+    for case in chosen("") {
+        println!("{}", case.name);
+        for (linux, reason) in case.left_out() {
+            println!("    not on Linux {linux}: {reason}");
+        }
+        for linux in Linux::ALL {
+            if let Some(reason) = case.bug_of(linux) {
+                println!("    the fake differs from Linux {linux}: {reason}");
+            }
+        }
+    }
+}
+
+/// The driver of a node, and the kernel that it belongs to.
+struct Driver {
+    node: Real,
+    version: (i32, i32, i32),
+    linux: Linux,
+}
+
+impl Driver {
+    fn open(device: &Device) -> Result<Self, String> {
+        let named = |error| format!("{}: {error}", device.node.display());
+        let node = Real::new(&device.node, device.jobs).map_err(named)?;
+        let (name, version) = identity(node.open().map_err(named)?.as_ref())?;
+        if name != "panthor" {
+            return Err(format!("{} is driven by {name}, not by panthor", device.node.display()));
+        }
+        let linux = u32::try_from(version.1).ok().and_then(Linux::from_driver_minor);
+        let unknown = || format!("there is no recording of driver {}.{}", version.0, version.1);
+        Ok(Self { node, version, linux: linux.ok_or_else(unknown)? })
+    }
+}
+
+/// Name and version of the driver of a node.
+fn identity(node: &dyn Node) -> Result<(String, (i32, i32, i32)), String> {
+    let mut name = [0_u8; 32];
+    let mut args = drm_version {
+        version_major: 0,
+        version_minor: 0,
+        version_patchlevel: 0,
+        name_len: name.len(),
+        name: name.as_mut_ptr().cast(),
+        date_len: 0,
+        date: std::ptr::null_mut(),
+        desc_len: 0,
+        desc: std::ptr::null_mut(),
+    };
+    // SAFETY: it writes to the structure, and as many bytes as that says to `name`.
+    let result = unsafe { node.ioctl(DRM_IOCTL_VERSION, (&raw mut args).cast()) };
+    if result != 0 {
+        return Err(String::from("the node does not tell its driver"));
+    }
+    let len = args.name_len.min(name.len());
+    let name = String::from_utf8_lossy(&name[..len]).into_owned();
+    Ok((name, (args.version_major, args.version_minor, args.version_patchlevel)))
+}
+
+fn record(device: &Device) -> Result<(), String> {
+    let Driver { node, version, linux } = Driver::open(device)?;
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("# Linux {}, Panthor {}.{}.{}", release.trim(), version.0, version.1, version.2);
+    if node.address_spaces().is_none() {
+        return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
+    }
+    let mut count = 0;
+    for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
+        if !case.can_run(&node) {
+            return Err(format!("{} needs jobs that are done: see --jobs", case.name));
+        }
+        // Where it got to, if the kernel does not come back.
+        eprintln!("{}", case.name);
+        print!("{}", section(&case.name, &case.transcript(&node, false).text));
+        count += 1;
+    }
+    eprintln!("conformance: {count} cases recorded");
+    Ok(())
+}
+
+/// A fake whose mappings are not told, like those of a driver that is asked by somebody who is not root.
+struct Blind(Fake);
+
+impl Kernel for Blind {
+    fn open(&self) -> std::io::Result<Box<dyn Node>> {
+        self.0.open()
+    }
+
+    fn open_primary(&self) -> std::io::Result<Box<dyn Node>> {
+        self.0.open_primary()
+    }
+
+    fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
+        None
+    }
+
+    fn jobs_run(&self) -> bool {
+        self.0.jobs_run()
+    }
+}
+
+fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
+    let driver = Driver::open(device)?;
+    let linux = linux.unwrap_or(driver.linux);
+    let told = driver.node.address_spaces().is_some();
+    if !told {
+        eprintln!("conformance: without root and debugfs the mappings are not compared");
+    }
+    let (mut runs, mut calls, mut differences, mut left_out) = (0, 0, 0, 0);
+    for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
+        if !case.can_run(&driver.node) {
+            left_out += 1;
+            continue;
+        }
+        let real = case.transcript(&driver.node, true);
+        let fake = on_fake(case, linux, told);
+        runs += 1;
+        calls += real.calls;
+        let found = difference(&real.text, &fake.text);
+        if let (Some(found), None) = (found, case.bug_of(linux)) {
+            differences += 1;
+            println!("{}: the driver (-) and the fake (+):\n{found}", case.name);
+        }
+    }
+    println!(
+        "conformance: {runs} cases on the driver and on the fake: {calls} calls, {differences} differences, \
+         {left_out} cases left out that need jobs"
+    );
+    if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
+}
+
+fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {
+    let fake = Fake::new(linux);
+    if told { case.transcript(&fake, true) } else { case.transcript(&Blind(fake), true) }
+}

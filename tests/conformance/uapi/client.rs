@@ -1,0 +1,259 @@
+//! A client that writes down what it asks and what is answered.
+
+use std::ffi::c_void;
+use std::fmt::{self, Write as _};
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
+use super::memory::{Bad, UserMemory};
+use super::show::{self, Show};
+use super::wire::{self, Value, Wire};
+
+/// A client of a kernel, with an open file to begin with.
+pub struct Client<'a> {
+    kernel: &'a dyn Kernel,
+    files: Vec<Option<Box<dyn Node>>>,
+    current: usize,
+    pub memory: UserMemory,
+    show: Show,
+    text: String,
+    /// Nothing is written down.
+    quiet: bool,
+    calls: u64,
+}
+
+impl<'a> Client<'a> {
+    /// `any_model` leaves out what depends on the model of the GPU.
+    pub fn new(kernel: &'a dyn Kernel, any_model: bool) -> Self {
+        let file = kernel.open().expect("a render node that can be opened");
+        Self {
+            kernel,
+            files: vec![Some(file)],
+            current: 0,
+            memory: UserMemory::new(),
+            show: Show::new(any_model),
+            text: String::new(),
+            quiet: false,
+            calls: 0,
+        }
+    }
+
+    /// What was written down; all files are closed.
+    pub fn finish(mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Writes a line of the case's own.
+    pub fn note(&mut self, line: impl fmt::Display) {
+        if !self.quiet {
+            writeln!(self.text, "{line}").unwrap();
+        }
+    }
+
+    /// Does something without writing it down.
+    pub fn quietly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.quiet, true);
+        let result = work(self);
+        self.quiet = before;
+        result
+    }
+
+    // Files
+
+    /// Opens the render node once more; calls go there from now on.
+    pub fn open(&mut self) -> usize {
+        self.add(self.kernel.open().expect("a render node that can be opened"), "open")
+    }
+
+    /// Opens the primary node; calls go there from now on.
+    pub fn open_primary(&mut self) -> usize {
+        self.add(
+            self.kernel.open_primary().expect("a primary node that can be opened"),
+            "open primary",
+        )
+    }
+
+    fn add(&mut self, node: Box<dyn Node>, what: &str) -> usize {
+        self.files.push(Some(node));
+        self.current = self.files.len() - 1;
+        let file = self.current;
+        self.note(format_args!("{what}: file {file}"));
+        file
+    }
+
+    /// Calls go to this file from now on. The first is 0.
+    pub fn on(&mut self, file: usize) {
+        self.current = file;
+        self.note(format_args!("on file {file}"));
+    }
+
+    /// Closes a file.
+    pub fn close_file(&mut self, file: usize) {
+        self.files[file] = None;
+        self.note(format_args!("close file {file}"));
+    }
+
+    pub fn node(&self) -> &dyn Node {
+        self.files[self.current].as_deref().expect("a file that is open")
+    }
+
+    pub fn jobs_run(&self) -> bool {
+        self.kernel.jobs_run()
+    }
+
+    /// Has the next job of a queue end badly where nothing does by itself.
+    pub fn arrange(&mut self, group: u32, queue: u32, trouble: Trouble) {
+        self.node().arrange(group, queue, trouble);
+    }
+
+    // Calls
+
+    /// Issues a request with its structure.
+    pub fn call<T: Wire>(&mut self, request: u32, arg: &mut T) -> i32 {
+        self.calls += 1;
+        let before = arg.fields();
+        // SAFETY: the structure is writable, and the cases put nothing behind its pointers that they
+        // do not expect to be written.
+        let result = unsafe { self.node().ioctl(request, (&raw mut *arg).cast()) };
+        self.record(request, &before, result, &arg.fields());
+        result
+    }
+
+    /// Issues a request that must succeed.
+    #[track_caller]
+    pub fn must<T: Wire>(&mut self, request: u32, mut arg: T) -> T {
+        let result = self.call(request, &mut arg);
+        let name = wire::name(request);
+        assert!(result >= 0, "{name} failed: {}\n{}", show::result(result), self.text);
+        arg
+    }
+
+    /// Issues a request on a descriptor that came from the file.
+    pub fn descriptor_call<T: Wire>(&mut self, fd: i32, request: u32, arg: &mut T) -> i32 {
+        self.calls += 1;
+        let before = arg.fields();
+        // SAFETY: as in `call`.
+        let result = unsafe { self.node().descriptor_ioctl(fd, request, (&raw mut *arg).cast()) };
+        self.record(request, &before, result, &arg.fields());
+        result
+    }
+
+    fn record(
+        &mut self,
+        request: u32,
+        before: &[(String, Value)],
+        result: i32,
+        after: &[(String, Value)],
+    ) {
+        let (name, given) = (wire::name(request), show::fields(&mut self.show, before));
+        let changes = show::changes(&mut self.show, before, after);
+        self.note(format_args!("{name}{given} = {}{changes}", show::result(result)));
+    }
+
+    /// Issues a request with an argument of any bytes.
+    pub fn bytes(&mut self, request: u32, arg: &mut [u8]) -> i32 {
+        self.calls += 1;
+        let before = arg.to_vec();
+        // SAFETY: as in `call`; the argument is as long as its callers' requests say.
+        let result = unsafe { self.node().ioctl(request, arg.as_mut_ptr().cast()) };
+        let name = wire::name(request);
+        let changes = if *arg == before { String::new() } else { format!(" -> {}", hex(arg)) };
+        self.note(format_args!("{name} {} = {}{changes}", hex(&before), show::result(result)));
+        result
+    }
+
+    /// Issues a request whose argument is at a bad address.
+    pub fn at(&mut self, request: u32, bad: Bad) -> i32 {
+        self.calls += 1;
+        let address = self.memory.address(bad) as usize as *mut c_void;
+        // SAFETY: nothing of the program's is there but the memory that is for this.
+        let result = unsafe { self.node().ioctl(request, address) };
+        self.note(format_args!("{} at {bad:?} = {}", wire::name(request), show::result(result)));
+        result
+    }
+
+    /// Writes down structures that a call filled in, or is about to read.
+    pub fn show<T: Wire>(&mut self, what: &str, items: &[T]) {
+        for item in items {
+            let fields = show::fields(&mut self.show, &item.fields());
+            self.note(format_args!("  {what}{fields}"));
+        }
+    }
+
+    /// Takes a descriptor that a call gave away.
+    pub fn own(&mut self, fd: i32) -> OwnedFd {
+        assert!(fd >= 0, "no descriptor: {fd}\n{}", self.text);
+        // SAFETY: it was just made for the client, and nobody else closes it.
+        unsafe { OwnedFd::from_raw_fd(fd) }
+    }
+
+    /// Maps the node; a positive error number if it cannot.
+    pub fn map_node(&mut self, len: u64, writable: bool, offset: u64) -> Result<CpuMap, i32> {
+        self.calls += 1;
+        let mapped = self.node().map(len as usize, writable, offset);
+        let (access, at) =
+            (if writable { "rw" } else { "r" }, self.show.given(Value::Offset(offset)));
+        let result = mapped.as_ref().map_or_else(|&errno| show::result(-errno), |_| "ok".into());
+        self.note(format_args!("mmap {access} {len:#x} at {at} = {result}"));
+        mapped.map(|memory| CpuMap { memory, len: len as usize })
+    }
+
+    // Mappings of VMs
+
+    /// Writes down what all VMs have mapped, with objects numbered as they appear. It is left out where
+    /// the kernel does not tell.
+    pub fn mappings(&mut self) {
+        let Some(spaces) = self.kernel.address_spaces() else { return };
+        let mut objects = Vec::new();
+        for (number, space) in spaces.iter().enumerate() {
+            self.note(format_args!("VM {number}: {} mappings", space.len()));
+            for &Mapped { va, size, object, offset } in space {
+                let known = objects.iter().position(|&known| known == object);
+                let object = known.unwrap_or_else(|| {
+                    objects.push(object);
+                    objects.len() - 1
+                });
+                self.note(format_args!("  {va:#x} +{size:#x} object {object} @{offset:#x}"));
+            }
+        }
+    }
+
+    /// The number of VMs that are there, if the kernel tells.
+    pub fn vm_count(&self) -> Option<usize> {
+        self.kernel.address_spaces().map(|spaces| spaces.len())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let shown = bytes.iter().take(64).map(|byte| format!("{byte:02x}"));
+    let more = if bytes.len() > 64 { "…" } else { "" };
+    shown.collect::<String>() + more
+}
+
+/// Memory of a node that the CPU sees.
+pub struct CpuMap {
+    memory: Box<dyn Memory>,
+    len: usize,
+}
+
+impl CpuMap {
+    fn at(&self, offset: u64) -> *mut u32 {
+        assert!(offset % 4 == 0 && offset as usize + 4 <= self.len, "beyond the mapping");
+        self.memory.start().wrapping_add(offset as usize).cast()
+    }
+
+    pub fn load(&self, offset: u64) -> u32 {
+        // SAFETY: in the mapping and aligned; volatile, as others may write there.
+        unsafe { self.at(offset).read_volatile() }
+    }
+
+    pub fn store(&self, offset: u64, value: u32) {
+        // SAFETY: as above; the cases store to what they have mapped for writing.
+        unsafe { self.at(offset).write_volatile(value) }
+    }
+}

@@ -1,0 +1,84 @@
+//! The fake as the kernel.
+
+use std::ffi::c_void;
+use std::io;
+
+use panthor_fake::{Config, Device, File, Mapping, Prot};
+
+use super::kernel::{Kernel, Linux, Mapped, Memory, Node, Trouble};
+
+/// A fake device of its own.
+pub struct Fake(Device);
+
+impl Fake {
+    /// One that is driven as by that kernel, for a client who may do all that root may, as the one of
+    /// the recordings.
+    pub fn new(linux: Linux) -> Self {
+        let config = Config::default()
+            .driver_minor(linux.driver_minor())
+            // Linux 7.2 says 1.8 and takes sparse operations.
+            .sparse_in_1_8(true)
+            .high_priority(true)
+            .administrator(true);
+        Self(Device::new(config).expect("a fake device"))
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.0
+    }
+}
+
+impl Kernel for Fake {
+    fn open(&self) -> io::Result<Box<dyn Node>> {
+        Ok(Box::new(self.0.open()))
+    }
+
+    fn open_primary(&self) -> io::Result<Box<dyn Node>> {
+        Ok(Box::new(self.0.open_primary()))
+    }
+
+    fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
+        let mapped = |m: &panthor_fake::GpuVa| Mapped {
+            va: m.va,
+            size: m.size,
+            object: m.object,
+            offset: m.offset,
+        };
+        let spaces = self.0.address_spaces();
+        Some(spaces.iter().map(|space| space.iter().map(mapped).collect()).collect())
+    }
+
+    fn jobs_run(&self) -> bool {
+        true
+    }
+}
+
+impl Node for File {
+    unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { self.ioctl(request, arg) }
+    }
+
+    unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32 {
+        super::real::ioctl(fd, request, arg)
+    }
+
+    fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
+        let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
+        Ok(Box::new(self.mmap(len, prot, offset)?))
+    }
+
+    fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {
+        let group = self.group(group).expect("the group");
+        match trouble {
+            Trouble::PageFault => group.fault_next_job(queue),
+            Trouble::TimeOut => group.time_out_next_job(queue),
+        }
+    }
+}
+
+impl Memory for Mapping {
+    fn start(&self) -> *mut u8 {
+        self.as_ptr()
+    }
+}

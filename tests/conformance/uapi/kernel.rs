@@ -1,0 +1,112 @@
+//! Who answers: a kernel with a Panthor device, real or pretended.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::io;
+
+/// The kernels that there are recordings of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Linux {
+    /// Driver 1.0.
+    V6_12,
+    /// Driver 1.8, which already takes sparse maps.
+    V7_2,
+    /// Driver 1.9.
+    V7_3,
+}
+
+impl Linux {
+    pub const ALL: [Self; 3] = [Self::V6_12, Self::V7_2, Self::V7_3];
+
+    /// As it is called on the command line and in names of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V6_12 => "6.12",
+            Self::V7_2 => "7.2",
+            Self::V7_3 => "7.3",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|linux| linux.name() == name)
+    }
+
+    /// The kernel whose driver has this minor version, if there is one.
+    pub fn from_driver_minor(minor: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|linux| linux.driver_minor() == minor)
+    }
+
+    /// The minor version of its driver.
+    pub fn driver_minor(self) -> u32 {
+        match self {
+            Self::V6_12 => 0,
+            Self::V7_2 => 8,
+            Self::V7_3 => 9,
+        }
+    }
+}
+
+impl fmt::Display for Linux {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A mapping of a VM. Objects are any numbers that tell them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    pub va: u64,
+    pub size: u64,
+    pub object: u64,
+    pub offset: u64,
+}
+
+/// How the next job of a queue ends badly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// Its stream is where nothing is mapped.
+    PageFault,
+    /// It takes too long.
+    TimeOut,
+}
+
+/// A kernel with a device of which nobody else makes use.
+pub trait Kernel {
+    /// Opens the render node: a new open file.
+    fn open(&self) -> io::Result<Box<dyn Node>>;
+
+    /// Opens the primary node.
+    fn open_primary(&self) -> io::Result<Box<dyn Node>>;
+
+    /// What the VMs have mapped, oldest VM first; `None` where that cannot be told.
+    fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>>;
+
+    /// Whether jobs of groups are done.
+    fn jobs_run(&self) -> bool;
+}
+
+/// An open file of a node. It closes when it is dropped.
+pub trait Node {
+    /// Zero or more, or a negative error number.
+    ///
+    /// # Safety
+    /// As that of `ioctl(2)` on the node.
+    unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32;
+
+    /// An ioctl on a dma-buf or a sync file that came from the node.
+    ///
+    /// # Safety
+    /// As that of `ioctl(2)` on the descriptor.
+    unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
+
+    /// Maps the node, shared; a positive error number when it cannot.
+    fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32>;
+
+    /// Has the next job of a queue end badly where jobs do not do so by themselves.
+    fn arrange(&self, group: u32, queue: u32, trouble: Trouble);
+}
+
+/// Memory of a node that is mapped. It is unmapped when it is dropped.
+pub trait Memory {
+    fn start(&self) -> *mut u8;
+}

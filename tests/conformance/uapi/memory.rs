@@ -1,0 +1,96 @@
+//! Addresses for arguments: good ones, and all kinds of bad ones.
+
+use std::ffi::c_void;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+
+const PAGE: usize = 4096;
+
+/// A page that can be written, one that can only be read, and one with nothing.
+pub struct UserMemory(NonNull<u8>);
+
+/// An address by what is wrong with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bad {
+    Null,
+    /// In the first page, where nothing ever is.
+    Low,
+    /// Of the kernel's.
+    Kernel,
+    /// The very last byte.
+    Last,
+    /// Where nothing is mapped.
+    Unmapped,
+    /// So many bytes before the end of what is mapped.
+    Ends(usize),
+    /// Zeros that cannot be written.
+    ReadOnly,
+}
+
+impl Bad {
+    /// For names of cases.
+    pub fn name(self) -> String {
+        match self {
+            Self::Null => "null".into(),
+            Self::Low => "a_low_address".into(),
+            Self::Kernel => "an_address_of_the_kernel".into(),
+            Self::Last => "the_last_address".into(),
+            Self::Unmapped => "an_unmapped_address".into(),
+            Self::Ends(bytes) => format!("{bytes}_bytes_before_the_end"),
+            Self::ReadOnly => "a_read_only_address".into(),
+        }
+    }
+}
+
+impl UserMemory {
+    pub fn new() -> Self {
+        let len = NonZeroUsize::new(3 * PAGE).unwrap();
+        let all = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: anywhere, nothing is replaced.
+        let start = unsafe { mmap_anonymous(None, len, all, MapFlags::MAP_PRIVATE) };
+        let memory = Self(start.expect("three pages").cast());
+        // The first can be read, the second written, behind it is nothing.
+        // SAFETY: a page of what was just mapped, which nobody uses.
+        unsafe { mprotect(memory.at(0), PAGE, ProtFlags::PROT_READ) }.expect("to protect a page");
+        // SAFETY: as above.
+        unsafe { mprotect(memory.at(2), PAGE, ProtFlags::PROT_NONE) }.expect("to protect a page");
+        memory
+    }
+
+    fn at(&self, page: usize) -> NonNull<c_void> {
+        NonNull::new(self.0.as_ptr().wrapping_add(page * PAGE)).unwrap().cast()
+    }
+
+    /// The address that is bad in this way.
+    pub fn address(&self, bad: Bad) -> u64 {
+        let unmapped = self.at(2).as_ptr() as u64;
+        match bad {
+            Bad::Null => 0,
+            Bad::Low => 64,
+            Bad::Kernel => 0xffff_8000_0000_0000,
+            Bad::Last => u64::MAX,
+            Bad::Unmapped => unmapped,
+            Bad::Ends(bytes) => unmapped - bytes as u64,
+            Bad::ReadOnly => self.at(0).as_ptr() as u64,
+        }
+    }
+
+    /// Writes at [`Bad::Ends`] of that many bytes.
+    pub fn write_before_end(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= PAGE);
+        let start = self.0.as_ptr().wrapping_add(2 * PAGE - bytes.len());
+        for (index, &byte) in bytes.iter().enumerate() {
+            // SAFETY: in the page that can be written, of which there are no references.
+            unsafe { start.wrapping_add(index).write_volatile(byte) };
+        }
+    }
+}
+
+impl Drop for UserMemory {
+    fn drop(&mut self) {
+        // SAFETY: what `new` mapped, of which nobody has a reference.
+        unsafe { munmap(self.0.cast(), 3 * PAGE) }.expect("to unmap what was mapped");
+    }
+}

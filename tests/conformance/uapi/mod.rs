@@ -1,0 +1,11 @@
+//! The uAPI as a client meets it that has nothing but the header: raw ioctls, and what they answered.
+
+pub mod client;
+pub mod fake;
+pub mod kernel;
+pub mod memory;
+pub mod ops;
+pub mod real;
+pub mod setup;
+pub mod show;
+pub mod wire;

@@ -1,0 +1,116 @@
+//! Values as text, the same on every run: what the kernel chooses as it likes is told by a rule.
+
+use std::collections::HashMap;
+
+use super::wire::Value;
+
+/// Remembers what has been told by its order.
+#[derive(Default)]
+pub struct Show {
+    offsets: HashMap<u64, usize>,
+    descriptors: HashMap<i64, usize>,
+    descriptor_count: usize,
+    /// Whether what depends on the model of the GPU is left out, so that models can be compared.
+    any_model: bool,
+}
+
+impl Show {
+    pub fn new(any_model: bool) -> Self {
+        Self { any_model, ..Self::default() }
+    }
+
+    /// A value that the client passed.
+    pub fn given(&mut self, value: Value) -> String {
+        match value {
+            Value::Hex(value) => format!("{value:#x}"),
+            Value::Dec(value) => value.to_string(),
+            Value::Ptr(0) => String::from("null"),
+            Value::Ptr(_) => String::from("ptr"),
+            Value::Offset(value) => self.offset(value),
+            Value::Fd(fd) => match self.descriptors.get(&fd) {
+                Some(number) => format!("fd#{number}"),
+                None => fd.to_string(),
+            },
+            Value::Time(0) => String::from("0"),
+            Value::Time(_) => String::from("time"),
+            Value::Model(_) if self.any_model => String::from("model"),
+            Value::Model(value) => format!("{value:#x}"),
+        }
+    }
+
+    /// A value that the kernel returned.
+    pub fn returned(&mut self, value: Value) -> String {
+        if let Value::Fd(fd @ 0..) = value {
+            self.descriptor_count += 1;
+            self.descriptors.insert(fd, self.descriptor_count);
+        }
+        self.given(value)
+    }
+
+    fn offset(&mut self, offset: u64) -> String {
+        if offset % 4096 != 0 || offset == 0 {
+            return format!("{offset:#x}");
+        }
+        let next = self.offsets.len() + 1;
+        format!("offset#{}", self.offsets.entry(offset).or_insert(next))
+    }
+}
+
+/// The fields that are not zero, or those of them that are not as before.
+pub fn fields(show: &mut Show, fields: &[(String, Value)]) -> String {
+    let zero =
+        |value| matches!(value, Value::Hex(0) | Value::Dec(0) | Value::Ptr(0) | Value::Time(0));
+    let told = fields.iter().filter(|&&(_, value)| !zero(value));
+    told.map(|(name, value)| format!(" {name}={}", show.given(*value))).collect()
+}
+
+/// The fields that a call changed.
+pub fn changes(show: &mut Show, before: &[(String, Value)], after: &[(String, Value)]) -> String {
+    let changed = before.iter().zip(after).filter(|((_, before), (_, after))| before != after);
+    let told: String =
+        changed.map(|(_, (name, value))| format!(" {name}={}", show.returned(*value))).collect();
+    if told.is_empty() { told } else { format!(" ->{told}") }
+}
+
+/// The answer of a call: zero or more, or the name of an error number.
+pub fn result(result: i32) -> String {
+    if result < 0 {
+        format!("{:?}", nix::errno::Errno::from_raw(-result))
+    } else {
+        result.to_string()
+    }
+}
+
+/// What must hold of this file's own work.
+pub fn checks() -> Vec<(&'static str, fn())> {
+    vec![
+        ("show/what_the_kernel_chooses_is_told_by_its_order", || {
+            let mut show = Show::default();
+            let [a, b] = [Value::Offset(1 << 40), Value::Offset(1 << 41)];
+            assert_eq!(show.returned(a), "offset#1");
+            assert_eq!(show.returned(b), "offset#2");
+            assert_eq!(show.given(a), "offset#1");
+            assert_eq!(show.given(Value::Offset(5)), "0x5");
+            assert_eq!(show.returned(Value::Fd(9)), "fd#1");
+            assert_eq!(
+                (show.given(Value::Fd(9)), show.given(Value::Fd(8))),
+                ("fd#1".into(), "8".into())
+            );
+            // Closed and opened again under the same number.
+            assert_eq!(show.returned(Value::Fd(9)), "fd#2");
+            assert_eq!(show.returned(Value::Fd(-1)), "-1");
+        }),
+        ("show/only_what_changed_is_told", || {
+            let before = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(2))];
+            let after = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(16))];
+            assert_eq!(changes(&mut Show::default(), &before, &after), " -> b=0x10");
+            assert_eq!(changes(&mut Show::default(), &before, &before), "");
+        }),
+        ("show/errors_have_names", || {
+            assert_eq!(
+                (result(-22), result(0), result(7)),
+                ("EINVAL".into(), "0".into(), "7".into())
+            );
+        }),
+    ]
+}

@@ -1,0 +1,39 @@
+# shellcheck shell=bash disable=SC2154,SC2164
+# Our own programs for the guest: built for aarch64, static. Sourced after common.sh, apt.sh and rust.sh.
+
+declare -A binary
+# build_programs : the root package's `examples` and `tests` (arrays of the caller); binary[NAME] is where
+# each is.
+build_programs() {
+	local name example_arguments=() test_arguments=() messages found
+	cross_environment
+	for name in ${examples[@]+"${examples[@]}"}; do example_arguments+=(--example "$name"); done
+	for name in "${tests[@]}"; do test_arguments+=(--test "$name"); done
+	say "building ${examples[*]-} ${tests[*]} for aarch64"
+	messages=$cache_dir/cargo-messages.json
+	# cargo says in its messages where the executables are.
+	(
+		cd "$project_dir"
+		target=(--target aarch64-unknown-linux-gnu --message-format json-render-diagnostics)
+		[ ${#example_arguments[@]} -eq 0 ] || cargo build --quiet "${target[@]}" "${example_arguments[@]}"
+		cargo test --no-run --quiet "${target[@]}" "${test_arguments[@]}"
+	) >"$messages"
+	mkdir -p "$cache_dir/programs"
+	for name in ${examples[@]+"${examples[@]}"} "${tests[@]}"; do
+		found=$(python3 - "$name" "$messages" <<-'PYTHON'
+			import json, sys
+			name, found = sys.argv[1], None
+			for line in open(sys.argv[2], encoding="utf-8"):
+			    message = json.loads(line)
+			    target = message.get("target", {})
+			    if message.get("executable") and target["name"] == name and target["kind"][0] in ("example", "test"):
+			        found = message["executable"]
+			print(found or "")
+		PYTHON
+		)
+		[ -x "$found" ] || die "cargo did not say where $name is"
+		# Under its plain name, and without what only a debugger reads.
+		binary[$name]=$cache_dir/programs/$name
+		aarch64-linux-gnu-strip --strip-debug -o "${binary[$name]}" "$found"
+	done
+}
