@@ -75,7 +75,7 @@ impl Arena {
     }
 
     /// As what the ioctls take for the caller's memory, for as long as it is borrowed.
-    pub(crate) fn user_memory(&self) -> UserMemory {
+    pub(crate) fn user_memory(&self) -> UserMemory<'_> {
         // What is written there is atomic, and nothing else has the address.
         let real = self.bytes.as_ptr().expose_provenance() as u64;
         UserMemory::window(self.base, self.bytes.len() as u64, real)

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
@@ -28,15 +29,20 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The file behind a descriptor of the caller.
+    /// The file behind a descriptor of the fake.
+    ///
+    /// # Errors
+    /// What `stat(2)` says.
+    pub(crate) fn of(fd: impl AsFd) -> Result<Self> {
+        Self::at(path(fd.as_fd().as_raw_fd()))
+    }
+
+    /// The file behind a descriptor that is at this path of `/proc`.
     ///
     /// # Errors
     /// `EBADF` if it is not open.
-    pub(crate) fn of(fd: i32) -> Result<Self> {
-        if fd < 0 {
-            return Err(Errno::BADF);
-        }
-        let metadata = std::fs::metadata(path(fd)).map_err(|_| Errno::BADF)?;
+    pub(crate) fn at(path: impl AsRef<Path>) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(|_| Errno::BADF)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 }
@@ -75,13 +81,9 @@ pub(crate) fn with_table<T>(look: impl FnOnce(&mut Table) -> T) -> T {
     look(&mut lock(&TABLE))
 }
 
-/// What a descriptor of the caller stands for; `None` if it is none of the fake's.
-///
-/// # Errors
-/// `EBADF` if it is not open.
-pub(crate) fn find(fd: i32) -> Result<Option<Object>> {
-    let identity = Identity::of(fd)?;
-    Ok(with_table(|table| table.get(&identity).cloned()))
+/// What a file stands for; `None` if it is none of the fake's.
+pub(crate) fn find(identity: Identity) -> Option<Object> {
+    with_table(|table| table.get(&identity).cloned())
 }
 
 /// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
@@ -122,7 +124,7 @@ impl StandIn {
     }
 
     pub(crate) fn identity(&self) -> Result<Identity> {
-        Identity::of(self.watch.as_raw_fd())
+        Identity::of(&self.watch)
     }
 
     /// Gives a descriptor away, with these flags of `open(2)`.
@@ -149,9 +151,4 @@ impl StandIn {
         // Unlocked again at once.
         Flock::lock(watch, FlockArg::LockExclusiveNonblock).is_err()
     }
-}
-
-/// Leaves a descriptor to the caller of an ioctl.
-pub(crate) fn give_away(fd: OwnedFd) -> i32 {
-    fd.into_raw_fd()
 }

@@ -1,7 +1,7 @@
 //! The device: what all open files share.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -139,7 +139,7 @@ impl Device {
     /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
     #[doc(alias = "SYNC_IOC_FILE_INFO")]
     pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
-        sync_file_status(sync_file.as_fd().as_raw_fd())
+        sync_file_status(sync_file.as_fd())
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.

@@ -12,6 +12,7 @@ use panthor_sys as sys;
 
 use crate::arena::Arena;
 use crate::bo::Bo;
+use crate::caller::{Caller, ThisProcess};
 use crate::config::Config;
 use crate::descriptors::{Identity, sweep};
 use crate::device::{Device, DeviceInner};
@@ -163,7 +164,7 @@ impl File {
         if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
             return 0;
         }
-        self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN)
+        self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
     }
 
     /// As [`File::ioctl`], of a program that has no memory but `memory`: `arg`, and all pointers
@@ -172,11 +173,17 @@ impl File {
     /// Descriptors are still those of this process: an ioctl that gives one away leaves it open, and
     /// one that takes one takes whatever is open under its number.
     pub fn ioctl_in(&self, request: u32, arg: u64, memory: &Arena) -> i32 {
-        self.answer(request, arg, memory.user_memory())
+        self.answer(request, arg, memory.user_memory(), &ThisProcess)
     }
 
-    fn answer(&self, request: u32, arg: u64, user: UserMemory) -> i32 {
-        let call = Call { file: &self.inner, user };
+    pub(crate) fn answer(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let call = Call { file: &self.inner, user, caller };
         match dispatch(&call, request, arg) {
             Ok(()) => 0,
             Err(Errno(errno)) => -errno,

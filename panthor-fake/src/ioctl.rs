@@ -3,8 +3,11 @@
 //! The rules are those of DRM: structures of callers may be shorter or longer than the driver's,
 //! and the driver's answer is copied back even when it is an error.
 
+use std::time::Instant;
+
 use panthor_sys as sys;
 
+use crate::caller::Caller;
 use crate::errno::{Errno, Result};
 use crate::file::FileInner;
 use crate::uaccess::UserMemory;
@@ -39,7 +42,28 @@ const fn request_size(request: u32) -> usize {
 /// What a function that answers works with.
 pub(crate) struct Call<'a> {
     pub(crate) file: &'a FileInner,
-    pub(crate) user: UserMemory,
+    pub(crate) user: UserMemory<'a>,
+    pub(crate) caller: &'a dyn Caller,
+}
+
+impl Call<'_> {
+    /// Calls `ready` after each change of a fence or sync object until it answers, or until the deadline
+    /// has passed; `None` is no deadline. It is called at least once.
+    ///
+    /// # Errors
+    /// `ERESTARTSYS` if a signal came.
+    pub(crate) fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Result<Option<T>> {
+        let mut answer = None;
+        self.caller.wait(&self.file.device_inner().events, deadline, &mut || {
+            answer = ready();
+            answer.is_some()
+        })?;
+        Ok(answer)
+    }
 }
 
 /// Answers with the arguments in kernel memory, which it changes.

@@ -124,6 +124,7 @@ mod bind_async;
 mod bind_queue;
 mod bo;
 mod bo_ioctls;
+mod caller;
 mod config;
 mod descriptors;
 mod device;

@@ -3,7 +3,7 @@
 use nix::fcntl::OFlag;
 use panthor_sys as sys;
 
-use crate::descriptors::{Object, find, give_away};
+use crate::descriptors::{Object, find};
 use crate::errno::{Errno, Result};
 use crate::ioctl::{Call, args};
 
@@ -16,14 +16,14 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let mut flags = OFlag::empty();
     flags.set(OFlag::O_CLOEXEC, args.flags & sys::DRM_CLOEXEC != 0);
     flags.set(OFlag::O_RDWR, args.flags & sys::DRM_RDWR != 0);
-    args.fd = give_away(call.file.export(args.handle, flags)?);
+    args.fd = call.caller.give(call.file.export(args.handle, flags)?)?;
     Ok(())
 }
 
 /// `DRM_IOCTL_PRIME_FD_TO_HANDLE`.
 pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_prime_handle = args(data);
-    let Some(Object::DmaBuf(dma_buf)) = find(args.fd)? else {
+    let Some(Object::DmaBuf(dma_buf)) = find(call.caller.identify(args.fd)?) else {
         return Err(Errno::INVAL);
     };
     args.handle = call.file.import(&dma_buf)?;

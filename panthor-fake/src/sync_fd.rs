@@ -1,7 +1,7 @@
 //! Descriptors of sync objects, and sync files: those of single fences.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::OFlag;
@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{pipe2, write};
 use panthor_sys as sys;
 
-use crate::descriptors::{Identity, Object, StandIn, find, give_away, path, sweep, with_table};
+use crate::descriptors::{Identity, Object, StandIn, find, path, sweep, with_table};
 use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
 use crate::fence::Fence;
@@ -51,7 +51,7 @@ pub(crate) struct SyncFile {
 impl SyncFile {
     fn export(fence: Fence, device: &Arc<DeviceInner>) -> Result<OwnedFd> {
         let (fd, pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let identity = Identity::of(fd.as_raw_fd())?;
+        let identity = Identity::of(&fd)?;
         let keep = device.clone();
         let all = fence.flatten(move |all| all.signal(Ok(()), &keep.events));
         let sync_file = Arc::new(Self { fence, pipe });
@@ -92,8 +92,8 @@ impl SyncFile {
 
 /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1, or a
 /// negative error number; `None` if the descriptor is no sync file.
-pub(crate) fn sync_file_status(fd: i32) -> Option<i32> {
-    let Ok(Some(Object::SyncFile(sync_file))) = find(fd) else {
+pub(crate) fn sync_file_status(fd: BorrowedFd<'_>) -> Option<i32> {
+    let Some(Object::SyncFile(sync_file)) = find(Identity::of(fd).ok()?) else {
         return None;
     };
     if !sync_file.fence.is_signalled() {
@@ -145,7 +145,7 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     } else {
         SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?)?
     };
-    args.fd = give_away(fd);
+    args.fd = call.caller.give(fd)?;
     Ok(())
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;
     // A bad descriptor is just another one that is not right.
-    let object = find(args.fd).ok().flatten().ok_or(Errno::INVAL)?;
+    let object = call.caller.identify(args.fd).ok().and_then(find).ok_or(Errno::INVAL)?;
     match object {
         Object::SyncFile(source) if sync_file => {
             let target = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;

@@ -1,6 +1,6 @@
 //! The ioctls about sync objects.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
+use crate::descriptors::path;
 use crate::errno::{Errno, Result};
 use crate::fence::{Fence, Leaf};
 use crate::ioctl::{Call, args};
@@ -208,7 +209,7 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
         }
     };
     let deadline = deadline(args.timeout_nsec)?;
-    call.file.device_inner().events.wait(deadline, ready).ok_or(Errno::TIME)
+    call.wait(deadline, ready)?.ok_or(Errno::TIME)
 }
 
 /// The time of an absolute timeout of the monotonic clock; `None` if it is too far away to come.
@@ -236,8 +237,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         source.find_fence(point)?
     } else {
         let deadline = Instant::now() + SUBMIT_TIMEOUT;
-        let events = &call.file.device_inner().events;
-        events.wait(Some(deadline), || source.find_fence(point).ok()).ok_or(Errno::TIME)?
+        call.wait(Some(deadline), || source.find_fence(point).ok())?.ok_or(Errno::TIME)?
     };
     put_fence(&target, fence, args.dst_point, call.file.device_inner());
     Ok(())
@@ -251,24 +251,15 @@ pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     let syncobj = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
-    let fd = duplicate_eventfd(args.fd)?;
+    let fd = duplicate_eventfd(call, args.fd)?;
     let available = args.flags & available != 0;
     syncobj.add_eventfd(EventfdWait { fd, point: args.point, available });
     Ok(())
 }
 
 /// A duplicate of a descriptor of the caller, if it is an eventfd.
-fn duplicate_eventfd(fd: i32) -> Result<OwnedFd> {
-    if fd < 0 {
-        return Err(Errno::BADF);
-    }
-    let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).map_err(|_| Errno::BADF)?;
-    if link.as_os_str() != "anon_inode:[eventfd]" {
-        return Err(Errno::INVAL);
-    }
-    // SAFETY: it was open a moment ago. Should another thread close it now, the duplication fails
-    // or takes what has come in its place, as the same race in the kernel does; nothing else is
-    // done with the borrowed one.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    borrowed.try_clone_to_owned().map_err(|_| Errno::BADF)
+fn duplicate_eventfd(call: &Call<'_>, fd: i32) -> Result<OwnedFd> {
+    let fd = call.caller.duplicate(fd)?;
+    let link = std::fs::read_link(path(fd.as_raw_fd())).map_err(|_| Errno::BADF)?;
+    if link.as_os_str() == "anon_inode:[eventfd]" { Ok(fd) } else { Err(Errno::INVAL) }
 }

@@ -19,10 +19,25 @@ const STEP: usize = 1 << 20;
 const BULK_STRIDE: usize = 4096;
 
 /// The memory of the program that issued an ioctl.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UserMemory {
-    /// `None` is that of this process, as it is.
-    window: Option<Window>,
+#[derive(Clone, Copy)]
+pub(crate) struct UserMemory<'a>(Whose<'a>);
+
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// That of this process, as it is.
+    Own,
+    Window(Window),
+    #[cfg_attr(not(feature = "loopback"), expect(dead_code, reason = "only the loopback has it"))]
+    Process(&'a dyn Foreign),
+}
+
+/// A thread of another process, which waits for an answer.
+pub(crate) trait Foreign {
+    /// Its number.
+    fn thread(&self) -> Pid;
+
+    /// Whether it still waits. If not, its number may mean another thread by now.
+    fn is_waiting(&self) -> bool;
 }
 
 /// A part of this process that is all that a pretended program has.
@@ -35,20 +50,25 @@ struct Window {
     real: u64,
 }
 
-impl UserMemory {
+impl<'a> UserMemory<'a> {
     /// The memory of the calling process.
-    pub(crate) const OWN: Self = Self { window: None };
+    pub(crate) const OWN: Self = Self(Whose::Own);
+
+    /// The memory of another process.
+    #[cfg(feature = "loopback")]
+    pub(crate) const fn of(thread: &'a dyn Foreign) -> Self {
+        Self(Whose::Process(thread))
+    }
 
     /// `len` bytes at `real`, which the program has at `base`, and nothing else.
     pub(crate) const fn window(base: u64, len: u64, real: u64) -> Self {
-        Self { window: Some(Window { base, len, real }) }
+        Self(Whose::Window(Window { base, len, real }))
     }
 
-    /// Where `len` bytes at an address of the program are in this process.
+    /// Where `len` bytes at an address of the program are in the process that has them.
     fn locate(self, addr: u64, len: usize) -> Result<usize> {
-        let real = match self.window {
-            None => addr,
-            Some(window) => {
+        let real = match self.0 {
+            Whose::Window(window) => {
                 let offset = addr.checked_sub(window.base).ok_or(Errno::FAULT)?;
                 let end = offset.checked_add(len as u64).ok_or(Errno::FAULT)?;
                 if end > window.len {
@@ -56,8 +76,25 @@ impl UserMemory {
                 }
                 window.real + offset
             }
+            _ => addr,
         };
         usize::try_from(real).map_err(|_| Errno::FAULT)
+    }
+
+    /// The process that has it. Asked for anew each time: a fork changes the answer.
+    fn process(self) -> Pid {
+        match self.0 {
+            Whose::Process(thread) => thread.thread(),
+            _ => Pid::this(),
+        }
+    }
+
+    /// Whether that was and is the process that was meant.
+    fn is_current(self) -> bool {
+        match self.0 {
+            Whose::Process(thread) => thread.is_waiting(),
+            _ => true,
+        }
     }
 
     /// Copies from user memory at `addr`.
@@ -67,9 +104,8 @@ impl UserMemory {
         }
         let len = buf.len();
         let remote = [RemoteIoVec { base: self.locate(addr, len)?, len }];
-        // Asked for anew each time: a fork changes the answer.
-        match process_vm_readv(Pid::this(), &mut [IoSliceMut::new(buf)], &remote) {
-            Ok(copied) if copied == len => Ok(()),
+        match process_vm_readv(self.process(), &mut [IoSliceMut::new(buf)], &remote) {
+            Ok(copied) if copied == len && self.is_current() => Ok(()),
             _ => Err(Errno::FAULT),
         }
     }
@@ -80,7 +116,10 @@ impl UserMemory {
             return Ok(());
         }
         let remote = [RemoteIoVec { base: self.locate(addr, buf.len())?, len: buf.len() }];
-        match process_vm_writev(Pid::this(), &[IoSlice::new(buf)], &remote) {
+        if !self.is_current() {
+            return Err(Errno::FAULT);
+        }
+        match process_vm_writev(self.process(), &[IoSlice::new(buf)], &remote) {
             Ok(copied) if copied == buf.len() => Ok(()),
             _ => Err(Errno::FAULT),
         }
