@@ -53,7 +53,7 @@ pub struct Config {
     pub(crate) coherent: bool,
     pub(crate) high_priority: bool,
     pub(crate) administrator: bool,
-    pub(crate) null_bind: bool,
+    pub(crate) null_calls: bool,
 }
 
 impl Default for Config {
@@ -69,7 +69,7 @@ impl Default for Config {
             coherent: false,
             high_priority: false,
             administrator: false,
-            null_bind: false,
+            null_calls: false,
         }
     }
 }
@@ -160,11 +160,12 @@ impl Config {
         self
     }
 
-    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` return 0 at once without looking at its argument or
-    /// counting the call: for measuring what a caller spends before it reaches the kernel.
+    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once without
+    /// looking at their arguments or counting the call: for measuring what a caller spends before it
+    /// reaches the kernel.
     #[must_use]
-    pub fn null_bind(mut self, null: bool) -> Self {
-        self.null_bind = null;
+    pub fn null_calls(mut self, null: bool) -> Self {
+        self.null_calls = null;
         self
     }
 

@@ -161,7 +161,9 @@ impl File {
     /// not break what the program relies on. Memory that is not there is no danger.
     #[doc(alias = "drm_ioctl")]
     pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
-        if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
+        const NULL: [u32; 2] =
+            [sys::DRM_IOCTL_PANTHOR_VM_BIND, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT];
+        if self.inner.config().null_calls && NULL.contains(&request) {
             return 0;
         }
         self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
