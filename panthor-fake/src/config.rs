@@ -50,6 +50,7 @@ pub struct Config {
     pub(crate) sparse_in_1_8: bool,
     pub(crate) page_size: PageSize,
     pub(crate) memory: u64,
+    pub(crate) swap: bool,
     pub(crate) coherent: bool,
     pub(crate) high_priority: bool,
     pub(crate) administrator: bool,
@@ -66,6 +67,7 @@ impl Default for Config {
             sparse_in_1_8: false,
             page_size: PageSize::K4,
             memory: 8 << 30,
+            swap: false,
             coherent: false,
             high_priority: false,
             administrator: false,
@@ -129,11 +131,22 @@ impl Config {
         self
     }
 
-    /// How many bytes the GPU may pin: BOs that have been mapped into a VM, and the page tables a
-    /// VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is reserved.
+    /// How many bytes the GPU may pin: BOs that have been mapped into a VM and not evicted since, and
+    /// the page tables a VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is
+    /// reserved.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
+        self
+    }
+
+    /// Whether the pretended kernel has swap space, as much as it takes: a call that finds no memory
+    /// then evicts idle BOs first, as [`Device::reclaim`](crate::Device::reclaim) does, and is
+    /// `ENOMEM` only if that does not help. Without, which is the default, nothing is evicted but by
+    /// that function. Drivers before 1.8 evict nothing in either case.
+    #[must_use]
+    pub fn swap(mut self, swap: bool) -> Self {
+        self.swap = swap;
         self
     }
 

@@ -1,12 +1,12 @@
 //! The device: what all open files share.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use crate::bo::Pinned;
 use crate::config::Config;
 use crate::descriptors::sweep;
 use crate::dma_buf::DmaBuf;
@@ -18,6 +18,8 @@ use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::primary::{Masters, Names};
+use crate::reclaim::Spared;
+use crate::residency::{Pinned, Residents, Turn};
 use crate::stats::{Counters, FileStats, Leaks, Live, Stats};
 use crate::sync_fd::sync_file_status;
 use crate::uaccess::UserMemory;
@@ -34,6 +36,9 @@ pub(crate) struct DeviceInner {
     pub(crate) config: Config,
     pub(crate) memory: Memory,
     pub(crate) pinned: Pinned,
+    pub(crate) residents: Residents,
+    /// Held by who has the [`Turn`].
+    pub(crate) turn: Mutex<()>,
     pub(crate) events: Events,
     pub(crate) live: Live,
     pub(crate) masters: Masters,
@@ -69,6 +74,8 @@ impl Device {
             config,
             memory: Memory::new()?,
             pinned: Pinned::default(),
+            residents: Residents::default(),
+            turn: Mutex::new(()),
             events: Events::default(),
             live: Live::default(),
             masters: Masters::default(),
@@ -154,6 +161,36 @@ impl Device {
         }
     }
 
+    /// Lets memory be short: takes the pages of BOs that nothing uses until that many bytes are free
+    /// which were not, or none are left to take; how many bytes that are.
+    ///
+    /// BOs that nothing maps go first, then those that only the CPU has mapped, then those of one VM,
+    /// the VM that was submitted to the longest time ago first, then the others. A BO stays while a
+    /// VM that maps it has jobs of groups that are not done, or an asynchronous map of it has not
+    /// run, for one that is exclusive to a VM any asynchronous operation; so does one that another
+    /// device has imported, and one that was imported. The BO behind sparse mappings goes as others do.
+    ///
+    /// What a BO contains is kept. Its mappings in VMs are off, see
+    /// [`MappingInfo::evicted`](crate::MappingInfo::evicted), until the next
+    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to their VM, which is `ENOMEM` if there is no memory for all
+    /// that the VM lacks. [`Config::memory`] is how much there is; [`Config::swap`] makes calls that
+    /// find none do as this does.
+    ///
+    /// Drivers before 1.8 let nothing go, nor does a device that was unplugged.
+    ///
+    /// ```
+    /// # use panthor_fake::{Config, Device};
+    /// let device = Device::new(Config::default())?;
+    /// assert_eq!(device.reclaim(u64::MAX), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reclaim(&self, bytes: u64) -> u64 {
+        if self.inner.check_plugged().is_err() {
+            return 0;
+        }
+        Turn::new(&self.inner).reclaim(bytes, &Spared::default())
+    }
+
     /// What is alive.
     pub fn leaks(&self) -> Leaks {
         sweep();
@@ -222,6 +259,17 @@ impl DeviceInner {
 
     pub(crate) fn register_vm(&self, vm: &Arc<Vm>) {
         register(&self.vms, vm);
+    }
+
+    /// The VMs that exist.
+    pub(crate) fn vms(&self) -> Vec<Arc<Vm>> {
+        alive(&self.vms)
+    }
+
+    /// The VMs with jobs of groups that are not done.
+    pub(crate) fn working_vms(&self) -> HashSet<*const Vm> {
+        let groups = alive(&self.groups);
+        groups.iter().filter(|group| group.has_pending()).map(|group| group.vm_ptr()).collect()
     }
 
     pub(crate) fn register_group(&self, group: &Arc<Shared>) {

@@ -27,6 +27,7 @@ use crate::ioctl::{Call, dispatch};
 use crate::lock::{lock, read, write};
 use crate::mapping::{Mapping, Prot};
 use crate::primary::Primary;
+use crate::residency::Turn;
 use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
@@ -229,6 +230,24 @@ impl File {
     /// The label of a BO, without its NUL; `None` if there is no such BO or it has none.
     pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
         self.inner.bo(handle).ok()?.label()
+    }
+
+    /// Whether a BO has pages, and so counts as memory in use; `None` if there is no such BO.
+    ///
+    /// It has from the first map into a VM on, before driver 1.8 from its creation on, until
+    /// it is evicted. One that was imported always has.
+    pub fn bo_is_resident(&self, handle: u32) -> Option<bool> {
+        Some(self.inner.bo(handle).ok()?.is_resident())
+    }
+
+    /// Evicts a BO, as [`Device::reclaim`] does with what it finds first; whether it could. It cannot
+    /// if the BO is in use, has no pages, or there is no such BO.
+    pub fn evict_bo(&self, handle: u32) -> bool {
+        let (device, Ok(bo)) = (self.inner.device_inner(), self.inner.bo(handle)) else {
+            return false;
+        };
+        let is_it = |other: &Arc<Bo>| Arc::ptr_eq(other, &bo);
+        device.check_plugged().is_ok() && Turn::new(device).evict(1, is_it) != 0
     }
 
     /// Interrupts the next synchronous VM_BIND after that many operations, as a signal does on
@@ -520,7 +539,7 @@ mod tests {
         let vm = inner.vm(id).unwrap();
         vm.hold();
         inner.destroy_vm(id).unwrap();
-        let work = BindWork { change: Change::SyncOnly, page_tables: 0 };
+        let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
         let job = Job::new(device.inner().clone(), work);
         let done = job.done().clone();
         vm.push_jobs([job]);

@@ -151,6 +151,16 @@ impl Shared {
         }
     }
 
+    /// Whether a queue has jobs that are not done.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.queues().any(|queue| queue.has_pending())
+    }
+
+    /// Tells its VM from others.
+    pub(crate) fn vm_ptr(&self) -> *const Vm {
+        Arc::as_ptr(&self.vm)
+    }
+
     fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
         self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
     }

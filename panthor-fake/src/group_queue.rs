@@ -123,6 +123,12 @@ impl GroupQueue {
         ring.in_flight.iter().map(|job| &job.work).chain(waiting).copied().collect()
     }
 
+    /// Whether there are jobs that are not done.
+    pub(crate) fn has_pending(&self) -> bool {
+        let jobs = lock(&self.jobs);
+        jobs.len() != 0 || self.is_active()
+    }
+
     /// Whether the GPU has something to do.
     pub(crate) fn is_active(&self) -> bool {
         !lock(&self.ring).in_flight.is_empty()

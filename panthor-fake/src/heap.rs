@@ -108,10 +108,11 @@ impl Heap {
         }
         // The list grows at its head. It is written last: memory that was written to takes room.
         let mut next = 0;
-        for chunk in &chunks {
+        for chunk in &mut chunks {
             let mut header = [0; HEADER_BYTES];
             header[..8].copy_from_slice(&u64::to_ne_bytes(next));
             chunk.write(0, &header);
+            chunk.unpin();
             next = chunk.va() | u64::from(chunk_size >> 12);
         }
         vm.device.live.heaps.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +128,9 @@ impl Heap {
 /// Refuses what cannot fit before the work of finding that out.
 fn check_room(vm: &Vm, bytes: u64) -> Result<()> {
     let device = &vm.device;
-    if !device.pinned.has_room(bytes, device.config.memory) {
+    // Where others can be evicted one has to see.
+    let limit = if device.config.swap { u64::MAX } else { device.config.memory };
+    if !device.pinned.has_room(bytes, limit) {
         return Err(Errno::NOMEM);
     }
     if !device.memory.has_room(bytes) {

@@ -76,7 +76,7 @@
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
 //! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
-//! its neighbours bring failures that are rare. [`Device::reset`] and [`Device::unplug`] bring the
+//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`] and [`Device::unplug`] bring the
 //! ends. [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
 //!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
@@ -111,7 +111,10 @@
 //!   only. What a descriptor keeps is given back a while after it was closed: when another BO
 //!   that was shared is closed, and before [`Device::leaks`] counts.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
-//! - Nothing is ever reclaimed or swapped; [`Config::memory`] is a plain limit.
+//! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
+//!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]
+//!   also when [`Config::memory`] is used up. An access by the CPU brings no memory back and does not
+//!   need it. A BO that a VM mapped after a job was submitted is in use by that job, too.
 
 /// Keeps the README's example working.
 #[cfg(doctest)]
@@ -155,6 +158,8 @@ mod memory;
 mod primary;
 mod prime;
 mod query;
+mod reclaim;
+mod residency;
 mod stats;
 mod submission;
 mod sync_fd;
