@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::descriptors::sweep;
 use crate::dma_buf::DmaBuf;
+use crate::dump::DeviceDump;
+use crate::dump_collect::dump_of_device;
 use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::file::{File, FileInner};
@@ -191,6 +193,26 @@ impl Device {
         Turn::new(&self.inner).reclaim(bytes, &Spared::default())
     }
 
+    /// What there is, for a debugger: files with their VMs, BOs, sync objects and groups, and what
+    /// is pending with what it waits for. It prints as text, one line a thing.
+    ///
+    /// It may be taken at any time and by any thread. Others go on meanwhile: each object is shown as
+    /// it was at one moment, but not all at the same.
+    ///
+    /// ```
+    /// # use panthor_fake::{Config, Device};
+    /// let device = Device::new(Config::default())?;
+    /// let file = device.open();
+    /// let dump = device.dump();
+    /// assert_eq!(dump.files.len(), 1);
+    /// assert!(dump.files[0].bos.is_empty());
+    /// println!("{dump}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn dump(&self) -> DeviceDump {
+        dump_of_device(&self.inner)
+    }
+
     /// What is alive.
     pub fn leaks(&self) -> Leaks {
         sweep();
@@ -261,6 +283,16 @@ impl DeviceInner {
         register(&self.vms, vm);
     }
 
+    /// The files that are open.
+    pub(crate) fn files(&self) -> Vec<Arc<FileInner>> {
+        alive(&self.files)
+    }
+
+    /// The groups that exist, with those that were destroyed as far as jobs keep them.
+    pub(crate) fn groups(&self) -> Vec<Arc<Shared>> {
+        alive(&self.groups)
+    }
+
     /// The VMs that exist.
     pub(crate) fn vms(&self) -> Vec<Arc<Vm>> {
         alive(&self.vms)
@@ -268,7 +300,7 @@ impl DeviceInner {
 
     /// The VMs with jobs of groups that are not done.
     pub(crate) fn working_vms(&self) -> HashSet<*const Vm> {
-        let groups = alive(&self.groups);
+        let groups = self.groups();
         groups.iter().filter(|group| group.has_pending()).map(|group| group.vm_ptr()).collect()
     }
 

@@ -17,8 +17,10 @@ use crate::config::Config;
 use crate::descriptors::{Identity, sweep};
 use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
+use crate::dump::FileDump;
+use crate::dump_collect::dump_of_file;
 use crate::errno::{Errno, Result};
-use crate::gpu_view::GpuView;
+use crate::gpu_view::{GpuView, HandleOf};
 use crate::group::Group;
 use crate::group_view::GroupView;
 use crate::handles::Handles;
@@ -232,6 +234,11 @@ impl File {
         self.inner.bo(handle).ok()?.label()
     }
 
+    /// All that the file has, for a debugger: see [`Device::dump`].
+    pub fn dump(&self) -> FileDump {
+        dump_of_file(self.device().inner(), &self.inner)
+    }
+
     /// Whether a BO has pages, and so counts as memory in use; `None` if there is no such BO.
     ///
     /// It has from the first map into a VM on, before driver 1.8 from its creation on, until
@@ -303,6 +310,38 @@ impl FileInner {
     /// The table of buffer objects, which does not change while this is held.
     pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
         read(&self.objects)
+    }
+
+    /// The handles by object.
+    pub(crate) fn handle_of(&self) -> HandleOf {
+        self.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)).collect()
+    }
+
+    /// All BOs with their handles.
+    pub(crate) fn all_bos(&self) -> Vec<(u32, Arc<Bo>)> {
+        self.objects().iter().map(|(handle, bo)| (handle, bo.clone())).collect()
+    }
+
+    /// All VMs with their ids, and those that were destroyed as far as something keeps them.
+    pub(crate) fn all_vms(&self) -> Vec<(Option<u32>, Arc<Vm>)> {
+        let vms: Vec<_> = read(&self.vms).iter().map(|(id, vm)| (Some(id), vm.clone())).collect();
+        let destroyed: Vec<_> =
+            lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();
+        vms.into_iter().chain(destroyed.into_iter().map(|vm| (None, vm))).collect()
+    }
+
+    /// All groups with their handles.
+    pub(crate) fn all_groups(&self) -> Vec<(u32, Arc<Group>)> {
+        read(&self.groups).iter().map(|(handle, group)| (handle, group.clone())).collect()
+    }
+
+    /// All sync objects with their handles.
+    pub(crate) fn all_syncobjs(&self) -> Vec<(u32, Arc<Syncobj>)> {
+        read(&self.syncobjs).iter().map(|(handle, syncobj)| (handle, syncobj.clone())).collect()
+    }
+
+    pub(crate) fn client_id(&self) -> u64 {
+        self.client_id
     }
 
     /// # Errors

@@ -65,6 +65,29 @@ impl GpuVa {
     }
 }
 
+/// The handles of a file by object.
+pub(crate) type HandleOf = HashMap<*const Bo, u32>;
+
+impl MappingInfo {
+    pub(crate) fn new(va: u64, mapping: &Mapping<Arc<Bo>>, handles: &HandleOf) -> Self {
+        Self {
+            va,
+            size: mapping.size,
+            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
+            bo_offset: mapping.offset,
+            flags: mapping.flags,
+            sparse: mapping.is_sparse(),
+            evicted: mapping.evicted,
+        }
+    }
+
+    /// Those of a VM.
+    pub(crate) fn all(vm: &Vm, handles: &HandleOf) -> Vec<Self> {
+        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| Self::new(va, mapping, handles);
+        vm.with_space(|space| space.iter().map(info).collect())
+    }
+}
+
 /// What the GPU tried.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Access {
@@ -217,20 +240,8 @@ impl GpuView {
         let Some(vm) = self.vm.upgrade() else {
             return Vec::new();
         };
-        let mut handles: HashMap<*const Bo, u32> = HashMap::new();
-        if let Some(file) = self.file.upgrade() {
-            handles.extend(file.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)));
-        }
-        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| MappingInfo {
-            va,
-            size: mapping.size,
-            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
-            bo_offset: mapping.offset,
-            flags: mapping.flags,
-            sparse: mapping.is_sparse(),
-            evicted: mapping.evicted,
-        };
-        vm.with_space(|space| space.iter().map(info).collect())
+        let handles = self.file.upgrade().map_or_else(HandleOf::new, |file| file.handle_of());
+        MappingInfo::all(&vm, &handles)
     }
 
     /// The number of mappings.

@@ -156,12 +156,21 @@ impl Shared {
         self.queues().any(|queue| queue.has_pending())
     }
 
+    /// Whether it was destroyed: what is left is jobs.
+    pub(crate) fn is_destroyed(&self) -> bool {
+        lock(&self.state).destroyed
+    }
+
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.vm
+    }
+
     /// Tells its VM from others.
     pub(crate) fn vm_ptr(&self) -> *const Vm {
         Arc::as_ptr(&self.vm)
     }
 
-    fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
+    pub(crate) fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
         self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
+use crate::fence::{Fence, Leaf};
 use crate::group::{Failure, Shared};
 use crate::jobs::{Counted, Job, Jobs, Queue, Started};
 use crate::kernel_bo::{KernelBo, UNCACHED};
@@ -35,6 +36,15 @@ impl StreamInfo {
     fn is_empty(&self) -> bool {
         self.size == 0
     }
+}
+
+/// What a dump tells of a job.
+pub(crate) struct DumpedJob {
+    pub(crate) stream: StreamInfo,
+    /// Whether its waits are over.
+    pub(crate) on_gpu: bool,
+    pub(crate) waits: Vec<Fence>,
+    pub(crate) done: Arc<Leaf>,
 }
 
 /// A queue.
@@ -121,6 +131,25 @@ impl GroupQueue {
         let ring = lock(&self.ring);
         let waiting = jobs.iter().map(Job::work);
         ring.in_flight.iter().map(|job| &job.work).chain(waiting).copied().collect()
+    }
+
+    /// The jobs that are not done, in their order, with what a dump tells of them.
+    pub(crate) fn jobs_for_dump(&self) -> (bool, Vec<DumpedJob>) {
+        let jobs = lock(&self.jobs);
+        let ring = lock(&self.ring);
+        let on_gpu = ring.in_flight.iter().map(|job| DumpedJob {
+            stream: job.work,
+            on_gpu: true,
+            waits: Vec::new(),
+            done: job.done.clone(),
+        });
+        let waiting = jobs.iter().map(|job| DumpedJob {
+            stream: *job.work(),
+            on_gpu: false,
+            waits: job.waits().to_vec(),
+            done: job.done().clone(),
+        });
+        (ring.held, on_gpu.chain(waiting).collect())
     }
 
     /// Whether there are jobs that are not done.

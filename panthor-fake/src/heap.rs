@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::dump::HeapDump;
 use crate::errno::{Errno, Result};
 use crate::handles::Handles;
 use crate::kernel_bo::{CACHED, KernelBo};
@@ -82,6 +83,21 @@ pub(crate) fn destroy(vm: &Vm, index: u32) -> Result<()> {
     heap.map(drop).ok_or(Errno::INVAL)
 }
 
+/// What a VM's heaps are, for a dump.
+pub(crate) fn dump(vm: &Vm) -> Vec<HeapDump> {
+    let pool = lock(&vm.heaps);
+    let Some(pool) = &*pool else {
+        return Vec::new();
+    };
+    let heap = |(handle, heap): (u32, &Heap)| HeapDump {
+        index: handle - 1,
+        context_va: pool.context_va(handle - 1),
+        chunk_size: heap.chunks.first().map_or(0, KernelBo::size),
+        chunks: heap.chunks.iter().map(KernelBo::va).collect(),
+    };
+    pool.heaps.iter().map(heap).collect()
+}
+
 impl HeapPool {
     fn new(vm: &Arc<Vm>) -> Result<Self> {
         let contexts = KernelBo::new(vm, u64::from(HEAPS_MAX) * CONTEXT_BYTES, CACHED)?;
@@ -93,7 +109,11 @@ impl HeapPool {
         let index = self.heaps.insert(heap, HEAPS_MAX).ok_or(Errno::BUSY)? - 1;
         let offset = u64::from(index) * CONTEXT_BYTES;
         self.contexts.write(offset, &[0; CONTEXT_BYTES as usize]);
-        Ok(Created { index, context: self.contexts.va() + offset, first_chunk })
+        Ok(Created { index, context: self.context_va(index), first_chunk })
+    }
+
+    fn context_va(&self, index: u32) -> u64 {
+        self.contexts.va() + u64::from(index) * CONTEXT_BYTES
     }
 }
 

@@ -48,6 +48,11 @@ impl<W> Job<W> {
         self.waits.push(fence);
     }
 
+    /// What it was still seen to wait for.
+    pub(crate) fn waits(&self) -> &[Fence] {
+        &self.waits
+    }
+
     /// The fence that is signalled when it is done.
     pub(crate) fn done(&self) -> &Arc<Leaf> {
         &self.done
@@ -97,6 +102,10 @@ impl<Q: Queue> Jobs<Q> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Job<Q::Work>> {
         self.jobs.iter()
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
     }
 
     pub(crate) fn hold(&mut self, held: bool) {

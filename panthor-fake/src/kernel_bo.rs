@@ -63,6 +63,11 @@ impl KernelBo {
         self.va
     }
 
+    /// The size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Ends the driver's own mapping: it writes no more, and the memory may be evicted.
     pub(crate) fn unpin(&mut self) {
         self.pins = None;

@@ -77,7 +77,7 @@
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
 //! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
 //! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`] and [`Device::unplug`] bring the
-//! ends. [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
+//! ends. [`Device::dump`] shows what there is and what is waited for, [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
 //!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
@@ -133,6 +133,9 @@ mod descriptors;
 mod device;
 mod dma_buf;
 mod drm_core;
+mod dump;
+mod dump_collect;
+mod dump_text;
 mod errno;
 mod events;
 mod fdinfo;
@@ -173,6 +176,10 @@ mod vm_ioctls;
 pub use arena::Arena;
 pub use config::{Config, PageSize};
 pub use device::Device;
+pub use dump::{
+    BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, PointDump,
+    QueueDump, Signaller, SyncobjDump, SyncobjState, VmDump,
+};
 pub use file::File;
 pub use gpu_model::Gpu;
 pub use gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};

@@ -34,6 +34,16 @@ impl Bo {
         self.is_imported() || self.residency.state.load(Ordering::Acquire) & RESIDENT != 0
     }
 
+    /// Whether there are those that need its pages to stay.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.residency.state.load(Ordering::Acquire) & !RESIDENT != 0
+    }
+
+    /// How often its pages were taken away.
+    pub(crate) fn evictions(&self) -> u32 {
+        self.residency.evictions.load(Ordering::Relaxed)
+    }
+
     /// Gets it pages unless it has them. They may be taken away at any time.
     pub(crate) fn make_resident(self: &Arc<Self>) -> Result<()> {
         if self.is_resident() { Ok(()) } else { Turn::new(self.device()).populate(self) }

@@ -115,6 +115,12 @@ impl Syncobj {
         fence.map_or(0, |fence| fence.reached_point(last_added))
     }
 
+    /// Its fence, and how many eventfds wait for a point to be added.
+    pub(crate) fn fence_and_eventfds(&self) -> (Option<Fence>, usize) {
+        let state = lock(&self.state);
+        (state.fence.clone(), state.eventfds.len())
+    }
+
     /// Has an eventfd written to when a point is there.
     pub(crate) fn add_eventfd(&self, wait: EventfdWait) {
         lock(&self.state).eventfds.push(wait);
