@@ -22,9 +22,13 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
     let mut submission = Submission::default();
     let before = vm.page_tables_in_flight();
     let mut page_tables = 0_u64;
-    for op in &ops {
+    let failure = call.file.injections.take_async_bind();
+    for (index, op) in ops.iter().enumerate() {
         if vm.is_destroyed() || vm.is_unusable() {
             return Err(Errno::INVAL);
+        }
+        if let Some(failure) = failure.filter(|failure| failure.index as usize == index) {
+            return Err(failure.errno);
         }
         let in_flight = before.saturating_add(page_tables);
         let prepared = prepare(&call.file.objects(), &vm, op, in_flight, Some(&mut pins))?;

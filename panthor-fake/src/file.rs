@@ -17,8 +17,6 @@ use crate::config::Config;
 use crate::descriptors::{Identity, sweep};
 use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
-use crate::dump::FileDump;
-use crate::dump_collect::dump_of_file;
 use crate::errno::{Errno, Result};
 use crate::gpu_view::{GpuView, HandleOf};
 use crate::group::Group;
@@ -29,7 +27,6 @@ use crate::ioctl::{Call, dispatch};
 use crate::lock::{lock, read, write};
 use crate::mapping::{Mapping, Prot};
 use crate::primary::Primary;
-use crate::residency::Turn;
 use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
@@ -151,6 +148,10 @@ impl File {
         &self.inner
     }
 
+    pub(crate) fn shared(&self) -> &Arc<FileInner> {
+        &self.inner
+    }
+
     pub(crate) fn client_id(&self) -> u64 {
         self.inner.client_id
     }
@@ -232,49 +233,6 @@ impl File {
     /// The label of a BO, without its NUL; `None` if there is no such BO or it has none.
     pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
         self.inner.bo(handle).ok()?.label()
-    }
-
-    /// All that the file has, for a debugger: see [`Device::dump`].
-    pub fn dump(&self) -> FileDump {
-        dump_of_file(self.device().inner(), &self.inner)
-    }
-
-    /// Whether a BO has pages, and so counts as memory in use; `None` if there is no such BO.
-    ///
-    /// It has from the first map into a VM on, before driver 1.8 from its creation on, until
-    /// it is evicted. One that was imported always has.
-    pub fn bo_is_resident(&self, handle: u32) -> Option<bool> {
-        Some(self.inner.bo(handle).ok()?.is_resident())
-    }
-
-    /// Evicts a BO, as [`Device::reclaim`] does with what it finds first; whether it could. It cannot
-    /// if the BO is in use, has no pages, or there is no such BO.
-    pub fn evict_bo(&self, handle: u32) -> bool {
-        let (device, Ok(bo)) = (self.inner.device_inner(), self.inner.bo(handle)) else {
-            return false;
-        };
-        let is_it = |other: &Arc<Bo>| Arc::ptr_eq(other, &bo);
-        device.check_plugged().is_ok() && Turn::new(device).evict(1, is_it) != 0
-    }
-
-    /// Interrupts the next synchronous VM_BIND after that many operations, as a signal does on
-    /// Linux 6.12: it returns `-EINTR`, with the number of operations done in `ops.count`. If it
-    /// has no more operations than that, nothing happens.
-    pub fn interrupt_next_bind_after(&self, ops: u32) {
-        self.fail_bind_op(ops, Errno::INTR.0);
-    }
-
-    /// Makes the next synchronous VM_BIND fail at the operation of that index, counted from 0,
-    /// with a positive error number; those before it are done. If it has no such operation,
-    /// nothing happens.
-    pub fn fail_bind_op(&self, index: u32, errno: i32) {
-        self.inner.injections.fail_bind(index, errno);
-    }
-
-    /// Makes the next ioctl of that number fail with a positive error number, before it looks at
-    /// its argument. Several may be planned, they come one after the other.
-    pub fn fail_ioctl(&self, request: u32, errno: i32) {
-        self.inner.injections.fail_ioctl(request, errno);
     }
 }
 

@@ -141,6 +141,7 @@ mod events;
 mod fdinfo;
 mod fence;
 mod file;
+mod file_controls;
 mod gpu_model;
 mod gpu_view;
 mod group;
