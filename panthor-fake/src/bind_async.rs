@@ -26,7 +26,7 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
         let prepared = prepare(&call.file.objects(), &vm, op, in_flight)?;
         page_tables = page_tables.saturating_add(prepared.page_tables);
         let work = BindWork { change: prepared.change, page_tables: prepared.page_tables };
-        jobs.push(Job::new(vm.device.clone(), work));
+        jobs.push(Job::new(vm.device.clone(), &vm.line, work));
         submission.read_syncs(call, &op.syncs)?;
     }
 

@@ -106,7 +106,9 @@ mod tests {
     fn a_release_while_a_job_runs_is_not_lost() {
         let device = Device::new(Config::default()).unwrap();
         let (inner, vm) = (device.inner(), vm(&device));
-        let job = || Job::new(inner.clone(), BindWork { change: Change::SyncOnly, page_tables: 0 });
+        let job = || {
+            Job::new(inner.clone(), &vm.line, BindWork { change: Change::SyncOnly, page_tables: 0 })
+        };
         let (first, second) = (job(), job());
         // What another thread may do at that moment.
         let releaser = vm.clone();
@@ -124,7 +126,7 @@ mod tests {
         let device = Device::new(Config::default()).unwrap();
         let vm = vm(&device);
         let work = BindWork { change: Change::SyncOnly, page_tables: 4096 };
-        let job = Job::new(device.inner().clone(), work);
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let seen = Arc::new(Mutex::new(None));
         let (looker, into) = (vm.clone(), seen.clone());
         let look = move || *lock(&into) = Some(looker.page_tables_in_flight());
