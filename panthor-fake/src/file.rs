@@ -392,16 +392,26 @@ impl FileInner {
         read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
     }
 
-    /// Makes a group and gives it a handle.
+    /// Makes a group, which is told its handle.
     ///
     /// # Errors
     /// `EBUSY` if the file has as many groups as it can, before `make` is called.
-    pub(crate) fn add_group(&self, make: impl FnOnce() -> Result<Group>) -> Result<u32> {
+    pub(crate) fn add_group(&self, make: impl FnOnce(u32) -> Result<Group>) -> Result<u32> {
         let mut groups = write(&self.groups);
         if !groups.has_room(GROUPS_MAX) {
             return Err(Errno::BUSY);
         }
-        groups.insert(Arc::new(make()?), GROUPS_MAX).ok_or(Errno::BUSY)
+        let handle = groups.next_handle();
+        groups.insert(Arc::new(make(handle)?), GROUPS_MAX).ok_or(Errno::BUSY)
+    }
+
+    /// What the driver calls the queues of a group.
+    pub(crate) fn queue_name(&self, group: u32) -> impl Fn(u32) -> String {
+        let (client, own) = (self.client_id, self.config().driver_minor >= 7);
+        move |queue| match own {
+            true => format!("panthor-queue-{client}-{group}-{queue}"),
+            false => "panthor-queue".into(),
+        }
     }
 
     /// # Errors
@@ -537,7 +547,7 @@ mod tests {
         vm.hold();
         inner.destroy_vm(id).unwrap();
         let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
-        let job = Job::new(device.inner().clone(), work);
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let done = job.done().clone();
         vm.push_jobs([job]);
         vm.run();

@@ -10,6 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::group_queue::GroupQueue;
 use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::vm::Vm;
 
@@ -60,8 +61,13 @@ pub(crate) enum Failure {
 }
 
 impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes.
-    pub(crate) fn new(vm: &Arc<Vm>, ring_sizes: &[u32]) -> Result<Self> {
+    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
+    /// its number.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        name: &dyn Fn(u32) -> String,
+        ring_sizes: &[u32],
+    ) -> Result<Self> {
         let syncobjs = KernelBo::new(vm, ring_sizes.len() as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
@@ -71,8 +77,9 @@ impl Group {
             queues: OnceLock::new(),
         });
         let mut queues = Vec::with_capacity(ring_sizes.len());
-        for (index, &size) in ring_sizes.iter().enumerate() {
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size)?));
+        for (index, &size) in (0..).zip(ring_sizes) {
+            let line = Line::new(name(index));
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size, line)?));
         }
         // Just made, so there are none.
         let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());

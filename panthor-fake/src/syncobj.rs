@@ -8,7 +8,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
-use crate::fence::{Chain, Fence, Leaf};
+use crate::fence::{Chain, Fence};
+use crate::leaf::Leaf;
 use crate::lock::lock;
 
 /// A sync object. Binary ones and timelines are the same kind of object.
