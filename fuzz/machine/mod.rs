@@ -78,6 +78,7 @@ fn devices(input: &mut Input<'_>) -> (Vec<Device>, bool) {
         .sparse_in_1_8(version & 0x80 != 0)
         .page_size([PageSize::K4, PageSize::K4, PageSize::K16, PageSize::K64][machine as usize & 3])
         .memory([8 << 30, 8 << 30, 16 << 20, 64 << 10][machine as usize >> 2 & 3])
+        .swap(version & 0x40 != 0)
         .administrator(machine & 0x10 != 0)
         .high_priority(machine & 0x20 != 0)
         .coherent(machine & 0x40 != 0)
