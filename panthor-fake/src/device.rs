@@ -53,6 +53,8 @@ pub(crate) struct DeviceInner {
     vms: Mutex<Vec<Weak<Vm>>>,
     groups: Mutex<Vec<Weak<Shared>>>,
     counters: Counters,
+    #[cfg(feature = "trace")]
+    pub(crate) trace: crate::trace::Slot,
 }
 
 impl Device {
@@ -89,6 +91,8 @@ impl Device {
             vms: Mutex::new(Vec::new()),
             groups: Mutex::new(Vec::new()),
             counters: Counters::default(),
+            #[cfg(feature = "trace")]
+            trace: crate::trace::Slot::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -182,7 +182,39 @@ impl File {
         self.answer(request, arg, memory.user_memory(), &ThisProcess)
     }
 
+    /// Answers an ioctl, with a line in the trace.
     pub(crate) fn answer(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        #[cfg(feature = "trace")]
+        if self.inner.device_inner().trace.is_on() {
+            return self.answer_traced(request, arg, user, caller);
+        }
+        self.answer_untraced(request, arg, user, caller)
+    }
+
+    #[cfg(feature = "trace")]
+    #[cold]
+    #[inline(never)]
+    fn answer_traced(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let (trace, on) = (&self.inner.device_inner().trace, self.inner.target());
+        trace.around(caller.who(), on, user, (request, arg), || {
+            self.answer_untraced(request, arg, user, caller)
+        })
+    }
+
+    #[inline]
+    fn answer_untraced(
         &self,
         request: u32,
         arg: u64,
@@ -438,6 +470,15 @@ impl FileInner {
         self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
     }
 
+    /// What it is in a trace.
+    #[cfg(feature = "trace")]
+    fn target(&self) -> crate::trace::Target {
+        match self.primary {
+            Some(_) => crate::trace::Target::PrimaryNode(self.client_id),
+            None => crate::trace::Target::RenderNode(self.client_id),
+        }
+    }
+
     /// The object behind the sparse mappings of this file.
     pub(crate) fn sparse_object(&self) -> Result<Arc<Bo>> {
         if let Some(sparse) = self.sparse.get() {
@@ -525,6 +566,8 @@ impl Drop for FileInner {
             primary.close(&self.device.inner().masters);
         }
         self.device.inner().close_counters(&self.stats);
+        #[cfg(feature = "trace")]
+        self.device.inner().trace.release(self.target());
     }
 }
 

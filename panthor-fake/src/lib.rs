@@ -76,8 +76,10 @@
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
 //! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
-//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`] and [`Device::unplug`] bring the
-//! ends. [`Device::dump`] shows what there is and what is waited for, [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
+//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
+//! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
+//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
+//! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
@@ -176,6 +178,8 @@ mod sync_fd;
 mod sync_file_ioctls;
 mod syncobj;
 mod syncobj_ioctls;
+#[cfg(feature = "trace")]
+pub mod trace;
 mod uaccess;
 mod va_space;
 mod vm;
