@@ -12,6 +12,7 @@ mod range;
 mod sides;
 mod sparse;
 mod sparse_overlap;
+mod sync_arguments;
 mod syncs;
 mod unmap;
 
@@ -37,6 +38,7 @@ pub fn add(cases: &mut Cases) {
     batches::add(cases);
     asynchronous::add(cases);
     syncs::add(cases);
+    sync_arguments::add(cases);
     destroyed::add(cases);
 }
 
