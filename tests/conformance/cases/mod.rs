@@ -1,5 +1,6 @@
 //! All cases, by ioctl.
 
+mod bind;
 mod vm;
 
 use crate::case::{Case, Cases};
@@ -7,5 +8,6 @@ use crate::case::{Case, Cases};
 pub fn all() -> Vec<Case> {
     let mut cases = Cases::default();
     vm::add(&mut cases);
+    bind::add(&mut cases);
     cases.finish()
 }
