@@ -20,6 +20,14 @@ impl Client<'_> {
         fd
     }
 
+    /// Another descriptor of what a descriptor is of.
+    pub fn duplicate(&mut self, fd: &OwnedFd) -> OwnedFd {
+        let duplicate = fd.try_clone().expect("a duplicate");
+        let (name, of) = (self.introduce(duplicate.as_raw_fd()), self.called(fd.as_raw_fd()));
+        self.note(format_args!("duplicate of {of}: {name}"));
+        duplicate
+    }
+
     /// Reads the counter of an eventfd, which is zero then.
     pub fn counter(&mut self, fd: &OwnedFd) {
         let mut count = [0; 8];

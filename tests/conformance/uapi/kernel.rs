@@ -93,7 +93,7 @@ pub trait Kernel {
 }
 
 /// An open file of a node. It closes when it is dropped.
-pub trait Node {
+pub trait Node: Send + Sync {
     /// Zero or more, or a negative error number.
     ///
     /// # Safety

@@ -86,6 +86,32 @@ pub fn add(cases: &mut Cases) {
         let (_, bo) = c.import(fd.as_raw_fd());
         c.mmap_offset_of(bo);
     });
+    foreign(cases, "seen_by_the_cpu", |c| {
+        let fd = c.foreign_dma_buf(SIZE);
+        let (_, bo) = c.import(fd.as_raw_fd());
+        let memory = c.cpu_map(bo, SIZE);
+        memory.store(PAGE + 64, 7);
+        c.note(format_args!("  word {}", memory.load(PAGE + 64)));
+        c.open();
+        let (_, bo) = c.import(fd.as_raw_fd());
+        let memory = c.cpu_map(bo, SIZE);
+        c.note(format_args!("  word {}", memory.load(PAGE + 64)));
+    });
+    foreign(cases, "seen_by_the_cpu_beyond_its_end", |c| {
+        let fd = c.foreign_dma_buf(SIZE);
+        let (_, bo) = c.import(fd.as_raw_fd());
+        let offset = c.mmap_offset(bo);
+        for (len, at) in [(SIZE, offset), (PAGE, offset), (SIZE + PAGE, offset)] {
+            drop(c.map_node(len, true, at));
+        }
+    });
+    foreign(cases, "seen_by_the_cpu_of_a_file_that_does_not_have_it", |c| {
+        let fd = c.foreign_dma_buf(SIZE);
+        let (_, bo) = c.import(fd.as_raw_fd());
+        let offset = c.mmap_offset(bo);
+        c.close_bo(bo);
+        drop(c.map_node(SIZE, true, offset));
+    });
     foreign(cases, "info", |c| {
         let fd = c.foreign_dma_buf(SIZE);
         let (_, bo) = c.import(fd.as_raw_fd());

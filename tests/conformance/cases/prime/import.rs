@@ -24,6 +24,15 @@ fn own(cases: &mut Cases) {
         c.import(fd.as_raw_fd());
         c.import(fd.as_raw_fd());
     });
+    cases.add("own_export_by_a_duplicate_of_the_descriptor", |c| {
+        let bo = c.bo(PAGE);
+        let fd = c.export(bo);
+        let duplicate = c.duplicate(&fd);
+        drop(fd);
+        c.import(duplicate.as_raw_fd());
+        c.close_bo(bo);
+        c.import(duplicate.as_raw_fd());
+    });
     cases.add("own_exports_of_several", |c| {
         let bos = [c.bo(PAGE), c.bo(PAGE), c.bo(2 * PAGE)];
         let fds: Vec<_> = bos.iter().map(|&bo| c.export(bo)).collect();

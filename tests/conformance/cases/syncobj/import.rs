@@ -3,6 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use panthor_sys::*;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::export::{FLAGS, SYNC_FILE, TIMELINE};
 use crate::case::Cases;
@@ -11,7 +12,7 @@ use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
 /// Descriptors of all kinds.
-const KINDS: [(&str, fn(&mut Client<'_>) -> OwnedFd); 6] = [
+const KINDS: [(&str, fn(&mut Client<'_>) -> OwnedFd); 8] = [
     ("a_syncobj", |c| {
         let handle = c.signaled_syncobj();
         c.syncobj_fd(handle)
@@ -26,6 +27,18 @@ const KINDS: [(&str, fn(&mut Client<'_>) -> OwnedFd); 6] = [
     }),
     ("a_foreign_dma_buf", |c| c.foreign_dma_buf(PAGE)),
     ("an_eventfd", |c| c.eventfd()),
+    ("a_pipe", |c| {
+        let (read, _write) = nix::unistd::pipe().expect("a pipe");
+        let name = c.introduce(read.as_raw_fd());
+        c.note(format_args!("pipe: {name}"));
+        read
+    }),
+    ("a_memfd", |c| {
+        let file = memfd_create("syncobj_file", MemfdFlags::CLOEXEC).expect("a memfd");
+        let name = c.introduce(file.as_raw_fd());
+        c.note(format_args!("memfd: {name}"));
+        file
+    }),
     ("a_file", |c| {
         let file = OwnedFd::from(std::fs::File::open("/dev/null").expect("the file of nothing"));
         let name = c.introduce(file.as_raw_fd());
@@ -101,6 +114,15 @@ fn syncobjs(cases: &mut Cases) {
         c.destroy_syncobj(one);
         c.wait(&[two], 0, 0);
     });
+    cases.add("by_a_duplicate_of_the_descriptor", |c| {
+        let handle = c.syncobj();
+        let fd = c.syncobj_fd(handle);
+        let duplicate = c.duplicate(&fd);
+        drop(fd);
+        let other = c.import_syncobj(&duplicate);
+        c.signal(&[other]);
+        c.wait(&[handle], 0, 0);
+    });
     cases.add("into_another_file", |c| {
         let handle = c.syncobj();
         let fd = c.syncobj_fd(handle);
@@ -156,6 +178,15 @@ fn sync_files(cases: &mut Cases) {
         c.import_sync_file(&fd, one);
         c.import_sync_file(&fd, two);
         c.wait(&[one, two], DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, 0);
+    });
+    cases.add("sync_file_by_a_duplicate_of_the_descriptor", |c| {
+        let (from, to) = (c.signaled_syncobj(), c.syncobj());
+        let fd = c.sync_file(from);
+        let duplicate = c.duplicate(&fd);
+        drop(fd);
+        c.readable(&duplicate);
+        c.import_sync_file(&duplicate, to);
+        c.wait(&[to], 0, 0);
     });
     cases.add("sync_file_into_another_file", |c| {
         let from = c.signaled_syncobj();

@@ -1,8 +1,10 @@
 //! The SYNCOBJ ioctls of DRM.
 
+mod blocked;
 mod create;
 mod eventfd;
 mod export;
+mod failed;
 mod fences;
 mod held;
 mod import;
@@ -28,4 +30,6 @@ pub fn add(cases: &mut Cases) {
     eventfd::add(cases);
     fences::add(cases);
     held::add(cases);
+    failed::add(cases);
+    blocked::add(cases);
 }
