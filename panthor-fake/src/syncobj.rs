@@ -211,3 +211,36 @@ impl Drop for Syncobj {
         self.device.live.syncobjs.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::device::Device;
+
+    fn syncobj() -> Syncobj {
+        Syncobj::new(Device::new(Config::default()).unwrap().inner().clone(), false)
+    }
+
+    #[test]
+    fn a_fence_that_is_there_for_a_moment_ends_a_wait() {
+        let syncobj = syncobj();
+        let (whole, point) = (syncobj.await_point(0), syncobj.await_point(3));
+        syncobj.replace(Some(Fence::Leaf(Leaf::signalled())));
+        syncobj.replace(None);
+        assert!(whole.fence().is_some_and(Fence::is_signalled));
+        assert!(point.fence().is_none());
+        syncobj.add_point(Leaf::pending(), 5);
+        syncobj.replace(None);
+        assert!(point.fence().is_some_and(|fence| !fence.is_signalled()));
+    }
+
+    #[test]
+    fn who_gave_up_is_forgotten() {
+        let syncobj = syncobj();
+        for _ in 0..10 {
+            drop(syncobj.await_point(0));
+        }
+        assert!(lock(&syncobj.state).awaited.len() <= 1);
+    }
+}

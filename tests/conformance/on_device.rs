@@ -119,7 +119,8 @@ fn record(device: &Device) -> Result<(), String> {
     let mut count = 0;
     for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
         if !case.can_run(&node) {
-            return Err(format!("{} needs jobs that are done: see --jobs", case.name));
+            let needs = "jobs that are done, or held, or foreign memory";
+            return Err(format!("{} needs {needs}: see --held-jobs and /dev/udmabuf", case.name));
         }
         // Where it got to, if the kernel does not come back.
         eprintln!("{}", case.name);
@@ -184,7 +185,7 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
     }
     println!(
         "conformance: {runs} cases on the driver and on the fake: {calls} calls, {differences} differences, \
-         {left_out} cases left out that need jobs"
+         {left_out} cases left out that need jobs or foreign memory"
     );
     if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
 }

@@ -9,6 +9,9 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
+/// Makes a descriptor of some kind.
+type Make = fn(&mut Client<'_>) -> OwnedFd;
+
 pub fn add(cases: &mut Cases) {
     cases.group("prime_fd_to_handle");
     own(cases);
@@ -196,7 +199,7 @@ fn arguments(cases: &mut Cases) {
             c.import(fd);
         }
     });
-    let kinds: [(&str, fn(&mut Client<'_>) -> OwnedFd); 4] = [
+    let kinds: [(&str, Make); 4] = [
         ("syncobj", |c| {
             let handle = c.syncobj();
             c.syncobj_fd(handle)

@@ -10,6 +10,9 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
+/// Makes a descriptor that is no eventfd.
+type Make = fn(&mut Client<'_>, u32) -> OwnedFd;
+
 /// A change of a syncobj.
 type Change = fn(&mut Client<'_>, u32);
 
@@ -179,7 +182,7 @@ fn arguments(cases: &mut Cases) {
             }
         }
     });
-    let kinds: [(&str, fn(&mut Client<'_>, u32) -> OwnedFd); 4] = [
+    let kinds: [(&str, Make); 4] = [
         ("syncobj", |c, handle| c.syncobj_fd(handle)),
         ("sync_file", |c, handle| c.sync_file(handle)),
         ("dma_buf", |c, _| {

@@ -22,8 +22,11 @@ pub const FLAGS: [(&str, u32); 8] = [
     ("flag_bit_31", 1 << 31),
 ];
 
+/// Makes a syncobj.
+type Make = fn(&mut Client<'_>) -> u32;
+
 /// What a syncobj may have in it.
-const STATES: [(&str, fn(&mut Client<'_>) -> u32); 4] = [
+const STATES: [(&str, Make); 4] = [
     ("an_empty_one", |c| c.syncobj()),
     ("a_signaled_one", |c| c.signaled_syncobj()),
     ("a_timeline", |c| {

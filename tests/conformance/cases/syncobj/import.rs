@@ -11,8 +11,11 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
+/// Makes a descriptor.
+type Make = fn(&mut Client<'_>) -> OwnedFd;
+
 /// Descriptors of all kinds.
-const KINDS: [(&str, fn(&mut Client<'_>) -> OwnedFd); 8] = [
+const KINDS: [(&str, Make); 8] = [
     ("a_syncobj", |c| {
         let handle = c.signaled_syncobj();
         c.syncobj_fd(handle)
