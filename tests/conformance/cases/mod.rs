@@ -1,6 +1,8 @@
 //! All cases, by ioctl.
 
 mod bind;
+mod prime;
+mod syncobj;
 mod vm;
 
 use crate::case::{Case, Cases};
@@ -9,5 +11,7 @@ pub fn all() -> Vec<Case> {
     let mut cases = Cases::default();
     vm::add(&mut cases);
     bind::add(&mut cases);
+    syncobj::add(&mut cases);
+    prime::add(&mut cases);
     cases.finish()
 }

@@ -2,7 +2,11 @@
 
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Pid, gettid};
 
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
 use super::memory::{Bad, UserMemory};
@@ -12,7 +16,7 @@ use super::wire::{self, Value, Wire};
 /// A client of a kernel, with an open file to begin with.
 pub struct Client<'a> {
     kernel: &'a dyn Kernel,
-    files: Vec<Option<Box<dyn Node>>>,
+    files: Vec<Option<Arc<dyn Node>>>,
     current: usize,
     pub memory: UserMemory,
     show: Show,
@@ -28,7 +32,7 @@ impl<'a> Client<'a> {
         let file = kernel.open().expect("a render node that can be opened");
         Self {
             kernel,
-            files: vec![Some(file)],
+            files: vec![Some(file.into())],
             current: 0,
             memory: UserMemory::new(),
             show: Show::new(any_model),
@@ -79,7 +83,7 @@ impl<'a> Client<'a> {
     }
 
     fn add(&mut self, node: Box<dyn Node>, what: &str) -> usize {
-        self.files.push(Some(node));
+        self.files.push(Some(node.into()));
         self.current = self.files.len() - 1;
         let file = self.current;
         self.note(format_args!("{what}: file {file}"));
@@ -120,6 +124,35 @@ impl<'a> Client<'a> {
         // SAFETY: the structure is writable, and the cases put nothing behind its pointers that they
         // do not expect to be written.
         let result = unsafe { self.node().ioctl(request, (&raw mut *arg).cast()) };
+        self.record(request, &before, result, &arg.fields());
+        result
+    }
+
+    /// Issues a request that blocks, and does `work` while it does. It is written down after that.
+    pub fn call_during<T: Wire + Send>(
+        &mut self,
+        request: u32,
+        arg: &mut T,
+        work: impl FnOnce(&mut Self),
+    ) -> i32 {
+        self.calls += 1;
+        let before = arg.fields();
+        let node = self.files[self.current].clone().expect("a file that is open");
+        let result = std::thread::scope(|scope| {
+            let (begin, begun) = std::sync::mpsc::channel();
+            let argument = &mut *arg;
+            let blocked = scope.spawn(move || {
+                let _ = begin.send(gettid());
+                // SAFETY: as in `call`.
+                unsafe { node.ioctl(request, (&raw mut *argument).cast()) }
+            });
+            let thread = begun.recv().expect("a thread that begins");
+            while !is_asleep(thread) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            work(self);
+            blocked.join().expect("a call")
+        });
         self.record(request, &before, result, &arg.fields());
         result
     }
@@ -192,6 +225,24 @@ impl<'a> Client<'a> {
         unsafe { OwnedFd::from_raw_fd(fd) }
     }
 
+    /// What a descriptor is called that no ioctl on the node gave away.
+    pub fn introduce(&mut self, fd: i32) -> String {
+        self.show.returned(Value::Fd(fd.into()))
+    }
+
+    /// What a descriptor is called.
+    pub fn called(&mut self, fd: i32) -> String {
+        self.show.given(Value::Fd(fd.into()))
+    }
+
+    /// Memory that another driver shares.
+    pub fn foreign_dma_buf(&mut self, size: u64) -> OwnedFd {
+        let fd = self.kernel.foreign_dma_buf(size).expect("foreign memory");
+        let name = self.introduce(fd.as_raw_fd());
+        self.note(format_args!("foreign dma-buf of {size:#x} bytes: {name}"));
+        fd
+    }
+
     /// Maps the node; a positive error number if it cannot.
     pub fn map_node(&mut self, len: u64, writable: bool, offset: u64) -> Result<CpuMap, i32> {
         self.calls += 1;
@@ -227,6 +278,22 @@ impl<'a> Client<'a> {
     pub fn vm_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.len())
     }
+
+    /// Waits until the VMs of files that were closed are gone, which takes the kernel a moment.
+    pub fn until_no_vm_is_left(&mut self) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.vm_count().is_some_and(|count| count != 0) {
+            assert!(Instant::now() < patience, "VMs of closed files stay\n{}", self.text);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Whether a thread of this program sleeps, or has ended.
+fn is_asleep(thread: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    // The state comes after the name, which is in parentheses.
+    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use panthor_fake::{Config, Device, File, Mapping, Prot};
 
@@ -48,7 +49,15 @@ impl Kernel for Fake {
         Some(spaces.iter().map(|space| space.iter().map(mapped).collect()).collect())
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        self.0.foreign_dma_buf(size)
+    }
+
     fn jobs_run(&self) -> bool {
+        true
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
         true
     }
 }
@@ -66,6 +75,15 @@ impl Node for File {
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
         let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
         Ok(Box::new(self.mmap(len, prot, offset)?))
+    }
+
+    fn hold(&self, group: u32) {
+        self.group(group).expect("the group").hold();
+    }
+
+    fn step(&self, group: u32, queue: u32) {
+        let ended = self.group(group).expect("the group").step(queue);
+        assert!(ended, "no stream of the queue has begun");
     }
 
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {
