@@ -281,9 +281,25 @@ impl<'a> Client<'a> {
 
     /// Waits until the VMs of files that were closed are gone, which takes the kernel a moment.
     pub fn until_no_vm_is_left(&mut self) {
+        self.until_vms_are_left(0);
+    }
+
+    /// Waits until there are no more VMs than that: the driver frees them a moment after their last
+    /// operation.
+    pub fn until_vms_are_left(&mut self, count: usize) {
+        self.until("VMs stay", |spaces| spaces.len() <= count);
+    }
+
+    /// Waits until all VMs together have no more mappings than that: those of groups go a moment after them.
+    pub fn until_mappings_are_left(&mut self, count: usize) {
+        self.until("mappings stay", |spaces| spaces.iter().map(Vec::len).sum::<usize>() <= count);
+    }
+
+    /// Waits until what VMs have mapped is as it should be, where the kernel tells.
+    fn until(&mut self, trouble: &str, done: impl Fn(&[Vec<Mapped>]) -> bool) {
         let patience = Instant::now() + Duration::from_secs(10);
-        while self.vm_count().is_some_and(|count| count != 0) {
-            assert!(Instant::now() < patience, "VMs of closed files stay\n{}", self.text);
+        while self.kernel.address_spaces().is_some_and(|spaces| !done(&spaces)) {
+            assert!(Instant::now() < patience, "{trouble}\n{}", self.text);
             std::thread::sleep(Duration::from_millis(1));
         }
     }

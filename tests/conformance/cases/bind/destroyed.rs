@@ -1,12 +1,9 @@
 //! VMs that are destroyed, and their ids.
 
-use std::time::{Duration, Instant};
-
 use panthor_sys::*;
 
 use super::AT;
 use crate::case::Cases;
-use crate::uapi::client::Client;
 use crate::uapi::ops::*;
 
 pub fn add(cases: &mut Cases) {
@@ -57,7 +54,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[unmap(AT, 64 * KIB)]);
         c.settle(vm);
         c.destroy_vm(vm);
-        wait_for_vms(c, 0);
+        c.until_vms_are_left(0);
     });
     cases.add("with_asynchronous_syncs_behind_it", |c| {
         let (vm, done) = (c.vm(), c.syncobj());
@@ -65,7 +62,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[sync_only(&syncs)]);
         c.destroy_vm(vm);
         c.wait(&[done], 0, i64::MAX);
-        wait_for_vms(c, 0);
+        c.until_vms_are_left(0);
     });
     cases.add("with_asynchronous_unmaps_behind_it", |c| {
         let (vm, bo, done) = (c.vm(), c.bo(MIB), c.syncobj());
@@ -77,7 +74,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[sync_only(&syncs)]);
         c.destroy_vm(vm);
         c.wait(&[done], 0, i64::MAX);
-        wait_for_vms(c, 0);
+        c.until_vms_are_left(0);
     });
     cases.add("a_file_with_mappings_is_closed", |c| {
         let file = c.open();
@@ -87,7 +84,7 @@ pub fn add(cases: &mut Cases) {
         c.on(0);
         c.vm();
         c.close_file(file);
-        wait_for_vms(c, 1);
+        c.until_vms_are_left(1);
     });
     cases.add("an_object_outlives_its_vm", |c| {
         let (vm, bo) = (c.vm(), c.bo(MIB));
@@ -97,12 +94,4 @@ pub fn add(cases: &mut Cases) {
         c.bind(vm, &[map(bo, 0, AT, MIB, 0)]);
         c.call(DRM_IOCTL_GEM_CLOSE, &mut drm_gem_close { handle: bo, pad: 0 });
     });
-}
-
-/// Waits until so many VMs are left: the driver frees them a moment after their last operation.
-fn wait_for_vms(c: &mut Client<'_>, count: usize) {
-    let patience = Instant::now() + Duration::from_secs(5);
-    while c.vm_count().is_some_and(|there| there > count) && Instant::now() < patience {
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }

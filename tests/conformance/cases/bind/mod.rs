@@ -5,6 +5,7 @@ mod asynchronous;
 mod batches;
 mod destroyed;
 mod flags;
+mod held;
 mod map;
 mod objects;
 mod overlap;
@@ -39,6 +40,7 @@ pub fn add(cases: &mut Cases) {
     asynchronous::add(cases);
     syncs::add(cases);
     sync_arguments::add(cases);
+    held::add(cases);
     destroyed::add(cases);
 }
 
