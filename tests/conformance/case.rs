@@ -13,6 +13,7 @@ pub struct Case {
     pub name: String,
     steps: Steps,
     needs_jobs: bool,
+    needs_foreign_memory: bool,
     left_out: Vec<(Linux, &'static str)>,
     differs: Vec<(Linux, &'static str)>,
 }
@@ -21,6 +22,12 @@ impl Case {
     /// It is not tried where jobs of groups are not done.
     pub fn needs_jobs(&mut self) -> &mut Self {
         self.needs_jobs = true;
+        self
+    }
+
+    /// It is not tried where nobody else makes dma-bufs.
+    pub fn needs_foreign_memory(&mut self) -> &mut Self {
+        self.needs_foreign_memory = true;
         self
     }
 
@@ -53,7 +60,8 @@ impl Case {
 
     /// Whether a kernel can do what it needs.
     pub fn can_run(&self, kernel: &dyn Kernel) -> bool {
-        !self.needs_jobs || kernel.jobs_run()
+        (!self.needs_jobs || kernel.jobs_run())
+            && (!self.needs_foreign_memory || kernel.foreign_dma_buf(4096).is_ok())
     }
 
     /// Runs it: what was asked and answered, and what is mapped in the end.
@@ -106,6 +114,7 @@ impl Cases {
             name: format!("{}/{}", self.group, name.as_ref()),
             steps: Box::new(steps),
             needs_jobs: false,
+            needs_foreign_memory: false,
             left_out: Vec::new(),
             differs: Vec::new(),
         });

@@ -146,6 +146,10 @@ impl Kernel for Blind {
         None
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.0.foreign_dma_buf(size)
+    }
+
     fn jobs_run(&self) -> bool {
         self.0.jobs_run()
     }

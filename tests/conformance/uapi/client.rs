@@ -2,7 +2,8 @@
 
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
 use super::memory::{Bad, UserMemory};
@@ -192,6 +193,24 @@ impl<'a> Client<'a> {
         unsafe { OwnedFd::from_raw_fd(fd) }
     }
 
+    /// What a descriptor is called that no ioctl on the node gave away.
+    pub fn introduce(&mut self, fd: i32) -> String {
+        self.show.returned(Value::Fd(fd.into()))
+    }
+
+    /// What a descriptor is called.
+    pub fn called(&mut self, fd: i32) -> String {
+        self.show.given(Value::Fd(fd.into()))
+    }
+
+    /// Memory that another driver shares.
+    pub fn foreign_dma_buf(&mut self, size: u64) -> OwnedFd {
+        let fd = self.kernel.foreign_dma_buf(size).expect("foreign memory");
+        let name = self.introduce(fd.as_raw_fd());
+        self.note(format_args!("foreign dma-buf of {size:#x} bytes: {name}"));
+        fd
+    }
+
     /// Maps the node; a positive error number if it cannot.
     pub fn map_node(&mut self, len: u64, writable: bool, offset: u64) -> Result<CpuMap, i32> {
         self.calls += 1;
@@ -226,6 +245,15 @@ impl<'a> Client<'a> {
     /// The number of VMs that are there, if the kernel tells.
     pub fn vm_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.len())
+    }
+
+    /// Waits until the VMs of files that were closed are gone, which takes the kernel a moment.
+    pub fn until_no_vm_is_left(&mut self) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.vm_count().is_some_and(|count| count != 0) {
+            assert!(Instant::now() < patience, "VMs of closed files stay\n{}", self.text);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use panthor_fake::{Config, Device, File, Mapping, Prot};
 
@@ -46,6 +47,10 @@ impl Kernel for Fake {
         };
         let spaces = self.0.address_spaces();
         Some(spaces.iter().map(|space| space.iter().map(mapped).collect()).collect())
+    }
+
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        self.0.foreign_dma_buf(size)
     }
 
     fn jobs_run(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// The kernels that there are recordings of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +81,9 @@ pub trait Kernel {
 
     /// What the VMs have mapped, oldest VM first; `None` where that cannot be told.
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>>;
+
+    /// Makes a dma-buf of a driver that is not Panthor, of whole pages.
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd>;
 
     /// Whether jobs of groups are done.
     fn jobs_run(&self) -> bool;

@@ -1,6 +1,7 @@
 //! The uAPI as a client meets it that has nothing but the header: raw ioctls, and what they answered.
 
 pub mod client;
+pub mod descriptors;
 pub mod fake;
 pub mod kernel;
 pub mod memory;

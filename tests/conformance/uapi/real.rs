@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
@@ -12,7 +12,10 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
+use super::ops::resized;
 
 /// A Panthor of the machine. Its mappings can be told by root, where debugfs is mounted.
 pub struct Real {
@@ -62,6 +65,10 @@ impl Kernel for Real {
         Some(sections.map(|section| section.lines().filter_map(row).collect()).collect())
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        udmabuf(size)
+    }
+
     fn jobs_run(&self) -> bool {
         self.jobs_run
     }
@@ -74,6 +81,31 @@ fn row(line: &str) -> Option<Mapped> {
     match fields[..] {
         [va, size, _end, object, offset] => Some(Mapped { va, size, object, offset }),
         _ => None,
+    }
+}
+
+/// A dma-buf of ordinary memory, which the kernel makes for virtual machines.
+fn udmabuf(size: u64) -> io::Result<OwnedFd> {
+    /// As in the header of the kernel; the fields are its.
+    #[repr(C)]
+    struct Create {
+        memfd: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+    const UDMABUF_CREATE: u32 = resized(0x4000_7542, size_of::<Create>());
+    const CLOEXEC: u32 = 1;
+
+    let maker = OpenOptions::new().read(true).write(true).open("/dev/udmabuf")?;
+    let memory = memfd_create("foreign", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&memory, size)?;
+    fcntl_add_seals(&memory, SealFlags::SHRINK)?;
+    let mut create = Create { memfd: memory.as_raw_fd() as u32, flags: CLOEXEC, offset: 0, size };
+    match ioctl(maker.as_raw_fd(), UDMABUF_CREATE, (&raw mut create).cast()) {
+        // SAFETY: the descriptor was just made, and nobody else knows it.
+        fd if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        errno => Err(io::Error::from_raw_os_error(-errno)),
     }
 }
 

@@ -43,6 +43,26 @@ impl Client<'_> {
         self.must(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, args).offset
     }
 
+    /// The mmap offset of a BO that may not have one.
+    pub fn mmap_offset_of(&mut self, handle: u32) -> i32 {
+        let mut args = drm_panthor_bo_mmap_offset { handle, ..zeroed() };
+        self.call(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut args)
+    }
+
+    /// What a BO says of itself.
+    pub fn info(&mut self, handle: u32) -> i32 {
+        let mut args = drm_panthor_bo_query_info { handle, ..zeroed() };
+        self.call(DRM_IOCTL_PANTHOR_BO_QUERY_INFO, &mut args)
+    }
+
+    /// Writes what the CPU has in its caches of a part of a BO.
+    pub fn sync_bo(&mut self, handle: u32, offset: u64, size: u64) -> i32 {
+        let type_ = DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH;
+        let ops = [drm_panthor_bo_sync_op { handle, type_, offset, size }];
+        self.show("op", &ops);
+        self.call(DRM_IOCTL_PANTHOR_BO_SYNC, &mut drm_panthor_bo_sync { ops: array(&ops) })
+    }
+
     /// A BO in the eyes of the CPU.
     #[track_caller]
     pub fn cpu_map(&mut self, handle: u32, len: u64) -> CpuMap {
