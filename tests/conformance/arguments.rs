@@ -7,8 +7,8 @@ use crate::uapi::kernel::Linux;
 pub const HELP: &str = "\
 usage: conformance [OPTIONS OF A TEST PROGRAM]
        conformance list
-       conformance record [--device NODE] [--jobs] [FILTER]
-       conformance check  [--device NODE] [--jobs] [--linux VERSION] [FILTER]
+       conformance record [--device NODE] [--jobs] [--held-jobs] [FILTER]
+       conformance check  [--device NODE] [--jobs] [--held-jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
 
 Without a command the fake is compared with the recordings of all kernels (--help tells the options).
@@ -21,6 +21,7 @@ show      prints what the fake answers, as a recording
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
+--held-jobs       also those that wait for what the CPU writes, as the played microcontroller lets them
 --linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
 FILTER            only cases whose names contain it
 ";
@@ -40,6 +41,7 @@ pub enum Command {
 pub struct Device {
     pub node: PathBuf,
     pub jobs: bool,
+    pub held_jobs: bool,
     pub filter: String,
 }
 
@@ -49,14 +51,19 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
     if !["help", "list", "record", "check", "show"].contains(&name.as_str()) {
         return Ok(None);
     }
-    let mut device =
-        Device { node: "/dev/dri/renderD128".into(), jobs: false, filter: String::new() };
+    let mut device = Device {
+        node: "/dev/dri/renderD128".into(),
+        jobs: false,
+        held_jobs: false,
+        filter: String::new(),
+    };
     let mut linux = None;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--device" => device.node = value()?.into(),
             "--jobs" => device.jobs = true,
+            "--held-jobs" => (device.jobs, device.held_jobs) = (true, true),
             "--linux" => {
                 let version = value()?;
                 let unknown = || format!("there is no recording of Linux {version}");
@@ -86,7 +93,8 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             assert_eq!(words(""), Ok(None));
         }),
         ("arguments/commands_have_their_options", || {
-            let device = Device { node: "/dev/x".into(), jobs: true, filter: "vm".into() };
+            let device =
+                Device { node: "/dev/x".into(), jobs: true, held_jobs: false, filter: "vm".into() };
             let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
             assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
             assert_eq!(words("list"), Ok(Some(Command::List)));

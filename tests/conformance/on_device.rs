@@ -74,7 +74,7 @@ struct Driver {
 impl Driver {
     fn open(device: &Device) -> Result<Self, String> {
         let named = |error| format!("{}: {error}", device.node.display());
-        let node = Real::new(&device.node, device.jobs).map_err(named)?;
+        let node = Real::new(&device.node, device.jobs, device.held_jobs).map_err(named)?;
         let (name, version) = identity(node.open().map_err(named)?.as_ref())?;
         if name != "panthor" {
             return Err(format!("{} is driven by {name}, not by panthor", device.node.display()));
@@ -152,6 +152,10 @@ impl Kernel for Blind {
 
     fn jobs_run(&self) -> bool {
         self.0.jobs_run()
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
+        self.0.jobs_can_be_held()
     }
 }
 

@@ -56,6 +56,10 @@ impl Kernel for Fake {
     fn jobs_run(&self) -> bool {
         true
     }
+
+    fn jobs_can_be_held(&self) -> bool {
+        true
+    }
 }
 
 impl Node for File {
@@ -71,6 +75,15 @@ impl Node for File {
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
         let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
         Ok(Box::new(self.mmap(len, prot, offset)?))
+    }
+
+    fn hold(&self, group: u32) {
+        self.group(group).expect("the group").hold();
+    }
+
+    fn step(&self, group: u32, queue: u32) {
+        let ended = self.group(group).expect("the group").step(queue);
+        assert!(ended, "no stream of the queue has begun");
     }
 
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {

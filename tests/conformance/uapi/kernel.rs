@@ -87,6 +87,9 @@ pub trait Kernel {
 
     /// Whether jobs of groups are done.
     fn jobs_run(&self) -> bool;
+
+    /// Whether they can wait in the middle of their streams, for what the CPU writes to memory.
+    fn jobs_can_be_held(&self) -> bool;
 }
 
 /// An open file of a node. It closes when it is dropped.
@@ -105,6 +108,12 @@ pub trait Node {
 
     /// Maps the node, shared; a positive error number when it cannot.
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32>;
+
+    /// Has streams of a group wait for [`Node::step`] where they do not run.
+    fn hold(&self, group: u32);
+
+    /// Has the next stream of a queue end where they do not run.
+    fn step(&self, group: u32, queue: u32);
 
     /// Has the next job of a queue end badly where jobs do not do so by themselves.
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble);

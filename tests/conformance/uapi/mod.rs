@@ -3,6 +3,7 @@
 pub mod client;
 pub mod descriptors;
 pub mod fake;
+pub mod gate;
 pub mod kernel;
 pub mod memory;
 pub mod ops;

@@ -24,11 +24,12 @@ pub struct Real {
     /// The listing of all VMs.
     gpuvas: Option<PathBuf>,
     jobs_run: bool,
+    jobs_can_be_held: bool,
 }
 
 impl Real {
     /// The device whose render node this is.
-    pub fn new(render: &Path, jobs_run: bool) -> io::Result<Self> {
+    pub fn new(render: &Path, jobs_run: bool, jobs_can_be_held: bool) -> io::Result<Self> {
         let name = render.file_name().unwrap_or_default();
         let class = Path::new("/sys/class/drm").join(name).join("device/drm");
         let minors =
@@ -41,6 +42,7 @@ impl Real {
             primary: card.as_ref().map(|card| Path::new("/dev/dri").join(card)),
             gpuvas: minor.map(listing).filter(|path| path.exists()),
             jobs_run,
+            jobs_can_be_held,
         })
     }
 }
@@ -71,6 +73,10 @@ impl Kernel for Real {
 
     fn jobs_run(&self) -> bool {
         self.jobs_run
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
+        self.jobs_can_be_held
     }
 }
 
@@ -137,6 +143,10 @@ impl Node for File {
         let start = start.map_err(|errno| errno as i32)?;
         Ok(Box::new(NodeMemory { start, len }))
     }
+
+    fn hold(&self, _: u32) {}
+
+    fn step(&self, _: u32, _: u32) {}
 
     fn arrange(&self, _: u32, _: u32, _: Trouble) {}
 }

@@ -4,6 +4,7 @@ mod create;
 mod eventfd;
 mod export;
 mod fences;
+mod held;
 mod import;
 mod query;
 mod reset_signal;
@@ -26,4 +27,5 @@ pub fn add(cases: &mut Cases) {
     transfer::add(cases);
     eventfd::add(cases);
     fences::add(cases);
+    held::add(cases);
 }
