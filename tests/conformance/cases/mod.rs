@@ -1,15 +1,41 @@
 //! All cases, by ioctl.
 
+mod bo;
+mod bo_label;
+mod bo_mmap;
+mod bo_sync;
+mod core;
+mod group;
+mod group_submit;
+mod heap;
+mod kernel_va;
+mod primary;
 mod prime;
+mod query;
+mod request;
 mod syncobj;
+mod timestamp;
 mod vm;
 
 use crate::case::{Case, Cases};
 
 pub fn all() -> Vec<Case> {
     let mut cases = Cases::default();
+    query::add(&mut cases);
+    timestamp::add(&mut cases);
+    request::add(&mut cases);
     vm::add(&mut cases);
     syncobj::add(&mut cases);
     prime::add(&mut cases);
+    bo::add(&mut cases);
+    bo_mmap::add(&mut cases);
+    bo_label::add(&mut cases);
+    bo_sync::add(&mut cases);
+    group::add(&mut cases);
+    group_submit::add(&mut cases);
+    heap::add(&mut cases);
+    kernel_va::add(&mut cases);
+    core::add(&mut cases);
+    primary::add(&mut cases);
     cases.finish()
 }

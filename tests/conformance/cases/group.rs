@@ -1,0 +1,332 @@
+//! GROUP_CREATE, GROUP_DESTROY and GROUP_GET_STATE.
+
+use panthor_sys::*;
+
+use crate::case::Cases;
+use crate::uapi::client::Client;
+use crate::uapi::kernel::Linux;
+use crate::uapi::memory::Bad;
+use crate::uapi::ops::*;
+
+type Args = drm_panthor_group_create;
+type Queue = drm_panthor_queue_create;
+
+pub fn add(cases: &mut Cases) {
+    cases.group("group_create");
+    counts(cases);
+    strides(cases);
+    queues(cases);
+    cores(cases);
+    others(cases);
+    cases.group("group_destroy");
+    destroy(cases);
+    cases.group("group_get_state");
+    get_state(cases);
+}
+
+/// Tries to create a group with these queues, after a change of the arguments.
+fn create(c: &mut Client<'_>, queues: &[Queue], change: impl FnOnce(&mut Args)) -> i32 {
+    let vm = c.vm();
+    let mut args = group(vm, queues);
+    change(&mut args);
+    c.show("queue", queues);
+    c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args)
+}
+
+fn counts(cases: &mut Cases) {
+    for count in 0..=8 {
+        cases.add(format!("{count}_queues"), move |c| {
+            create(c, &vec![queue(4 * KIB); count], |_| ());
+        });
+    }
+    for count in [9, 31, 32] {
+        let case = cases.add(format!("{count}_queues"), move |c| {
+            create(c, &vec![queue(4 * KIB); count], |_| ());
+        });
+        case.not_on(Linux::V6_12, "it takes more queues than there are slots, and cannot run them");
+    }
+    for count in [33, 1 << 16, 1 << 31, u32::MAX] {
+        cases.add(format!("{count}_queues"), move |c| {
+            create(c, &[queue(4 * KIB)], |args| args.queues.count = count);
+        });
+    }
+}
+
+fn strides(cases: &mut Cases) {
+    let size = size_of::<Queue>() as u32;
+    for (name, stride) in [
+        ("0", 0),
+        ("1", 1),
+        ("a_byte_short", size - 1),
+        ("a_byte_longer", size + 1),
+        ("a_word_longer", size + 4),
+        ("twice_as_long", 2 * size),
+        ("largest", u32::MAX),
+    ] {
+        cases.add(format!("stride_{name}"), move |c| {
+            let array = c.at_end(&[queue(4 * KIB), zeroed(), zeroed(), zeroed()]);
+            create(c, &[], |args| args.queues = drm_panthor_obj_array { stride, count: 1, array });
+        });
+    }
+    cases.add("something_between_the_queues", move |c| {
+        create(c, &[queue(4 * KIB), queue(8 * KIB)], |args| {
+            args.queues.stride = 2 * size;
+            args.queues.count = 1;
+        });
+    });
+    cases.add("zeros_between_the_queues", move |c| {
+        create(c, &[queue(4 * KIB), zeroed(), queue(8 * KIB), zeroed()], |args| {
+            args.queues.stride = 2 * size;
+            args.queues.count = 2;
+        });
+    });
+    for bad in [Bad::Null, Bad::Low, Bad::Kernel, Bad::Unmapped, Bad::Ends(7)] {
+        cases.add(format!("queues_at_{}", bad.name()), move |c| {
+            let at = c.memory.address(bad);
+            create(c, &[queue(4 * KIB)], |args| args.queues.array = at);
+        });
+    }
+}
+
+fn queues(cases: &mut Cases) {
+    let sizes =
+        [0, 1, 2 * KIB, 4 * KIB - 1, 4 * KIB, 6 * KIB, 8 * KIB, 12 * KIB, 16 * KIB, 32 * KIB];
+    for size in sizes.into_iter().chain([64 * KIB, 64 * KIB + 1, 128 * KIB, 1 << 31, 0xffff_ffff]) {
+        cases.add(format!("ring_of_{size}_bytes"), move |c| {
+            create(c, &[queue(size)], |_| ());
+        });
+    }
+    for priority in [0, 1, 7, 14, 15, 16, 17, 255] {
+        cases.add(format!("queue_priority_{priority}"), move |c| {
+            create(c, &[Queue { priority, ..queue(4 * KIB) }], |_| ());
+        });
+    }
+    for index in 0..3 {
+        cases.add(format!("queue_padding_{index}"), move |c| {
+            let mut queue = queue(4 * KIB);
+            queue.pad[index] = 1;
+            create(c, &[queue], |_| ());
+        });
+    }
+    cases.add("the_second_queue_is_wrong", |c| {
+        create(c, &[queue(4 * KIB), queue(2 * KIB)], |_| ());
+        c.until_mapped(0);
+    });
+    cases.add("rings_of_many_sizes", |c| {
+        create(c, &[4, 64, 8, 32].map(|size| queue(size * KIB)), |_| ());
+    });
+}
+
+fn cores(cases: &mut Cases) {
+    type Change = fn(&mut Args);
+    let changes: [(&str, Change); 22] = [
+        ("no_compute_core", |a| (a.compute_core_mask, a.max_compute_cores) = (0, 0)),
+        ("no_fragment_core", |a| (a.fragment_core_mask, a.max_fragment_cores) = (0, 0)),
+        ("no_tiler_core", |a| (a.tiler_core_mask, a.max_tiler_cores) = (0, 0)),
+        ("no_core", |a| {
+            (a.compute_core_mask, a.max_compute_cores) = (0, 0);
+            (a.fragment_core_mask, a.max_fragment_cores) = (0, 0);
+            (a.tiler_core_mask, a.max_tiler_cores) = (0, 0);
+        }),
+        ("no_compute_core_of_the_mask", |a| a.max_compute_cores = 0),
+        ("no_fragment_core_of_the_mask", |a| a.max_fragment_cores = 0),
+        ("no_tiler_core_of_the_mask", |a| a.max_tiler_cores = 0),
+        ("a_compute_core_without_a_mask", |a| a.compute_core_mask = 0),
+        ("a_fragment_core_without_a_mask", |a| a.fragment_core_mask = 0),
+        ("a_tiler_core_without_a_mask", |a| a.tiler_core_mask = 0),
+        ("two_compute_cores_of_one", |a| a.max_compute_cores = 2),
+        ("two_fragment_cores_of_one", |a| a.max_fragment_cores = 2),
+        ("two_tiler_cores_of_one", |a| a.max_tiler_cores = 2),
+        ("most_compute_cores", |a| a.max_compute_cores = 255),
+        ("most_fragment_cores", |a| a.max_fragment_cores = 255),
+        ("most_tiler_cores", |a| a.max_tiler_cores = 255),
+        ("a_compute_core_that_is_not_there", |a| a.compute_core_mask |= 1 << 63),
+        ("a_fragment_core_that_is_not_there", |a| a.fragment_core_mask |= 1 << 63),
+        ("a_tiler_core_that_is_not_there", |a| a.tiler_core_mask |= 2),
+        ("all_compute_cores_of_the_mask", |a| a.compute_core_mask = u64::MAX),
+        ("all_fragment_cores_of_the_mask", |a| a.fragment_core_mask = u64::MAX),
+        ("all_tiler_cores_of_the_mask", |a| a.tiler_core_mask = u64::MAX),
+    ];
+    for (name, change) in changes {
+        cases.add(name, move |c| {
+            create(c, &[queue(4 * KIB)], change);
+        });
+    }
+}
+
+fn others(cases: &mut Cases) {
+    for priority in [0, 1, 2, 3, 4, 5, 255] {
+        cases.add(format!("priority_{priority}"), move |c| {
+            create(c, &[queue(4 * KIB)], |args| args.priority = priority);
+        });
+    }
+    for pad in [1, 1 << 31] {
+        cases.add(format!("padding_{pad}"), move |c| {
+            create(c, &[queue(4 * KIB)], |args| args.pad = pad);
+        });
+    }
+    for vm in [0, 2, 33, u32::MAX] {
+        cases.add(format!("unknown_vm_{vm}"), move |c| {
+            create(c, &[queue(4 * KIB)], |args| args.vm_id = vm);
+        });
+    }
+    cases.add("destroyed_vm", |c| {
+        let vm = c.vm();
+        c.destroy_vm(vm);
+        let queues = [queue(4 * KIB)];
+        c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut group(vm, &queues));
+    });
+    cases.add("vm_of_another_file", |c| {
+        let vm = c.vm();
+        c.open();
+        let queues = [queue(4 * KIB)];
+        c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut group(vm, &queues));
+    });
+    cases.add("handle_is_only_an_output", |c| {
+        create(c, &[queue(4 * KIB)], |args| args.group_handle = 77);
+    });
+    cases.add("handles_in_their_order", |c| {
+        let (one, two) = (c.vm(), c.vm());
+        for vm in [one, two, one] {
+            c.group(vm, 1);
+        }
+    });
+    cases
+        .add("as_many_as_there_can_be", |c| {
+            let vm = c.vm();
+            c.quietly(|c| {
+                for _ in 0..126 {
+                    c.group(vm, 1);
+                }
+            });
+            let queues = [queue(4 * KIB)];
+            for _ in 0..4 {
+                c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut group(vm, &queues));
+            }
+            c.destroy_group(5);
+            for _ in 0..2 {
+                c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut group(vm, &queues));
+            }
+            c.until_mapped(128 * 3);
+            // Where all of it is depends on when the memory of the one before was free.
+            c.note("the VM goes");
+            c.destroy_vm(vm);
+        })
+        .needs_jobs();
+}
+
+fn destroy(cases: &mut Cases) {
+    cases.add("twice", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.destroy_group(group);
+        c.destroy_group(group);
+        c.until_mapped(0);
+    });
+    for handle in [0, 1, 2, 129, 0x1_0001, u32::MAX] {
+        cases.add(format!("unknown_handle_{handle}"), move |c| {
+            c.destroy_group(handle);
+        });
+    }
+    cases.add("handle_with_high_bits", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.destroy_group(group | 1 << 16);
+        c.destroy_group(group | 1 << 31);
+    });
+    cases.add("padding", |c| {
+        let vm = c.vm();
+        let group_handle = c.group(vm, 1);
+        for pad in [1, 1 << 31] {
+            let mut args = drm_panthor_group_destroy { group_handle, pad };
+            c.call(DRM_IOCTL_PANTHOR_GROUP_DESTROY, &mut args);
+        }
+    });
+    cases.add("of_another_file", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.open();
+        c.destroy_group(group);
+    });
+    cases.add("handles_are_used_again", |c| {
+        let vm = c.vm();
+        for _ in 0..3 {
+            c.group(vm, 1);
+        }
+        c.destroy_group(2);
+        c.until_mapped(6);
+        c.destroy_group(1);
+        c.until_mapped(3);
+        for _ in 0..3 {
+            c.group(vm, 1);
+        }
+    });
+    cases.add("after_its_vm", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.destroy_vm(vm);
+        c.group_state(group);
+        c.mappings();
+        c.destroy_group(group);
+        c.vm_state(vm);
+    });
+    cases.add("its_vm_goes_first_and_the_id_is_used_again", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.destroy_vm(vm);
+        let vm = c.vm();
+        c.group(vm, 1);
+        c.destroy_group(group);
+    });
+}
+
+fn get_state(cases: &mut Cases) {
+    cases.add("new", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 3);
+        c.group_state(group);
+    });
+    for handle in [0, 1, 129, u32::MAX] {
+        cases.add(format!("unknown_handle_{handle}"), move |c| {
+            c.group_state(handle);
+        });
+    }
+    for pad in [1, 1 << 31] {
+        cases.add(format!("padding_{pad}"), move |c| {
+            let vm = c.vm();
+            let group_handle = c.group(vm, 1);
+            let mut args = drm_panthor_group_get_state { group_handle, pad, ..zeroed() };
+            c.call(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, &mut args);
+        });
+    }
+    cases.add("all_but_the_handle_is_an_output", |c| {
+        let vm = c.vm();
+        let group_handle = c.group(vm, 1);
+        let mut args =
+            drm_panthor_group_get_state { group_handle, state: 7, fatal_queues: 7, pad: 0 };
+        c.call(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, &mut args);
+    });
+    cases.add("nothing_changes_when_it_fails", |c| {
+        let mut args =
+            drm_panthor_group_get_state { group_handle: 1, state: 7, fatal_queues: 7, pad: 0 };
+        c.call(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, &mut args);
+    });
+    cases.add("after_it_was_destroyed", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.destroy_group(group);
+        c.group_state(group);
+        c.until_mapped(0);
+    });
+    cases.add("of_another_file", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.open();
+        c.group_state(group);
+    });
+    cases.add("handle_with_high_bits", |c| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.group_state(group | 1 << 16);
+    });
+}
