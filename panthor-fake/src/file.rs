@@ -31,7 +31,7 @@ use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
 use crate::va_space::SPARSE_PERIOD;
-use crate::vm::Vm;
+use crate::vm::{TASK_SIZE, Vm};
 
 /// The most VMs that a file can have.
 const VMS_MAX: u32 = 32;
@@ -444,6 +444,9 @@ impl FileInner {
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
         if size == 0 || offset % page != 0 {
             return Err(Errno::INVAL);
+        }
+        if size > TASK_SIZE {
+            return Err(Errno::NOMEM);
         }
         let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
         if let Some(register) = offset.checked_sub(mmio) {

@@ -60,9 +60,14 @@ pub(crate) enum Failure {
 }
 
 impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes.
-    pub(crate) fn new(vm: &Arc<Vm>, ring_sizes: &[u32]) -> Result<Self> {
-        let syncobjs = KernelBo::new(vm, ring_sizes.len() as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+    /// A group with a queue for each ring buffer, of that many bytes. What is wrong with one of them is
+    /// found when it is its turn: those before it had their memory, which is free again.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
+    ) -> Result<Self> {
+        let count = ring_sizes.len();
+        let syncobjs = KernelBo::new(vm, count as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             vm: vm.clone(),
@@ -70,9 +75,9 @@ impl Group {
             syncobjs,
             queues: OnceLock::new(),
         });
-        let mut queues = Vec::with_capacity(ring_sizes.len());
-        for (index, &size) in ring_sizes.iter().enumerate() {
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size)?));
+        let mut queues = Vec::with_capacity(count);
+        for (index, size) in ring_sizes.enumerate() {
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size?)?));
         }
         // Just made, so there are none.
         let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());

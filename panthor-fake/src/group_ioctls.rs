@@ -38,8 +38,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     check_group(call.file, args)?;
     let vm = call.file.vm(args.vm_id)?;
     args.group_handle = call.file.add_group(|| {
-        let ring_sizes = queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size));
-        Group::new(&vm, &ring_sizes.collect::<Result<Vec<_>>>()?)
+        Group::new(&vm, queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size)))
     })?;
     Ok(())
 }

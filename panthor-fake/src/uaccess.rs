@@ -143,8 +143,10 @@ impl<'a> UserMemory<'a> {
         let mut buf = [0; 4096];
         let mut done = 0;
         while done < len {
-            let step = &mut buf[..(len - done).min(4096) as usize];
-            self.read(addr.wrapping_add(done), step)?;
+            let at = addr.wrapping_add(done);
+            // Page by page: what is before the end of memory counts first.
+            let step = &mut buf[..(len - done).min(4096 - at % 4096) as usize];
+            self.read(at, step)?;
             if step.iter().any(|&byte| byte != 0) {
                 return Err(Errno::TOO_BIG);
             }

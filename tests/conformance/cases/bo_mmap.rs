@@ -127,7 +127,8 @@ fn lengths(cases: &mut Cases) {
 }
 
 fn not_there(cases: &mut Cases) {
-    for (name, offset) in [("0", 0), ("1_mib", MIB), ("4_gib", 4 * GIB), ("1_tib", 1 << 40)] {
+    // From 4 GiB on there is what the driver has for itself.
+    for (name, offset) in [("0", 0), ("1_mib", MIB), ("1_tib", 1 << 40)] {
         cases.add(format!("nothing_at_{name}"), move |c| {
             let _ = c.map_node(PAGE, true, offset);
         });

@@ -25,12 +25,14 @@ pub fn add(cases: &mut Cases) {
 }
 
 /// Tries to create a group with these queues, after a change of the arguments.
-fn create(c: &mut Client<'_>, queues: &[Queue], change: impl FnOnce(&mut Args)) -> i32 {
+fn create(c: &mut Client<'_>, queues: &[Queue], change: impl FnOnce(&mut Args)) {
     let vm = c.vm();
     let mut args = group(vm, queues);
     change(&mut args);
     c.show("queue", queues);
-    c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args)
+    if c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args) != 0 {
+        c.until_mapped(0);
+    }
 }
 
 fn counts(cases: &mut Cases) {
@@ -110,7 +112,6 @@ fn queues(cases: &mut Cases) {
     }
     cases.add("the_second_queue_is_wrong", |c| {
         create(c, &[queue(4 * KIB), queue(2 * KIB)], |_| ());
-        c.until_mapped(0);
     });
     cases.add("rings_of_many_sizes", |c| {
         create(c, &[4, 64, 8, 32].map(|size| queue(size * KIB)), |_| ());
@@ -269,6 +270,7 @@ fn destroy(cases: &mut Cases) {
         c.mappings();
         c.destroy_group(group);
         c.vm_state(vm);
+        c.until_vms(0);
     });
     cases.add("its_vm_goes_first_and_the_id_is_used_again", |c| {
         let vm = c.vm();
@@ -277,6 +279,7 @@ fn destroy(cases: &mut Cases) {
         let vm = c.vm();
         c.group(vm, 1);
         c.destroy_group(group);
+        c.until_vms(1);
     });
 }
 

@@ -28,7 +28,10 @@ fn get_unique(c: &mut Client<'_>, len: usize) {
     let mut buffer = vec![b'.'; 64];
     let mut args = drm_unique { unique_len: len, unique: buffer.as_mut_ptr().cast() };
     c.call(DRM_IOCTL_GET_UNIQUE, &mut args);
-    c.note(format_args!("  {:?}", String::from_utf8_lossy(&buffer).trim_end_matches('.')));
+    // The address of the GPU is that of the board.
+    let name = String::from_utf8_lossy(&buffer).trim_end_matches('.').to_owned();
+    let name = name.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
+    c.note(format_args!("  {name:?}"));
 }
 
 fn version(c: &mut Client<'_>, interface: (i32, i32), driver: (i32, i32)) -> i32 {

@@ -61,7 +61,15 @@ impl Kernel for Real {
     }
 
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
-        let text = fs::read_to_string(self.gpuvas.as_ref()?).ok()?;
+        let path = self.gpuvas.as_ref()?;
+        let text = loop {
+            match fs::read_to_string(path) {
+                Ok(text) => break text,
+                // There is a VM in the listing that is about to go.
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        };
         // The first is the firmware's.
         let sections = text.split("DRM GPU VA space").skip(2);
         Some(sections.map(|section| section.lines().filter_map(row).collect()).collect())

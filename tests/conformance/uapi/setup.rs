@@ -110,8 +110,18 @@ impl Client<'_> {
     pub fn until_mapped(&self, count: usize) {
         let patience = Instant::now() + Duration::from_secs(10);
         while self.mapping_count().is_some_and(|now| now != count) {
-            let now = self.mapping_count();
-            assert!(Instant::now() < patience, "{now:?} mappings instead of {count}");
+            assert!(Instant::now() < patience, "not {count} mappings");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until there are that many VMs, if the kernel tells: one that was destroyed stays as long as its
+    /// groups. Not written down.
+    #[track_caller]
+    pub fn until_vms(&self, count: usize) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.vm_count().is_some_and(|now| now != count) {
+            assert!(Instant::now() < patience, "not {count} VMs");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
