@@ -228,6 +228,11 @@ impl DeviceInner {
         register(&self.groups, group);
     }
 
+    /// The groups of all files.
+    pub(crate) fn groups(&self) -> Vec<Arc<Shared>> {
+        alive(&self.groups)
+    }
+
     /// The counters of a new file.
     pub(crate) fn open_counters(&self) -> Arc<FileStats> {
         self.counters.open()

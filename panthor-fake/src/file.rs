@@ -19,7 +19,7 @@ use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::gpu_view::GpuView;
-use crate::group::Group;
+use crate::group::{Group, page_fault};
 use crate::group_view::GroupView;
 use crate::handles::Handles;
 use crate::inject::Injections;
@@ -361,6 +361,8 @@ impl FileInner {
     pub(crate) fn destroy_vm(&self, id: u32) -> Result<()> {
         let vm = write(&self.vms).remove(id).ok_or(Errno::INVAL)?;
         vm.destroy();
+        // What the GPU is busy with has lost its memory.
+        page_fault(&vm);
         let mut destroyed = lock(&self.destroyed_vms);
         destroyed.retain(|vm| vm.strong_count() > 0);
         // Also without jobs: another thread may be about to submit one.

@@ -124,12 +124,32 @@ impl Shared {
 
     /// Lets the group fail, by the fault of a queue.
     pub(crate) fn fail(&self, failure: Failure, queue: u32) {
-        self.end(|state| match failure {
-            Failure::TimeOut => state.timed_out = true,
-            Failure::Fault => state.fatal_queues |= 1 << queue,
-            Failure::PageFault if state.fatal_queues == 0 => state.fatal_queues = self.all_queues(),
-            Failure::PageFault => {}
+        match failure {
+            Failure::TimeOut => self.end(|state| state.timed_out = true),
+            Failure::Fault => self.end(|state| state.fatal_queues |= 1 << queue),
+            Failure::PageFault => {
+                self.page_fault();
+                page_fault(&self.vm);
+            }
+        }
+    }
+
+    fn page_fault(&self) {
+        self.end(|state| {
+            if state.fatal_queues == 0 {
+                state.fatal_queues = self.all_queues();
+            }
         });
+    }
+
+    /// Whether the GPU has something to do for it.
+    fn is_active(&self) -> bool {
+        self.queues().any(|queue| queue.is_active())
+    }
+
+    /// Whether its VM was destroyed, so that nothing is mapped.
+    pub(crate) fn lacks_vm(&self) -> bool {
+        self.vm.is_destroyed()
     }
 
     /// A bit for each queue.
@@ -140,7 +160,7 @@ impl Shared {
 
     /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.
     pub(crate) fn reset(&self) {
-        if !self.queues().any(|queue| queue.is_active()) {
+        if !self.is_active() {
             return;
         }
         self.end(|state| {
@@ -151,7 +171,7 @@ impl Shared {
 
     /// Takes the GPU away under it: what that was busy with never ends by itself.
     pub(crate) fn lose(&self) {
-        if self.queues().any(|queue| queue.is_active()) {
+        if self.is_active() {
             self.end(|state| state.timed_out = true);
         }
     }
@@ -179,6 +199,16 @@ impl Shared {
         let at = u64::from(queue) * SYNCOBJ_BYTES;
         self.syncobjs.write(at, &seqno.to_ne_bytes());
         self.syncobjs.write(at + 8, &status.to_ne_bytes());
+    }
+}
+
+/// Lets the groups fail that the GPU is busy with in a VM: it stops all of them when one hits what is not
+/// mapped.
+pub(crate) fn page_fault(vm: &Arc<Vm>) {
+    for group in vm.device.groups() {
+        if Arc::ptr_eq(&group.vm, vm) && group.is_active() {
+            group.page_fault();
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod core;
 mod group;
 mod group_submit;
 mod heap;
+mod job_faults;
+mod jobs;
 mod kernel_va;
 mod primary;
 mod prime;
@@ -33,6 +35,8 @@ pub fn all() -> Vec<Case> {
     bo_sync::add(&mut cases);
     group::add(&mut cases);
     group_submit::add(&mut cases);
+    jobs::add(&mut cases);
+    job_faults::add(&mut cases);
     heap::add(&mut cases);
     kernel_va::add(&mut cases);
     core::add(&mut cases);
