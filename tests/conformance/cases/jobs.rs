@@ -33,8 +33,8 @@ fn ready(c: &mut Client<'_>, queues: usize) -> (u32, u32) {
 
 /// Waits for syncobjs that are surely signalled some time, and tells how.
 fn until_done(c: &mut Client<'_>, handles: &[u32]) {
-    c.wait(handles, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, i64::MAX);
     for &handle in handles {
+        c.wait(&[handle], 0, i64::MAX);
         c.fence(handle);
     }
 }

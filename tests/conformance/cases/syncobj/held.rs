@@ -511,12 +511,4 @@ fn ends(cases: &mut Cases) {
         c.wait(&[other], 0, FOREVER);
         c.until_no_vm_is_left();
     });
-    held(cases, "of_a_vm_that_is_destroyed", |c, gate| {
-        let done = c.syncobj();
-        c.submit_held(gate, 0, &[signal(done, 0)]);
-        c.destroy_vm(gate.vm);
-        c.wait(&[done], 0, 0);
-        c.pass(gate, 0);
-        c.wait(&[done], 0, FOREVER);
-    });
 }
