@@ -198,7 +198,7 @@ impl File {
     ///
     /// # Errors
     /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
-    /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
+    /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
         self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
     }
@@ -447,7 +447,7 @@ impl FileInner {
         if size == 0 || offset % page != 0 {
             return Err(Errno::INVAL);
         }
-        if size > TASK_SIZE {
+        if size >= TASK_SIZE {
             return Err(Errno::NOMEM);
         }
         let mmio = self.user_mmio_offset.load(Ordering::Relaxed);

@@ -226,6 +226,23 @@ fn nothing_is_done_when_one_element_cannot_be_copied() {
 }
 
 #[test]
+fn an_unknown_part_counts_before_the_end_of_memory() {
+    let file = device().open();
+    let vm = vm(&file);
+    let page = LastPage::new();
+    let addr = page.tail(64);
+    for (rest, error) in [(0, -EFAULT), (1, -E2BIG)] {
+        // SAFETY: the last bytes of a page that is ours, aligned as the structure wants.
+        unsafe { (addr as *mut drm_panthor_vm_bind_op).write(unmap_op(0, PAGE)) };
+        // SAFETY: as above, behind the structure.
+        unsafe { ((addr + 63) as *mut u8).write(rest) };
+        let ops = drm_panthor_obj_array { stride: 10_000, count: 1, array: addr as u64 };
+        let mut args = drm_panthor_vm_bind { vm_id: vm, flags: 0, ops };
+        assert_eq!(ioctl(&file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args), error);
+    }
+}
+
+#[test]
 fn capabilities_are_those_of_a_render_only_driver() {
     let file = device().open();
     let cap = |capability| {

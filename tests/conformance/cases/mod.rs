@@ -5,12 +5,17 @@ mod bo_label;
 mod bo_mmap;
 mod bo_sync;
 mod core;
-mod group;
+mod flink;
+mod group_create;
+mod group_state;
 mod group_submit;
 mod heap;
 mod job_faults;
+mod job_order;
+mod job_pending;
 mod jobs;
 mod kernel_va;
+mod mode_setting;
 mod primary;
 mod prime;
 mod query;
@@ -33,13 +38,18 @@ pub fn all() -> Vec<Case> {
     bo_mmap::add(&mut cases);
     bo_label::add(&mut cases);
     bo_sync::add(&mut cases);
-    group::add(&mut cases);
+    group_create::add(&mut cases);
+    group_state::add(&mut cases);
     group_submit::add(&mut cases);
     jobs::add(&mut cases);
+    job_order::add(&mut cases);
     job_faults::add(&mut cases);
+    job_pending::add(&mut cases);
     heap::add(&mut cases);
     kernel_va::add(&mut cases);
     core::add(&mut cases);
     primary::add(&mut cases);
+    flink::add(&mut cases);
+    mode_setting::add(&mut cases);
     cases.finish()
 }

@@ -1,4 +1,4 @@
-//! The primary node: masters and magics, names of BOs, and mode setting, which comes to nothing.
+//! The primary node: masters, magics and the name on the bus.
 
 use panthor_sys::*;
 
@@ -16,10 +16,6 @@ pub fn add(cases: &mut Cases) {
     magic(cases);
     cases.group("master");
     master(cases);
-    cases.group("flink");
-    flink(cases);
-    cases.group("mode_setting");
-    mode_setting(cases);
     cases.group("primary");
     driver(cases);
 }
@@ -232,142 +228,6 @@ fn master(cases: &mut Cases) {
     cases.add("on_a_render_node", |c| {
         set(c);
         drop_it(c);
-    });
-}
-
-fn gem_flink(c: &mut Client<'_>, handle: u32) -> u32 {
-    let mut args = drm_gem_flink { handle, name: 0 };
-    c.call(DRM_IOCTL_GEM_FLINK, &mut args);
-    args.name
-}
-
-fn gem_open(c: &mut Client<'_>, name: u32) -> u32 {
-    let mut args = drm_gem_open { name, ..zeroed() };
-    c.call(DRM_IOCTL_GEM_OPEN, &mut args);
-    args.handle
-}
-
-fn flink(cases: &mut Cases) {
-    cases.add("the_same_name_twice", |c| {
-        c.open_primary();
-        let (one, two) = (c.bo(PAGE), c.bo(MIB));
-        for bo in [one, two, one] {
-            gem_flink(c, bo);
-        }
-    });
-    cases.add("name_is_only_an_output", |c| {
-        c.open_primary();
-        let handle = c.bo(PAGE);
-        c.call(DRM_IOCTL_GEM_FLINK, &mut drm_gem_flink { handle, name: 77 });
-        c.call(DRM_IOCTL_GEM_FLINK, &mut drm_gem_flink { handle: 9, name: 77 });
-    });
-    for handle in [0, 1, u32::MAX] {
-        cases.add(format!("unknown_handle_{handle}"), move |c| {
-            c.open_primary();
-            gem_flink(c, handle);
-        });
-    }
-    for name in [0, 1, 77, u32::MAX] {
-        cases.add(format!("unknown_name_{name}"), move |c| {
-            c.open_primary();
-            gem_open(c, name);
-        });
-    }
-    cases.add("opened_by_the_same_file", |c| {
-        c.open_primary();
-        let bo = c.bo(PAGE);
-        let name = gem_flink(c, bo);
-        let other = gem_open(c, name);
-        gem_open(c, name);
-        gem_flink(c, other);
-        c.close_bo(bo);
-        gem_open(c, name);
-    });
-    cases.add("opened_by_another_file", |c| {
-        c.open_primary();
-        let bo = c.bo(MIB);
-        let name = gem_flink(c, bo);
-        c.open_primary();
-        let other = gem_open(c, name);
-        let vm = c.vm();
-        c.bind(vm, &[map(other, 0, MIB, MIB, 0)]);
-    });
-    cases.add("gone_with_the_last_handle", |c| {
-        c.open_primary();
-        let bo = c.bo(PAGE);
-        let name = gem_flink(c, bo);
-        c.close_bo(bo);
-        gem_open(c, name);
-    });
-    cases.add("gone_with_the_last_handle_though_a_vm_has_it", |c| {
-        c.open_primary();
-        let (vm, bo) = (c.vm(), c.bo(MIB));
-        let name = gem_flink(c, bo);
-        c.bind(vm, &[map(bo, 0, MIB, MIB, 0)]);
-        c.close_bo(bo);
-        gem_open(c, name);
-    });
-    cases.add("gone_with_its_file", |c| {
-        let file = c.open_primary();
-        let bo = c.bo(PAGE);
-        let name = gem_flink(c, bo);
-        c.open_primary();
-        c.close_file(file);
-        gem_open(c, name);
-    });
-    cases.add("of_an_exclusive_bo", |c| {
-        c.open_primary();
-        let vm = c.vm();
-        let bo = c.exclusive_bo(PAGE, vm);
-        let name = gem_flink(c, bo);
-        gem_open(c, name);
-    });
-    cases.add("on_a_render_node", |c| {
-        let bo = c.bo(PAGE);
-        gem_flink(c, bo);
-        gem_open(c, 1);
-    });
-}
-
-/// Number, size of the argument.
-const MODE: [(&str, u32, usize); 18] = [
-    ("get_resources", 0xa0, 64),
-    ("get_crtc", 0xa1, 104),
-    ("set_crtc", 0xa2, 104),
-    ("cursor", 0xa3, 28),
-    ("get_encoder", 0xa6, 20),
-    ("get_connector", 0xa7, 80),
-    ("attach_mode", 0xa8, 72),
-    ("get_property", 0xaa, 64),
-    ("get_fb", 0xad, 28),
-    ("add_fb", 0xae, 28),
-    ("remove_fb", 0xaf, 4),
-    ("page_flip", 0xb0, 24),
-    ("create_dumb", 0xb2, 32),
-    ("map_dumb", 0xb3, 16),
-    ("destroy_dumb", 0xb4, 4),
-    ("get_plane_resources", 0xb5, 16),
-    ("atomic", 0xbc, 56),
-    ("create_lease", 0xc6, 24),
-];
-
-fn mode_setting(cases: &mut Cases) {
-    for (name, number, size) in MODE {
-        let request = resized(0xc000_6400 | number, size);
-        cases.add(name, move |c| {
-            c.bytes(request, &mut vec![0; size]);
-            c.open_primary();
-            c.bytes(request, &mut vec![0; size]);
-            c.bytes(request, &mut vec![1; size]);
-            c.open_primary();
-            c.bytes(request, &mut vec![0; size]);
-        });
-    }
-    cases.add("wait_for_a_blank", |c| {
-        let request = resized(0xc000_643a, 24);
-        c.bytes(request, &mut [0; 24]);
-        c.open_primary();
-        c.bytes(request, &mut [0; 24]);
     });
 }
 
