@@ -56,8 +56,9 @@ pub fn check() -> bool {
             1,
         ),
         ("24415 maps, buffer reused", allocations(|| bench.maps(&mut reused, 24415)), 0),
+        ("8 queue submits, 8 syncs each", allocations(|| bench.queue_submits(8)), 0),
     ];
-    println!("\nheap allocations of one batch\n");
+    println!("\nheap allocations of one batch or submission\n");
     let mut met = true;
     for (batch, count, goal) in rows {
         let verdict = if count <= goal { "met" } else { "MISSED" };

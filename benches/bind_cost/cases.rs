@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use panthor::{BindBuffer, Bo, BoOptions, Device, MapFlags, SyncObj, Timeline, Vm, point};
+use panthor::{
+    BindBuffer, Bo, BoOptions, Device, Group, GroupOptions, MapFlags, QueueOptions, SyncObj,
+    Timeline, Vm, point,
+};
 
 const VA: u64 = 0x10_0000;
 const PAGE: u64 = 4096;
@@ -60,18 +63,21 @@ pub struct Bench {
     pub bo: Bo,
     pub acquired: SyncObj,
     pub timeline: Timeline,
+    pub group: Group,
 }
 
 impl Bench {
     pub fn new() -> Self {
-        let config = panthor_fake::Config::default().null_bind(true);
+        let config = panthor_fake::Config::default().null_calls(true);
         let fake = panthor_fake::Device::new(config).expect("a memfd");
         let device = Device::from_fake(fake.open()).expect("a Panthor");
         let vm = device.create_vm(Default::default()).expect("a VM");
         let bo = device.create_bo(BoOptions::new(PAGE)).expect("a BO");
         let acquired = device.create_syncobj().expect("a syncobj");
         let timeline = device.create_timeline().expect("a syncobj");
-        Self { vm, bo, acquired, timeline }
+        let queues = GroupOptions::new().queue(QueueOptions::new(4096));
+        let group = vm.create_group(queues).expect("a group");
+        Self { vm, bo, acquired, timeline, group }
     }
 
     /// As many as fit a batch without a buffer.
@@ -111,6 +117,18 @@ impl Bench {
     pub fn sparse(&self) {
         let va = black_box(VA);
         self.vm.bind().map_sparse(va..va + 100_003_840).submit().expect("accepted");
+    }
+
+    /// Queue submits with 8 sync operations each.
+    pub fn queue_submits(&self, count: u32) {
+        let mut submission = self.group.submit();
+        for _ in 0..count {
+            let mut queue = submission.queue(0);
+            for _ in 0..4 {
+                queue.wait(&self.acquired).signal(self.timeline.at(black_box(point::<7>())));
+            }
+        }
+        submission.submit().expect("accepted");
     }
 }
 

@@ -10,6 +10,8 @@ use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
 use crate::file::Objects;
 use crate::ioctl::{Call, args};
+use crate::reclaim::Spared;
+use crate::residency::{Pins, Turn};
 use crate::va_space::Mapping;
 use crate::vm::{Change, Vm};
 
@@ -87,30 +89,30 @@ fn run_one(objects: &Objects, vm: &Vm, op: &sys::drm_panthor_vm_bind_op) -> Resu
     if op.size == 0 {
         return Ok(());
     }
-    let prepared = prepare(objects, vm, op, vm.page_tables_in_flight())?;
+    let prepared = prepare(objects, vm, op, vm.page_tables_in_flight(), None)?;
     vm.apply(prepared.change)
 }
 
 /// Checks an operation and gets it what it needs.
 ///
-/// `in_flight` are the bytes of page tables that operations hold which have not run.
+/// `in_flight` are the bytes of page tables that operations hold which have not run; `pins` keep
+/// the pages of the BO for an operation that does not run at once.
 pub(crate) fn prepare(
     objects: &Objects,
     vm: &Vm,
     op: &sys::drm_panthor_vm_bind_op,
     in_flight: u64,
+    pins: Option<&mut Pins>,
 ) -> Result<Prepared> {
     if (op.va | op.size | op.bo_offset) % PAGE != 0 {
         return Err(Errno::INVAL);
     }
-    if checks_user_range(vm.device.config.driver_minor) {
-        let range = vm.user_va_range();
-        if op.va >= range || op.size > range - op.va {
-            return Err(Errno::INVAL);
-        }
+    let range = vm.user_va_range();
+    if op.va >= range || op.size > range - op.va {
+        return Err(Errno::INVAL);
     }
     match op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK {
-        sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP => prepare_map(objects, vm, op, in_flight),
+        sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP => prepare_map(objects, vm, op, in_flight, pins),
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP => {
             check_plain(op)?;
             Ok(Prepared { change: Change::Unmap { va: op.va, size: op.size }, page_tables: 0 })
@@ -124,12 +126,6 @@ pub(crate) fn prepare(
         }
         _ => Err(Errno::INVAL),
     }
-}
-
-/// Whether operations are kept out of the kernel's part of the address space. Old drivers let them
-/// in, 1.0 for certain; what lies outside of the whole space fails when it is carried out.
-fn checks_user_range(minor: u32) -> bool {
-    minor >= 7
 }
 
 /// Checks that an operation which is not a map has nothing that belongs to one.
@@ -146,6 +142,7 @@ fn prepare_map(
     vm: &Vm,
     op: &sys::drm_panthor_vm_bind_op,
     in_flight: u64,
+    pins: Option<&mut Pins>,
 ) -> Result<Prepared> {
     const PLAIN: u32 = sys::DRM_PANTHOR_VM_BIND_OP_MAP_READONLY
         | sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC
@@ -174,10 +171,13 @@ fn prepare_map(
     if !bo.allows_vm(vm.id()) {
         return Err(Errno::INVAL);
     }
-    bo.pin()?;
-    let page_tables = page_tables(&vm.device, op.va, op.size, in_flight)?;
-    let mapping =
-        Mapping { size: op.size, offset: op.bo_offset, flags: op.flags, object: bo.clone() };
+    match pins {
+        Some(pins) => pins.pin(bo)?,
+        None => bo.make_resident()?,
+    }
+    let page_tables = page_tables(bo, op.va, op.size, in_flight)?;
+    let (size, offset, flags, object) = (op.size, op.bo_offset, op.flags, bo.clone());
+    let mapping = Mapping { size, offset, flags, evicted: false, object };
     Ok(Prepared { change: Change::Map { va: op.va, mapping }, page_tables })
 }
 
@@ -187,27 +187,34 @@ fn tables(va: u64, end: u64, bits: u32) -> u64 {
     last - (va >> bits)
 }
 
+/// The bytes of page tables that a map of a BO takes before it starts, once there is room for them.
+///
+/// # Errors
+/// `ENOMEM` if there is not enough, otherwise what [`page_table_bytes`] says.
+pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result<u64> {
+    let device = bo.device();
+    let bytes = page_table_bytes(device, va, size)?;
+    let needed = in_flight.saturating_add(bytes);
+    if !device.pinned.has_room(needed, device.config.memory) {
+        Turn::new(device).make_room(needed, &Spared::for_mapping_of(bo))?;
+    }
+    Ok(bytes)
+}
+
 /// The bytes of page tables that a map takes before it starts: those of three levels for the whole
 /// range, whatever is there.
 ///
 /// # Errors
-/// `ENOMEM` if there is not enough, or if the array that lists them would be too large: so it is
-/// from about 1 TiB on.
-pub(crate) fn page_tables(device: &DeviceInner, va: u64, size: u64, in_flight: u64) -> Result<u64> {
-    // An end out of range fails later.
-    let end = va.saturating_add(size);
+/// `ENOMEM` if the array that lists them would be too large: so it is from about 1 TiB on.
+pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
+    let end = va + size;
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
     // A map of nothing at such an address needs none, which the driver takes for a failure since
     // it reworked its allocations.
     if count == 0 && device.config.driver_minor >= 7 {
         return Err(Errno::NOMEM);
     }
-    let bytes = count * PAGE;
-    let used = device.pinned.bytes().saturating_add(in_flight);
-    if count * 8 > ARRAY_MAX || used.saturating_add(bytes) > device.config.memory {
-        return Err(Errno::NOMEM);
-    }
-    Ok(bytes)
+    if count * 8 > ARRAY_MAX { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
 }
 
 #[cfg(test)]

@@ -1,34 +1,53 @@
 //! The asynchronous way of `DRM_IOCTL_PANTHOR_VM_BIND`: everything is checked and reserved first,
 //! then all operations are queued, or none.
 
+use std::sync::Arc;
+
 use panthor_sys as sys;
 
-use crate::bind::{prepare, read_ops};
+use crate::bind::{Prepared, prepare, read_ops};
 use crate::bind_queue::BindWork;
 use crate::errno::{Errno, Result};
 use crate::ioctl::Call;
 use crate::jobs::{Job, Queue};
 use crate::lock::lock;
+use crate::residency::Pins;
 use crate::submission::Submission;
 
 pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result<()> {
     let vm = call.file.vm(args.vm_id)?;
     let ops = read_ops(call, args)?;
-    let mut jobs = Vec::with_capacity(ops.len());
+    let mut all = Vec::with_capacity(ops.len());
+    let mut pins = Pins::default();
     let mut submission = Submission::default();
     let before = vm.page_tables_in_flight();
     let mut page_tables = 0_u64;
-    for op in &ops {
+    let failure = call.file.injections.take_async_bind();
+    for (index, op) in ops.iter().enumerate() {
         if vm.is_destroyed() || vm.is_unusable() {
             return Err(Errno::INVAL);
         }
+        if let Some(failure) = failure.filter(|failure| failure.index as usize == index) {
+            return Err(failure.errno);
+        }
         let in_flight = before.saturating_add(page_tables);
-        let prepared = prepare(&call.file.objects(), &vm, op, in_flight)?;
+        let prepared = prepare(&call.file.objects(), &vm, op, in_flight, Some(&mut pins))?;
         page_tables = page_tables.saturating_add(prepared.page_tables);
-        let work = BindWork { change: prepared.change, page_tables: prepared.page_tables };
-        jobs.push(Job::new(vm.device.clone(), work));
+        all.push(prepared);
         submission.read_syncs(call, &op.syncs)?;
     }
+    // The fence of every job of a batch is on all BOs of it.
+    let pins = Arc::new(pins);
+    let job = |prepared: Prepared| {
+        let Prepared { change, page_tables } = prepared;
+        Job::new(
+            vm.device.clone(),
+            &vm.line,
+            BindWork { change, page_tables, pins: Some(pins.clone()) },
+        )
+    };
+    let mut jobs: Vec<_> = all.into_iter().map(job).collect();
+    drop(pins);
 
     submission.collect_signals(call)?;
     {

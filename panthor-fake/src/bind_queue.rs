@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::errno::Errno;
 use crate::jobs::{Jobs, Queue, Started};
 use crate::lock::lock;
+use crate::residency::Pins;
 use crate::vm::{Change, Vm};
 
 /// An operation that is queued.
@@ -14,6 +15,8 @@ pub(crate) struct BindWork {
     pub(crate) change: Change,
     /// Bytes of page tables it holds until it has run.
     pub(crate) page_tables: u64,
+    /// The BOs of its batch, which keep their pages until the last job of it has run.
+    pub(crate) pins: Option<Arc<Pins>>,
 }
 
 impl Queue for Vm {
@@ -24,7 +27,7 @@ impl Queue for Vm {
     }
 
     fn start(self: &Arc<Self>, job: Started<BindWork>) {
-        let Started { work: BindWork { change, page_tables }, done, count } = job;
+        let Started { work: BindWork { change, page_tables, pins }, done, count } = job;
         let changes = !matches!(change, Change::SyncOnly);
         let failure = if changes { lock(&self.fail_next).take() } else { None };
         let result = match failure {
@@ -36,6 +39,7 @@ impl Queue for Vm {
         }
         // All that it had is free before anybody hears of its end.
         self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
+        drop(pins);
         drop(count);
         done.signal(result, &self.device.events);
     }
@@ -106,7 +110,13 @@ mod tests {
     fn a_release_while_a_job_runs_is_not_lost() {
         let device = Device::new(Config::default()).unwrap();
         let (inner, vm) = (device.inner(), vm(&device));
-        let job = || Job::new(inner.clone(), BindWork { change: Change::SyncOnly, page_tables: 0 });
+        let job = || {
+            Job::new(
+                inner.clone(),
+                &vm.line,
+                BindWork { change: Change::SyncOnly, page_tables: 0, pins: None },
+            )
+        };
         let (first, second) = (job(), job());
         // What another thread may do at that moment.
         let releaser = vm.clone();
@@ -123,8 +133,8 @@ mod tests {
     fn page_tables_are_free_when_the_fence_is_signalled() {
         let device = Device::new(Config::default()).unwrap();
         let vm = vm(&device);
-        let work = BindWork { change: Change::SyncOnly, page_tables: 4096 };
-        let job = Job::new(device.inner().clone(), work);
+        let work = BindWork { change: Change::SyncOnly, page_tables: 4096, pins: None };
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let seen = Arc::new(Mutex::new(None));
         let (looker, into) = (vm.clone(), seen.clone());
         let look = move || *lock(&into) = Some(looker.page_tables_in_flight());

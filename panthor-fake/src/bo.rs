@@ -1,13 +1,14 @@
 //! Buffer objects.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::DeviceInner;
 use crate::dma_buf::DmaBuf;
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
 use crate::lock::lock;
+use crate::residency::Residency;
 
 /// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
 /// or a mapping of the CPU refers to it.
@@ -23,8 +24,10 @@ pub(crate) struct Bo {
     exclusive_vm: Option<u64>,
     /// Whether a client can know it; the object behind sparse mappings is not one of those.
     visible: bool,
-    /// Whether its pages count as used: since it was first mapped into a VM.
-    pinned: AtomicBool,
+    /// Whether it has pages.
+    pub(crate) residency: Residency,
+    /// How often it is mapped by the CPU.
+    cpu_mappings: AtomicUsize,
     label: Mutex<Option<Vec<u8>>>,
     /// How many handles there are, in all files.
     handles: AtomicUsize,
@@ -48,9 +51,18 @@ impl Bo {
         Self::with_import(device, size, flags, exclusive_vm, visible, None)
     }
 
-    /// Creates an object whose memory is that of a dma-buf.
+    /// Creates an object whose memory is that of a dma-buf. What was exported has to keep its pages
+    /// for as long.
     pub(crate) fn import(device: Arc<DeviceInner>, dma_buf: Arc<DmaBuf>) -> Result<Self> {
-        Self::with_import(device, dma_buf.size(), 0, None, true, Some(dma_buf))
+        let exported = dma_buf.bo().cloned();
+        if let Some(bo) = &exported {
+            bo.pin()?;
+        }
+        let import = Self::with_import(device, dma_buf.size(), 0, None, true, Some(dma_buf));
+        if let (Err(_), Some(bo)) = (&import, &exported) {
+            bo.unpin();
+        }
+        import
     }
 
     fn with_import(
@@ -72,13 +84,18 @@ impl Bo {
             flags,
             exclusive_vm,
             visible,
-            pinned: AtomicBool::new(false),
+            residency: Residency::default(),
+            cpu_mappings: AtomicUsize::new(0),
             label: Mutex::new(None),
             handles: AtomicUsize::new(0),
             name: AtomicU32::new(0),
             import,
             exported: Mutex::new(Weak::new()),
         })
+    }
+
+    pub(crate) fn device(&self) -> &Arc<DeviceInner> {
+        &self.device
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -94,9 +111,19 @@ impl Bo {
         Arc::ptr_eq(&self.device, device)
     }
 
+    /// The version of its driver.
+    pub(crate) fn driver_minor(&self) -> u32 {
+        self.device.config.driver_minor
+    }
+
     /// Whether only one VM may map it.
     pub(crate) fn is_exclusive(&self) -> bool {
         self.exclusive_vm.is_some()
+    }
+
+    /// The identity of the only VM it may be mapped in.
+    pub(crate) fn exclusive_vm(&self) -> Option<u64> {
+        self.exclusive_vm
     }
 
     pub(crate) fn is_imported(&self) -> bool {
@@ -138,11 +165,6 @@ impl Bo {
         self.handles.load(Ordering::Acquire) > 1 || self.dma_buf().is_some()
     }
 
-    /// Whether it has pages: once a VM has mapped it, or if it is another driver's.
-    pub(crate) fn is_resident(&self) -> bool {
-        self.import.is_some() || self.pinned.load(Ordering::Acquire)
-    }
-
     pub(crate) fn uncount_handle(&self) {
         self.handles.fetch_sub(1, Ordering::AcqRel);
     }
@@ -172,18 +194,18 @@ impl Bo {
         lock(&self.label).clone()
     }
 
-    /// Makes its pages resident, which is what a first map into a VM does.
-    pub(crate) fn pin(&self) -> Result<()> {
-        // What is imported is pinned where it comes from.
-        if self.is_imported() || self.pinned.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        // Two threads may both come here: the one that loses gives back what it took.
-        self.device.pinned.take(self.size, self.device.config.memory)?;
-        if self.pinned.swap(true, Ordering::AcqRel) {
-            self.device.pinned.give_back(self.size);
-        }
-        Ok(())
+    /// Counts a mapping by the CPU.
+    pub(crate) fn count_cpu_mapping(&self) {
+        self.cpu_mappings.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn uncount_cpu_mapping(&self) {
+        self.cpu_mappings.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How often the CPU has it mapped.
+    pub(crate) fn cpu_mappings(&self) -> usize {
+        self.cpu_mappings.load(Ordering::Acquire)
     }
 
     /// Reads at an offset, within the size.
@@ -206,36 +228,12 @@ impl Bo {
 impl Drop for Bo {
     fn drop(&mut self) {
         self.device.memory.free(self.offset, self.size);
-        if *self.pinned.get_mut() {
-            self.device.pinned.give_back(self.size);
+        self.forget_pages();
+        if let Some(bo) = self.import.as_ref().and_then(|dma_buf| dma_buf.bo()) {
+            bo.unpin();
         }
         if self.visible {
             self.device.live.bos.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Bytes of memory in use by the GPU.
-#[derive(Debug, Default)]
-pub(crate) struct Pinned(AtomicU64);
-
-impl Pinned {
-    fn take(&self, bytes: u64, limit: u64) -> Result<()> {
-        let add = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= limit);
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        taken.map(drop).map_err(|_| Errno::NOMEM)
-    }
-
-    /// Whether so many more could be taken now.
-    pub(crate) fn has_room(&self, bytes: u64, limit: u64) -> bool {
-        self.bytes().checked_add(bytes).is_some_and(|sum| sum <= limit)
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
     let bo = Arc::new(Bo::new(call.file.device_inner().clone(), size, args.flags, vm, true)?);
     if pins_at_creation(config.driver_minor) {
-        bo.pin()?;
+        bo.make_resident()?;
     }
     args.handle = call.file.add_bo(bo)?;
     args.size = size;

@@ -50,10 +50,11 @@ pub struct Config {
     pub(crate) sparse_in_1_8: bool,
     pub(crate) page_size: PageSize,
     pub(crate) memory: u64,
+    pub(crate) swap: bool,
     pub(crate) coherent: bool,
     pub(crate) high_priority: bool,
     pub(crate) administrator: bool,
-    pub(crate) null_bind: bool,
+    pub(crate) null_calls: bool,
 }
 
 impl Default for Config {
@@ -66,10 +67,11 @@ impl Default for Config {
             sparse_in_1_8: false,
             page_size: PageSize::K4,
             memory: 8 << 30,
+            swap: false,
             coherent: false,
             high_priority: false,
             administrator: false,
-            null_bind: false,
+            null_calls: false,
         }
     }
 }
@@ -129,11 +131,22 @@ impl Config {
         self
     }
 
-    /// How many bytes the GPU may pin: BOs that have been mapped into a VM, and the page tables a
-    /// VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is reserved.
+    /// How many bytes the GPU may pin: BOs that have been mapped into a VM and not evicted since, and
+    /// the page tables a VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is
+    /// reserved.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
+        self
+    }
+
+    /// Whether the pretended kernel has swap space, as much as it takes: a call that finds no memory
+    /// then evicts idle BOs first, as [`Device::reclaim`](crate::Device::reclaim) does, and is
+    /// `ENOMEM` only if that does not help. Without, which is the default, nothing is evicted but by
+    /// that function. Drivers before 1.8 evict nothing in either case.
+    #[must_use]
+    pub fn swap(mut self, swap: bool) -> Self {
+        self.swap = swap;
         self
     }
 
@@ -160,11 +173,12 @@ impl Config {
         self
     }
 
-    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` return 0 at once without looking at its argument or
-    /// counting the call: for measuring what a caller spends before it reaches the kernel.
+    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once without
+    /// looking at their arguments or counting the call: for measuring what a caller spends before it
+    /// reaches the kernel.
     #[must_use]
-    pub fn null_bind(mut self, null: bool) -> Self {
-        self.null_bind = null;
+    pub fn null_calls(mut self, null: bool) -> Self {
+        self.null_calls = null;
         self
     }
 

@@ -1,15 +1,17 @@
 //! The device: what all open files share.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use crate::bo::Pinned;
 use crate::config::Config;
-use crate::descriptors::sweep;
+use crate::descriptors::{Identity, Object, find, sweep};
 use crate::dma_buf::DmaBuf;
+use crate::dump::DeviceDump;
+use crate::dump_collect::dump_of_device;
 use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::file::{File, FileInner};
@@ -18,6 +20,8 @@ use crate::group::Shared;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::primary::{Masters, Names};
+use crate::reclaim::Spared;
+use crate::residency::{Pinned, Residents, Turn};
 use crate::stats::{Counters, FileStats, Leaks, Live, Stats};
 use crate::sync_fd::sync_file_status;
 use crate::uaccess::UserMemory;
@@ -34,6 +38,9 @@ pub(crate) struct DeviceInner {
     pub(crate) config: Config,
     pub(crate) memory: Memory,
     pub(crate) pinned: Pinned,
+    pub(crate) residents: Residents,
+    /// Held by who has the [`Turn`].
+    pub(crate) turn: Mutex<()>,
     pub(crate) events: Events,
     pub(crate) live: Live,
     pub(crate) masters: Masters,
@@ -46,6 +53,8 @@ pub(crate) struct DeviceInner {
     vms: Mutex<Vec<Weak<Vm>>>,
     groups: Mutex<Vec<Weak<Shared>>>,
     counters: Counters,
+    #[cfg(feature = "trace")]
+    pub(crate) trace: crate::trace::Slot,
 }
 
 impl Device {
@@ -69,6 +78,8 @@ impl Device {
             config,
             memory: Memory::new()?,
             pinned: Pinned::default(),
+            residents: Residents::default(),
+            turn: Mutex::new(()),
             events: Events::default(),
             live: Live::default(),
             masters: Masters::default(),
@@ -80,6 +91,8 @@ impl Device {
             vms: Mutex::new(Vec::new()),
             groups: Mutex::new(Vec::new()),
             counters: Counters::default(),
+            #[cfg(feature = "trace")]
+            trace: crate::trace::Slot::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -121,7 +134,8 @@ impl Device {
     /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
     /// elsewhere: a camera, a display, another GPU.
     ///
-    /// Its descriptor can be imported by this and any other fake device, and mapped.
+    /// Its descriptor can be imported by this and any other fake device, and mapped. The ioctls of
+    /// its own answers [`descriptor_ioctl`](crate::descriptor_ioctl).
     ///
     /// # Errors
     /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
@@ -132,14 +146,28 @@ impl Device {
             let message = format!("a dma-buf cannot have {size} bytes");
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
-        DmaBuf::foreign(size).map_err(|errno| io::Error::from_raw_os_error(errno.0))
+        let minor = self.inner.config.driver_minor;
+        DmaBuf::foreign(size, minor).map_err(|errno| io::Error::from_raw_os_error(errno.0))
     }
 
     /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
     /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+    ///
+    /// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
     #[doc(alias = "SYNC_IOC_FILE_INFO")]
     pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
         sync_file_status(sync_file.as_fd())
+    }
+
+    /// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
+    /// did, or if the descriptor is no dma-buf of the fake.
+    #[doc(alias = "DMA_BUF_SET_NAME_A")]
+    #[doc(alias = "DMA_BUF_SET_NAME_B")]
+    pub fn dma_buf_name(&self, dma_buf: impl AsFd) -> Option<Vec<u8>> {
+        match find(Identity::of(dma_buf).ok()?) {
+            Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
+            _ => None,
+        }
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.
@@ -152,6 +180,56 @@ impl Device {
         for group in alive(&self.inner.groups) {
             group.reset();
         }
+    }
+
+    /// Lets memory be short: takes the pages of BOs that nothing uses until that many bytes are free
+    /// which were not, or none are left to take; how many bytes that are.
+    ///
+    /// BOs that nothing maps go first, then those that only the CPU has mapped, then those of one VM,
+    /// the VM that was submitted to the longest time ago first, then the others. A BO stays while a
+    /// VM that maps it has jobs of groups that are not done, or an asynchronous map of it has not
+    /// run, for one that is exclusive to a VM any asynchronous operation; so does one that another
+    /// device has imported, and one that was imported. The BO behind sparse mappings goes as others do.
+    ///
+    /// What a BO contains is kept. Its mappings in VMs are off, see
+    /// [`MappingInfo::evicted`](crate::MappingInfo::evicted), until the next
+    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to their VM, which is `ENOMEM` if there is no memory for all
+    /// that the VM lacks. [`Config::memory`] is how much there is; [`Config::swap`] makes calls that
+    /// find none do as this does.
+    ///
+    /// Drivers before 1.8 let nothing go, nor does a device that was unplugged.
+    ///
+    /// ```
+    /// # use panthor_fake::{Config, Device};
+    /// let device = Device::new(Config::default())?;
+    /// assert_eq!(device.reclaim(u64::MAX), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reclaim(&self, bytes: u64) -> u64 {
+        if self.inner.check_plugged().is_err() {
+            return 0;
+        }
+        Turn::new(&self.inner).reclaim(bytes, &Spared::default())
+    }
+
+    /// What there is, for a debugger: files with their VMs, BOs, sync objects and groups, and what
+    /// is pending with what it waits for. It prints as text, one line a thing.
+    ///
+    /// It may be taken at any time and by any thread. Others go on meanwhile: each object is shown as
+    /// it was at one moment, but not all at the same.
+    ///
+    /// ```
+    /// # use panthor_fake::{Config, Device};
+    /// let device = Device::new(Config::default())?;
+    /// let file = device.open();
+    /// let dump = device.dump();
+    /// assert_eq!(dump.files.len(), 1);
+    /// assert!(dump.files[0].bos.is_empty());
+    /// println!("{dump}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn dump(&self) -> DeviceDump {
+        dump_of_device(&self.inner)
     }
 
     /// What is alive.
@@ -224,13 +302,29 @@ impl DeviceInner {
         register(&self.vms, vm);
     }
 
-    pub(crate) fn register_group(&self, group: &Arc<Shared>) {
-        register(&self.groups, group);
+    /// The files that are open.
+    pub(crate) fn files(&self) -> Vec<Arc<FileInner>> {
+        alive(&self.files)
     }
 
-    /// The groups of all files.
+    /// The groups that exist, with those that were destroyed as far as jobs keep them.
     pub(crate) fn groups(&self) -> Vec<Arc<Shared>> {
         alive(&self.groups)
+    }
+
+    /// The VMs that exist.
+    pub(crate) fn vms(&self) -> Vec<Arc<Vm>> {
+        alive(&self.vms)
+    }
+
+    /// The VMs with jobs of groups that are not done.
+    pub(crate) fn working_vms(&self) -> HashSet<*const Vm> {
+        let groups = self.groups();
+        groups.iter().filter(|group| group.has_pending()).map(|group| group.vm_ptr()).collect()
+    }
+
+    pub(crate) fn register_group(&self, group: &Arc<Shared>) {
+        register(&self.groups, group);
     }
 
     /// The counters of a new file.

@@ -18,7 +18,7 @@ use crate::descriptors::{Identity, sweep};
 use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
-use crate::gpu_view::GpuView;
+use crate::gpu_view::{GpuView, HandleOf};
 use crate::group::{Group, page_fault};
 use crate::group_view::GroupView;
 use crate::handles::Handles;
@@ -148,6 +148,10 @@ impl File {
         &self.inner
     }
 
+    pub(crate) fn shared(&self) -> &Arc<FileInner> {
+        &self.inner
+    }
+
     pub(crate) fn client_id(&self) -> u64 {
         self.inner.client_id
     }
@@ -161,7 +165,9 @@ impl File {
     /// not break what the program relies on. Memory that is not there is no danger.
     #[doc(alias = "drm_ioctl")]
     pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
-        if self.inner.config().null_bind && request == sys::DRM_IOCTL_PANTHOR_VM_BIND {
+        const NULL: [u32; 2] =
+            [sys::DRM_IOCTL_PANTHOR_VM_BIND, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT];
+        if self.inner.config().null_calls && NULL.contains(&request) {
             return 0;
         }
         self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
@@ -176,7 +182,39 @@ impl File {
         self.answer(request, arg, memory.user_memory(), &ThisProcess)
     }
 
+    /// Answers an ioctl, with a line in the trace.
     pub(crate) fn answer(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        #[cfg(feature = "trace")]
+        if self.inner.device_inner().trace.is_on() {
+            return self.answer_traced(request, arg, user, caller);
+        }
+        self.answer_untraced(request, arg, user, caller)
+    }
+
+    #[cfg(feature = "trace")]
+    #[cold]
+    #[inline(never)]
+    fn answer_traced(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let (trace, on) = (&self.inner.device_inner().trace, self.inner.target());
+        trace.around(caller.who(), on, user, (request, arg), || {
+            self.answer_untraced(request, arg, user, caller)
+        })
+    }
+
+    #[inline]
+    fn answer_untraced(
         &self,
         request: u32,
         arg: u64,
@@ -228,26 +266,6 @@ impl File {
     pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
         self.inner.bo(handle).ok()?.label()
     }
-
-    /// Interrupts the next synchronous VM_BIND after that many operations, as a signal does on
-    /// Linux 6.12: it returns `-EINTR`, with the number of operations done in `ops.count`. If it
-    /// has no more operations than that, nothing happens.
-    pub fn interrupt_next_bind_after(&self, ops: u32) {
-        self.fail_bind_op(ops, Errno::INTR.0);
-    }
-
-    /// Makes the next synchronous VM_BIND fail at the operation of that index, counted from 0,
-    /// with a positive error number; those before it are done. If it has no such operation,
-    /// nothing happens.
-    pub fn fail_bind_op(&self, index: u32, errno: i32) {
-        self.inner.injections.fail_bind(index, errno);
-    }
-
-    /// Makes the next ioctl of that number fail with a positive error number, before it looks at
-    /// its argument. Several may be planned, they come one after the other.
-    pub fn fail_ioctl(&self, request: u32, errno: i32) {
-        self.inner.injections.fail_ioctl(request, errno);
-    }
 }
 
 /// The descriptor behind the file: its memory. A BO can be mapped from it at its mmap offset;
@@ -282,6 +300,38 @@ impl FileInner {
     /// The table of buffer objects, which does not change while this is held.
     pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
         read(&self.objects)
+    }
+
+    /// The handles by object.
+    pub(crate) fn handle_of(&self) -> HandleOf {
+        self.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)).collect()
+    }
+
+    /// All BOs with their handles.
+    pub(crate) fn all_bos(&self) -> Vec<(u32, Arc<Bo>)> {
+        self.objects().iter().map(|(handle, bo)| (handle, bo.clone())).collect()
+    }
+
+    /// All VMs with their ids, and those that were destroyed as far as something keeps them.
+    pub(crate) fn all_vms(&self) -> Vec<(Option<u32>, Arc<Vm>)> {
+        let vms: Vec<_> = read(&self.vms).iter().map(|(id, vm)| (Some(id), vm.clone())).collect();
+        let destroyed: Vec<_> =
+            lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();
+        vms.into_iter().chain(destroyed.into_iter().map(|vm| (None, vm))).collect()
+    }
+
+    /// All groups with their handles.
+    pub(crate) fn all_groups(&self) -> Vec<(u32, Arc<Group>)> {
+        read(&self.groups).iter().map(|(handle, group)| (handle, group.clone())).collect()
+    }
+
+    /// All sync objects with their handles.
+    pub(crate) fn all_syncobjs(&self) -> Vec<(u32, Arc<Syncobj>)> {
+        read(&self.syncobjs).iter().map(|(handle, syncobj)| (handle, syncobj.clone())).collect()
+    }
+
+    pub(crate) fn client_id(&self) -> u64 {
+        self.client_id
     }
 
     /// # Errors
@@ -376,16 +426,26 @@ impl FileInner {
         read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
     }
 
-    /// Makes a group and gives it a handle.
+    /// Makes a group, which is told its handle.
     ///
     /// # Errors
     /// `EBUSY` if the file has as many groups as it can, before `make` is called.
-    pub(crate) fn add_group(&self, make: impl FnOnce() -> Result<Group>) -> Result<u32> {
+    pub(crate) fn add_group(&self, make: impl FnOnce(u32) -> Result<Group>) -> Result<u32> {
         let mut groups = write(&self.groups);
         if !groups.has_room(GROUPS_MAX) {
             return Err(Errno::BUSY);
         }
-        groups.insert(Arc::new(make()?), GROUPS_MAX).ok_or(Errno::BUSY)
+        let handle = groups.next_handle();
+        groups.insert(Arc::new(make(handle)?), GROUPS_MAX).ok_or(Errno::BUSY)
+    }
+
+    /// What the driver calls the queues of a group.
+    pub(crate) fn queue_name(&self, group: u32) -> impl Fn(u32) -> String {
+        let (client, own) = (self.client_id, self.config().driver_minor >= 7);
+        move |queue| match own {
+            true => format!("panthor-queue-{client}-{group}-{queue}"),
+            false => "panthor-queue".into(),
+        }
     }
 
     /// # Errors
@@ -410,6 +470,15 @@ impl FileInner {
     pub(crate) fn is_current_master(&self) -> bool {
         let masters = &self.device_inner().masters;
         self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
+    }
+
+    /// What it is in a trace.
+    #[cfg(feature = "trace")]
+    fn target(&self) -> crate::trace::Target {
+        match self.primary {
+            Some(_) => crate::trace::Target::PrimaryNode(self.client_id),
+            None => crate::trace::Target::RenderNode(self.client_id),
+        }
     }
 
     /// The object behind the sparse mappings of this file.
@@ -502,6 +571,8 @@ impl Drop for FileInner {
             primary.close(&self.device.inner().masters);
         }
         self.device.inner().close_counters(&self.stats);
+        #[cfg(feature = "trace")]
+        self.device.inner().trace.release(self.target());
     }
 }
 
@@ -523,8 +594,8 @@ mod tests {
         let vm = inner.vm(id).unwrap();
         vm.hold();
         inner.destroy_vm(id).unwrap();
-        let work = BindWork { change: Change::SyncOnly, page_tables: 0 };
-        let job = Job::new(device.inner().clone(), work);
+        let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let done = job.done().clone();
         vm.push_jobs([job]);
         vm.run();

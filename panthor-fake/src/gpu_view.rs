@@ -14,6 +14,9 @@ use crate::vm::Vm;
 
 /// What the GPU sees through a VM, and a hand on the VM's queue.
 ///
+/// An access is that of a job, so what was evicted of the VM is brought back before it, see
+/// [`Device::reclaim`](crate::Device::reclaim).
+///
 /// It does not keep the VM: when that is gone, every access faults.
 #[derive(Clone, Debug)]
 pub struct GpuView {
@@ -37,6 +40,8 @@ pub struct MappingInfo {
     pub flags: u32,
     /// Whether it is sparse.
     pub sparse: bool,
+    /// Whether it is off because the memory behind it was reclaimed, until the next job of the VM.
+    pub evicted: bool,
 }
 
 /// A mapping in one of the lists of [`Device::address_spaces`](crate::Device::address_spaces).
@@ -57,6 +62,29 @@ impl GpuVa {
     pub(crate) fn of((va, mapping): (u64, &Mapping<Arc<Bo>>)) -> Self {
         let Mapping { size, offset, ref object, .. } = *mapping;
         Self { va, size, object: object.mmap_offset(), offset }
+    }
+}
+
+/// The handles of a file by object.
+pub(crate) type HandleOf = HashMap<*const Bo, u32>;
+
+impl MappingInfo {
+    pub(crate) fn new(va: u64, mapping: &Mapping<Arc<Bo>>, handles: &HandleOf) -> Self {
+        Self {
+            va,
+            size: mapping.size,
+            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
+            bo_offset: mapping.offset,
+            flags: mapping.flags,
+            sparse: mapping.is_sparse(),
+            evicted: mapping.evicted,
+        }
+    }
+
+    /// Those of a VM.
+    pub(crate) fn all(vm: &Vm, handles: &HandleOf) -> Vec<Self> {
+        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| Self::new(va, mapping, handles);
+        vm.with_space(|space| space.iter().map(info).collect())
     }
 }
 
@@ -83,6 +111,9 @@ pub enum FaultKind {
     Unusable,
     /// The memory behind the mapping could not be accessed: the machine has none left.
     Bus,
+    /// The memory behind the mapping was reclaimed, and there is none to bring it back. On the driver
+    /// a job does not get so far: its submission is `ENOMEM`.
+    Evicted,
 }
 
 /// A fault of the GPU's MMU.
@@ -109,6 +140,7 @@ impl fmt::Display for GpuFault {
             FaultKind::Permission => "the mapping does not allow it",
             FaultKind::Unusable => "the VM is unusable",
             FaultKind::Bus => "the memory behind it cannot be accessed",
+            FaultKind::Evicted => "the memory behind it was reclaimed",
         };
         write!(f, "GPU {access} at {:#x}: {kind}", self.va)
     }
@@ -180,11 +212,15 @@ impl GpuView {
         if vm.is_unusable() {
             return Err(fault(va, FaultKind::Unusable, access));
         }
+        vm.restore_for_access();
         vm.with_space(|space| {
             let (start, mapping) =
                 space.find(va).ok_or_else(|| fault(va, FaultKind::Translation, access))?;
             if !allows(mapping, access) {
                 return Err(fault(va, FaultKind::Permission, access));
+            }
+            if mapping.evicted {
+                return Err(fault(va, FaultKind::Evicted, access));
             }
             let mut left = mapping.size - (va - start);
             let offset = if mapping.is_sparse() {
@@ -204,19 +240,8 @@ impl GpuView {
         let Some(vm) = self.vm.upgrade() else {
             return Vec::new();
         };
-        let mut handles: HashMap<*const Bo, u32> = HashMap::new();
-        if let Some(file) = self.file.upgrade() {
-            handles.extend(file.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)));
-        }
-        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| MappingInfo {
-            va,
-            size: mapping.size,
-            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
-            bo_offset: mapping.offset,
-            flags: mapping.flags,
-            sparse: mapping.is_sparse(),
-        };
-        vm.with_space(|space| space.iter().map(info).collect())
+        let handles = self.file.upgrade().map_or_else(HandleOf::new, |file| file.handle_of());
+        MappingInfo::all(&vm, &handles)
     }
 
     /// The number of mappings.

@@ -10,6 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::group_queue::GroupQueue;
 use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::vm::Vm;
 
@@ -60,10 +61,12 @@ pub(crate) enum Failure {
 }
 
 impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes. What is wrong with one of them is
-    /// found when it is its turn: those before it had their memory, which is free again.
+    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
+    /// its number. What is wrong with one of them is found when it is its turn: those before it had their
+    /// memory, which is free again.
     pub(crate) fn new(
         vm: &Arc<Vm>,
+        name: &dyn Fn(u32) -> String,
         ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
     ) -> Result<Self> {
         let count = ring_sizes.len();
@@ -76,8 +79,9 @@ impl Group {
             queues: OnceLock::new(),
         });
         let mut queues = Vec::with_capacity(count);
-        for (index, size) in ring_sizes.enumerate() {
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size?)?));
+        for (index, size) in (0..).zip(ring_sizes) {
+            let line = Line::new(name(index));
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size?, line)?));
         }
         // Just made, so there are none.
         let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
@@ -176,7 +180,26 @@ impl Shared {
         }
     }
 
-    fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
+    /// Whether a queue has jobs that are not done.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.queues().any(|queue| queue.has_pending())
+    }
+
+    /// Whether it was destroyed: what is left is jobs.
+    pub(crate) fn is_destroyed(&self) -> bool {
+        lock(&self.state).destroyed
+    }
+
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.vm
+    }
+
+    /// Tells its VM from others.
+    pub(crate) fn vm_ptr(&self) -> *const Vm {
+        Arc::as_ptr(&self.vm)
+    }
+
+    pub(crate) fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
         self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
     }
 

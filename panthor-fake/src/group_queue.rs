@@ -7,9 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
+use crate::fence::Fence;
 use crate::group::{Failure, Shared};
 use crate::jobs::{Counted, Job, Jobs, Queue, Started};
 use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::leaf::Leaf;
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::vm::Vm;
 
@@ -37,6 +40,15 @@ impl StreamInfo {
     }
 }
 
+/// What a dump tells of a job.
+pub(crate) struct DumpedJob {
+    pub(crate) stream: StreamInfo,
+    /// Whether its waits are over.
+    pub(crate) on_gpu: bool,
+    pub(crate) waits: Vec<Fence>,
+    pub(crate) done: Arc<Leaf>,
+}
+
 /// A queue.
 #[derive(Debug)]
 pub(crate) struct GroupQueue {
@@ -47,6 +59,8 @@ pub(crate) struct GroupQueue {
     /// How many jobs the ring buffer has room for.
     capacity: usize,
     jobs: Mutex<Jobs<Self>>,
+    /// The line of the fences of its jobs.
+    line: Arc<Line>,
     ring: Mutex<Ring>,
 }
 
@@ -67,8 +81,14 @@ struct Ring {
 }
 
 impl GroupQueue {
-    /// A queue with a ring buffer of that many bytes.
-    pub(crate) fn new(vm: &Arc<Vm>, shared: &Arc<Shared>, index: u32, size: u32) -> Result<Self> {
+    /// A queue with a ring buffer of that many bytes. `line` is that of its fences.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        shared: &Arc<Shared>,
+        index: u32,
+        size: u32,
+        line: Arc<Line>,
+    ) -> Result<Self> {
         let jobs = size / JOB_BYTES;
         let ring = KernelBo::new(vm, size.into(), UNCACHED)?;
         let stats = KernelBo::new(vm, (jobs * STATS_BYTES).into(), UNCACHED)?;
@@ -78,6 +98,7 @@ impl GroupQueue {
             _memory: [ring, stats],
             capacity: jobs as usize,
             jobs: Mutex::new(Jobs::new()),
+            line,
             ring: Mutex::new(Ring {
                 in_flight: VecDeque::new(),
                 executing: false,
@@ -91,6 +112,10 @@ impl GroupQueue {
 
     pub(crate) fn index(&self) -> u32 {
         self.index
+    }
+
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     pub(crate) fn hold(&self) {
@@ -121,6 +146,31 @@ impl GroupQueue {
         let ring = lock(&self.ring);
         let waiting = jobs.iter().map(Job::work);
         ring.in_flight.iter().map(|job| &job.work).chain(waiting).copied().collect()
+    }
+
+    /// The jobs that are not done, in their order, with what a dump tells of them.
+    pub(crate) fn jobs_for_dump(&self) -> (bool, Vec<DumpedJob>) {
+        let jobs = lock(&self.jobs);
+        let ring = lock(&self.ring);
+        let on_gpu = ring.in_flight.iter().map(|job| DumpedJob {
+            stream: job.work,
+            on_gpu: true,
+            waits: Vec::new(),
+            done: job.done.clone(),
+        });
+        let waiting = jobs.iter().map(|job| DumpedJob {
+            stream: *job.work(),
+            on_gpu: false,
+            waits: job.waits().to_vec(),
+            done: job.done().clone(),
+        });
+        (ring.held, on_gpu.chain(waiting).collect())
+    }
+
+    /// Whether there are jobs that are not done.
+    pub(crate) fn has_pending(&self) -> bool {
+        let jobs = lock(&self.jobs);
+        jobs.len() != 0 || self.is_active()
     }
 
     /// Whether the GPU has something to do.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::dump::HeapDump;
 use crate::errno::{Errno, Result};
 use crate::handles::Handles;
 use crate::kernel_bo::{CACHED, KernelBo};
@@ -89,6 +90,21 @@ pub(crate) fn destroy(vm: &Vm, index: u32) -> Result<()> {
     heap.map(drop).ok_or(Errno::INVAL)
 }
 
+/// What a VM's heaps are, for a dump.
+pub(crate) fn dump(vm: &Vm) -> Vec<HeapDump> {
+    let pool = lock(&vm.heaps);
+    let Some(pool) = &*pool else {
+        return Vec::new();
+    };
+    let heap = |(handle, heap): (u32, &Heap)| HeapDump {
+        index: handle - 1,
+        context_va: pool.context_va(handle - 1),
+        chunk_size: heap.chunks.0.first().map_or(0, KernelBo::size),
+        chunks: heap.chunks.0.iter().map(KernelBo::va).collect(),
+    };
+    pool.heaps.iter().map(heap).collect()
+}
+
 impl HeapPool {
     fn new(vm: &Arc<Vm>) -> Result<Self> {
         let contexts = KernelBo::new(vm, u64::from(HEAPS_MAX) * CONTEXT_BYTES, CACHED)?;
@@ -99,7 +115,11 @@ impl HeapPool {
         let index = self.heaps.insert(heap, HEAPS_MAX).ok_or(Errno::BUSY)? - 1;
         let offset = u64::from(index) * CONTEXT_BYTES;
         self.contexts.write(offset, &[0; CONTEXT_BYTES as usize]);
-        Ok(Created { index, context: self.contexts.va() + offset })
+        Ok(Created { index, context: self.context_va(index) })
+    }
+
+    fn context_va(&self, index: u32) -> u64 {
+        self.contexts.va() + u64::from(index) * CONTEXT_BYTES
     }
 }
 
@@ -118,10 +138,11 @@ impl Heap {
         }
         // The list grows at its head. It is written last: memory that was written to takes room.
         let mut next = 0;
-        for chunk in &chunks.0 {
+        for chunk in &mut chunks.0 {
             let mut header = [0; HEADER_BYTES];
             header[..8].copy_from_slice(&u64::to_ne_bytes(next));
             chunk.write(0, &header);
+            chunk.unpin();
             next = chunk.va() | u64::from(chunk_size >> 12);
         }
         vm.device.live.heaps.fetch_add(1, Ordering::Relaxed);
@@ -137,7 +158,9 @@ impl Heap {
 /// Refuses what cannot fit before the work of finding that out.
 fn check_room(vm: &Vm, bytes: u64) -> Result<()> {
     let device = &vm.device;
-    if !device.pinned.has_room(bytes, device.config.memory) {
+    // Where others can be evicted one has to see.
+    let limit = if device.config.swap { u64::MAX } else { device.config.memory };
+    if !device.pinned.has_room(bytes, limit) {
         return Err(Errno::NOMEM);
     }
     if !device.memory.has_room(bytes) {

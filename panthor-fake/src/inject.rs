@@ -17,11 +17,22 @@ pub(crate) struct Injections {
 
 #[derive(Debug, Default)]
 struct Plan {
-    ioctls: Vec<(u8, Errno)>,
+    /// In the order in which they were planned.
+    ioctls: Vec<IoctlFailure>,
     bind: Option<BindFailure>,
+    async_bind: Option<BindFailure>,
 }
 
-/// How the next synchronous VM_BIND fails.
+/// How an ioctl fails.
+#[derive(Debug)]
+struct IoctlFailure {
+    nr: u8,
+    /// How many calls come before.
+    left: u64,
+    errno: Errno,
+}
+
+/// How the next VM_BIND of a kind fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BindFailure {
     /// The operation that fails, counted from 0.
@@ -30,13 +41,20 @@ pub(crate) struct BindFailure {
 }
 
 impl Injections {
-    pub(crate) fn fail_ioctl(&self, request: u32, errno: i32) {
-        lock(&self.plan).ioctls.push((request_nr(request), Errno(errno)));
+    /// Plans a failure of the `n`-th call from now on, counted from 0.
+    pub(crate) fn fail_ioctl(&self, request: u32, n: u64, errno: i32) {
+        let failure = IoctlFailure { nr: request_nr(request), left: n, errno: Errno(errno) };
+        lock(&self.plan).ioctls.push(failure);
         self.armed.store(true, Ordering::Release);
     }
 
     pub(crate) fn fail_bind(&self, index: u32, errno: i32) {
         lock(&self.plan).bind = Some(BindFailure { index, errno: Errno(errno) });
+        self.armed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn fail_async_bind(&self, index: u32, errno: i32) {
+        lock(&self.plan).async_bind = Some(BindFailure { index, errno: Errno(errno) });
         self.armed.store(true, Ordering::Release);
     }
 
@@ -46,8 +64,13 @@ impl Injections {
             return Ok(());
         }
         let mut plan = lock(&self.plan);
-        match plan.ioctls.iter().position(|&(planned, _)| planned == nr) {
-            Some(index) => Err(plan.ioctls.remove(index).1),
+        let due = plan.ioctls.iter().position(|planned| planned.nr == nr && planned.left == 0);
+        // Each counts all calls; one whose turn another took is next.
+        for planned in plan.ioctls.iter_mut().filter(|planned| planned.nr == nr) {
+            planned.left = planned.left.saturating_sub(1);
+        }
+        match due {
+            Some(index) => Err(plan.ioctls.remove(index).errno),
             None => Ok(()),
         }
     }
@@ -58,5 +81,13 @@ impl Injections {
             return None;
         }
         lock(&self.plan).bind.take()
+    }
+
+    /// The failure planned for an asynchronous VM_BIND, which is then spent.
+    pub(crate) fn take_async_bind(&self) -> Option<BindFailure> {
+        if !self.armed.load(Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.plan).async_bind.take()
     }
 }

@@ -7,6 +7,7 @@ use panthor_sys as sys;
 use crate::bind::page_tables;
 use crate::bo::Bo;
 use crate::errno::{Errno, Result};
+use crate::residency::Pins;
 use crate::va_space::Mapping;
 use crate::vm::{Change, Vm};
 
@@ -28,6 +29,8 @@ pub(crate) struct KernelBo {
     bo: Arc<Bo>,
     va: u64,
     size: u64,
+    /// Whether the driver has it mapped for itself, so that it is not evicted.
+    pins: Option<Pins>,
 }
 
 impl KernelBo {
@@ -40,20 +43,34 @@ impl KernelBo {
         let bo_size = size.next_multiple_of(device.config.page_size.bytes());
         let no_mmap = sys::DRM_PANTHOR_BO_NO_MMAP;
         let bo = Arc::new(Bo::new(device.clone(), bo_size, no_mmap, Some(vm.id()), false)?);
-        bo.pin()?;
+        let mut pins = Pins::default();
+        pins.pin(&bo)?;
         // No more than is needed, whatever the page size of the CPU.
         let size = size.next_multiple_of(PAGE);
         let va = vm.allocate_kernel_va(size).ok_or(Errno::NOSPC)?;
-        let kernel_bo = Self { vm: vm.clone(), bo, va, size };
-        page_tables(device, va, size, vm.page_tables_in_flight())?;
+        let kernel_bo = Self { vm: vm.clone(), bo, va, size, pins: Some(pins) };
+        page_tables(&kernel_bo.bo, va, size, vm.page_tables_in_flight())?;
         let object = kernel_bo.bo.clone();
-        vm.apply(Change::Map { va, mapping: Mapping { size, offset: 0, flags, object } })?;
+        vm.apply(Change::Map {
+            va,
+            mapping: Mapping { size, offset: 0, flags, evicted: false, object },
+        })?;
         Ok(kernel_bo)
     }
 
     /// The GPU virtual address.
     pub(crate) fn va(&self) -> u64 {
         self.va
+    }
+
+    /// The size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Ends the driver's own mapping: it writes no more, and the memory may be evicted.
+    pub(crate) fn unpin(&mut self) {
+        self.pins = None;
     }
 
     /// Writes at an offset, as the driver does through its own mapping.

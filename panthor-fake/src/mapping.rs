@@ -33,7 +33,7 @@ pub struct Mapping {
     start: NonNull<u8>,
     len: usize,
     /// Dropped before the file: the last reference to a BO may be this one.
-    _bo: Option<Arc<Bo>>,
+    bo: Option<Arc<Bo>>,
     file: File,
 }
 
@@ -56,7 +56,10 @@ impl Mapping {
         let start = unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, fd, offset) };
         let start = start?.cast();
         file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { start, len, _bo: bo, file })
+        if let Some(bo) = &bo {
+            bo.count_cpu_mapping();
+        }
+        Ok(Self { start, len, bo, file })
     }
 
     /// The address of the first byte. The GPU and other threads may change what is there at any
@@ -78,6 +81,9 @@ impl Drop for Mapping {
         // into it that could outlive this.
         let unmapped = unsafe { munmap(self.start.cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours: {unmapped:?}");
+        if let Some(bo) = &self.bo {
+            bo.uncount_cpu_mapping();
+        }
         self.file.device().inner().live.cpu_mappings.fetch_sub(1, Ordering::Relaxed);
     }
 }

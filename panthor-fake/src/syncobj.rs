@@ -8,7 +8,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
-use crate::fence::{Chain, Fence, Leaf};
+use crate::fence::{Chain, Fence};
+use crate::leaf::Leaf;
 use crate::lock::lock;
 
 /// A sync object. Binary ones and timelines are the same kind of object.
@@ -113,6 +114,12 @@ impl Syncobj {
     pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
         let fence = lock(&self.state).fence.clone();
         fence.map_or(0, |fence| fence.reached_point(last_added))
+    }
+
+    /// Its fence, and how many eventfds wait for a point to be added.
+    pub(crate) fn fence_and_eventfds(&self) -> (Option<Fence>, usize) {
+        let state = lock(&self.state);
+        (state.fence.clone(), state.eventfds.len())
     }
 
     /// Has an eventfd written to when a point is there.

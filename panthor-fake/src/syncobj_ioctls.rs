@@ -10,13 +10,14 @@ use panthor_sys as sys;
 
 use crate::descriptors::path;
 use crate::errno::{Errno, Result};
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
 use crate::ioctl::{Call, args};
+use crate::leaf::Leaf;
 use crate::sync_fd::put_fence;
 use crate::syncobj::{EventfdWait, Syncobj};
 
 /// The largest array that the kernel allocates in one piece, in bytes.
-const ARRAY_MAX: usize = 4 << 20;
+pub(crate) const ARRAY_MAX: usize = 4 << 20;
 
 /// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
 /// for, in bytes.
@@ -239,7 +240,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let deadline = Instant::now() + SUBMIT_TIMEOUT;
         call.wait(Some(deadline), || source.find_fence(point).ok())?.ok_or(Errno::TIME)?
     };
-    put_fence(&target, fence, args.dst_point, call.file.device_inner());
+    put_fence(&target, fence, args.dst_point);
     Ok(())
 }
 

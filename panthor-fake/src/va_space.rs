@@ -27,6 +27,8 @@ pub(crate) struct Mapping<O> {
     pub(crate) offset: u64,
     /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
     pub(crate) flags: u32,
+    /// Whether it is off because its object has lost its pages.
+    pub(crate) evicted: bool,
     pub(crate) object: O,
 }
 
@@ -49,7 +51,7 @@ pub(crate) struct VaSpace<O> {
     affected: Vec<u64>,
 }
 
-fn start_of(key: u64) -> u64 {
+pub(crate) fn start_of(key: u64) -> u64 {
     key & !(PAGE - 1)
 }
 
@@ -66,6 +68,28 @@ impl<O: Clone> VaSpace<O> {
     /// All mappings with their addresses, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
         self.map.iter().map(|(&key, mapping)| (start_of(key), mapping))
+    }
+
+    /// Switches off the mappings of certain objects; whether there was one.
+    pub(crate) fn evict(&mut self, of: impl Fn(&O) -> bool) -> bool {
+        let mut any = false;
+        for mapping in self.map.values_mut().filter(|mapping| of(&mapping.object)) {
+            mapping.evicted = true;
+            any = true;
+        }
+        any
+    }
+
+    /// Switches a mapping on if it is one of a certain object, by its key.
+    pub(crate) fn restore(&mut self, key: u64, of: impl Fn(&O) -> bool) {
+        if let Some(mapping) = self.map.get_mut(&key).filter(|mapping| of(&mapping.object)) {
+            mapping.evicted = false;
+        }
+    }
+
+    /// The mappings that are off, ascending, with their keys.
+    pub(crate) fn evicted(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
+        self.map.iter().filter(|(_, mapping)| mapping.evicted).map(|(&key, m)| (key, m))
     }
 
     /// The mapping that covers `va`, and its address.

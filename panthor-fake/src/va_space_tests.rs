@@ -8,11 +8,12 @@ type Space = VaSpace<u32>;
 
 /// A plain mapping of a whole object from an offset in pages.
 fn plain(object: u32, offset: u64, pages: u64) -> Mapping<u32> {
-    Mapping { size: pages * PAGE, offset: offset * PAGE, flags: 0, object }
+    Mapping { size: pages * PAGE, offset: offset * PAGE, flags: 0, evicted: false, object }
 }
 
 fn sparse(pages: u64) -> Mapping<u32> {
-    Mapping { size: pages * PAGE, offset: 0, flags: SPARSE | NOEXEC, object: 0 }
+    let flags = SPARSE | NOEXEC;
+    Mapping { size: pages * PAGE, offset: 0, flags, evicted: false, object: 0 }
 }
 
 /// Address, size, offset in pages, and the object.

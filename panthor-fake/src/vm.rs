@@ -10,6 +10,7 @@ use crate::gpu_model::Gpu;
 use crate::heap::HeapPool;
 use crate::jobs::Jobs;
 use crate::kernel_va::KernelVa;
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::va_space::{Mapping, VaSpace};
 
@@ -66,10 +67,16 @@ pub(crate) struct Vm {
     /// What sparse mappings show: one per file, so that nothing leaks between files.
     sparse: Arc<Bo>,
     space: Mutex<VaSpace<Arc<Bo>>>,
+    /// Whether mappings may be off for want of memory. Set with the space locked.
+    evicted: AtomicBool,
+    /// When it was last submitted to, in the order of the device.
+    last_used: AtomicU64,
     unusable: AtomicBool,
     destroyed: AtomicBool,
     /// The queue of asynchronous operations.
     pub(crate) jobs: Mutex<Jobs<Self>>,
+    /// The line of its fences.
+    pub(crate) line: Arc<Line>,
     /// How the next job that changes something fails.
     pub(crate) fail_next: Mutex<Option<Errno>>,
     /// Bytes of page tables held by jobs.
@@ -89,9 +96,12 @@ impl Vm {
             user_va_range,
             sparse,
             space: Mutex::new(VaSpace::new()),
+            evicted: AtomicBool::new(false),
+            last_used: AtomicU64::new(0),
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
             jobs: Mutex::new(Jobs::new()),
+            line: Line::new("panthor-vm-bind".into()),
             fail_next: Mutex::new(None),
             page_tables: AtomicU64::new(0),
             // The driver leaves out the last page.
@@ -143,23 +153,61 @@ impl Vm {
     /// Carries out an operation that was checked.
     ///
     /// # Errors
-    /// `EINVAL` for a map in a VM that is unusable, and for a range that no VM has.
+    /// `EINVAL` for a map in a VM that is unusable.
     pub(crate) fn apply(&self, change: Change) -> Result<()> {
-        let (va, size) = match &change {
-            Change::Map { va, mapping } => (*va, mapping.size),
-            Change::Unmap { va, size } => (*va, *size),
-            Change::SyncOnly => (0, 0),
-        };
-        if va.checked_add(size).is_none_or(|end| end > 1 << Gpu::VA_BITS) {
-            return Err(Errno::INVAL);
-        }
         match change {
             Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
-            Change::Map { va, mapping } => lock(&self.space).map(va, mapping),
+            Change::Map { va, mapping } => self.map(va, mapping),
             Change::Unmap { va, size } => lock(&self.space).unmap(va, size),
             Change::SyncOnly => {}
         }
         Ok(())
+    }
+
+    fn map(&self, va: u64, mut mapping: Mapping<Arc<Bo>>) {
+        let mut space = lock(&self.space);
+        // It may have lost its pages since the operation got them.
+        if !mapping.object.is_resident() {
+            mapping.evicted = true;
+            self.evicted.store(true, Ordering::Release);
+        }
+        space.map(va, mapping);
+    }
+
+    /// Switches off the mappings of certain BOs.
+    pub(crate) fn evict_mappings(&self, of: impl Fn(&Arc<Bo>) -> bool) {
+        let mut space = lock(&self.space);
+        if space.evict(of) {
+            self.evicted.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether mappings may be off for want of memory; if not, none was a moment ago.
+    pub(crate) fn may_have_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Acquire)
+    }
+
+    /// The mappings that are off: key, size and BO. If there are none, that is remembered.
+    pub(crate) fn evicted_mappings(&self) -> Vec<(u64, u64, Arc<Bo>)> {
+        let space = lock(&self.space);
+        let all: Vec<_> = space.evicted().map(|(key, m)| (key, m.size, m.object.clone())).collect();
+        self.evicted.store(!all.is_empty(), Ordering::Release);
+        all
+    }
+
+    /// Switches a mapping on if it still is that of the BO, which has its pages.
+    pub(crate) fn restore_mapping(&self, key: u64, bo: &Arc<Bo>) {
+        lock(&self.space).restore(key, |object| Arc::ptr_eq(object, bo));
+    }
+
+    /// When it was last submitted to, in the order of the device.
+    pub(crate) fn last_used(&self) -> u64 {
+        self.last_used.load(Ordering::Relaxed)
+    }
+
+    /// Somebody submits to it.
+    pub(crate) fn touch(&self) {
+        self.last_used.store(self.device.unique_id(), Ordering::Relaxed);
     }
 
     pub(crate) fn allocate_kernel_va(&self, size: u64) -> Option<u64> {
@@ -189,6 +237,26 @@ impl Drop for Vm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::device::Device;
+
+    #[test]
+    fn what_is_evicted_just_before_it_is_mapped_is_off_until_it_is_restored() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let bo = || Arc::new(Bo::new(inner.clone(), PAGE, 0, None, false).unwrap());
+        let (vm, object) = (Vm::new(inner.clone(), 1 << 47, bo()), bo());
+        object.make_resident().unwrap();
+        // What another thread may do between the checks of a bind and the bind.
+        assert_eq!(device.reclaim(1), PAGE);
+        let mapping =
+            Mapping { size: PAGE, offset: 0, flags: 0, evicted: false, object: object.clone() };
+        vm.apply(Change::Map { va: 0, mapping }).unwrap();
+        let off = || vm.with_space(|space| space.evicted().count());
+        assert_eq!(off(), 1);
+        vm.restore().unwrap();
+        assert_eq!((off(), object.is_resident()), (0, true));
+    }
 
     #[test]
     fn the_kernel_part_is_a_power_of_two() {

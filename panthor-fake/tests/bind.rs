@@ -312,7 +312,7 @@ fn failures_come_where_they_were_planned_and_once() {
 
 #[test]
 fn a_null_bind_does_not_look() {
-    let device = Device::new(Config::default().null_bind(true)).unwrap();
+    let device = Device::new(Config::default().null_calls(true)).unwrap();
     let file = device.open();
     assert_eq!(ioctl_at(&file, DRM_IOCTL_PANTHOR_VM_BIND, 0), 0);
     assert_eq!(device.stats().ioctls(), 0);

@@ -1,5 +1,6 @@
 //! All cases, by ioctl.
 
+mod bind;
 mod bo;
 mod bo_label;
 mod bo_mmap;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Case> {
     timestamp::add(&mut cases);
     request::add(&mut cases);
     vm::add(&mut cases);
+    bind::add(&mut cases);
     syncobj::add(&mut cases);
     prime::add(&mut cases);
     bo::add(&mut cases);

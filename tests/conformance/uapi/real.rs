@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -63,15 +64,7 @@ impl Kernel for Real {
     }
 
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
-        let path = self.gpuvas.as_ref()?;
-        let text = loop {
-            match fs::read_to_string(path) {
-                Ok(text) => break text,
-                // There is a VM in the listing that is about to go.
-                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
-                Err(error) => panic!("{}: {error}", path.display()),
-            }
-        };
+        let text = listing(self.gpuvas.as_ref()?).expect("what could be read before");
         // The first is the firmware's.
         let sections = text.split("DRM GPU VA space").skip(2);
         Some(sections.map(|section| section.lines().filter_map(row).collect()).collect())
@@ -87,6 +80,21 @@ impl Kernel for Real {
 
     fn jobs_can_be_held(&self) -> bool {
         self.jobs_can_be_held
+    }
+}
+
+/// Reads the listing of all VMs, which fails while one of them is on its way out.
+fn listing(gpuvas: &Path) -> io::Result<String> {
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        match fs::read_to_string(gpuvas) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::ENODEV) && Instant::now() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
     }
 }
 
