@@ -19,7 +19,7 @@ use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::gpu_view::{GpuView, HandleOf};
-use crate::group::Group;
+use crate::group::{Group, page_fault};
 use crate::group_view::GroupView;
 use crate::handles::Handles;
 use crate::inject::Injections;
@@ -31,7 +31,7 @@ use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
 use crate::va_space::SPARSE_PERIOD;
-use crate::vm::Vm;
+use crate::vm::{TASK_SIZE, Vm};
 
 /// The most VMs that a file can have.
 const VMS_MAX: u32 = 32;
@@ -236,7 +236,7 @@ impl File {
     ///
     /// # Errors
     /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
-    /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
+    /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
         self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
     }
@@ -411,6 +411,8 @@ impl FileInner {
     pub(crate) fn destroy_vm(&self, id: u32) -> Result<()> {
         let vm = write(&self.vms).remove(id).ok_or(Errno::INVAL)?;
         vm.destroy();
+        // What the GPU is busy with has lost its memory.
+        page_fault(&vm);
         let mut destroyed = lock(&self.destroyed_vms);
         destroyed.retain(|vm| vm.strong_count() > 0);
         // Also without jobs: another thread may be about to submit one.
@@ -513,6 +515,9 @@ impl FileInner {
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
         if size == 0 || offset % page != 0 {
             return Err(Errno::INVAL);
+        }
+        if size >= TASK_SIZE {
+            return Err(Errno::NOMEM);
         }
         let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
         if let Some(register) = offset.checked_sub(mmio) {

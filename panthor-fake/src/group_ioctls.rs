@@ -39,8 +39,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let vm = call.file.vm(args.vm_id)?;
     args.group_handle = call.file.add_group(|handle| {
         let ring_sizes = queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size));
-        let name = call.file.queue_name(handle);
-        Group::new(&vm, &name, &ring_sizes.collect::<Result<Vec<_>>>()?)
+        Group::new(&vm, &call.file.queue_name(handle), ring_sizes)
     })?;
     Ok(())
 }

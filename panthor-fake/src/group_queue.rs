@@ -189,7 +189,11 @@ impl GroupQueue {
             if ring.executing || (is_stream && ring.held && !forced) {
                 return false;
             }
-            let failure = if is_stream { ring.fail_next.take() } else { None };
+            let failure = match is_stream {
+                true if self.shared.lacks_vm() => Some(Failure::PageFault),
+                true => ring.fail_next.take(),
+                false => None,
+            };
             if let Some(failure) = failure {
                 drop(ring);
                 self.shared.fail(failure, self.index);

@@ -21,7 +21,7 @@ const MIN_KERNEL_RANGE: u64 = 256 << 20;
 const PAGE: u64 = 4096;
 
 /// The end of the address space of a process on 64-bit Arm, the default for the user's part.
-const TASK_SIZE: u64 = 1 << 48;
+pub(crate) const TASK_SIZE: u64 = 1 << 48;
 
 /// How much of the address space a VM gives to the user who asks for `wanted` bytes, 0 for the
 /// default: the kernel's part becomes a power of two, so it may be much more.

@@ -274,6 +274,11 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The number of mappings of all VMs, if the kernel tells.
+    pub fn mapping_count(&self) -> Option<usize> {
+        self.kernel.address_spaces().map(|spaces| spaces.iter().map(Vec::len).sum())
+    }
+
     /// The number of VMs that are there, if the kernel tells.
     pub fn vm_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.len())

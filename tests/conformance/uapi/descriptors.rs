@@ -9,6 +9,7 @@ use rustix::io::{FdFlags, fcntl_getfd, read};
 
 use super::client::Client;
 use super::ops::zeroed;
+use super::show;
 
 impl Client<'_> {
     /// An eventfd that nobody waits for by reading it.
@@ -85,6 +86,17 @@ impl Client<'_> {
         let args = drm_syncobj_handle { handle, flags, fd: -1, ..zeroed() };
         let fd = self.must(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, args).fd;
         self.own(fd)
+    }
+
+    /// Writes down how the fence of a syncobj ended, if it has.
+    pub fn fence(&mut self, handle: u32) {
+        let sync_file = self.quietly(|client| client.sync_file(handle));
+        let status = match self.node().fence_status(&sync_file) {
+            0 => String::from("pending"),
+            1 => String::from("done"),
+            errno => show::result(errno),
+        };
+        self.note(format_args!("  fence of syncobj {handle}: {status}"));
     }
 
     /// Imports a syncobj by its descriptor.

@@ -77,6 +77,10 @@ impl Node for File {
         Ok(Box::new(self.mmap(len, prot, offset)?))
     }
 
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32 {
+        self.device().sync_file_status(sync_file).expect("a sync file")
+    }
+
     fn hold(&self, group: u32) {
         self.group(group).expect("the group").hold();
     }
@@ -89,7 +93,7 @@ impl Node for File {
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {
         let group = self.group(group).expect("the group");
         match trouble {
-            Trouble::PageFault => group.fault_next_job(queue),
+            Trouble::PageFault => group.page_fault_next_job(queue),
             Trouble::TimeOut => group.time_out_next_job(queue),
         }
     }

@@ -76,6 +76,12 @@ impl Client<'_> {
         self.node().step(gate.group, queue);
         self.note(format_args!("job {passed} of queue {queue} may end"));
     }
+
+    /// Has the next job of a queue begin that nobody lets go, so that it takes too long.
+    pub fn end_late(&mut self, gate: &Gate, queue: u32) {
+        self.node().step(gate.group, queue);
+        self.note(format_args!("a job of queue {queue} takes too long"));
+    }
 }
 
 const MOV48: u64 = 1 << 56;

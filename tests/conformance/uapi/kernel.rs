@@ -106,6 +106,9 @@ pub trait Node: Send + Sync {
     /// As that of `ioctl(2)` on the descriptor.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
+    /// How the fence of a sync file ended: 0 if it has not, 1, or a negative error number.
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32;
+
     /// Maps the node, shared; a positive error number when it cannot.
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32>;
 

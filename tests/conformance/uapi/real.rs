@@ -15,6 +15,8 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
+use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
+
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
 use super::ops::resized;
 
@@ -158,6 +160,13 @@ impl Node for File {
         let start = unsafe { mmap(None, length, prot, MapFlags::MAP_SHARED, self, offset) };
         let start = start.map_err(|errno| errno as i32)?;
         Ok(Box::new(NodeMemory { start, len }))
+    }
+
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32 {
+        let mut info = sync_file_info::default();
+        let result = ioctl(sync_file.as_raw_fd(), SYNC_IOC_FILE_INFO, (&raw mut info).cast());
+        assert_eq!(result, 0, "a sync file");
+        info.status
     }
 
     fn hold(&self, _: u32) {}

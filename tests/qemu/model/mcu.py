@@ -18,6 +18,7 @@ fragment work, no tiler out-of-memory. NOEXEC is not looked at: it concerns shad
 import argparse
 import json
 import mmap
+import os
 import socket
 import sys
 import time
@@ -384,6 +385,10 @@ def main():
     parser.add_argument("qmp", help="QEMU's QMP socket")
     parser.add_argument("--trace", action="store_true", help="print every instruction")
     options = parser.parse_args()
+    try:  # the driver gives it 100 ms for most things, however busy the machine is
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    except PermissionError:
+        pass
     try:
         mcu = Mcu(Memory(options.ram), Qemu(options.qtest, options.qmp), options.trace)
         idle = 0
