@@ -9,6 +9,9 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
+/// What is tried with a dma-buf.
+type Steps = Box<dyn Fn(&mut Client<'_>, &OwnedFd) + Send + Sync>;
+
 /// Makes a dma-buf.
 type Make = fn(&mut Client<'_>) -> OwnedFd;
 
@@ -27,16 +30,15 @@ pub fn add(cases: &mut Cases) {
         [("dma_buf_of_panthor", OWN, false), ("dma_buf_of_another_driver", FOREIGN, true)]
     {
         cases.group(group);
-        let mut add =
-            |name: String, steps: Box<dyn Fn(&mut Client<'_>, &OwnedFd) + Send + Sync>| {
-                let case = cases.add(name, move |c| {
-                    let dma_buf = make(c);
-                    steps(c, &dma_buf);
-                });
-                if is_foreign {
-                    case.needs_foreign_memory();
-                }
-            };
+        let mut add = |name: String, steps: Steps| {
+            let case = cases.add(name, move |c| {
+                let dma_buf = make(c);
+                steps(c, &dma_buf);
+            });
+            if is_foreign {
+                case.needs_foreign_memory();
+            }
+        };
         for flags in (0..16).chain([1 << 32 | 1, 1 << 63 | 1]) {
             add(
                 format!("sync_{flags:x}"),
