@@ -10,6 +10,7 @@ usage: conformance [OPTIONS OF A TEST PROGRAM]
        conformance record [--device NODE] [--jobs] [FILTER]
        conformance check  [--device NODE] [--jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
+       conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S]
 
 Without a command the fake is compared with the recordings of all kernels (--help tells the options).
 
@@ -18,10 +19,14 @@ record    runs the cases on the driver of this machine, and prints a recording
 check     runs them there and on the fake that plays the same driver, and compares; the GPU may be
           any model
 show      prints what the fake answers, as a recording
+random    makes programs up, and runs them on the driver of this machine and on the fake that plays it;
+          where they differ, it prints the smallest program that does so, as a case
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
 --linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
+--calls N         how many calls random makes at least (default: 10000)
+--seed S          what its programs come from (default: another each time)
 FILTER            only cases whose names contain it
 ";
 
@@ -33,6 +38,15 @@ pub enum Command {
     Record(Device),
     Check(Device, Option<Linux>),
     Show(Linux, String),
+    Random(Device, Option<Linux>, Amount),
+}
+
+/// How much is made up, and from what.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Amount {
+    pub calls: u64,
+    /// None: another each time.
+    pub seed: Option<u64>,
 }
 
 /// Where to do it, and with which cases.
@@ -46,12 +60,13 @@ pub struct Device {
 /// The command, if there is one.
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
-    if !["help", "list", "record", "check", "show"].contains(&name.as_str()) {
+    if !["help", "list", "record", "check", "show", "random"].contains(&name.as_str()) {
         return Ok(None);
     }
     let mut device =
         Device { node: "/dev/dri/renderD128".into(), jobs: false, filter: String::new() };
     let mut linux = None;
+    let mut amount = Amount { calls: 10_000, seed: None };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
@@ -62,6 +77,16 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
                 let unknown = || format!("there is no recording of Linux {version}");
                 linux = Some(Linux::from_name(&version).ok_or_else(unknown)?);
             }
+            "--calls" | "--seed" => {
+                let value = value()?;
+                let number =
+                    value.parse().map_err(|_| format!("{word} needs a number, not {value}"))?;
+                if word == "--calls" {
+                    amount.calls = number;
+                } else {
+                    amount.seed = Some(number);
+                }
+            }
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
             _ => device.filter = word,
         }
@@ -71,6 +96,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         "list" => Command::List,
         "record" => Command::Record(device),
         "check" => Command::Check(device, linux),
+        "random" => Command::Random(device, linux, amount),
         _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
     }))
 }
@@ -90,6 +116,11 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
             assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
             assert_eq!(words("list"), Ok(Some(Command::List)));
+            let Ok(Some(Command::Random(_, None, amount))) = words("random --calls 5 --seed 9")
+            else {
+                panic!("it was understood otherwise")
+            };
+            assert_eq!(amount, Amount { calls: 5, seed: Some(9) });
         }),
         ("arguments/what_is_wrong_is_named", || {
             assert_eq!(
@@ -97,6 +128,7 @@ pub fn checks() -> Vec<(&'static str, fn())> {
                 Err("there is no recording of Linux 5.1".into())
             );
             assert_eq!(words("record --device"), Err("--device needs a value".into()));
+            assert_eq!(words("random --seed x"), Err("--seed needs a number, not x".into()));
             assert_eq!(words("record --x"), Err("unknown option --x".into()));
             assert_eq!(words("show"), Err("show needs --linux".into()));
         }),

@@ -7,6 +7,7 @@ mod arguments;
 mod case;
 mod cases;
 mod on_device;
+mod random;
 mod recording;
 mod uapi;
 
@@ -77,7 +78,14 @@ fn compare_with_recordings() -> ExitCode {
 }
 
 fn checks() -> Vec<(&'static str, fn())> {
-    [recording::checks(), uapi::show::checks(), uapi::real::checks(), arguments::checks()].concat()
+    [
+        recording::checks(),
+        uapi::show::checks(),
+        uapi::real::checks(),
+        arguments::checks(),
+        random::checks(),
+    ]
+    .concat()
 }
 
 fn check((name, check): (&'static str, fn())) -> Trial {

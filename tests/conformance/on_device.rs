@@ -1,13 +1,15 @@
 //! The commands that are not tests: on the driver of this machine, or without any comparison.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
 
 use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
 
-use crate::arguments::{Command, Device, HELP};
+use crate::arguments::{Amount, Command, Device, HELP};
 use crate::case::{Case, Transcript};
 use crate::cases;
+use crate::random;
 use crate::recording::{difference, section};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
@@ -25,6 +27,7 @@ pub fn run(command: &Command) -> ExitCode {
         }
         Command::Record(device) => record(device),
         Command::Check(device, linux) => check(device, *linux),
+        Command::Random(device, linux, amount) => random(device, *linux, amount),
         Command::Show(linux, filter) => {
             for case in chosen(filter).iter().filter(|case| case.is_for(*linux)) {
                 let transcript = case.transcript(&Fake::new(*linux), false);
@@ -179,6 +182,18 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
          {left_out} cases left out that need jobs"
     );
     if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
+}
+
+fn random(device: &Device, linux: Option<Linux>, amount: &Amount) -> Result<(), String> {
+    let driver = Driver::open(device)?;
+    let seed = amount.seed.unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
+    random::compare(
+        &driver.node,
+        linux.unwrap_or(driver.linux),
+        driver.node.jobs_run(),
+        amount.calls,
+        seed,
+    )
 }
 
 fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {

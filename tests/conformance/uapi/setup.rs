@@ -81,6 +81,20 @@ impl Client<'_> {
         })
     }
 
+    /// Waits until the jobs of a queue are done; whether there can be more. Not written down.
+    pub fn settle_queue(&mut self, group: u32, queue: u32) -> bool {
+        self.quietly(|client| {
+            let done = client.syncobj();
+            let syncs = [ops::signal(done, 0)];
+            let submitted = client.submit(group, &[ops::sync_point(queue, &syncs)]) == 0;
+            if submitted {
+                client.wait(&[done], 0, i64::MAX);
+            }
+            client.destroy_syncobj(done);
+            submitted
+        })
+    }
+
     // Syncobjs
 
     #[track_caller]

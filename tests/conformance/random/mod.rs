@@ -1,0 +1,118 @@
+//! Random programs on the driver of this machine and on the fake that plays it.
+
+mod compare;
+mod dice;
+mod forbidden;
+mod generate;
+mod print;
+mod program;
+mod requests;
+mod run;
+mod shrink;
+mod values;
+
+use std::time::{Duration, Instant};
+
+use crate::case::wait_for_silence;
+use crate::uapi::fake::Fake;
+use crate::uapi::kernel::{Kernel, Linux};
+
+use compare::{Both, PATIENCE};
+use program::Program;
+
+/// How often the shrinker may run a program.
+const ATTEMPTS: usize = 3000;
+/// It ends after so many differences.
+const DIFFERENCES: u64 = 5;
+
+/// What was done.
+#[derive(Default)]
+struct Sum {
+    programs: u64,
+    calls: u64,
+    succeeded: u64,
+    forbidden: u64,
+    mappings: u64,
+    differences: u64,
+}
+
+/// Runs programs on both until there were so many calls. An error says that some differ.
+pub fn compare(
+    driver: &dyn Kernel,
+    linux: Linux,
+    with_jobs: bool,
+    calls: u64,
+    seed: u64,
+) -> Result<(), String> {
+    println!(
+        "conformance: random programs of seed {seed} on the driver and on the fake of Linux {linux}"
+    );
+    let start = Instant::now();
+    let mut sum = Sum::default();
+    while sum.calls < calls && sum.differences < DIFFERENCES {
+        let seed = seed.wrapping_add(sum.programs);
+        let program = generate::program(seed, with_jobs);
+        wait_for_silence(driver);
+        let both = Both::run(&program, driver, linux, PATIENCE);
+        sum.programs += 1;
+        sum.calls += both.driver.calls;
+        sum.succeeded += both.driver.succeeded;
+        sum.forbidden += both.driver.forbidden;
+        sum.mappings += both.driver.looks.iter().flatten().flatten().count() as u64;
+        if both.differs() {
+            sum.differences += 1;
+            report(&program, seed, driver, linux, &both);
+        }
+    }
+    let rate = sum.calls as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "conformance: {} programs, {} calls ({} succeeded), {} mappings compared, {} steps left out, \
+         {} differences; {rate:.0} calls a second",
+        sum.programs, sum.calls, sum.succeeded, sum.mappings, sum.forbidden, sum.differences
+    );
+    match sum.differences {
+        0 => Ok(()),
+        count => Err(format!("{count} programs differ")),
+    }
+}
+
+/// Prints the smallest program that differs in the same way.
+fn report(program: &Program, seed: u64, driver: &dyn Kernel, linux: Linux, both: &Both) {
+    println!("seed {seed}: the driver (-) and the fake (+):\n{}", both.difference());
+    let short = Duration::from_millis(300);
+    let again = |program: &Program| {
+        wait_for_silence(driver);
+        Both::run(program, driver, linux, short)
+    };
+    if !again(program).differs() {
+        println!("seed {seed}: it does not differ when it runs again");
+        return;
+    }
+    let kind = both.kind();
+    let small = shrink::shrink(program, ATTEMPTS, |program| {
+        let both = again(program);
+        both.differs() && both.kind() == kind
+    });
+    let steps = (program.steps.len(), small.steps.len());
+    println!("seed {seed}: {} of {} steps are enough:\n", steps.1, steps.0);
+    println!("{}", print::case(&format!("random_{seed}"), &small));
+    println!("{}", again(&small).difference());
+}
+
+/// What must hold of the parts' own work.
+pub fn checks() -> Vec<(&'static str, fn())> {
+    let mut all = shrink::checks();
+    all.push(("random/the_fake_does_the_same_again", || {
+        let fake = Fake::new(Linux::V7_3);
+        compare(&fake, Linux::V7_3, true, 20_000, 1).expect("no difference");
+    }));
+    all.push(("random/a_difference_is_found", || {
+        let fake = Fake::new(Linux::V6_12);
+        assert!(compare(&fake, Linux::V7_3, true, 1000, 1).is_err());
+    }));
+    all.push(("random/a_seed_is_a_program", || {
+        assert_eq!(generate::program(1, false), generate::program(1, false));
+        assert_ne!(generate::program(1, false), generate::program(2, false));
+    }));
+    all
+}
