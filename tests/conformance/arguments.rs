@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 
+use crate::random::Amount;
 use crate::uapi::kernel::Linux;
 
 pub const HELP: &str = "\
@@ -10,7 +12,8 @@ usage: conformance [OPTIONS OF A TEST PROGRAM]
        conformance record [--device NODE] [--jobs] [FILTER]
        conformance check  [--device NODE] [--jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
-       conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S]
+       conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S] [--steps N]
+       conformance record-random [--device NODE]
 
 Without a command the fake is compared with the recordings of all kernels (--help tells the options).
 
@@ -21,12 +24,15 @@ check     runs them there and on the fake that plays the same driver, and compar
 show      prints what the fake answers, as a recording
 random    makes programs up, and runs them on the driver of this machine and on the fake that plays it;
           where they differ, it prints the smallest program that does so, as a case
+record-random
+          runs the random programs of a recording on the driver of this machine, and prints the recording
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
 --linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
 --calls N         how many calls random makes at least (default: 10000)
 --seed S          what its programs come from (default: another each time)
+--steps N         how many steps a program has at most (default: 400)
 FILTER            only cases whose names contain it
 ";
 
@@ -39,14 +45,7 @@ pub enum Command {
     Check(Device, Option<Linux>),
     Show(Linux, String),
     Random(Device, Option<Linux>, Amount),
-}
-
-/// How much is made up, and from what.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Amount {
-    pub calls: u64,
-    /// None: another each time.
-    pub seed: Option<u64>,
+    RecordRandom(Device),
 }
 
 /// Where to do it, and with which cases.
@@ -60,13 +59,16 @@ pub struct Device {
 /// The command, if there is one.
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
-    if !["help", "list", "record", "check", "show", "random"].contains(&name.as_str()) {
+    if !["help", "list", "record", "check", "show", "random", "record-random"]
+        .contains(&name.as_str())
+    {
         return Ok(None);
     }
     let mut device =
         Device { node: "/dev/dri/renderD128".into(), jobs: false, filter: String::new() };
     let mut linux = None;
-    let mut amount = Amount { calls: 10_000, seed: None };
+    let any = RandomState::new().hash_one(0) >> 32;
+    let mut amount = Amount { calls: 10_000, seed: any, steps: 400 };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
@@ -77,14 +79,14 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
                 let unknown = || format!("there is no recording of Linux {version}");
                 linux = Some(Linux::from_name(&version).ok_or_else(unknown)?);
             }
-            "--calls" | "--seed" => {
+            "--calls" | "--seed" | "--steps" => {
                 let value = value()?;
                 let number =
                     value.parse().map_err(|_| format!("{word} needs a number, not {value}"))?;
-                if word == "--calls" {
-                    amount.calls = number;
-                } else {
-                    amount.seed = Some(number);
+                match word.as_str() {
+                    "--calls" => amount.calls = number,
+                    "--seed" => amount.seed = number,
+                    _ => amount.steps = 1.max(number),
                 }
             }
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
@@ -97,6 +99,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         "record" => Command::Record(device),
         "check" => Command::Check(device, linux),
         "random" => Command::Random(device, linux, amount),
+        "record-random" => Command::RecordRandom(device),
         _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
     }))
 }
@@ -120,7 +123,7 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             else {
                 panic!("it was understood otherwise")
             };
-            assert_eq!(amount, Amount { calls: 5, seed: Some(9) });
+            assert_eq!((amount.calls, amount.seed), (5, 9));
         }),
         ("arguments/what_is_wrong_is_named", || {
             assert_eq!(

@@ -1,15 +1,14 @@
 //! The commands that are not tests: on the driver of this machine, or without any comparison.
 
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
 
 use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
 
-use crate::arguments::{Amount, Command, Device, HELP};
+use crate::arguments::{Command, Device, HELP};
 use crate::case::{Case, Transcript};
 use crate::cases;
-use crate::random;
+use crate::random::{self, Amount, recorded};
 use crate::recording::{difference, section};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
@@ -27,7 +26,8 @@ pub fn run(command: &Command) -> ExitCode {
         }
         Command::Record(device) => record(device),
         Command::Check(device, linux) => check(device, *linux),
-        Command::Random(device, linux, amount) => random(device, *linux, amount),
+        Command::Random(device, linux, amount) => random(device, *linux, *amount),
+        Command::RecordRandom(device) => record_random(device),
         Command::Show(linux, filter) => {
             for case in chosen(filter).iter().filter(|case| case.is_for(*linux)) {
                 let transcript = case.transcript(&Fake::new(*linux), false);
@@ -112,10 +112,15 @@ fn identity(node: &dyn Node) -> Result<(String, (i32, i32, i32)), String> {
     Ok((name, (args.version_major, args.version_minor, args.version_patchlevel)))
 }
 
-fn record(device: &Device) -> Result<(), String> {
-    let Driver { node, version, linux } = Driver::open(device)?;
+/// Prints where a recording is from.
+fn print_heading(version: (i32, i32, i32)) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("# Linux {}, Panthor {}.{}.{}", release.trim(), version.0, version.1, version.2);
+}
+
+fn record(device: &Device) -> Result<(), String> {
+    let Driver { node, version, linux } = Driver::open(device)?;
+    print_heading(version);
     if node.address_spaces().is_none() {
         return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
     }
@@ -184,16 +189,19 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
     if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
 }
 
-fn random(device: &Device, linux: Option<Linux>, amount: &Amount) -> Result<(), String> {
+fn random(device: &Device, linux: Option<Linux>, amount: Amount) -> Result<(), String> {
     let driver = Driver::open(device)?;
-    let seed = amount.seed.unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
-    random::compare(
-        &driver.node,
-        linux.unwrap_or(driver.linux),
-        driver.node.jobs_run(),
-        amount.calls,
-        seed,
-    )
+    random::compare(&driver.node, linux.unwrap_or(driver.linux), amount)
+}
+
+fn record_random(device: &Device) -> Result<(), String> {
+    let Driver { node, version, linux } = Driver::open(device)?;
+    print_heading(version);
+    if node.address_spaces().is_none() {
+        return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
+    }
+    recorded::record(&node, linux);
+    Ok(())
 }
 
 fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {

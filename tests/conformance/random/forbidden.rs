@@ -5,7 +5,7 @@
 //! programs that the shrinker made. What else would be worth a rule cannot happen: no program has memory
 //! of another device, a part of whose mapping no kernel can unmap (Linux 7.2 and 7.3 crash).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use panthor_sys::*;
 
@@ -15,6 +15,10 @@ use crate::uapi::ops::{ASYNC, GIB, MAP, MIB};
 use super::program::{Arg, Call, FileId, Slot};
 use super::requests::*;
 use super::values::{View, number};
+
+/// Where streams are that do nothing.
+pub const CODE: u64 = 1 << 46;
+pub const CODE_SIZE: u64 = 4096;
 
 /// So much may be mapped in a VM in all. Page tables take memory, and from 1 TiB on the kernel warns.
 const MAPPED: u64 = 4 * GIB;
@@ -31,6 +35,8 @@ pub const ROOM: usize = 8192;
 struct Sync {
     /// Perhaps the fence of a point.
     chained: bool,
+    /// Surely a fence.
+    fenced: bool,
 }
 
 /// What must be remembered for the rules.
@@ -42,6 +48,10 @@ pub struct Watch {
     syncs: Vec<Sync>,
     /// Descriptors of syncobjs and sync files.
     shared: HashMap<Slot, usize>,
+    /// VMs with streams, by file and id.
+    with_code: HashSet<(FileId, u64)>,
+    /// The VMs of groups.
+    groups: HashMap<(FileId, u64), u64>,
 }
 
 type Refusal = Result<(), &'static str>;
@@ -59,6 +69,8 @@ impl Watch {
             syncobjs: HashMap::new(),
             syncs: Vec::new(),
             shared: HashMap::new(),
+            with_code: HashSet::new(),
+            groups: HashMap::new(),
         }
     }
 
@@ -70,6 +82,13 @@ impl Watch {
             self.bind(call.file, args)
         } else if *request == GROUP_SUBMIT {
             let jobs: Vec<_> = args.items("queue_submits").collect();
+            let group = self.groups.get(&(call.file, args.number("group_handle")));
+            let runs = group.is_some_and(|&vm| self.with_code.contains(&(call.file, vm)));
+            let faults = |job| !runs && has_stream(job) || leaves_code(job);
+            refuse_if(
+                jobs.iter().any(faults),
+                "the fake does not read streams, so it does not know of faults and hangs",
+            )?;
             self.syncs(call.file, &jobs)
         } else if *request == GROUP_CREATE {
             self.group(args)
@@ -133,6 +152,11 @@ impl Watch {
                 )?;
                 continue;
             }
+            let (handle, point) = place(sync);
+            let known = self.syncobjs.get(&(file, handle));
+            if point == 0 && known.is_some_and(|&known| self.syncs[known].fenced) {
+                continue;
+            }
             let signals = all
                 .iter()
                 .filter(|(_, other)| is_signal(other) && place(other) == place(sync))
@@ -183,7 +207,9 @@ impl Watch {
         } else if *request == BO_CREATE {
             self.bo_bytes += args.number("size");
         } else if *request == SYNCOBJ_CREATE {
-            let sync = self.new_sync(Sync::default());
+            let signaled = u64::from(DRM_SYNCOBJ_CREATE_SIGNALED);
+            let fenced = args.number("flags") & signaled != 0;
+            let sync = self.new_sync(Sync { chained: false, fenced });
             self.syncobjs.insert((file, given), sync);
         } else if *request == SYNCOBJ_DESTROY {
             self.syncobjs.remove(&(file, handle));
@@ -193,18 +219,42 @@ impl Watch {
             self.imported(call, args, given);
         } else if *request == SYNCOBJ_TRANSFER {
             let from = self.syncobjs.get(&(file, args.number("src_handle")));
-            let chained = from.is_none_or(|&sync| self.syncs[sync].chained);
+            let unknown = Sync { chained: true, fenced: false };
+            let Sync { chained, fenced } = from.map_or(unknown, |&sync| self.syncs[sync]);
             if chained || args.number("dst_point") != 0 {
                 self.chain(file, args.number("dst_handle"));
             }
-        } else if *request == SYNCOBJ_TIMELINE_SIGNAL {
-            if let Some(Arg::Words(handles)) = args.arg("handles") {
-                for handle in handles {
-                    self.chain(file, number(handle, args.values));
+            self.fence(file, args.number("dst_handle"), fenced);
+        } else if let Some(Arg::Words(handles)) = args.arg("handles") {
+            let count = args.number("count_handles") as usize;
+            for handle in handles.iter().take(count) {
+                let handle = number(handle, args.values);
+                if *request == SYNCOBJ_TIMELINE_SIGNAL {
+                    self.chain(file, handle);
+                }
+                match request {
+                    _ if *request == SYNCOBJ_SIGNAL => self.fence(file, handle, true),
+                    _ if *request == SYNCOBJ_TIMELINE_SIGNAL => self.fence(file, handle, true),
+                    _ if *request == SYNCOBJ_RESET => self.fence(file, handle, false),
+                    _ => {}
                 }
             }
         }
         self.submitted(call, args);
+        let vm = (file, args.number("vm_id"));
+        if *request == GROUP_CREATE {
+            self.groups.insert((file, given), vm.1);
+        } else if *request == VM_DESTROY {
+            self.with_code.remove(&(file, args.number("id")));
+        } else if *request == VM_BIND && is_code(args) {
+            self.with_code.insert(vm);
+        }
+    }
+
+    fn fence(&mut self, file: FileId, handle: u64, fenced: bool) {
+        if let Some(&sync) = self.syncobjs.get(&(file, handle)) {
+            self.syncs[sync].fenced = fenced;
+        }
     }
 
     /// Remembers what a submission has done, or a part of it.
@@ -212,6 +262,9 @@ impl Watch {
         let file = call.file;
         let jobs = if *call.request == VM_BIND {
             let vm = (file, args.number("vm_id"));
+            if args.items("ops").any(|op| touches_code(&op)) {
+                self.with_code.remove(&vm);
+            }
             let ops = args.items("ops").filter(is_map);
             let mapped = ops.fold(0, |sum: u64, op| sum.saturating_add(op.number("size")));
             if let Some(total) = self.mapped.get_mut(&vm) {
@@ -251,7 +304,7 @@ impl Watch {
             // A file of the fence that is there now.
             Some(sync) if args.number("flags") & file != 0 => self.new_sync(self.syncs[sync]),
             Some(sync) => sync,
-            None => self.new_sync(Sync { chained: true }),
+            None => self.new_sync(Sync { chained: true, fenced: false }),
         };
         self.shared.insert(slot, sync);
     }
@@ -273,6 +326,30 @@ impl Watch {
 
 fn is_map(op: &View<'_>) -> bool {
     op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_TYPE_MASK as u32) == u64::from(MAP)
+}
+
+/// Whether a bind does nothing but map streams.
+fn is_code(args: &View<'_>) -> bool {
+    let mut ops = args.items("ops");
+    let first = ops
+        .next()
+        .is_some_and(|op| is_map(&op) && op.number("va") == CODE && op.number("size") == CODE_SIZE);
+    first && ops.next().is_none() && args.number("flags") == 0
+}
+
+fn touches_code(op: &View<'_>) -> bool {
+    let (va, size) = (op.number("va"), op.number("size"));
+    va < CODE + CODE_SIZE && va.saturating_add(size) > CODE
+}
+
+fn has_stream(job: &View<'_>) -> bool {
+    job.number("stream_size") != 0 || job.number("stream_addr") != 0
+}
+
+/// Whether a stream is not only operations that do nothing.
+fn leaves_code(job: &View<'_>) -> bool {
+    let (va, size) = (job.number("stream_addr"), job.number("stream_size"));
+    has_stream(job) && !(va >= CODE && va.saturating_add(size) <= CODE + CODE_SIZE)
 }
 
 /// Looks at the counts of all arrays, whatever they are called.

@@ -6,6 +6,7 @@ mod forbidden;
 mod generate;
 mod print;
 mod program;
+pub mod recorded;
 mod requests;
 mod run;
 mod shrink;
@@ -36,14 +37,20 @@ struct Sum {
     differences: u64,
 }
 
+/// What is run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Amount {
+    /// At least so many calls.
+    pub calls: u64,
+    /// Of the first program; the others have those after it.
+    pub seed: u64,
+    /// So many steps has a program at most.
+    pub steps: u64,
+}
+
 /// Runs programs on both until there were so many calls. An error says that some differ.
-pub fn compare(
-    driver: &dyn Kernel,
-    linux: Linux,
-    with_jobs: bool,
-    calls: u64,
-    seed: u64,
-) -> Result<(), String> {
+pub fn compare(driver: &dyn Kernel, linux: Linux, amount: Amount) -> Result<(), String> {
+    let Amount { calls, seed, steps } = amount;
     println!(
         "conformance: random programs of seed {seed} on the driver and on the fake of Linux {linux}"
     );
@@ -51,7 +58,7 @@ pub fn compare(
     let mut sum = Sum::default();
     while sum.calls < calls && sum.differences < DIFFERENCES {
         let seed = seed.wrapping_add(sum.programs);
-        let program = generate::program(seed, with_jobs);
+        let program = generate::program(seed, steps, driver.jobs_run());
         wait_for_silence(driver);
         let both = Both::run(&program, driver, linux, PATIENCE);
         sum.programs += 1;
@@ -104,15 +111,16 @@ pub fn checks() -> Vec<(&'static str, fn())> {
     let mut all = shrink::checks();
     all.push(("random/the_fake_does_the_same_again", || {
         let fake = Fake::new(Linux::V7_3);
-        compare(&fake, Linux::V7_3, true, 20_000, 1).expect("no difference");
+        compare(&fake, Linux::V7_3, Amount { calls: 5000, seed: 1, steps: 400 })
+            .expect("no difference");
     }));
     all.push(("random/a_difference_is_found", || {
         let fake = Fake::new(Linux::V6_12);
-        assert!(compare(&fake, Linux::V7_3, true, 1000, 1).is_err());
+        assert!(compare(&fake, Linux::V7_3, Amount { calls: 1000, seed: 1, steps: 400 }).is_err());
     }));
     all.push(("random/a_seed_is_a_program", || {
-        assert_eq!(generate::program(1, false), generate::program(1, false));
-        assert_ne!(generate::program(1, false), generate::program(2, false));
+        assert_eq!(generate::program(1, 100, false), generate::program(1, 100, false));
+        assert_ne!(generate::program(1, 100, false), generate::program(2, 100, false));
     }));
     all
 }

@@ -6,6 +6,7 @@ use crate::uapi::memory::Bad;
 use crate::uapi::wire::Field;
 
 use super::program::{Arg, Array, Call, FileId, Program, Slot, Step};
+use super::requests::{GROUP_CREATE, GROUP_DESTROY};
 use super::run::is_submission;
 use super::values::{Values, View};
 
@@ -115,6 +116,9 @@ impl Printer<'_> {
                     _ => self.line(format!("let given{slot} = args.{field};")),
                 }
             }
+        }
+        if [&GROUP_CREATE, &GROUP_DESTROY].contains(&request) {
+            self.line("c.mappings();");
         }
         self.wait_later(call);
     }

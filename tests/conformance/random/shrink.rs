@@ -143,7 +143,7 @@ fn simpler(number: u64) -> Vec<u64> {
 /// What must hold of this file's own work.
 pub fn checks() -> Vec<(&'static str, fn())> {
     vec![("shrink/only_what_is_needed_stays", || {
-        let program = super::generate::program(3, false);
+        let program = super::generate::program(3, 400, false);
         // It takes an unmap of some size to fail, and two files.
         let large = |fields: &Fields| {
             fields.iter().any(|(name, arg)| *name == "flags" && *arg == Arg::Number(1 << 28))

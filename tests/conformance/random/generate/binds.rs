@@ -24,15 +24,19 @@ impl Window {
             Self { base: 0, unit: PAGE, span: 8 },
             // Large pages, and what has some of both.
             Self { base: GIB - 8 * MIB, unit: 2 * MIB, span: 8 },
-            Self { base: 511 * GIB, unit: 256 * MIB, span: 12 },
+            Self { base: 511 * GIB + 992 * MIB, unit: 32 * MIB, span: 9 },
             Self { base: 3 * MIB, unit: 64 * PAGE + MIB, span: 30 },
             // To the end of what a VM has.
             Self { base: (1 << 47) - 8 * PAGE, unit: PAGE, span: 8 },
             Self { base: (1 << 47) - 16 * MIB, unit: 2 * MIB, span: 8 },
-            Self { base: 0xffff_f000_0000 - 8 * PAGE, unit: PAGE, span: 8 },
         ];
         let count = 1 + dice.index(3);
-        (0..count).map(|_| all.swap_remove(dice.index(all.len()))).collect()
+        let mut some: Vec<_> = (0..count).map(|_| all.swap_remove(dice.index(all.len()))).collect();
+        // Few VMs have so much.
+        if dice.one_in(5) {
+            some.push(Self { base: 0xffff_f000_0000 - 8 * PAGE, unit: PAGE, span: 8 });
+        }
+        some
     }
 }
 
@@ -41,7 +45,7 @@ impl Maker {
     pub fn bind(&mut self, file: FileId) {
         let vm = self.one(file, Kind::Vm);
         let count = self.dice.of(&[1, 1, 1, 2, 3, 5, 9]);
-        let ops = (0..count).map(|_| self.op(file, &vm)).collect();
+        let ops = (0..count).map(|_| self.op(file, &vm, false)).collect();
         let flags = if self.dice.one_in(60) { self.dice.of(&[2, 1 << 31]) } else { 0_u64 };
         let fields = vec![("vm_id", vm), ("flags", n(flags)), ("ops", array(&BIND_OP, ops))];
         self.call(file, &VM_BIND, fields);
@@ -58,8 +62,9 @@ impl Maker {
             let count = self.dice.of(&[1, 1, 2, 3, 5]);
             let mut ops = Vec::new();
             for _ in 0..count {
-                let mut op = self.op(file, &vm);
-                if self.dice.one_in(2) {
+                let mut op = self.op(file, &vm, true);
+                let has_syncs = op.iter().any(|(name, _)| *name == "syncs");
+                if !has_syncs && self.dice.one_in(2) {
                     let syncs = self.syncs(file);
                     op.push(("syncs", syncs));
                 }
@@ -74,14 +79,56 @@ impl Maker {
     pub fn syncs(&mut self, file: FileId) -> Arg {
         let mut syncs = Vec::new();
         for _ in 0..1 + self.dice.below(3) {
-            let handle = self.one(file, Kind::Syncobj);
-            let signal = if self.dice.one_in(2) { DRM_PANTHOR_SYNC_OP_SIGNAL } else { 0 };
-            let timeline = self.dice.one_in(2);
-            let point = if timeline { self.point() } else { 0 };
-            let flags = u64::from(signal) | u64::from(timeline);
+            let signal = self.dice.one_in(2);
+            let (handle, point) = if signal { self.unreached(file) } else { self.reached(file) };
+            let mut flags = u64::from(point != 0);
+            if signal {
+                flags |= u64::from(DRM_PANTHOR_SYNC_OP_SIGNAL);
+            }
             syncs.push(vec![("flags", n(flags)), ("handle", handle), ("timeline_value", n(point))]);
         }
         array(&SYNC_OP, syncs)
+    }
+
+    /// A syncobj with a point, or 0, that is or will be signalled, mostly.
+    pub fn reached(&mut self, file: FileId) -> (Arg, u64) {
+        let objects = &self.files[file as usize];
+        let mut known: Vec<_> = objects.fences.iter().map(|(&slot, &last)| (slot, last)).collect();
+        known.sort_unstable();
+        if known.is_empty() || self.dice.one_in(8) {
+            let point = if self.dice.one_in(2) { self.point() } else { 0 };
+            return (self.one(file, Kind::Syncobj), point);
+        }
+        let (slot, last) = known[self.dice.index(known.len())];
+        let point = if last == 0 || self.dice.one_in(3) { 0 } else { 1 + self.dice.below(last) };
+        (Arg::Slot(slot), point)
+    }
+
+    /// A syncobj with a point that comes after those that it has, or 0, mostly.
+    pub fn unreached(&mut self, file: FileId) -> (Arg, u64) {
+        let handle = self.one(file, Kind::Syncobj);
+        if self.dice.one_in(2) {
+            return (handle, 0);
+        }
+        let last = match &handle {
+            Arg::Slot(slot) => self.objects(file).fences.get(slot).copied().unwrap_or(0),
+            _ => 0,
+        };
+        let point = if self.dice.one_in(8) {
+            self.point()
+        } else {
+            last.saturating_add(1 + self.dice.below(3))
+        };
+        (handle, point)
+    }
+
+    /// Remembers a syncobj that is or will be signalled.
+    pub fn signaled(&mut self, file: FileId, handle: &Arg, point: u64) {
+        if let Arg::Slot(slot) = handle {
+            let fences = &mut self.objects(file).fences;
+            let last = fences.entry(*slot).or_default();
+            *last = if point == 0 { 0 } else { point.max(*last) };
+        }
     }
 
     /// A point, mostly small, so that they meet.
@@ -113,7 +160,7 @@ impl Maker {
         (va, size)
     }
 
-    fn op(&mut self, file: FileId, vm: &Arg) -> Fields {
+    fn op(&mut self, file: FileId, vm: &Arg, is_async: bool) -> Fields {
         let (va, size) = self.range();
         match self.dice.below(20) {
             0..9 => self.map(file, vm, va, size),
@@ -129,7 +176,8 @@ impl Maker {
                 };
                 vec![("flags", n(UNMAP)), ("va", n(va)), ("size", n(size))]
             }
-            _ => vec![("flags", n(SYNC_ONLY))],
+            _ if is_async => vec![("flags", n(SYNC_ONLY)), ("syncs", self.syncs(file))],
+            _ => vec![("flags", n(if self.dice.one_in(5) { SYNC_ONLY } else { UNMAP }))],
         }
     }
 

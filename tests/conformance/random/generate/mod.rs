@@ -14,13 +14,11 @@ use super::requests::*;
 use binds::Window;
 use objects::{Kind, Objects};
 
-/// How many steps a program has at most, without those that make what it works with.
-const STEPS: u64 = 400;
 /// How many files it may open.
 const FILES: usize = 4;
 
-/// The program of a seed.
-pub fn program(seed: u64, with_jobs: bool) -> Program {
+/// The program of a seed, with so many steps at most, without those that make what it works with.
+pub fn program(seed: u64, steps: u64, with_jobs: bool) -> Program {
     let mut dice = Dice::new(seed);
     let windows = Window::some(&mut dice);
     let mut maker = Maker {
@@ -36,7 +34,7 @@ pub fn program(seed: u64, with_jobs: bool) -> Program {
         dice,
     };
     maker.begin();
-    for _ in 0..50 + maker.dice.below(STEPS - 50) {
+    for _ in 0..maker.dice.below(steps) + 1 {
         maker.step();
     }
     Program { steps: maker.steps }

@@ -1,5 +1,8 @@
 //! VMs and BOs, and what each file has.
 
+use std::collections::HashMap;
+
+use super::super::forbidden::{CODE, CODE_SIZE};
 use super::*;
 
 /// What files have handles or ids of.
@@ -21,6 +24,8 @@ pub struct Objects {
     pub bos: Vec<(Slot, Option<Slot>, u64)>,
     /// What VM a group is for, and how many queues it has.
     pub groups: Vec<(Slot, u64)>,
+    /// Syncobjs with fences, and the last points of their timelines.
+    pub fences: HashMap<Slot, u64>,
 }
 
 impl Objects {
@@ -32,6 +37,7 @@ impl Objects {
     pub fn remove(&mut self, kind: Kind, arg: &Arg) {
         let Arg::Slot(slot) = arg else { return };
         let alive = &mut self.alive[kind as usize];
+        self.fences.remove(slot);
         if let Some(at) = alive.iter().position(|known| known == slot) {
             alive.swap_remove(at);
             self.gone[kind as usize].push(*slot);
@@ -61,12 +67,27 @@ impl Maker {
         ]);
         let slot = self.create(file, &VM_CREATE, vec![("user_va_range", n(range))]);
         self.objects(file).add(Kind::Vm, slot);
+        if self.with_jobs && self.dice.one_in(2) {
+            self.map_code(file, slot);
+        }
+    }
+
+    /// Maps a BO where streams are: it has nothing but zeros, which the GPU takes for operations that
+    /// do nothing.
+    fn map_code(&mut self, file: FileId, vm: Slot) {
+        let bo = self.create(file, &BO_CREATE, vec![("size", n(CODE_SIZE))]);
+        let op = vec![("bo_handle", Arg::Slot(bo)), ("va", n(CODE)), ("size", n(CODE_SIZE))];
+        let ops = array(&BIND_OP, vec![op]);
+        self.call(file, &VM_BIND, vec![("vm_id", Arg::Slot(vm)), ("ops", ops)]);
     }
 
     pub fn destroy_vm(&mut self, file: FileId) {
         let vm = self.one(file, Kind::Vm);
         self.objects(file).remove(Kind::Vm, &vm);
         self.call(file, &VM_DESTROY, vec![("id", vm)]);
+        if self.objects(file).count(Kind::Vm) == 0 {
+            self.create_vm(file);
+        }
     }
 
     pub fn vm_state(&mut self, file: FileId) {

@@ -2,6 +2,7 @@
 
 use crate::uapi::ops::KIB;
 
+use super::super::forbidden::CODE;
 use super::*;
 
 impl Maker {
@@ -25,7 +26,7 @@ impl Maker {
 
     fn create_group(&mut self, file: FileId) {
         let vm = self.one(file, Kind::Vm);
-        let count = self.dice.of(&[1, 1, 2, 3, 8, 9]);
+        let count = self.dice.of(&[1, 1, 1, 2, 2, 3, 3, 8, 9]);
         let mut queues = Vec::new();
         for _ in 0..count {
             let priority = self.dice.of(&[0_u64, 0, 1, 15, 16]);
@@ -56,7 +57,7 @@ impl Maker {
         objects.groups.push((slot, count));
     }
 
-    /// Jobs without streams: their syncs happen.
+    /// Jobs, mostly without streams: their syncs happen.
     pub fn submit(&mut self, file: FileId) {
         let group = self.one(file, Kind::Group);
         let queues = match &group {
@@ -74,6 +75,12 @@ impl Maker {
             let mut job = vec![("queue_index", n(queue))];
             if !self.dice.one_in(4) {
                 job.push(("syncs", self.syncs(file)));
+            }
+            if self.with_jobs && self.dice.one_in(6) {
+                let start = self.dice.below(8) * 64;
+                let len = self.dice.of(&[8_u64, 8, 64, 256, 20]);
+                job.push(("stream_addr", n(CODE + start)));
+                job.push(("stream_size", n(len)));
             }
             jobs.push(job);
         }

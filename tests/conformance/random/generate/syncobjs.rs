@@ -13,6 +13,9 @@ impl Maker {
         let flags = self.dice.below(2);
         let slot = self.create(file, &SYNCOBJ_CREATE, vec![("flags", n(flags))]);
         self.objects(file).add(Kind::Syncobj, slot);
+        if flags == 1 {
+            self.signaled(file, &Arg::Slot(slot), 0);
+        }
     }
 
     fn destroy_syncobj(&mut self, file: FileId) {
@@ -23,13 +26,18 @@ impl Maker {
 
     pub fn syncobjs(&mut self, file: FileId) {
         let count = 1 + self.dice.index(4);
-        let handles = Arg::Words((0..count).map(|_| self.one(file, Kind::Syncobj)).collect());
-        let points = Arg::Longs((0..count).map(|_| n(self.point())).collect());
+        let (handles, points): (Vec<_>, Vec<_>) = (0..count).map(|_| self.reached(file)).unzip();
+        let ahead = self.unreached(file);
+        let handles = Arg::Words(handles);
+        let points = Arg::Longs(points.into_iter().map(n).collect());
         let count = n(count as u64);
         match self.dice.below(24) {
             0 | 1 => self.create_syncobj(file),
             2 => self.destroy_syncobj(file),
             3 | 4 => {
+                if let Arg::Words(handles) = &handles {
+                    handles.iter().for_each(|handle| self.signaled(file, handle, 0));
+                }
                 self.call(
                     file,
                     &SYNCOBJ_SIGNAL,
@@ -37,6 +45,13 @@ impl Maker {
                 );
             }
             5 | 6 => {
+                if let Arg::Words(handles) = &handles {
+                    for handle in handles {
+                        if let Arg::Slot(slot) = handle {
+                            self.objects(file).fences.remove(slot);
+                        }
+                    }
+                }
                 self.call(
                     file,
                     &SYNCOBJ_RESET,
@@ -44,8 +59,13 @@ impl Maker {
                 );
             }
             7..=10 => {
-                let fields =
-                    vec![("handles", handles), ("points", points), ("count_handles", count)];
+                let (handle, point) = ahead;
+                self.signaled(file, &handle, point);
+                let fields = vec![
+                    ("handles", Arg::Words(vec![handle])),
+                    ("points", Arg::Longs(vec![n(point)])),
+                    ("count_handles", n(1_u64)),
+                ];
                 self.call(file, &SYNCOBJ_TIMELINE_SIGNAL, fields);
             }
             11..=13 => {
@@ -69,10 +89,8 @@ impl Maker {
                 self.wait(file, &SYNCOBJ_TIMELINE_WAIT, fields);
             }
             20 | 21 => {
-                let (source, target) =
-                    (self.one(file, Kind::Syncobj), self.one(file, Kind::Syncobj));
-                let (from, to) = (self.point(), self.point());
-                let to = if self.dice.one_in(3) { 0 } else { to };
+                let ((source, from), (target, to)) = (self.reached(file), ahead);
+                self.signaled(file, &target, to);
                 let fields = vec![
                     ("src_handle", source),
                     ("dst_handle", target),
