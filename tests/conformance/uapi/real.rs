@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -56,7 +57,17 @@ impl Kernel for Real {
     }
 
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
-        let text = fs::read_to_string(self.gpuvas.as_ref()?).ok()?;
+        let path = self.gpuvas.as_ref()?;
+        let mut text = fs::read_to_string(path);
+        // While a VM is on its way out there is no listing at all.
+        let patience = Instant::now() + Duration::from_secs(10);
+        while text.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV))
+            && Instant::now() < patience
+        {
+            std::thread::sleep(Duration::from_micros(100));
+            text = fs::read_to_string(path);
+        }
+        let text = text.ok()?;
         // The first is the firmware's.
         let sections = text.split("DRM GPU VA space").skip(2);
         Some(sections.map(|section| section.lines().filter_map(row).collect()).collect())
