@@ -191,7 +191,8 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
 
 fn random(device: &Device, linux: Option<Linux>, amount: Amount) -> Result<(), String> {
     let driver = Driver::open(device)?;
-    random::compare(&driver.node, linux.unwrap_or(driver.linux), amount)
+    let linux = linux.unwrap_or(driver.linux);
+    random::compare(&driver.node, linux, amount, &mut |text| println!("{text}"))
 }
 
 fn record_random(device: &Device) -> Result<(), String> {

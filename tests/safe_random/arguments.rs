@@ -61,7 +61,7 @@ impl Random {
             4 => u64::MAX - range.end..u64::MAX - range.start,
             5 => 1 << 63..(1 << 63) + (pages * PAGE),
             6 => (1 << 48) - PAGE..(1 << 48) + PAGE,
-            7 => u64::MAX & !(PAGE - 1)..u64::MAX,
+            7 => !(PAGE - 1)..u64::MAX,
             _ => range,
         }
     }

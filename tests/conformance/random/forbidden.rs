@@ -325,7 +325,7 @@ impl Watch {
 }
 
 fn is_map(op: &View<'_>) -> bool {
-    op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_TYPE_MASK as u32) == u64::from(MAP)
+    op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_TYPE_MASK) == u64::from(MAP)
 }
 
 /// Whether a bind does nothing but map streams.

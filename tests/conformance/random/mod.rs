@@ -48,12 +48,18 @@ pub struct Amount {
     pub steps: u64,
 }
 
-/// Runs programs on both until there were so many calls. An error says that some differ.
-pub fn compare(driver: &dyn Kernel, linux: Linux, amount: Amount) -> Result<(), String> {
+/// Runs programs on both until there were so many calls, and tells what there is to tell. An error says
+/// that some differ.
+pub fn compare(
+    driver: &dyn Kernel,
+    linux: Linux,
+    amount: Amount,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(), String> {
     let Amount { calls, seed, steps } = amount;
-    println!(
+    tell(&format!(
         "conformance: random programs of seed {seed} on the driver and on the fake of Linux {linux}"
-    );
+    ));
     let start = Instant::now();
     let mut sum = Sum::default();
     while sum.calls < calls && sum.differences < DIFFERENCES {
@@ -68,15 +74,15 @@ pub fn compare(driver: &dyn Kernel, linux: Linux, amount: Amount) -> Result<(), 
         sum.mappings += both.driver.looks.iter().flatten().flatten().count() as u64;
         if both.differs() {
             sum.differences += 1;
-            report(&program, seed, driver, linux, &both);
+            report(&program, seed, driver, linux, &both, tell);
         }
     }
     let rate = sum.calls as f64 / start.elapsed().as_secs_f64();
-    println!(
+    tell(&format!(
         "conformance: {} programs, {} calls ({} succeeded), {} mappings compared, {} steps left out, \
          {} differences; {rate:.0} calls a second",
         sum.programs, sum.calls, sum.succeeded, sum.mappings, sum.forbidden, sum.differences
-    );
+    ));
     match sum.differences {
         0 => Ok(()),
         count => Err(format!("{count} programs differ")),
@@ -84,15 +90,22 @@ pub fn compare(driver: &dyn Kernel, linux: Linux, amount: Amount) -> Result<(), 
 }
 
 /// Prints the smallest program that differs in the same way.
-fn report(program: &Program, seed: u64, driver: &dyn Kernel, linux: Linux, both: &Both) {
-    println!("seed {seed}: the driver (-) and the fake (+):\n{}", both.difference());
+fn report(
+    program: &Program,
+    seed: u64,
+    driver: &dyn Kernel,
+    linux: Linux,
+    both: &Both,
+    tell: &mut dyn FnMut(&str),
+) {
+    tell(&format!("seed {seed}: the driver (-) and the fake (+):\n{}", both.difference()));
     let short = Duration::from_millis(300);
     let again = |program: &Program| {
         wait_for_silence(driver);
         Both::run(program, driver, linux, short)
     };
     if !again(program).differs() {
-        println!("seed {seed}: it does not differ when it runs again");
+        tell(&format!("seed {seed}: it does not differ when it runs again"));
         return;
     }
     let kind = both.kind();
@@ -101,9 +114,9 @@ fn report(program: &Program, seed: u64, driver: &dyn Kernel, linux: Linux, both:
         both.differs() && both.kind() == kind
     });
     let steps = (program.steps.len(), small.steps.len());
-    println!("seed {seed}: {} of {} steps are enough:\n", steps.1, steps.0);
-    println!("{}", print::case(&format!("random_{seed}"), &small));
-    println!("{}", again(&small).difference());
+    tell(&format!("seed {seed}: {} of {} steps are enough:\n", steps.1, steps.0));
+    tell(&print::case(&format!("random_{seed}"), &small));
+    tell(&again(&small).difference());
 }
 
 /// What must hold of the parts' own work.
@@ -111,12 +124,17 @@ pub fn checks() -> Vec<(&'static str, fn())> {
     let mut all = shrink::checks();
     all.push(("random/the_fake_does_the_same_again", || {
         let fake = Fake::new(Linux::V7_3);
-        compare(&fake, Linux::V7_3, Amount { calls: 5000, seed: 1, steps: 400 })
-            .expect("no difference");
+        let amount = Amount { calls: 5000, seed: 1, steps: 400 };
+        compare(&fake, Linux::V7_3, amount, &mut |_| {}).expect("no difference");
     }));
-    all.push(("random/a_difference_is_found", || {
+    all.push(("random/a_difference_is_found_and_made_small", || {
         let fake = Fake::new(Linux::V6_12);
-        assert!(compare(&fake, Linux::V7_3, Amount { calls: 1000, seed: 1, steps: 400 }).is_err());
+        let amount = Amount { calls: 1, seed: 2, steps: 400 };
+        let mut told = String::new();
+        let found = compare(&fake, Linux::V7_3, amount, &mut |text| told += text);
+        assert_eq!(found, Err("1 programs differ".into()), "{told}");
+        assert!(told.contains("c.call(DRM_IOCTL_PANTHOR_BO_CREATE, &mut args);"), "{told}");
+        assert_eq!(told.matches("c.call").count(), 1, "{told}");
     }));
     all.push(("random/a_seed_is_a_program", || {
         assert_eq!(generate::program(1, 100, false), generate::program(1, 100, false));
