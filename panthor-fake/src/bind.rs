@@ -107,11 +107,9 @@ pub(crate) fn prepare(
     if (op.va | op.size | op.bo_offset) % PAGE != 0 {
         return Err(Errno::INVAL);
     }
-    if checks_user_range(vm.device.config.driver_minor) {
-        let range = vm.user_va_range();
-        if op.va >= range || op.size > range - op.va {
-            return Err(Errno::INVAL);
-        }
+    let range = vm.user_va_range();
+    if op.va >= range || op.size > range - op.va {
+        return Err(Errno::INVAL);
     }
     match op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK {
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP => prepare_map(objects, vm, op, in_flight, pins),
@@ -128,12 +126,6 @@ pub(crate) fn prepare(
         }
         _ => Err(Errno::INVAL),
     }
-}
-
-/// Whether operations are kept out of the kernel's part of the address space. Old drivers let them
-/// in, 1.0 for certain; what lies outside of the whole space fails when it is carried out.
-fn checks_user_range(minor: u32) -> bool {
-    minor >= 7
 }
 
 /// Checks that an operation which is not a map has nothing that belongs to one.
@@ -215,8 +207,7 @@ pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result
 /// # Errors
 /// `ENOMEM` if the array that lists them would be too large: so it is from about 1 TiB on.
 pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
-    // An end out of range fails later.
-    let end = va.saturating_add(size);
+    let end = va + size;
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
     // A map of nothing at such an address needs none, which the driver takes for a failure since
     // it reworked its allocations.

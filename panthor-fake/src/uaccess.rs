@@ -138,13 +138,15 @@ impl<'a> UserMemory<'a> {
     }
 
     /// Checks that `len` bytes of user memory are zero, else it is `E2BIG`: the caller knows a
-    /// newer structure and uses it.
+    /// newer structure and uses it. The first byte that is not zero, or not there, decides.
     fn check_zeroed(self, addr: u64, len: u64) -> Result<()> {
         let mut buf = [0; 4096];
         let mut done = 0;
         while done < len {
-            let step = &mut buf[..(len - done).min(4096) as usize];
-            self.read(addr.wrapping_add(done), step)?;
+            // Up to the end of a page: what follows may not be readable.
+            let at = addr.wrapping_add(done);
+            let step = &mut buf[..(len - done).min(4096 - at % 4096) as usize];
+            self.read(at, step)?;
             if step.iter().any(|&byte| byte != 0) {
                 return Err(Errno::TOO_BIG);
             }

@@ -149,16 +149,8 @@ impl Vm {
     /// Carries out an operation that was checked.
     ///
     /// # Errors
-    /// `EINVAL` for a map in a VM that is unusable, and for a range that no VM has.
+    /// `EINVAL` for a map in a VM that is unusable.
     pub(crate) fn apply(&self, change: Change) -> Result<()> {
-        let (va, size) = match &change {
-            Change::Map { va, mapping } => (*va, mapping.size),
-            Change::Unmap { va, size } => (*va, *size),
-            Change::SyncOnly => (0, 0),
-        };
-        if va.checked_add(size).is_none_or(|end| end > 1 << Gpu::VA_BITS) {
-            return Err(Errno::INVAL);
-        }
         match change {
             Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
             Change::Map { va, mapping } => self.map(va, mapping),
