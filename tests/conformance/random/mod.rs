@@ -9,6 +9,7 @@ mod program;
 pub mod recorded;
 mod requests;
 mod run;
+mod settle;
 mod shrink;
 mod values;
 

@@ -16,6 +16,7 @@ use super::compare::Expected;
 use super::forbidden::Watch;
 use super::program::{Arg, Call, FileId, MapNode, Program, Slot, Step};
 use super::requests::*;
+use super::settle::Pending;
 use super::values::{Bytes, Values, View, number};
 
 /// What a program did.
@@ -76,13 +77,6 @@ pub fn run(
     outcome.calls += client.calls();
     outcome.text = client.finish();
     outcome
-}
-
-/// What may still be doing something.
-#[derive(Clone, Copy, PartialEq)]
-enum Pending {
-    Vm(u32),
-    Queue(u32, u32),
 }
 
 struct Run<'a> {
@@ -230,7 +224,8 @@ impl Run<'_> {
         if *call.request == GROUP_SUBMIT {
             let group = view.number("group_handle") as u32;
             for job in view.items("queue_submits") {
-                let pending = (call.file, Pending::Queue(group, job.number("queue_index") as u32));
+                let pending =
+                    (call.file, Pending::Queue { group, queue: job.number("queue_index") as u32 });
                 if !self.pending.contains(&pending) {
                     self.pending.push(pending);
                 }
@@ -287,13 +282,8 @@ impl Run<'_> {
                 continue;
             }
             let number = self.files[&file];
-            self.client.quietly(|client| {
-                client.on(number);
-                match pending {
-                    Pending::Vm(vm) => client.settle(vm),
-                    Pending::Queue(group, queue) => client.settle_queue(group, queue),
-                }
-            });
+            self.client.quietly(|client| client.on(number));
+            pending.wait(&self.client);
         }
         if let Some(&number) = self.files.get(&on) {
             self.client.quietly(|client| client.on(number));
