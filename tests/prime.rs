@@ -4,20 +4,20 @@
 //! The driver of Linux 7.2 and 7.3 must not crash when foreign memory is unmapped in parts: see [`panthor::VmBind`].
 
 mod common;
+#[path = "common/foreign.rs"]
+mod foreign;
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use common::{device, second_file};
+use foreign::foreign_dma_buf_of;
 use panthor::sys::{DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, drm_panthor_bo_mmap_offset};
 use panthor::{
-    Bo, BoFlags, BoOptions, CacheOp, Device, DmaBufAccess, ErrorKind, Features, MapAccess,
-    MapFlags, Timeout, Wait, point,
+    Bo, BoFlags, BoOptions, CacheOp, Device, DmaBufAccess, ErrorKind, Features, MapAccess, MapFlags,
 };
 
 const KIB: u64 = 1 << 10;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn bo(device: &Device) -> Bo {
     device.create_bo(BoOptions::new(64 * KIB)).expect("a BO")
@@ -39,19 +39,6 @@ fn is_open(device: &Device, handle: u32) -> bool {
 /// A dma-buf of 64 KiB that no Panthor made, and its memory for those who know; none where nobody makes any.
 fn foreign_dma_buf(device: &Device) -> Option<(OwnedFd, OwnedFd)> {
     foreign_dma_buf_of(device, 64 * KIB)
-}
-
-fn foreign_dma_buf_of(device: &Device, size: u64) -> Option<(OwnedFd, OwnedFd)> {
-    if let Some(file) = device.fake() {
-        let dma_buf = file.device().foreign_dma_buf(size).expect("a dma-buf");
-        let memory = dma_buf.try_clone().expect("a descriptor");
-        return Some((dma_buf, memory));
-    }
-    let made = udmabuf::create(size);
-    if made.is_none() {
-        eprintln!("not tested: /dev/udmabuf cannot be opened, and so there is no foreign memory");
-    }
-    made
 }
 
 // One handle for each object and file
@@ -357,106 +344,4 @@ fn foreign_memory_outlives_its_descriptors_while_it_is_mapped() {
     drop((foreign, device));
     map.store(0, 9u64).unwrap();
     assert_eq!(map.load::<u64>(0).unwrap(), 9);
-}
-
-// Implicit fences
-
-#[test]
-fn fences_pass_through_dma_bufs() {
-    let device = device();
-    let foreign = foreign_dma_buf(&device).map(|(fd, _)| device.import_bo(fd).unwrap());
-    for shared in foreign.iter().chain([&bo(&device)]) {
-        let acquired = device.create_syncobj().unwrap();
-        if device.fake().is_some() {
-            let error = shared.export_implicit_fences(DmaBufAccess::Write).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            continue;
-        }
-        let line = device.create_timeline().unwrap();
-        line.signal(point::<1>()).unwrap();
-        let of_binary = device.create_signaled_syncobj().unwrap().export_sync_file().unwrap();
-        let of_point = line.at(point::<1>()).export_sync_file().unwrap();
-        for access in [DmaBufAccess::Read, DmaBufAccess::Write] {
-            for done in [&of_binary, &of_point] {
-                shared.import_implicit_fence(access, done).unwrap();
-                let fences = shared.export_implicit_fences(access).unwrap();
-                acquired.import_sync_file(fences).unwrap();
-                assert_eq!(acquired.wait(PATIENCE).unwrap(), Wait::Ready);
-            }
-        }
-        let junk = File::open("/dev/null").unwrap();
-        let error = shared.import_implicit_fence(DmaBufAccess::Read, junk).unwrap_err();
-        assert_eq!(error.call(), "DMA_BUF_IOCTL_IMPORT_SYNC_FILE");
-        assert_eq!(error.argument(), Some("sync_file"), "{error}");
-    }
-}
-
-/// An asynchronous bind is a pending fence for a moment: a writer's fence is what readers wait for.
-#[test]
-fn a_fence_that_was_put_in_is_what_comes_out() {
-    let device = device();
-    if device.fake().is_some() {
-        return;
-    }
-    let vm = device.create_vm(Default::default()).unwrap();
-    let (shared, done) = (bo(&device), device.create_syncobj().unwrap());
-    vm.bind_async().map(&shared, .., 0, MapFlags::NOEXEC).signal(&done).submit().unwrap();
-    shared.import_implicit_fence(DmaBufAccess::Write, done.export_sync_file().unwrap()).unwrap();
-    let acquired = device.create_syncobj().unwrap();
-    let fences = shared.export_implicit_fences(DmaBufAccess::Read).unwrap();
-    acquired.import_sync_file(fences).unwrap();
-    assert_eq!(acquired.wait(PATIENCE).unwrap(), Wait::Ready);
-    // It was the bind's: that is done, too.
-    assert_eq!(done.wait(Timeout::NONE).unwrap(), Wait::Ready);
-}
-
-/// The kernel's maker of dma-bufs out of ordinary memory.
-mod udmabuf {
-    use std::ffi::c_void;
-    use std::fs::OpenOptions;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-
-    use rustix::fs::{MemfdFlags, SealFlags};
-    use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, opcode};
-
-    #[repr(C)]
-    struct Create {
-        memfd: u32,
-        flags: u32,
-        offset: u64,
-        size: u64,
-    }
-
-    // SAFETY: the number is that of UDMABUF_CREATE, which reads this struct and returns a descriptor.
-    unsafe impl Ioctl for Create {
-        type Output = OwnedFd;
-
-        const IS_MUTATING: bool = false;
-
-        fn opcode(&self) -> Opcode {
-            opcode::write::<Self>(b'u', 0x42)
-        }
-
-        fn as_ptr(&mut self) -> *mut c_void {
-            std::ptr::from_mut(self).cast()
-        }
-
-        unsafe fn output_from_ptr(out: IoctlOutput, _: *mut c_void) -> rustix::io::Result<OwnedFd> {
-            // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
-            Ok(unsafe { OwnedFd::from_raw_fd(out) })
-        }
-    }
-
-    /// A dma-buf and the memory behind it; none where the kernel has no such thing, or not for us.
-    pub fn create(size: u64) -> Option<(OwnedFd, OwnedFd)> {
-        let maker = OpenOptions::new().read(true).write(true).open("/dev/udmabuf").ok()?;
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let memory = rustix::fs::memfd_create("foreign", flags).expect("a memfd");
-        rustix::fs::ftruncate(&memory, size).expect("memory");
-        rustix::fs::fcntl_add_seals(&memory, SealFlags::SHRINK).expect("a seal");
-        let create = Create { memfd: memory.as_raw_fd() as u32, flags: 1, offset: 0, size };
-        // SAFETY: the file is udmabuf's, which knows the request.
-        let dma_buf = unsafe { rustix::ioctl::ioctl(&maker, create) }.expect("a dma-buf");
-        Some((dma_buf, memory))
-    }
 }

@@ -40,10 +40,11 @@ pub struct Outcome {
 /// If the fake does something that it never may.
 pub fn check(bytes: &[u8], twice: bool) -> Outcome {
     let before = open_descriptors();
-    let outcome = run(bytes);
+    let outcome = run(bytes, |_| {});
     assert_eq!(open_descriptors(), before, "descriptors are left open");
     if twice {
-        assert_eq!(run(bytes), outcome, "the same program has other answers the second time");
+        let again = run(bytes, |_| {});
+        assert_eq!(again, outcome, "the same program has other answers the second time");
     }
     outcome
 }
@@ -53,10 +54,11 @@ fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("/proc is there").count()
 }
 
-/// Runs a program on devices of its own.
-fn run(bytes: &[u8]) -> Outcome {
+/// Runs a program on devices of its own, which are prepared first.
+pub fn run(bytes: &[u8], prepare: impl Fn(&Device)) -> Outcome {
     let mut input = Input::new(bytes);
     let (devices, mapped_last) = devices(&mut input);
+    devices.iter().for_each(prepare);
     let mut machine = Machine::new(devices.clone(), input);
     for _ in 0..STEPS {
         if !machine.step() {
@@ -78,6 +80,7 @@ fn devices(input: &mut Input<'_>) -> (Vec<Device>, bool) {
         .sparse_in_1_8(version & 0x80 != 0)
         .page_size([PageSize::K4, PageSize::K4, PageSize::K16, PageSize::K64][machine as usize & 3])
         .memory([8 << 30, 8 << 30, 16 << 20, 64 << 10][machine as usize >> 2 & 3])
+        .swap(version & 0x40 != 0)
         .administrator(machine & 0x10 != 0)
         .high_priority(machine & 0x20 != 0)
         .coherent(machine & 0x40 != 0)

@@ -321,9 +321,15 @@ impl<'a> Machine<'a> {
                 let copy = self.descriptors.get(which.into()).map(|fd| fd.try_clone_to_owned());
                 copy.and_then(Result::ok).map_or(-1, |fd| self.descriptors.add(fd).into())
             }
-            6..=8 => {
+            6 => {
                 self.descriptors.close(which.into());
                 0
+            }
+            7 => device.reclaim(self.input.quad()) as i64,
+            8 => {
+                let dump = device.dump();
+                assert!(dump.memory_used <= dump.memory, "{dump}");
+                dump.files.len() as i64
             }
             9 => {
                 let fd = self.descriptors.get(which.into());
@@ -331,8 +337,9 @@ impl<'a> Machine<'a> {
             }
             10 | 11 => {
                 let (nr, errno) = (self.input.byte(), self.input.byte());
+                let n = if detail == 11 { self.input.byte().into() } else { 0 };
                 file.map_or(-1, |file| {
-                    call(&file, |file| file.fail_ioctl(nr.into(), positive(errno)))
+                    call(&file, |file| file.fail_nth_ioctl(nr.into(), n, positive(errno)))
                 })
             }
             12 => {

@@ -40,7 +40,11 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
     let pins = Arc::new(pins);
     let job = |prepared: Prepared| {
         let Prepared { change, page_tables } = prepared;
-        Job::new(vm.device.clone(), BindWork { change, page_tables, pins: Some(pins.clone()) })
+        Job::new(
+            vm.device.clone(),
+            &vm.line,
+            BindWork { change, page_tables, pins: Some(pins.clone()) },
+        )
     };
     let mut jobs: Vec<_> = all.into_iter().map(job).collect();
     drop(pins);

@@ -113,6 +113,7 @@ mod tests {
         let job = || {
             Job::new(
                 inner.clone(),
+                &vm.line,
                 BindWork { change: Change::SyncOnly, page_tables: 0, pins: None },
             )
         };
@@ -133,7 +134,7 @@ mod tests {
         let device = Device::new(Config::default()).unwrap();
         let vm = vm(&device);
         let work = BindWork { change: Change::SyncOnly, page_tables: 4096, pins: None };
-        let job = Job::new(device.inner().clone(), work);
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let seen = Arc::new(Mutex::new(None));
         let (looker, into) = (vm.clone(), seen.clone());
         let look = move || *lock(&into) = Some(looker.page_tables_in_flight());

@@ -35,6 +35,12 @@ pub(crate) trait Caller {
         deadline: Option<Instant>,
         ready: &mut dyn FnMut() -> bool,
     ) -> Result<bool>;
+
+    /// Who that is, for a trace: the calling thread, unless it is another one.
+    #[cfg(feature = "trace")]
+    fn who(&self) -> crate::trace::Who {
+        crate::trace::Who::this_thread()
+    }
 }
 
 /// A thread of the process in which the fake is.

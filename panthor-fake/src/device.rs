@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::descriptors::sweep;
+use crate::descriptors::{Identity, Object, find, sweep};
 use crate::dma_buf::DmaBuf;
 use crate::dump::DeviceDump;
 use crate::dump_collect::dump_of_device;
@@ -53,6 +53,8 @@ pub(crate) struct DeviceInner {
     vms: Mutex<Vec<Weak<Vm>>>,
     groups: Mutex<Vec<Weak<Shared>>>,
     counters: Counters,
+    #[cfg(feature = "trace")]
+    pub(crate) trace: crate::trace::Slot,
 }
 
 impl Device {
@@ -89,6 +91,8 @@ impl Device {
             vms: Mutex::new(Vec::new()),
             groups: Mutex::new(Vec::new()),
             counters: Counters::default(),
+            #[cfg(feature = "trace")]
+            trace: crate::trace::Slot::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -130,7 +134,8 @@ impl Device {
     /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
     /// elsewhere: a camera, a display, another GPU.
     ///
-    /// Its descriptor can be imported by this and any other fake device, and mapped.
+    /// Its descriptor can be imported by this and any other fake device, and mapped. The ioctls of
+    /// its own answers [`descriptor_ioctl`](crate::descriptor_ioctl).
     ///
     /// # Errors
     /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
@@ -141,14 +146,28 @@ impl Device {
             let message = format!("a dma-buf cannot have {size} bytes");
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
-        DmaBuf::foreign(size).map_err(|errno| io::Error::from_raw_os_error(errno.0))
+        let minor = self.inner.config.driver_minor;
+        DmaBuf::foreign(size, minor).map_err(|errno| io::Error::from_raw_os_error(errno.0))
     }
 
     /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
     /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+    ///
+    /// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
     #[doc(alias = "SYNC_IOC_FILE_INFO")]
     pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
         sync_file_status(sync_file.as_fd())
+    }
+
+    /// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
+    /// did, or if the descriptor is no dma-buf of the fake.
+    #[doc(alias = "DMA_BUF_SET_NAME_A")]
+    #[doc(alias = "DMA_BUF_SET_NAME_B")]
+    pub fn dma_buf_name(&self, dma_buf: impl AsFd) -> Option<Vec<u8>> {
+        match find(Identity::of(dma_buf).ok()?) {
+            Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
+            _ => None,
+        }
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.

@@ -2,13 +2,15 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use nix::fcntl::OFlag;
 
 use crate::bo::Bo;
 use crate::descriptors::{Identity, Object, StandIn, with_table};
 use crate::errno::Result;
+use crate::lock::lock;
+use crate::reservation::Reservation;
 
 /// A dma-buf.
 #[derive(Debug)]
@@ -20,18 +22,23 @@ pub(crate) struct DmaBuf {
     /// The BO that was exported; without one it comes from elsewhere, and its memory is that of
     /// the stand-in.
     bo: Option<Arc<Bo>>,
+    /// The driver version whose kernel this is.
+    driver_minor: u32,
+    fences: Reservation,
+    name: Mutex<Option<Vec<u8>>>,
 }
 
 impl DmaBuf {
-    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>) -> Result<Arc<Self>> {
+    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>, driver_minor: u32) -> Result<Arc<Self>> {
         let stand_in = StandIn::new(c"dmabuf", size)?;
-        Ok(Arc::new(Self { stand_in, size, writable, bo }))
+        let (fences, name) = (Reservation::default(), Mutex::new(None));
+        Ok(Arc::new(Self { stand_in, size, writable, bo, driver_minor, fences, name }))
     }
 
     /// Makes one that no device of the fake exported, and a descriptor of it.
-    pub(crate) fn foreign(size: u64) -> Result<OwnedFd> {
+    pub(crate) fn foreign(size: u64, driver_minor: u32) -> Result<OwnedFd> {
         with_table(|table| {
-            let dma_buf = Self::new(size, true, None)?;
+            let dma_buf = Self::new(size, true, None, driver_minor)?;
             let fd = dma_buf.open(OFlag::O_CLOEXEC)?;
             table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf));
             Ok(fd)
@@ -46,7 +53,8 @@ impl DmaBuf {
                 Some(dma_buf) => dma_buf,
                 None => {
                     let writable = flags.contains(OFlag::O_RDWR);
-                    let dma_buf = Self::new(bo.size(), writable, Some(bo.clone()))?;
+                    let (size, minor) = (bo.size(), bo.driver_minor());
+                    let dma_buf = Self::new(size, writable, Some(bo.clone()), minor)?;
                     table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf.clone()));
                     bo.set_exported(&dma_buf);
                     dma_buf
@@ -67,6 +75,23 @@ impl DmaBuf {
 
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    pub(crate) fn driver_minor(&self) -> u32 {
+        self.driver_minor
+    }
+
+    /// What is to be waited for before its memory is used.
+    pub(crate) fn fences(&self) -> &Reservation {
+        &self.fences
+    }
+
+    pub(crate) fn name(&self) -> Option<Vec<u8>> {
+        lock(&self.name).clone()
+    }
+
+    pub(crate) fn set_name(&self, name: Vec<u8>) {
+        *lock(&self.name) = Some(name);
     }
 
     /// The BO it is the export of.

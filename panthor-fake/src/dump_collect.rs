@@ -13,14 +13,14 @@ use crate::dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, JobDump, PointDump, QueueDump,
     Signaller, SyncobjDump, SyncobjState, VmDump,
 };
-use crate::errno::Errno;
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
 use crate::file::FileInner;
 use crate::gpu_view::{HandleOf, MappingInfo};
 use crate::group::Shared;
 use crate::group_queue::DumpedJob;
 use crate::heap;
 use crate::jobs::{Job, Queue};
+use crate::leaf::Leaf;
 use crate::lock::lock;
 use crate::syncobj::Syncobj;
 use crate::vm::{Change, Vm};
@@ -210,11 +210,9 @@ fn syncobj_dump(handle: u32, syncobj: &Syncobj, signallers: &Signallers) -> Sync
             reached: fence.reached_point(false),
             last: fence.reached_point(true),
         },
-        Some(fence) => match fence.result() {
-            None => SyncobjState::Pending,
-            Some(result) => {
-                SyncobjState::Signalled { error: result.err().map(|Errno(errno)| errno) }
-            }
+        Some(fence) => match fence.status() {
+            0 => SyncobjState::Pending,
+            status => SyncobjState::Signalled { error: (status < 0).then_some(-status) },
         },
     };
     let points = fence.map(|fence| fence.pending_points()).unwrap_or_default();

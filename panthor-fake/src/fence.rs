@@ -1,16 +1,13 @@
-//! Fences: promises that something will be done, and chains of them that make timelines.
+//! Fences: single ones, and chains of them that make timelines.
 //!
 //! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
 //! before it must be done, nodes that are done are dropped from the chain as it is walked.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
-use crate::events::Events;
+use crate::leaf::{About, Leaf, new_context};
 use crate::lock::lock;
 
 /// A fence of either kind.
@@ -20,117 +17,6 @@ pub(crate) enum Fence {
     Leaf(Arc<Leaf>),
     /// A point of a timeline.
     Chain(Arc<Chain>),
-}
-
-/// Called once when a fence is signalled.
-type Callback = Box<dyn FnOnce() + Send>;
-
-/// A promise that is kept once, with a result.
-pub(crate) struct Leaf {
-    signalled: AtomicBool,
-    state: Mutex<LeafState>,
-}
-
-enum LeafState {
-    Pending(Vec<Callback>),
-    Signalled(Result<()>),
-}
-
-impl fmt::Debug for Leaf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leaf").field("result", &self.result()).finish()
-    }
-}
-
-impl Leaf {
-    /// One that [`Leaf::signal`] will signal.
-    pub(crate) fn pending() -> Arc<Self> {
-        let state = Mutex::new(LeafState::Pending(Vec::new()));
-        Arc::new(Self { signalled: AtomicBool::new(false), state })
-    }
-
-    /// One that is signalled already.
-    pub(crate) fn signalled() -> Arc<Self> {
-        let state = Mutex::new(LeafState::Signalled(Ok(())));
-        Arc::new(Self { signalled: AtomicBool::new(true), state })
-    }
-
-    pub(crate) fn is_signalled(&self) -> bool {
-        self.signalled.load(Ordering::Acquire)
-    }
-
-    /// How it ended.
-    pub(crate) fn result(&self) -> Option<Result<()>> {
-        match *lock(&self.state) {
-            LeafState::Pending(_) => None,
-            LeafState::Signalled(result) => Some(result),
-        }
-    }
-
-    /// Signals it and wakes who waits. The first result stays.
-    pub(crate) fn signal(&self, result: Result<()>, events: &Events) {
-        let callbacks = {
-            let mut state = lock(&self.state);
-            match &mut *state {
-                LeafState::Signalled(_) => return,
-                LeafState::Pending(callbacks) => {
-                    let callbacks = std::mem::take(callbacks);
-                    *state = LeafState::Signalled(result);
-                    self.signalled.store(true, Ordering::Release);
-                    callbacks
-                }
-            }
-        };
-        events.notify();
-        call_all(callbacks);
-    }
-
-    /// Has `callback` called when it is signalled; gives it back if that has happened.
-    pub(crate) fn on_signal(
-        &self,
-        callback: impl FnOnce() + Send + 'static,
-    ) -> core::result::Result<(), Callback> {
-        match &mut *lock(&self.state) {
-            LeafState::Pending(callbacks) => {
-                callbacks.push(Box::new(callback));
-                Ok(())
-            }
-            LeafState::Signalled(_) => Err(Box::new(callback)),
-        }
-    }
-}
-
-/// Calls them, unless this thread is doing so further up: then they are called there, after those
-/// that are. A callback may signal a fence with callbacks of its own, and so on without end, which
-/// so is a loop and not a recursion.
-fn call_all(callbacks: Vec<Callback>) {
-    thread_local! {
-        /// What to call next, while this thread is in the loop.
-        static NEXT: RefCell<Option<VecDeque<Callback>>> = const { RefCell::new(None) };
-    }
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let left = NEXT.take();
-            drop(left);
-        }
-    }
-
-    if callbacks.is_empty() {
-        return;
-    }
-    let is_inner = NEXT.with_borrow_mut(|next| {
-        let is_inner = next.is_some();
-        next.get_or_insert_default().extend(callbacks);
-        is_inner
-    });
-    if is_inner {
-        return;
-    }
-    let _leave = Leave;
-    while let Some(callback) = NEXT.with_borrow_mut(|next| next.as_mut()?.pop_front()) {
-        callback();
-    }
 }
 
 /// A point of a timeline.
@@ -148,8 +34,6 @@ pub(crate) struct Chain {
 impl Chain {
     /// A point after `prev`.
     pub(crate) fn new(prev: Option<Fence>, fence: Arc<Leaf>, seqno: u64) -> Arc<Self> {
-        static NEXT_CONTEXT: AtomicU64 = AtomicU64::new(1);
-
         let (context, seqno, prev_seqno) = match &prev {
             Some(Fence::Chain(before)) if seqno > before.seqno => {
                 (before.context, seqno, before.seqno)
@@ -159,7 +43,7 @@ impl Chain {
                     Some(Fence::Chain(before)) => before.seqno,
                     _ => 0,
                 };
-                (NEXT_CONTEXT.fetch_add(1, Ordering::Relaxed), seqno.max(least), 0)
+                (new_context(), seqno.max(least), 0)
             }
         };
         Arc::new(Self { context, seqno, prev_seqno, fence, prev: Mutex::new(prev) })
@@ -257,9 +141,57 @@ impl Fence {
         self.pending_leaves().next().is_none()
     }
 
-    /// How its own promise ended, without those before it.
-    pub(crate) fn result(&self) -> Option<Result<()>> {
-        self.own().result()
+    /// All promises that it is made of, its own first and then those before that are not done.
+    pub(crate) fn components(&self) -> Vec<Arc<Leaf>> {
+        let mut all = Vec::new();
+        let mut next = Some(self.clone());
+        while let Some(fence) = next {
+            all.extend(fence.own().components().cloned());
+            next = fence.walk();
+        }
+        all
+    }
+
+    /// A single promise that is kept when all of these fences are, of what is not done in them. Of one
+    /// line the last says all.
+    pub(crate) fn merge(fences: &[&Self]) -> Arc<Leaf> {
+        let all = fences.iter().flat_map(|fence| fence.components());
+        let mut pending: Vec<_> = all.filter(|leaf| !leaf.is_signalled()).collect();
+        if pending.len() > 1 {
+            let place = |leaf: &Arc<Leaf>| {
+                let About { context, seqno, .. } = leaf.about();
+                (context, std::cmp::Reverse(seqno))
+            };
+            pending.sort_by_key(place);
+            pending.dedup_by(|next, last| last.is_same_or_after(next));
+        }
+        match pending.len() {
+            0 => Leaf::signalled(),
+            1 => pending.swap_remove(0),
+            _ => Leaf::of_several(pending),
+        }
+    }
+
+    /// How it ended, as the kernel tells: 0 if it has not, 1, or a negative error number. A point of a
+    /// timeline does not tell of errors.
+    pub(crate) fn status(&self) -> i32 {
+        match self {
+            Self::Leaf(leaf) => leaf.status(),
+            Self::Chain(_) => self.is_signalled().into(),
+        }
+    }
+
+    /// What it is, while it is not signalled.
+    pub(crate) fn about(&self) -> About<'_> {
+        match self {
+            Self::Leaf(leaf) => leaf.about(),
+            Self::Chain(chain) => About {
+                driver: "dma_fence_chain",
+                timeline: "unbound",
+                context: chain.context,
+                seqno: chain.seqno,
+            },
+        }
     }
 
     /// The fence that stands for a point of this timeline; `None` if that is done and gone.

@@ -1,6 +1,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
+use crate::events::Events;
 
 fn timeline(points: &[(u64, Arc<Leaf>)]) -> Fence {
     let add = |prev, (point, leaf): &(u64, Arc<Leaf>)| {

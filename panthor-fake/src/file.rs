@@ -19,7 +19,7 @@ use crate::device::{Device, DeviceInner};
 use crate::dma_buf::DmaBuf;
 use crate::errno::{Errno, Result};
 use crate::gpu_view::{GpuView, HandleOf};
-use crate::group::Group;
+use crate::group::{Group, page_fault};
 use crate::group_view::GroupView;
 use crate::handles::Handles;
 use crate::inject::Injections;
@@ -31,7 +31,7 @@ use crate::stats::FileStats;
 use crate::syncobj::Syncobj;
 use crate::uaccess::UserMemory;
 use crate::va_space::SPARSE_PERIOD;
-use crate::vm::Vm;
+use crate::vm::{TASK_SIZE, Vm};
 
 /// The most VMs that a file can have.
 const VMS_MAX: u32 = 32;
@@ -182,7 +182,39 @@ impl File {
         self.answer(request, arg, memory.user_memory(), &ThisProcess)
     }
 
+    /// Answers an ioctl, with a line in the trace.
     pub(crate) fn answer(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        #[cfg(feature = "trace")]
+        if self.inner.device_inner().trace.is_on() {
+            return self.answer_traced(request, arg, user, caller);
+        }
+        self.answer_untraced(request, arg, user, caller)
+    }
+
+    #[cfg(feature = "trace")]
+    #[cold]
+    #[inline(never)]
+    fn answer_traced(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let (trace, on) = (&self.inner.device_inner().trace, self.inner.target());
+        trace.around(caller.who(), on, user, (request, arg), || {
+            self.answer_untraced(request, arg, user, caller)
+        })
+    }
+
+    #[inline]
+    fn answer_untraced(
         &self,
         request: u32,
         arg: u64,
@@ -204,7 +236,7 @@ impl File {
     ///
     /// # Errors
     /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
-    /// `len`; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
+    /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
         self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
     }
@@ -379,6 +411,8 @@ impl FileInner {
     pub(crate) fn destroy_vm(&self, id: u32) -> Result<()> {
         let vm = write(&self.vms).remove(id).ok_or(Errno::INVAL)?;
         vm.destroy();
+        // What the GPU is busy with has lost its memory.
+        page_fault(&vm);
         let mut destroyed = lock(&self.destroyed_vms);
         destroyed.retain(|vm| vm.strong_count() > 0);
         // Also without jobs: another thread may be about to submit one.
@@ -392,16 +426,26 @@ impl FileInner {
         read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
     }
 
-    /// Makes a group and gives it a handle.
+    /// Makes a group, which is told its handle.
     ///
     /// # Errors
     /// `EBUSY` if the file has as many groups as it can, before `make` is called.
-    pub(crate) fn add_group(&self, make: impl FnOnce() -> Result<Group>) -> Result<u32> {
+    pub(crate) fn add_group(&self, make: impl FnOnce(u32) -> Result<Group>) -> Result<u32> {
         let mut groups = write(&self.groups);
         if !groups.has_room(GROUPS_MAX) {
             return Err(Errno::BUSY);
         }
-        groups.insert(Arc::new(make()?), GROUPS_MAX).ok_or(Errno::BUSY)
+        let handle = groups.next_handle();
+        groups.insert(Arc::new(make(handle)?), GROUPS_MAX).ok_or(Errno::BUSY)
+    }
+
+    /// What the driver calls the queues of a group.
+    pub(crate) fn queue_name(&self, group: u32) -> impl Fn(u32) -> String {
+        let (client, own) = (self.client_id, self.config().driver_minor >= 7);
+        move |queue| match own {
+            true => format!("panthor-queue-{client}-{group}-{queue}"),
+            false => "panthor-queue".into(),
+        }
     }
 
     /// # Errors
@@ -426,6 +470,15 @@ impl FileInner {
     pub(crate) fn is_current_master(&self) -> bool {
         let masters = &self.device_inner().masters;
         self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
+    }
+
+    /// What it is in a trace.
+    #[cfg(feature = "trace")]
+    fn target(&self) -> crate::trace::Target {
+        match self.primary {
+            Some(_) => crate::trace::Target::PrimaryNode(self.client_id),
+            None => crate::trace::Target::RenderNode(self.client_id),
+        }
     }
 
     /// The object behind the sparse mappings of this file.
@@ -470,6 +523,9 @@ impl FileInner {
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
         if size == 0 || offset % page != 0 {
             return Err(Errno::INVAL);
+        }
+        if size >= TASK_SIZE {
+            return Err(Errno::NOMEM);
         }
         let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
         if let Some(register) = offset.checked_sub(mmio) {
@@ -523,6 +579,8 @@ impl Drop for FileInner {
             primary.close(&self.device.inner().masters);
         }
         self.device.inner().close_counters(&self.stats);
+        #[cfg(feature = "trace")]
+        self.device.inner().trace.release(self.target());
     }
 }
 
@@ -545,7 +603,7 @@ mod tests {
         vm.hold();
         inner.destroy_vm(id).unwrap();
         let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
-        let job = Job::new(device.inner().clone(), work);
+        let job = Job::new(device.inner().clone(), &vm.line, work);
         let done = job.done().clone();
         vm.push_jobs([job]);
         vm.run();

@@ -10,6 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::events::Events;
 use crate::group_queue::GroupQueue;
 use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::vm::Vm;
 
@@ -60,9 +61,16 @@ pub(crate) enum Failure {
 }
 
 impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes.
-    pub(crate) fn new(vm: &Arc<Vm>, ring_sizes: &[u32]) -> Result<Self> {
-        let syncobjs = KernelBo::new(vm, ring_sizes.len() as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
+    /// its number. What is wrong with one of them is found when it is its turn: those before it had their
+    /// memory, which is free again.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        name: &dyn Fn(u32) -> String,
+        ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
+    ) -> Result<Self> {
+        let count = ring_sizes.len();
+        let syncobjs = KernelBo::new(vm, count as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             vm: vm.clone(),
@@ -70,9 +78,10 @@ impl Group {
             syncobjs,
             queues: OnceLock::new(),
         });
-        let mut queues = Vec::with_capacity(ring_sizes.len());
-        for (index, &size) in ring_sizes.iter().enumerate() {
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index as u32, size)?));
+        let mut queues = Vec::with_capacity(count);
+        for (index, size) in (0..).zip(ring_sizes) {
+            let line = Line::new(name(index));
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size?, line)?));
         }
         // Just made, so there are none.
         let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
@@ -119,12 +128,32 @@ impl Shared {
 
     /// Lets the group fail, by the fault of a queue.
     pub(crate) fn fail(&self, failure: Failure, queue: u32) {
-        self.end(|state| match failure {
-            Failure::TimeOut => state.timed_out = true,
-            Failure::Fault => state.fatal_queues |= 1 << queue,
-            Failure::PageFault if state.fatal_queues == 0 => state.fatal_queues = self.all_queues(),
-            Failure::PageFault => {}
+        match failure {
+            Failure::TimeOut => self.end(|state| state.timed_out = true),
+            Failure::Fault => self.end(|state| state.fatal_queues |= 1 << queue),
+            Failure::PageFault => {
+                self.page_fault();
+                page_fault(&self.vm);
+            }
+        }
+    }
+
+    fn page_fault(&self) {
+        self.end(|state| {
+            if state.fatal_queues == 0 {
+                state.fatal_queues = self.all_queues();
+            }
         });
+    }
+
+    /// Whether the GPU has something to do for it.
+    fn is_active(&self) -> bool {
+        self.queues().any(|queue| queue.is_active())
+    }
+
+    /// Whether its VM was destroyed, so that nothing is mapped.
+    pub(crate) fn lacks_vm(&self) -> bool {
+        self.vm.is_destroyed()
     }
 
     /// A bit for each queue.
@@ -135,7 +164,7 @@ impl Shared {
 
     /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.
     pub(crate) fn reset(&self) {
-        if !self.queues().any(|queue| queue.is_active()) {
+        if !self.is_active() {
             return;
         }
         self.end(|state| {
@@ -146,7 +175,7 @@ impl Shared {
 
     /// Takes the GPU away under it: what that was busy with never ends by itself.
     pub(crate) fn lose(&self) {
-        if self.queues().any(|queue| queue.is_active()) {
+        if self.is_active() {
             self.end(|state| state.timed_out = true);
         }
     }
@@ -193,6 +222,16 @@ impl Shared {
         let at = u64::from(queue) * SYNCOBJ_BYTES;
         self.syncobjs.write(at, &seqno.to_ne_bytes());
         self.syncobjs.write(at + 8, &status.to_ne_bytes());
+    }
+}
+
+/// Lets the groups fail that the GPU is busy with in a VM: it stops all of them when one hits what is not
+/// mapped.
+pub(crate) fn page_fault(vm: &Arc<Vm>) {
+    for group in vm.device.groups() {
+        if Arc::ptr_eq(&group.vm, vm) && group.is_active() {
+            group.page_fault();
+        }
     }
 }
 

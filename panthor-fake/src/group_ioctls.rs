@@ -37,9 +37,9 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     permit_priority(call.file, args.priority)?;
     check_group(call.file, args)?;
     let vm = call.file.vm(args.vm_id)?;
-    args.group_handle = call.file.add_group(|| {
+    args.group_handle = call.file.add_group(|handle| {
         let ring_sizes = queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size));
-        Group::new(&vm, &ring_sizes.collect::<Result<Vec<_>>>()?)
+        Group::new(&vm, &call.file.queue_name(handle), ring_sizes)
     })?;
     Ok(())
 }
@@ -134,7 +134,7 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let found = call.file.group(args.group_handle & 0xffff)?;
         let queue = found.queues.get(submit.queue_index as usize);
         let queue = queue.filter(|_| found.shared.can_run()).ok_or(Errno::INVAL)?.clone();
-        jobs.push(Job::new(found.shared.device().clone(), stream));
+        jobs.push(Job::new(found.shared.device().clone(), queue.line(), stream));
         queues.push(queue);
         group = Some(found);
         submission.read_syncs(call, &submit.syncs)?;

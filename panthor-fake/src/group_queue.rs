@@ -7,10 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
 use crate::group::{Failure, Shared};
 use crate::jobs::{Counted, Job, Jobs, Queue, Started};
 use crate::kernel_bo::{KernelBo, UNCACHED};
+use crate::leaf::Leaf;
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::vm::Vm;
 
@@ -57,6 +59,8 @@ pub(crate) struct GroupQueue {
     /// How many jobs the ring buffer has room for.
     capacity: usize,
     jobs: Mutex<Jobs<Self>>,
+    /// The line of the fences of its jobs.
+    line: Arc<Line>,
     ring: Mutex<Ring>,
 }
 
@@ -77,8 +81,14 @@ struct Ring {
 }
 
 impl GroupQueue {
-    /// A queue with a ring buffer of that many bytes.
-    pub(crate) fn new(vm: &Arc<Vm>, shared: &Arc<Shared>, index: u32, size: u32) -> Result<Self> {
+    /// A queue with a ring buffer of that many bytes. `line` is that of its fences.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        shared: &Arc<Shared>,
+        index: u32,
+        size: u32,
+        line: Arc<Line>,
+    ) -> Result<Self> {
         let jobs = size / JOB_BYTES;
         let ring = KernelBo::new(vm, size.into(), UNCACHED)?;
         let stats = KernelBo::new(vm, (jobs * STATS_BYTES).into(), UNCACHED)?;
@@ -88,6 +98,7 @@ impl GroupQueue {
             _memory: [ring, stats],
             capacity: jobs as usize,
             jobs: Mutex::new(Jobs::new()),
+            line,
             ring: Mutex::new(Ring {
                 in_flight: VecDeque::new(),
                 executing: false,
@@ -101,6 +112,10 @@ impl GroupQueue {
 
     pub(crate) fn index(&self) -> u32 {
         self.index
+    }
+
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     pub(crate) fn hold(&self) {
@@ -174,7 +189,11 @@ impl GroupQueue {
             if ring.executing || (is_stream && ring.held && !forced) {
                 return false;
             }
-            let failure = if is_stream { ring.fail_next.take() } else { None };
+            let failure = match is_stream {
+                true if self.shared.lacks_vm() => Some(Failure::PageFault),
+                true => ring.fail_next.take(),
+                false => None,
+            };
             if let Some(failure) = failure {
                 drop(ring);
                 self.shared.fail(failure, self.index);

@@ -75,7 +75,8 @@ impl GroupView {
     }
 
     /// Lets the GPU hit a page fault in the VM of the group: as [`GroupView::fault`], but the driver
-    /// does not know the queue and holds all of them for faulty.
+    /// does not know the queue and holds all of them for faulty, and so those of other groups of the VM
+    /// that the GPU is busy with.
     pub fn page_fault(&self) {
         self.fail(Failure::PageFault, 0);
     }
@@ -96,6 +97,11 @@ impl GroupView {
     /// Makes the next stream of a queue fault when it runs, see [`GroupView::fault`].
     pub fn fault_next_job(&self, queue: u32) {
         self.fail_next(queue, Failure::Fault);
+    }
+
+    /// Makes the next stream of a queue hit a page fault when it runs, see [`GroupView::page_fault`].
+    pub fn page_fault_next_job(&self, queue: u32) {
+        self.fail_next(queue, Failure::PageFault);
     }
 
     fn fail_next(&self, queue: u32, failure: Failure) {

@@ -31,18 +31,22 @@ impl<T> Handles<T> {
             *zero = Some(object);
             return Some(0);
         }
-        let next = self.slots.len() as u32;
-        let index = self.free.peek().map_or(next, |&Reverse(index)| index);
+        let index = self.next_handle() - 1;
         if index >= max {
             return None;
         }
-        if index == next {
+        if index == self.slots.len() as u32 {
             self.slots.push(Some(object));
         } else {
             self.free.pop();
             self.slots[index as usize] = Some(object);
         }
         Some(index + 1)
+    }
+
+    /// The handle that the next object gets, if that is not 0.
+    pub(crate) fn next_handle(&self) -> u32 {
+        self.free.peek().map_or(self.slots.len() as u32, |&Reverse(index)| index) + 1
     }
 
     /// Whether another object would get a handle of at most `max`.

@@ -29,9 +29,19 @@ pub(crate) struct HeapPool {
 
 /// A heap: its chunks.
 #[derive(Debug)]
-struct Heap {
+pub(crate) struct Heap {
     vm: Arc<Vm>,
-    chunks: Vec<KernelBo>,
+    chunks: Chunks,
+}
+
+/// Chunks by age. They go in the order of the list that they are in: the newest first.
+#[derive(Debug, Default)]
+struct Chunks(Vec<KernelBo>);
+
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
+    }
 }
 
 /// A heap that was made.
@@ -41,8 +51,6 @@ pub(crate) struct Created {
     pub(crate) index: u32,
     /// The address of its context.
     pub(crate) context: u64,
-    /// The address of the chunk that the list of chunks begins with.
-    pub(crate) first_chunk: u64,
 }
 
 /// Makes what all heaps of a VM share, unless it is there.
@@ -60,19 +68,18 @@ pub(crate) fn make_pool(vm: &Arc<Vm>) -> Result<()> {
     Ok(())
 }
 
-/// Makes a heap of `count` chunks, at least one, in a VM that has a pool.
+/// Puts a heap into the pool of its VM.
 ///
 /// # Errors
-/// `EBUSY` if there are as many heaps as there can be; `EINVAL` if the VM was destroyed; otherwise
-/// what [`KernelBo::new`] says.
-pub(crate) fn create(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Created> {
-    // Before the pool is locked: it may take a while.
-    let heap = Heap::new(vm, count, chunk_size)?;
-    match &mut *lock(&vm.heaps) {
-        Some(pool) => pool.insert(heap),
-        // It goes with its VM.
-        None => Err(Errno::INVAL),
-    }
+/// `EBUSY` if there are as many heaps as there can be; `EINVAL` if the VM was destroyed.
+pub(crate) fn add(heap: Heap) -> Result<Created> {
+    let vm = heap.vm.clone();
+    let mut pool = lock(&vm.heaps);
+    let Some(pool) = &mut *pool else {
+        // It went with its VM.
+        return Err(Errno::INVAL);
+    };
+    pool.insert(heap)
 }
 
 /// # Errors
@@ -92,8 +99,8 @@ pub(crate) fn dump(vm: &Vm) -> Vec<HeapDump> {
     let heap = |(handle, heap): (u32, &Heap)| HeapDump {
         index: handle - 1,
         context_va: pool.context_va(handle - 1),
-        chunk_size: heap.chunks.first().map_or(0, KernelBo::size),
-        chunks: heap.chunks.iter().map(KernelBo::va).collect(),
+        chunk_size: heap.chunks.0.first().map_or(0, KernelBo::size),
+        chunks: heap.chunks.0.iter().map(KernelBo::va).collect(),
     };
     pool.heaps.iter().map(heap).collect()
 }
@@ -105,11 +112,10 @@ impl HeapPool {
     }
 
     fn insert(&mut self, heap: Heap) -> Result<Created> {
-        let first_chunk = heap.first_chunk();
         let index = self.heaps.insert(heap, HEAPS_MAX).ok_or(Errno::BUSY)? - 1;
         let offset = u64::from(index) * CONTEXT_BYTES;
         self.contexts.write(offset, &[0; CONTEXT_BYTES as usize]);
-        Ok(Created { index, context: self.context_va(index), first_chunk })
+        Ok(Created { index, context: self.context_va(index) })
     }
 
     fn context_va(&self, index: u32) -> u64 {
@@ -118,17 +124,21 @@ impl HeapPool {
 }
 
 impl Heap {
-    fn new(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Self> {
-        let mut chunks = Vec::new();
+    /// A heap of `count` chunks, at least one.
+    ///
+    /// # Errors
+    /// What [`KernelBo::new`] says.
+    pub(crate) fn new(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Self> {
+        let mut chunks = Chunks::default();
         for left in (0..count).rev() {
-            chunks.push(KernelBo::new(vm, chunk_size.into(), CACHED)?);
-            if chunks.len() == 1 {
+            chunks.0.push(KernelBo::new(vm, chunk_size.into(), CACHED)?);
+            if chunks.0.len() == 1 {
                 check_room(vm, u64::from(left) * u64::from(chunk_size))?;
             }
         }
         // The list grows at its head. It is written last: memory that was written to takes room.
         let mut next = 0;
-        for chunk in &mut chunks {
+        for chunk in &mut chunks.0 {
             let mut header = [0; HEADER_BYTES];
             header[..8].copy_from_slice(&u64::to_ne_bytes(next));
             chunk.write(0, &header);
@@ -140,8 +150,8 @@ impl Heap {
     }
 
     /// The address of the chunk that the list begins with.
-    fn first_chunk(&self) -> u64 {
-        self.chunks.last().map_or(0, KernelBo::va)
+    pub(crate) fn first_chunk(&self) -> u64 {
+        self.chunks.0.last().map_or(0, KernelBo::va)
     }
 }
 
@@ -180,11 +190,12 @@ mod tests {
         let sparse = Arc::new(Bo::new(inner.clone(), SPARSE_PERIOD, 0, None, false).unwrap());
         let vm = Vm::new(inner.clone(), 1 << 47, sparse);
         assert_eq!(make_pool(&vm), Ok(()));
+        let heap = Heap::new(&vm, 1, 128 << 10).unwrap();
         vm.destroy();
         // Another thread may have found it before.
         assert_eq!(make_pool(&vm), Err(Errno::INVAL));
         assert!(lock(&vm.heaps).is_none());
-        assert_eq!(create(&vm, 1, 128 << 10), Err(Errno::INVAL));
+        assert_eq!(add(heap), Err(Errno::INVAL));
         assert_eq!(vm.mapping_count(), 0);
         drop(vm);
         device.assert_released();

@@ -3,7 +3,7 @@
 use panthor_sys as sys;
 
 use crate::errno::{Errno, Result};
-use crate::heap;
+use crate::heap::{self, Heap};
 use crate::ioctl::{Call, args};
 
 /// `DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE`.
@@ -20,10 +20,13 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if !right {
         return Err(Errno::INVAL);
     }
-    let heap = heap::create(&vm, args.initial_chunk_count, args.chunk_size)?;
-    args.handle = args.vm_id << 16 | heap.index;
-    args.tiler_heap_ctx_gpu_va = heap.context;
-    args.first_heap_chunk_gpu_va = heap.first_chunk;
+    // Before the pool is locked: it may take a while.
+    let heap = Heap::new(&vm, args.initial_chunk_count, args.chunk_size)?;
+    // The driver tells it even if there is no room for the heap.
+    args.first_heap_chunk_gpu_va = heap.first_chunk();
+    let created = heap::add(heap)?;
+    args.handle = args.vm_id << 16 | created.index;
+    args.tiler_heap_ctx_gpu_va = created.context;
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crate::device::DeviceInner;
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
+use crate::leaf::{Leaf, Line};
 use crate::lock::lock;
 
 /// Work that is queued.
@@ -35,9 +36,10 @@ impl Drop for Counted {
 }
 
 impl<W> Job<W> {
-    pub(crate) fn new(device: Arc<DeviceInner>, work: W) -> Self {
+    /// One for a queue whose fences are of that line.
+    pub(crate) fn new(device: Arc<DeviceInner>, line: &Arc<Line>, work: W) -> Self {
         device.live.jobs.fetch_add(1, Ordering::Relaxed);
-        Self { work, waits: Vec::new(), done: Leaf::pending(), count: Counted(device) }
+        Self { work, waits: Vec::new(), done: Leaf::of_job(line), count: Counted(device) }
     }
 
     pub(crate) fn work(&self) -> &W {

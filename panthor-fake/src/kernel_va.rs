@@ -1,5 +1,6 @@
 //! The kernel's part of an address space: where it maps what it allocates itself.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 const PAGE: u64 = 4096;
@@ -7,35 +8,52 @@ const PAGE: u64 = 4096;
 /// Ranges of at least this size start at a multiple of it, for the sake of huge pages.
 const HUGE: u64 = 2 << 20;
 
-/// Which addresses are free. The smallest hole that is large enough is taken, from its start.
-#[derive(Debug)]
+/// Which addresses are free.
+///
+/// The smallest hole that is large enough is taken, from its start; of several, the one that is there
+/// for the shortest time. What is left of a hole, before or behind what was taken, is a new one.
+#[derive(Debug, Default)]
 pub(crate) struct KernelVa {
-    /// Size by start.
-    holes: BTreeMap<u64, u64>,
+    /// By start.
+    holes: BTreeMap<u64, Hole>,
+    /// How many holes there have been.
+    count: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    len: u64,
+    /// Grows from one to the next.
+    number: u64,
 }
 
 impl KernelVa {
     /// A part of the address space, without anything in it.
     pub(crate) fn new(start: u64, end: u64) -> Self {
-        Self { holes: BTreeMap::from([(start, end - start)]) }
+        let mut va = Self::default();
+        va.add_hole(start, end - start);
+        va
+    }
+
+    fn add_hole(&mut self, start: u64, len: u64) {
+        if len > 0 {
+            self.holes.insert(start, Hole { len, number: self.count });
+            self.count += 1;
+        }
     }
 
     /// Reserves `size` bytes, a multiple of 4 KiB; the address, or `None` if there is no room.
     pub(crate) fn allocate(&mut self, size: u64) -> Option<u64> {
         let align = if size >= HUGE { HUGE } else { PAGE };
-        let fitting = self.holes.iter().filter_map(|(&start, &len)| {
+        let fitting = self.holes.iter().filter_map(|(&start, &Hole { len, number })| {
             let at = start.next_multiple_of(align);
-            (len >= (at - start).checked_add(size)?).then_some((len, start, at))
+            (len >= (at - start).checked_add(size)?).then_some((len, Reverse(number), start, at))
         });
-        let (len, start, at) = fitting.min()?;
+        let (len, _, start, at) = fitting.min()?;
         self.holes.remove(&start);
-        if at > start {
-            self.holes.insert(start, at - start);
-        }
         let end = at + size;
-        if start + len > end {
-            self.holes.insert(end, start + len - end);
-        }
+        self.add_hole(start, at - start);
+        self.add_hole(end, start + len - end);
         Some(at)
     }
 
@@ -43,15 +61,16 @@ impl KernelVa {
     pub(crate) fn free(&mut self, at: u64, size: u64) {
         let (mut start, mut len) = (at, size);
         if let Some(after) = self.holes.remove(&(start + len)) {
-            len += after;
+            len += after.len;
         }
-        if let Some((&before, &size)) = self.holes.range(..start).next_back() {
-            if before + size == start {
+        if let Some((&before, &hole)) = self.holes.range(..start).next_back() {
+            if before + hole.len == start {
+                self.holes.remove(&before);
                 start = before;
-                len += size;
+                len += hole.len;
             }
         }
-        self.holes.insert(start, len);
+        self.add_hole(start, len);
     }
 }
 
@@ -88,7 +107,26 @@ mod tests {
         for index in [5, 0, 2, 4] {
             va.free(ranges[index].0, ranges[index].1);
         }
-        assert_eq!(va.holes, BTreeMap::from([(BASE, 64 * PAGE)]));
+        let holes: Vec<_> = va.holes.iter().map(|(&start, hole)| (start, hole.len)).collect();
+        assert_eq!(holes, [(BASE, 64 * PAGE)]);
+    }
+
+    #[test]
+    fn of_equal_holes_the_newest_is_taken() {
+        let mut va = KernelVa::new(BASE, BASE + 64 * PAGE);
+        let pages: Vec<_> = (0..8).map(|_| va.allocate(PAGE).unwrap()).collect();
+        for index in [4, 0, 6, 2] {
+            va.free(pages[index], PAGE);
+        }
+        let taken: Vec<_> = (0..4).map(|_| va.allocate(PAGE).unwrap()).collect();
+        assert_eq!(taken, [2, 6, 0, 4].map(|index| pages[index]));
+        // What is left of a hole is new, although the hole was the oldest.
+        for index in [0, 1, 2, 5] {
+            va.free(pages[index], PAGE);
+        }
+        assert_eq!(va.allocate(2 * PAGE), Some(pages[0]));
+        assert_eq!(va.allocate(PAGE), Some(pages[2]));
+        assert_eq!(va.allocate(PAGE), Some(pages[5]));
     }
 
     #[test]

@@ -76,8 +76,10 @@
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
 //! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
-//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`] and [`Device::unplug`] bring the
-//! ends. [`Device::dump`] shows what there is and what is waited for, [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten.
+//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
+//! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
+//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
+//! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
@@ -89,7 +91,8 @@
 //! - Sync objects: binary ones and timelines, waits, transfers, eventfds.
 //! - DRM's rules for structures of another size, bad pointers, and render nodes.
 //! - Groups, their queues and their ends, tiler heaps. Command streams are not run.
-//! - dma-bufs, descriptors of sync objects, sync files.
+//! - dma-bufs, descriptors of sync objects, sync files, and the ioctls of dma-bufs and sync files
+//!   themselves, by [`descriptor_ioctl`].
 //! - The primary node of a driver without displays: masters, authentication, names of BOs.
 //!
 //! Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
@@ -105,8 +108,9 @@
 //! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
 //! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, but no flush ID.
-//! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only, their own
-//!   ioctls do not work; see [`Device::sync_file_status`]. The descriptor of an exported BO has its
+//! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only:
+//!   [`descriptor_ioctl`] answers their own ioctls, `ioctl(2)` does not. A dma-buf always polls as ready,
+//!   whatever fences are in it. The descriptor of an exported BO has its
 //!   size but shows zeros when it is mapped: map the BO. A sync object goes to files of its device
 //!   only. What a descriptor keeps is given back a while after it was closed: when another BO
 //!   that was shared is closed, and before [`Device::leaks`] counts.
@@ -129,9 +133,11 @@ mod bo;
 mod bo_ioctls;
 mod caller;
 mod config;
+mod descriptor_ioctls;
 mod descriptors;
 mod device;
 mod dma_buf;
+mod dma_buf_ioctls;
 mod drm_core;
 mod dump;
 mod dump_collect;
@@ -156,6 +162,7 @@ mod ioctl;
 mod jobs;
 mod kernel_bo;
 mod kernel_va;
+mod leaf;
 mod lock;
 mod mapping;
 mod memory;
@@ -163,12 +170,16 @@ mod primary;
 mod prime;
 mod query;
 mod reclaim;
+mod reservation;
 mod residency;
 mod stats;
 mod submission;
 mod sync_fd;
+mod sync_file_ioctls;
 mod syncobj;
 mod syncobj_ioctls;
+#[cfg(feature = "trace")]
+pub mod trace;
 mod uaccess;
 mod va_space;
 mod vm;
@@ -176,6 +187,7 @@ mod vm_ioctls;
 
 pub use arena::Arena;
 pub use config::{Config, PageSize};
+pub use descriptor_ioctls::descriptor_ioctl;
 pub use device::Device;
 pub use dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, PointDump,

@@ -154,7 +154,9 @@ pub(crate) fn find(request: u32) -> Option<Entry> {
         0xa2 | 0xa3 | 0xa5 | 0xab | 0xb0 | 0xb1 | 0xb7 | 0xba..=0xbc | 0xc6..=0xc9 => {
             (needs::MASTER, not_supported)
         }
-        0xb2..=0xb4 => (0, no_dumb_buffers),
+        0xb2 => return Some(Entry { request: 0xc020_64b2, needs: 0, handler: create_dumb }),
+        0xb3 => return Some(Entry { request: 0xc010_64b3, needs: 0, handler: map_dumb }),
+        0xb4 => (0, destroy_dumb),
         0xce => (0, invalid),
         0x0d | 0x3a..=0x3c | 0xa0..=0xbe | 0xd0 => (0, not_supported),
         _ => return None,
@@ -174,7 +176,26 @@ fn not_supported(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 
-fn no_dumb_buffers(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
+/// `DRM_IOCTL_MODE_CREATE_DUMB`.
+fn create_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut data[16..32])
+}
+
+/// `DRM_IOCTL_MODE_MAP_DUMB`.
+fn map_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut data[8..16])
+}
+
+/// `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no outputs.
+fn destroy_dumb(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut [])
+}
+
+/// Newer kernels clear what a dumb buffer would have returned; 1.8 does so for certain, 1.0 does not.
+fn no_dumb_buffers(call: &Call<'_>, outputs: &mut [u8]) -> Result<()> {
+    if call.file.config().driver_minor >= 7 {
+        outputs.fill(0);
+    }
     Err(Errno::NOSYS)
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use panthor_sys as sys;
 
 use crate::errno::{Errno, Result};
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
 use crate::ioctl::Call;
 use crate::jobs::Job;
+use crate::leaf::Leaf;
 use crate::syncobj::Syncobj;
 
 type SyncOp = sys::drm_panthor_sync_op;
@@ -131,6 +132,7 @@ fn attach<W>(
         };
         job.wait_for(fence);
     }
+    job.done().place();
     for op in syncs.iter().filter(|op| is_signal(op)) {
         if let Some(signal) = find(signals, op) {
             signal.fence = Some(Fence::Leaf(job.done().clone()));

@@ -10,8 +10,8 @@ use nix::unistd::{pipe2, write};
 use panthor_sys as sys;
 
 use crate::descriptors::{Identity, Object, StandIn, find, path, sweep, with_table};
-use crate::device::DeviceInner;
 use crate::errno::{Errno, Result};
+use crate::events::Events;
 use crate::fence::Fence;
 use crate::ioctl::{Call, args};
 use crate::syncobj::Syncobj;
@@ -44,17 +44,21 @@ impl SyncobjFd {
 #[derive(Debug)]
 pub(crate) struct SyncFile {
     fence: Fence,
+    /// The driver version whose kernel this is.
+    driver_minor: u32,
+    /// The name that it was given; empty if it has one of its fence.
+    name: Vec<u8>,
     /// The other end.
     pipe: OwnedFd,
 }
 
 impl SyncFile {
-    fn export(fence: Fence, device: &Arc<DeviceInner>) -> Result<OwnedFd> {
+    /// Makes one, and a descriptor of it.
+    pub(crate) fn export(fence: Fence, driver_minor: u32, name: Vec<u8>) -> Result<OwnedFd> {
         let (fd, pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let identity = Identity::of(&fd)?;
-        let keep = device.clone();
-        let all = fence.flatten(move |all| all.signal(Ok(()), &keep.events));
-        let sync_file = Arc::new(Self { fence, pipe });
+        let all = fence.flatten(|all| all.signal(Ok(()), &Events::default()));
+        let sync_file = Arc::new(Self { fence, driver_minor, name, pipe });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
         // The fence does not keep it: somebody may never signal.
         let ready = Arc::downgrade(&sync_file);
@@ -67,6 +71,18 @@ impl SyncFile {
             now();
         }
         Ok(fd)
+    }
+
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    pub(crate) fn driver_minor(&self) -> u32 {
+        self.driver_minor
+    }
+
+    pub(crate) fn given_name(&self) -> &[u8] {
+        &self.name
     }
 
     fn make_readable(&self) {
@@ -96,13 +112,7 @@ pub(crate) fn sync_file_status(fd: BorrowedFd<'_>) -> Option<i32> {
     let Some(Object::SyncFile(sync_file)) = find(Identity::of(fd).ok()?) else {
         return None;
     };
-    if !sync_file.fence.is_signalled() {
-        return Some(0);
-    }
-    Some(match sync_file.fence.result() {
-        Some(Err(Errno(errno))) => -errno,
-        _ => 1,
-    })
+    Some(sync_file.fence.status())
 }
 
 /// Whether a kernel with the driver of this minor version exports and imports single points of
@@ -141,7 +151,7 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let syncobj = call.file.syncobj(args.handle);
     let fd = if sync_file {
         let fence = syncobj.ok_or(Errno::NOENT)?.find_fence(point)?;
-        SyncFile::export(fence, call.file.device_inner())?
+        SyncFile::export(fence, call.file.config().driver_minor, Vec::new())?
     } else {
         SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?)?
     };
@@ -158,7 +168,7 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     match object {
         Object::SyncFile(source) if sync_file => {
             let target = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
-            put_fence(&target, source.fence.clone(), point, call.file.device_inner());
+            put_fence(&target, source.fence.clone(), point);
             Ok(())
         }
         Object::Syncobj(source) if !sync_file => {
@@ -174,12 +184,10 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 }
 
 /// Puts a fence in the place of what a sync object has, or at a point of it.
-pub(crate) fn put_fence(target: &Syncobj, fence: Fence, point: u64, device: &Arc<DeviceInner>) {
-    if point == 0 {
-        target.replace(Some(fence));
-    } else {
-        let device = device.clone();
-        let all = fence.flatten(move |all| all.signal(Ok(()), &device.events));
-        target.add_point(all, point);
+pub(crate) fn put_fence(target: &Syncobj, fence: Fence, point: u64) {
+    match fence {
+        fence if point == 0 => target.replace(Some(fence)),
+        Fence::Leaf(leaf) => target.add_point(leaf, point),
+        timeline => target.add_point(Fence::merge(&[&timeline]), point),
     }
 }

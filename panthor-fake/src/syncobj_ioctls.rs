@@ -10,13 +10,14 @@ use panthor_sys as sys;
 
 use crate::descriptors::path;
 use crate::errno::{Errno, Result};
-use crate::fence::{Fence, Leaf};
+use crate::fence::Fence;
 use crate::ioctl::{Call, args};
+use crate::leaf::Leaf;
 use crate::sync_fd::put_fence;
-use crate::syncobj::{EventfdWait, Syncobj};
+use crate::syncobj::{Awaited, EventfdWait, Syncobj};
 
 /// The largest array that the kernel allocates in one piece, in bytes.
-const ARRAY_MAX: usize = 4 << 20;
+pub(crate) const ARRAY_MAX: usize = 4 << 20;
 
 /// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
 /// for, in bytes.
@@ -155,18 +156,9 @@ pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// One of the things that a call waits for.
-struct Waited {
-    syncobj: Arc<Syncobj>,
-    point: u64,
-    /// The fence, once there is one. A later change of the sync object does not matter.
-    fence: Option<Fence>,
-}
-
-impl Waited {
-    fn is_done(&self, available: bool) -> bool {
-        self.fence.as_ref().is_some_and(|fence| available || fence.is_signalled())
-    }
+/// Whether a wait for a point is over. A later change of the sync object does not matter.
+fn is_done(point: &Awaited, available: bool) -> bool {
+    point.fence().is_some_and(|fence| available || fence.is_signalled())
 }
 
 /// Waits, and tells which was the first to be done; all ones if that is not known, and what was there
@@ -187,25 +179,22 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
 
     check_array(syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
-    for (syncobj, point) in syncobjs.into_iter().zip(points) {
-        let fence = syncobj.find_fence(point).ok();
-        if fence.is_none() && !may_be_absent {
+    for (syncobj, point) in syncobjs.iter().zip(points) {
+        let awaited = syncobj.await_point(point);
+        if awaited.fence().is_none() && !may_be_absent {
             return Err(Errno::INVAL);
         }
-        waited.push(Waited { syncobj, point, fence });
+        waited.push(awaited);
     }
     // With "all", what was done at first is told, not what came in later.
-    let first = waited.iter().position(|entry| entry.is_done(available));
+    let first = waited.iter().position(|point| is_done(point, available));
     let first = first.map_or(u32::MAX, |index| index as u32);
 
     let ready = || {
-        for entry in waited.iter_mut().filter(|entry| entry.fence.is_none()) {
-            entry.fence = entry.syncobj.find_fence(entry.point).ok();
-        }
         if all {
-            waited.iter().all(|entry| entry.is_done(available)).then_some(first)
+            waited.iter().all(|point| is_done(point, available)).then_some(first)
         } else {
-            waited.iter().position(|entry| entry.is_done(available)).map(|index| index as u32)
+            waited.iter().position(|point| is_done(point, available)).map(|index| index as u32)
         }
     };
     let deadline = deadline(args.timeout_nsec)?;
@@ -237,9 +226,10 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         source.find_fence(point)?
     } else {
         let deadline = Instant::now() + SUBMIT_TIMEOUT;
-        call.wait(Some(deadline), || source.find_fence(point).ok())?.ok_or(Errno::TIME)?
+        let awaited = source.await_point(point);
+        call.wait(Some(deadline), || awaited.fence().cloned())?.ok_or(Errno::TIME)?
     };
-    put_fence(&target, fence, args.dst_point, call.file.device_inner());
+    put_fence(&target, fence, args.dst_point);
     Ok(())
 }
 

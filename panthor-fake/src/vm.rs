@@ -10,6 +10,7 @@ use crate::gpu_model::Gpu;
 use crate::heap::HeapPool;
 use crate::jobs::Jobs;
 use crate::kernel_va::KernelVa;
+use crate::leaf::Line;
 use crate::lock::lock;
 use crate::va_space::{Mapping, VaSpace};
 
@@ -20,7 +21,7 @@ const MIN_KERNEL_RANGE: u64 = 256 << 20;
 const PAGE: u64 = 4096;
 
 /// The end of the address space of a process on 64-bit Arm, the default for the user's part.
-const TASK_SIZE: u64 = 1 << 48;
+pub(crate) const TASK_SIZE: u64 = 1 << 48;
 
 /// How much of the address space a VM gives to the user who asks for `wanted` bytes, 0 for the
 /// default: the kernel's part becomes a power of two, so it may be much more.
@@ -74,6 +75,8 @@ pub(crate) struct Vm {
     destroyed: AtomicBool,
     /// The queue of asynchronous operations.
     pub(crate) jobs: Mutex<Jobs<Self>>,
+    /// The line of its fences.
+    pub(crate) line: Arc<Line>,
     /// How the next job that changes something fails.
     pub(crate) fail_next: Mutex<Option<Errno>>,
     /// Bytes of page tables held by jobs.
@@ -98,6 +101,7 @@ impl Vm {
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
             jobs: Mutex::new(Jobs::new()),
+            line: Line::new("panthor-vm-bind".into()),
             fail_next: Mutex::new(None),
             page_tables: AtomicU64::new(0),
             // The driver leaves out the last page.

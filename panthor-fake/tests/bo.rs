@@ -97,6 +97,8 @@ fn a_mapping_must_start_at_the_bo_and_fit() {
     assert_eq!(mmap(PAGE, offset + 1), Some(EINVAL));
     assert_eq!(mmap(PAGE, 0), Some(EINVAL));
     assert_eq!(file.mmap(usize::MAX, Prot::READ, offset).err(), Some(ENOMEM));
+    // More than a process has.
+    assert_eq!((mmap(1 << 48, offset), mmap(1 << 46, offset)), (Some(ENOMEM), Some(EINVAL)));
 }
 
 #[test]

@@ -60,6 +60,22 @@ fn heaps_are_where_the_driver_has_them() {
 }
 
 #[test]
+fn the_newest_chunk_goes_first_and_the_newest_hole_is_taken_first() {
+    let file = device().open();
+    let vm = vm(&file);
+    let make = |chunks| try_heap(&file, heap_args(vm, chunks, 128 * KIB)).unwrap();
+    let heaps: Vec<_> = (0..7).map(|_| make(1)).collect();
+    for index in [1, 3, 5] {
+        assert_eq!(destroy_heap(&file, heaps[index].0), 0);
+    }
+    // Its chunks are in the holes at 5, 3 and 1, and are freed in the order 1, 3, 5.
+    let (spread, _, first) = make(3);
+    assert_eq!(first, heaps[1].2);
+    assert_eq!(destroy_heap(&file, spread), 0);
+    assert_eq!(make(1).2, heaps[5].2);
+}
+
+#[test]
 fn chunks_are_linked_and_contexts_are_zero() {
     let file = device().open();
     let vm = vm(&file);
@@ -132,7 +148,11 @@ fn a_vm_has_128_heaps_at_most() {
     for index in 0..128 {
         assert_eq!(try_heap(&file, heap_args(vm, 1, 128 * KIB)).unwrap().0, vm << 16 | index);
     }
-    assert_eq!(try_heap(&file, heap_args(vm, 1, 128 * KIB)), Err(EBUSY));
+    let mut args = heap_args(vm, 1, 128 * KIB);
+    assert_eq!(ioctl(&file, DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, &mut args), -EBUSY);
+    // Where the chunk would have been is told all the same.
+    let next = KERNEL + 0x2000 + 128 * 128 * KIB;
+    assert_eq!((args.handle, args.first_heap_chunk_gpu_va), (0, next));
     assert_eq!((device.leaks().heaps, file.gpu(vm).unwrap().mapping_count()), (128, 129));
     ok(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, drm_panthor_vm_destroy { id: vm, pad: 0 });
     assert_eq!(destroy_heap(&file, vm << 16), -EINVAL);

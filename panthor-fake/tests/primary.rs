@@ -231,6 +231,15 @@ fn what_a_driver_without_displays_answers() {
     let mut stats = [7_u64; 31];
     assert_eq!(ioctl(&other, 0x80f8_6406, &mut stats), 0);
     assert_eq!(stats, [0; 31]);
+    // What a dumb buffer would have returned is cleared by newer kernels.
+    for (minor, cleared) in [(0, false), (8, true), (9, true)] {
+        let file = version(minor).open_primary();
+        let (mut create, mut map) = ([1_u64; 4], [1_u64; 2]);
+        assert_eq!(ioctl(&file, 0xc020_64b2, &mut create), -ENOSYS);
+        assert_eq!(ioctl(&file, 0xc010_64b3, &mut map), -ENOSYS);
+        let expected = if cleared { ([1, 1, 0, 0], [1, 0]) } else { ([1; 4], [1; 2]) };
+        assert_eq!((create, map), expected, "1.{minor}");
+    }
     // Who is neither is not let near what is old.
     let stranger = version(9);
     let (_master, stranger) = (stranger.open_primary(), stranger.open_primary());

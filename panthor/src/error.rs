@@ -339,6 +339,34 @@ mod tests {
     }
 
     #[test]
+    fn kinds_have_their_like_among_those_of_io() {
+        use std::io::ErrorKind as Io;
+        for (kind, expected) in [
+            (ErrorKind::OutOfMemory, Io::OutOfMemory),
+            (ErrorKind::Unsupported, Io::Unsupported),
+            (ErrorKind::InvalidArgument, Io::InvalidInput),
+            (ErrorKind::Busy, Io::ResourceBusy),
+            (ErrorKind::NotFound, Io::NotFound),
+            (ErrorKind::PermissionDenied, Io::PermissionDenied),
+            (ErrorKind::DeviceLost, Io::Other),
+        ] {
+            let io: std::io::Error = Error::refused(kind, "open", "for a reason").into();
+            assert_eq!(io.kind(), expected);
+            assert!(io.to_string().contains("for a reason"), "{io}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_was_not_destroyed_comes_with_the_reason() {
+        let error = || Error::os("VM_DESTROY", Errno::NODEV);
+        let failed = DestroyError { object: 7, error: error() };
+        assert_eq!(failed.to_string(), error().to_string());
+        let source = std::error::Error::source(&failed).expect("the reason");
+        assert_eq!(source.to_string(), error().to_string());
+        assert_eq!(Error::from(failed).kind(), ErrorKind::DeviceLost);
+    }
+
+    #[test]
     fn an_error_is_one_word() {
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
     }

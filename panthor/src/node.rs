@@ -76,8 +76,12 @@ impl NodeNumbers {
 /// ```
 #[doc(alias = "drmGetDevices2")]
 pub fn list() -> Result<Vec<Node>> {
+    list_in(Path::new(DRI))
+}
+
+fn list_in(dri: &Path) -> Result<Vec<Node>> {
     let mut found = Vec::new();
-    for path in render_nodes(Path::new(DRI))? {
+    for path in render_nodes(dri)? {
         if let Ok(device) = Device::open(&path) {
             let numbers = device.node_numbers().ok();
             found.push(Node { path, version: device.version(), numbers });
@@ -89,25 +93,34 @@ pub fn list() -> Result<Vec<Node>> {
 /// Opens the first Panthor render node; without one, the error of a node that may have been it comes
 /// before the error that there is none.
 pub(crate) fn open_first() -> Result<Device> {
+    open_first_in(Path::new(DRI))
+}
+
+fn open_first_in(dri: &Path) -> Result<Device> {
     let mut seen = Vec::new();
-    let mut kind = ErrorKind::NotFound;
-    for path in render_nodes(Path::new(DRI))? {
+    for path in render_nodes(dri)? {
         match Device::open(&path) {
             Ok(device) => return Ok(device),
-            Err(error) => {
-                if error.kind() != ErrorKind::NotPanthor {
-                    kind = error.kind();
-                }
-                seen.push(error.to_string());
-            }
+            Err(error) => seen.push(error),
         }
     }
-    let seen = if seen.is_empty() { format!("{DRI} has none at all") } else { seen.join("; ") };
+    Err(none_of(dri, &seen))
+}
+
+/// The error when every node gave one of these.
+fn none_of(dri: &Path, seen: &[Error]) -> Error {
+    let others = |error: &&Error| error.kind() != ErrorKind::NotPanthor;
+    let kind = seen.iter().rfind(others).map_or(ErrorKind::NotFound, Error::kind);
+    let seen: Vec<_> = seen.iter().map(Error::to_string).collect();
+    let seen = match seen.is_empty() {
+        true => format!("{} has none at all", dri.display()),
+        false => seen.join("; "),
+    };
     let mut detail = format!("no Panthor render node ({seen})");
     if kind == ErrorKind::PermissionDenied {
         detail.push_str(": is this user in the group that owns it, often `render`?");
     }
-    Err(Error::refused(kind, "open", detail))
+    Error::refused(kind, "open", detail)
 }
 
 /// The render nodes below `dri`, by number; none when the directory does not exist.
@@ -141,9 +154,13 @@ pub(crate) fn own_number(fd: BorrowedFd<'_>) -> Result<NodeNumber> {
 /// The numbers of the node behind `fd` and of its sibling, which sysfs knows.
 pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
     let own = own_number(fd)?;
-    let siblings = PathBuf::from(format!("/sys/dev/char/{own}/device/drm"));
+    numbers_in(Path::new(&format!("/sys/dev/char/{own}/device/drm")))
+}
+
+/// The numbers of the nodes in a device's directory.
+fn numbers_in(siblings: &Path) -> Result<NodeNumbers> {
     let mut numbers = NodeNumbers { render: None, primary: None };
-    let entries = fs::read_dir(&siblings).map_err(|error| {
+    let entries = fs::read_dir(siblings).map_err(|error| {
         let detail = format!("{}: {error}", siblings.display());
         Error::refused(ErrorKind::Other, "node_numbers", detail)
     })?;
@@ -166,21 +183,115 @@ fn parse(dev: &str) -> Option<NodeNumber> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    /// A directory that goes with the value.
+    struct TempDir(PathBuf);
+
+    impl TempDir {
+        fn new(name: &str, files: &[&str]) -> Self {
+            let name = format!("panthor-nodes-{name}-{}", std::process::id());
+            let dir = std::env::temp_dir().join(name);
+            fs::create_dir_all(&dir).unwrap();
+            for name in files {
+                fs::write(dir.join(name), "").unwrap();
+            }
+            Self(dir)
+        }
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 
     #[test]
     fn nodes_come_by_number_not_by_name() {
-        let dir = std::env::temp_dir().join(format!("panthor-nodes-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        for name in ["renderD1000", "renderD129", "card0", "renderD128", "renderDx"] {
-            fs::write(dir.join(name), "").unwrap();
-        }
-        let nodes = render_nodes(&dir).unwrap();
+        let names = ["renderD1000", "renderD129", "card0", "renderD128", "renderDx"];
+        let dir = TempDir::new("order", &names);
+        let nodes = render_nodes(&dir.0).unwrap();
         let names: Vec<_> =
             nodes.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["renderD128", "renderD129", "renderD1000"]);
-        fs::remove_dir_all(&dir).unwrap();
-        assert_eq!(render_nodes(&dir).unwrap(), Vec::<PathBuf>::new());
+        fs::remove_dir_all(&dir.0).unwrap();
+        assert_eq!(render_nodes(&dir.0).unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn what_is_no_panthor_is_not_listed_and_the_error_says_what_was_there() {
+        let dir = TempDir::new("others", &["renderD128", "card0"]);
+        std::os::unix::fs::symlink("/dev/null", dir.0.join("renderD129")).unwrap();
+        assert_eq!(list_in(&dir.0).unwrap(), []);
+        let error = open_first_in(&dir.0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        for name in ["renderD128", "renderD129"] {
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert!(!error.to_string().contains("card0"), "{error}");
+        // One that cannot be opened may be the one.
+        std::os::unix::fs::symlink("renderD130", dir.0.join("renderD130")).unwrap();
+        let error = open_first_in(&dir.0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+        assert_eq!(list_in(&dir.0).unwrap(), []);
+    }
+
+    #[test]
+    fn a_machine_without_nodes_says_where_it_looked() {
+        let dir = TempDir::new("none", &[]);
+        let error = open_first_in(&dir.0).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "open"));
+        assert!(error.to_string().contains(dir.0.to_str().unwrap()), "{error}");
+        // What cannot be read is not empty.
+        fs::write(dir.0.join("dri"), "").unwrap();
+        for error in [
+            open_first_in(&dir.0.join("dri")).unwrap_err(),
+            list_in(&dir.0.join("dri")).unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "open"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_may_not_be_opened_comes_before_one_of_another_driver() {
+        let refused = |kind, text: &str| Error::refused(kind, "open", text.to_owned());
+        let denied = refused(ErrorKind::PermissionDenied, "renderD128 is not for us");
+        let other = refused(ErrorKind::NotPanthor, "renderD129 is something else");
+        let error = none_of(Path::new(DRI), &[denied, other]);
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        for text in ["renderD128 is not for us; ", "renderD129", "group that owns it"] {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let other = refused(ErrorKind::NotPanthor, "renderD129 is something else");
+        assert_eq!(none_of(Path::new(DRI), &[other]).kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_siblings_of_a_node_are_in_its_device() {
+        let dir = TempDir::new("sysfs", &["uevent"]);
+        for (node, dev) in [("renderD129", "226:129\n"), ("card1", "226:1\n")] {
+            fs::create_dir(dir.0.join(node)).unwrap();
+            fs::write(dir.0.join(node).join("dev"), dev).unwrap();
+        }
+        let numbers = numbers_in(&dir.0).unwrap();
+        assert_eq!(numbers.render, Some(NodeNumber { major: 226, minor: 129 }));
+        assert_eq!(numbers.primary.unwrap().to_string(), "226:1");
+        fs::remove_dir_all(dir.0.join("card1")).unwrap();
+        fs::write(dir.0.join("renderD129").join("dev"), "junk").unwrap();
+        let numbers = numbers_in(&dir.0).unwrap();
+        assert_eq!((numbers.render, numbers.primary), (None, None));
+        let error = numbers_in(&dir.0.join("drm")).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "node_numbers"));
+    }
+
+    #[test]
+    fn a_node_without_siblings_says_so() {
+        let null = fs::File::open("/dev/null").unwrap();
+        assert_eq!(own_number(null.as_fd()).unwrap(), NodeNumber { major: 1, minor: 3 });
+        let error = numbers_of(null.as_fd()).unwrap_err();
+        assert!(error.to_string().contains("/sys/dev/char/1:3/device/drm"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The driver tells it in `/proc/self/fdinfo`, as text that all DRM drivers share.
 
 use std::fs;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
@@ -62,6 +63,14 @@ bitflags::bitflags! {
 }
 
 impl Usage {
+    /// Reads fdinfo.
+    fn read(path: &str) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Error::refused(ErrorKind::Other, "fdinfo", format!("{path}: {error}"))
+        })?;
+        Ok(Self::parse(&text))
+    }
+
     /// Takes the text of fdinfo apart. What is not understood is left out.
     fn parse(text: &str) -> Self {
         let mut usage = Self::default();
@@ -84,6 +93,26 @@ impl Usage {
             }
         }
         usage
+    }
+}
+
+impl Profiling {
+    /// Reads the attribute of a device.
+    fn read(path: &str) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| attribute_error(path, &error))?;
+        let bits = text.trim().parse().map_err(|_| {
+            let detail = format!("{path}: {:?} is not a number", text.trim());
+            Error::refused(ErrorKind::Other, "profiling", detail)
+        })?;
+        Ok(Self::from_bits_retain(bits))
+    }
+
+    /// Writes the attribute of a device, which exists.
+    fn write(self, path: &str) -> Result<()> {
+        let mut attribute = fs::OpenOptions::new();
+        let file = attribute.write(true).truncate(true).open(path);
+        file.and_then(|mut file| file.write_all(self.bits().to_string().as_bytes()))
+            .map_err(|error| attribute_error(path, &error))
     }
 }
 
@@ -128,11 +157,7 @@ impl Device {
         if let Some(file) = self.fake() {
             return Ok(Usage::parse(&file.fdinfo()));
         }
-        let path = format!("/proc/self/fdinfo/{}", self.as_fd().as_raw_fd());
-        let text = fs::read_to_string(&path).map_err(|error| {
-            Error::refused(ErrorKind::Other, "fdinfo", format!("{path}: {error}"))
-        })?;
-        Ok(Usage::parse(&text))
+        Usage::read(&format!("/proc/self/fdinfo/{}", self.as_fd().as_raw_fd()))
     }
 
     /// Asks what the driver measures of every job (the device's attribute `profiling` in sysfs).
@@ -141,13 +166,7 @@ impl Device {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute; the fake has none.
     pub fn profiling(&self) -> Result<Profiling> {
-        let path = self.profiling_path()?;
-        let text = fs::read_to_string(&path).map_err(|error| attribute_error(&path, &error))?;
-        let bits = text.trim().parse().map_err(|_| {
-            let detail = format!("{path}: {:?} is not a number", text.trim());
-            Error::refused(ErrorKind::Other, "profiling", detail)
-        })?;
-        Ok(Profiling::from_bits_retain(bits))
+        Profiling::read(&self.profiling_path()?)
     }
 
     /// Has the driver measure this of every job of the device from now on, whoever's they are.
@@ -158,9 +177,7 @@ impl Device {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what the driver cannot measure; else as for
     /// [`profiling`](Self::profiling).
     pub fn set_profiling(&self, profiling: Profiling) -> Result<()> {
-        let path = self.profiling_path()?;
-        fs::write(&path, profiling.bits().to_string())
-            .map_err(|error| attribute_error(&path, &error))
+        profiling.write(&self.profiling_path()?)
     }
 
     fn profiling_path(&self) -> Result<String> {
@@ -211,5 +228,91 @@ mod tests {
         let odd = "drm-total-memory:\t1 acre\ndrm-client-id: x\ndrm-engine-panthor:\t5\nnonsense\n\
             drm-shared-memory:\t18446744073709551615 MiB\n";
         assert_eq!(Usage::parse(odd), Usage::default());
+    }
+
+    #[test]
+    fn fdinfo_is_read_or_the_error_says_what_was_not() {
+        let file = TempFile::new("fdinfo", "drm-client-id:\t3\n");
+        assert_eq!(Usage::read(&file.path).unwrap().client_id, Some(3));
+        let error = Usage::read(&format!("{}/fdinfo", file.path)).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "fdinfo"));
+        assert!(error.to_string().contains(&file.path), "{error}");
+    }
+
+    #[test]
+    fn profiling_is_a_number_in_a_file() {
+        let file = TempFile::new("profiling", "3\n");
+        let both = Profiling::CYCLES | Profiling::TIME;
+        assert_eq!(Profiling::read(&file.path).unwrap(), both);
+        Profiling::TIME.write(&file.path).unwrap();
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "2");
+        // What a newer driver may know.
+        Profiling::from_bits_retain(12).write(&file.path).unwrap();
+        assert_eq!(Profiling::read(&file.path).unwrap().bits(), 12);
+        fs::write(&file.path, "on\n").unwrap();
+        let error = Profiling::read(&file.path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other);
+        assert!(error.to_string().contains("\"on\" is not a number"), "{error}");
+    }
+
+    #[test]
+    fn a_driver_without_profiling_is_no_place_to_write_to() {
+        let file = TempFile::new("none", "");
+        fs::remove_file(&file.path).unwrap();
+        for error in [
+            Profiling::read(&file.path).unwrap_err(),
+            Profiling::TIME.write(&file.path).unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.call()), (ErrorKind::Unsupported, "profiling"));
+            assert!(error.to_string().contains(&file.path), "{error}");
+        }
+        assert!(!fs::exists(&file.path).unwrap());
+        let below = format!("{}/profiling", TempFile::new("file", "").path);
+        assert_eq!(Profiling::read(&below).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn what_the_kernel_says_of_the_attribute_has_a_kind() {
+        for (errno, kind) in [
+            (rustix::io::Errno::ACCESS, ErrorKind::PermissionDenied),
+            (rustix::io::Errno::PERM, ErrorKind::PermissionDenied),
+            (rustix::io::Errno::INVAL, ErrorKind::InvalidArgument),
+            (rustix::io::Errno::NOENT, ErrorKind::Unsupported),
+            (rustix::io::Errno::IO, ErrorKind::Other),
+        ] {
+            let error = attribute_error("/sys/x", &errno.into());
+            assert_eq!((error.kind(), error.call()), (kind, "profiling"), "{error}");
+            assert!(error.to_string().contains("/sys/x"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_fake_measures_nothing() {
+        let device = Device::open_fake().unwrap();
+        for error in
+            [device.profiling().unwrap_err(), device.set_profiling(Profiling::TIME).unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        }
+    }
+
+    /// A file that goes with the value.
+    struct TempFile {
+        path: String,
+    }
+
+    impl TempFile {
+        fn new(name: &str, text: &str) -> Self {
+            let name = format!("panthor-usage-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name).to_str().expect("UTF-8").to_owned();
+            fs::write(&path, text).unwrap();
+            Self { path }
+        }
+    }
+
+    impl Drop for TempFile {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

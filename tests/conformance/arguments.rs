@@ -9,8 +9,8 @@ use crate::uapi::kernel::Linux;
 pub const HELP: &str = "\
 usage: conformance [OPTIONS OF A TEST PROGRAM]
        conformance list
-       conformance record [--device NODE] [--jobs] [FILTER]
-       conformance check  [--device NODE] [--jobs] [--linux VERSION] [FILTER]
+       conformance record [--device NODE] [--jobs] [--held-jobs] [FILTER]
+       conformance check  [--device NODE] [--jobs] [--held-jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
        conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S] [--steps N]
        conformance record-random [--device NODE]
@@ -29,6 +29,7 @@ record-random
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
+--held-jobs       also those that wait for what the CPU writes, as the played microcontroller lets them
 --linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
 --calls N         how many calls random makes at least (default: 10000)
 --seed S          what its programs come from (default: another each time)
@@ -53,6 +54,7 @@ pub enum Command {
 pub struct Device {
     pub node: PathBuf,
     pub jobs: bool,
+    pub held_jobs: bool,
     pub filter: String,
 }
 
@@ -64,8 +66,12 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
     {
         return Ok(None);
     }
-    let mut device =
-        Device { node: "/dev/dri/renderD128".into(), jobs: false, filter: String::new() };
+    let mut device = Device {
+        node: "/dev/dri/renderD128".into(),
+        jobs: false,
+        held_jobs: false,
+        filter: String::new(),
+    };
     let mut linux = None;
     let any = RandomState::new().hash_one(0) >> 32;
     let mut amount = Amount { calls: 10_000, seed: any, steps: 400 };
@@ -74,6 +80,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         match word.as_str() {
             "--device" => device.node = value()?.into(),
             "--jobs" => device.jobs = true,
+            "--held-jobs" => (device.jobs, device.held_jobs) = (true, true),
             "--linux" => {
                 let version = value()?;
                 let unknown = || format!("there is no recording of Linux {version}");
@@ -115,7 +122,8 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             assert_eq!(words(""), Ok(None));
         }),
         ("arguments/commands_have_their_options", || {
-            let device = Device { node: "/dev/x".into(), jobs: true, filter: "vm".into() };
+            let device =
+                Device { node: "/dev/x".into(), jobs: true, held_jobs: false, filter: "vm".into() };
             let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
             assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
             assert_eq!(words("list"), Ok(Some(Command::List)));

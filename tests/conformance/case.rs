@@ -13,6 +13,8 @@ pub struct Case {
     pub name: String,
     steps: Steps,
     needs_jobs: bool,
+    needs_held_jobs: bool,
+    needs_foreign_memory: bool,
     left_out: Vec<(Linux, &'static str)>,
     differs: Vec<(Linux, &'static str)>,
 }
@@ -21,6 +23,18 @@ impl Case {
     /// It is not tried where jobs of groups are not done.
     pub fn needs_jobs(&mut self) -> &mut Self {
         self.needs_jobs = true;
+        self
+    }
+
+    /// It is not tried where jobs cannot be held in the middle.
+    pub fn needs_held_jobs(&mut self) -> &mut Self {
+        self.needs_held_jobs = true;
+        self.needs_jobs()
+    }
+
+    /// It is not tried where nobody else makes dma-bufs.
+    pub fn needs_foreign_memory(&mut self) -> &mut Self {
+        self.needs_foreign_memory = true;
         self
     }
 
@@ -53,7 +67,9 @@ impl Case {
 
     /// Whether a kernel can do what it needs.
     pub fn can_run(&self, kernel: &dyn Kernel) -> bool {
-        !self.needs_jobs || kernel.jobs_run()
+        (!self.needs_jobs || kernel.jobs_run())
+            && (!self.needs_held_jobs || kernel.jobs_can_be_held())
+            && (!self.needs_foreign_memory || kernel.foreign_dma_buf(4096).is_ok())
     }
 
     /// Runs it: what was asked and answered, and what is mapped in the end.
@@ -106,6 +122,8 @@ impl Cases {
             name: format!("{}/{}", self.group, name.as_ref()),
             steps: Box::new(steps),
             needs_jobs: false,
+            needs_held_jobs: false,
+            needs_foreign_memory: false,
             left_out: Vec::new(),
             differs: Vec::new(),
         });

@@ -77,7 +77,7 @@ struct Driver {
 impl Driver {
     fn open(device: &Device) -> Result<Self, String> {
         let named = |error| format!("{}: {error}", device.node.display());
-        let node = Real::new(&device.node, device.jobs).map_err(named)?;
+        let node = Real::new(&device.node, device.jobs, device.held_jobs).map_err(named)?;
         let (name, version) = identity(node.open().map_err(named)?.as_ref())?;
         if name != "panthor" {
             return Err(format!("{} is driven by {name}, not by panthor", device.node.display()));
@@ -127,7 +127,8 @@ fn record(device: &Device) -> Result<(), String> {
     let mut count = 0;
     for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
         if !case.can_run(&node) {
-            return Err(format!("{} needs jobs that are done: see --jobs", case.name));
+            let needs = "jobs that are done, or held, or foreign memory";
+            return Err(format!("{} needs {needs}: see --held-jobs and /dev/udmabuf", case.name));
         }
         // Where it got to, if the kernel does not come back.
         eprintln!("{}", case.name);
@@ -154,8 +155,16 @@ impl Kernel for Blind {
         None
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.0.foreign_dma_buf(size)
+    }
+
     fn jobs_run(&self) -> bool {
         self.0.jobs_run()
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
+        self.0.jobs_can_be_held()
     }
 }
 
@@ -184,7 +193,7 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
     }
     println!(
         "conformance: {runs} cases on the driver and on the fake: {calls} calls, {differences} differences, \
-         {left_out} cases left out that need jobs"
+         {left_out} cases left out that need jobs or foreign memory"
     );
     if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
 }

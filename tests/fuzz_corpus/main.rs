@@ -6,6 +6,10 @@ mod seeds;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use panthor_fake::trace::{Event, TraceOptions};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/ioctls")
@@ -28,7 +32,9 @@ fn the_corpus_finds_nothing() {
         if let Some((_, seed)) = seeds::all().into_iter().find(|(seed, _)| *seed == name) {
             assert_eq!(bytes, seed, "{name} is not what seeds.rs makes: see write_seeds");
         }
-        succeeded.append(&mut machine::check(&bytes, true).succeeded);
+        let mut outcome = machine::check(&bytes, true);
+        check_traced(&bytes, &outcome);
+        succeeded.append(&mut outcome.succeeded);
     }
     for (name, _) in seeds::all() {
         assert!(files.contains(&corpus().join(&name)), "{name} is missing: see write_seeds");
@@ -37,6 +43,24 @@ fn the_corpus_finds_nothing() {
     let fails = |request: &u32| !succeeded.contains(&(*request as u8));
     let requests = machine::layouts::LAYOUTS.iter().map(|layout| layout.request);
     assert_eq!(requests.filter(fails).collect::<Vec<_>>(), seeds::ALWAYS_FAIL);
+}
+
+/// A trace changes no answer, and shows every call in lines that can be read back.
+fn check_traced(bytes: &[u8], untraced: &machine::Outcome) {
+    let events = Arc::new(AtomicUsize::new(0));
+    let outcome = machine::run(bytes, |device| {
+        let seen = events.clone();
+        device.trace_with(TraceOptions::json(), move |event| {
+            seen.fetch_add(1, Ordering::Relaxed);
+            let text = event.to_string();
+            assert!(!text.contains(['\n', '\0']), "{text:?}");
+            let json = event.to_json();
+            let again = Event::from_json(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
+            assert_eq!(again.to_json().len(), json.len(), "{json}");
+        });
+    });
+    assert_eq!(&outcome, untraced, "the same program has other answers with a trace");
+    assert!(events.load(Ordering::Relaxed) > outcome.succeeded.len());
 }
 
 #[test]

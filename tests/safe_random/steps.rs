@@ -7,7 +7,7 @@ use panthor::{
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::arguments::Random;
-use super::world::{World, any, put, take};
+use super::world::{World, any, put, replaced, settle, take};
 
 /// Makes a call. If what it needs is not there, it does nothing.
 pub fn step(world: &mut World, random: &mut Random) -> Result<()> {
@@ -31,6 +31,9 @@ fn make(world: &mut World, random: &mut Random) -> Result<()> {
         0 | 1 => {
             let range = random.of(&[0, 0, 1 << 32, 1 << 47, 1 << 48, 5, u64::MAX]);
             let vm = device.create_vm(VmOptions::new().user_va_range(range))?;
+            if let Some(old) = replaced(&mut world.vms, random) {
+                settle(&old);
+            }
             put(&mut world.vms, vm, random);
         }
         2..5 => {
@@ -79,7 +82,10 @@ fn unmake(world: &mut World, random: &mut Random) -> Result<()> {
         };
     }
     match random.below(8) {
-        0 => destroy!(vms),
+        0 => {
+            world.vms.iter().for_each(settle);
+            destroy!(vms);
+        }
         1 => destroy!(bos),
         2 => destroy!(syncobjs),
         3 => destroy!(timelines),

@@ -178,7 +178,8 @@ impl Bo {
     }
 
     /// Gives what an access by the device has to wait for as a sync_file: the fences that other drivers have
-    /// put into the dma-buf (DMA_BUF_IOCTL_EXPORT_SYNC_FILE).
+    /// put into the dma-buf, and those [imported](Self::import_implicit_fence) into it
+    /// (DMA_BUF_IOCTL_EXPORT_SYNC_FILE). Panthor's own jobs put none there for others.
     ///
     /// It is for window systems without explicit synchronisation:
     /// [`SyncObj::import_sync_file`](crate::SyncObj::import_sync_file) makes something of it that a batch or
@@ -186,8 +187,18 @@ impl Bo {
     ///
     /// # Errors
     ///
-    /// As for [`export`](Self::export), and [`Unsupported`](ErrorKind::Unsupported) below Linux 6.0 and on the
-    /// fake, whose dma-bufs have no fences.
+    /// As for [`export`](Self::export).
+    ///
+    /// ```
+    /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let (image, acquired) = (device.create_bo(BoOptions::new(1 << 20))?, device.create_syncobj()?);
+    /// acquired.import_sync_file(image.export_implicit_fences(DmaBufAccess::Write)?)?;
+    /// vm.bind_async().map(&image, .., 0x10_0000, Default::default()).wait(&acquired).submit()?;
+    /// # assert_eq!(acquired.wait(Timeout::NONE)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
     #[doc(alias = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE")]
     pub fn export_implicit_fences(&self, access: DmaBufAccess) -> Result<OwnedFd> {
         let transport = self.device().transport();
@@ -205,6 +216,25 @@ impl Bo {
     ///
     /// As for [`export_implicit_fences`](Self::export_implicit_fences), and
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// # let file = device.fake().expect("a fake");
+    /// # file.gpu(vm.id()).expect("a VM").hold();
+    /// let (image, drawn) = (device.create_bo(BoOptions::new(1 << 20))?, device.create_syncobj()?);
+    /// vm.bind_async().map(&image, .., 0x10_0000, Default::default()).signal(&drawn).submit()?;
+    /// image.import_implicit_fence(DmaBufAccess::Write, drawn.export_sync_file()?)?;
+    ///
+    /// // Whoever shows the image waits for that, and so does the next to draw.
+    /// let shown = device.create_syncobj()?;
+    /// shown.import_sync_file(image.export_implicit_fences(DmaBufAccess::Read)?)?;
+    /// assert_eq!(shown.wait(Timeout::NONE)?, Wait::TimedOut);
+    /// # file.gpu(vm.id()).expect("a VM").release();
+    /// assert_eq!(shown.wait(Timeout::FOREVER)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
     #[doc(alias = "DMA_BUF_IOCTL_IMPORT_SYNC_FILE")]
     pub fn import_implicit_fence(&self, access: DmaBufAccess, sync_file: impl AsFd) -> Result<()> {
         let transport = self.device().transport();

@@ -81,10 +81,6 @@ impl Device {
     #[doc(alias = "sync_merge")]
     pub fn merge_sync_files(&self, first: impl AsFd, second: impl AsFd) -> Result<OwnedFd> {
         let (first, second) = (first.as_fd(), second.as_fd());
-        #[cfg(feature = "fake")]
-        if self.fake().is_some() {
-            return self.merge_on_timeline(first, second);
-        }
         self.transport().merge_sync_files(first, second).map_err(|errno| {
             let error = Error::os("SYNC_IOC_MERGE", errno);
             // The first is what the ioctl is made on, and other files do not know it.
@@ -99,23 +95,5 @@ impl Device {
             }
             .with_detail("is not a sync_file")
         })
-    }
-
-    /// Merges by way of a timeline, whose points are signalled only after those before them: the fake's
-    /// sync_files have no ioctls of their own.
-    #[cfg(feature = "fake")]
-    fn merge_on_timeline(&self, first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<OwnedFd> {
-        use super::timeline::point;
-        let timeline = self.create_timeline()?;
-        let import = |at: std::num::NonZeroU64, argument, fd| {
-            let result = timeline.at(at).import_sync_file(fd);
-            result.map_err(|error| match error.kind() {
-                ErrorKind::InvalidArgument => error.with_argument(argument),
-                _ => error,
-            })
-        };
-        import(point::<1>(), "first", first)?;
-        import(point::<2>(), "second", second)?;
-        timeline.at(point::<2>()).export_sync_file()
     }
 }

@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::{Transport, kernel, repeat};
+use super::{Transport, repeat};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Transport {
@@ -83,26 +83,21 @@ impl Transport {
     ) -> Result<OwnedFd, Errno> {
         let mut arg = sys::sync_merge_data::zeroed();
         arg.fd2 = second.as_raw_fd();
-        ask(first, &mut arg)?;
+        self.ask(first, &mut arg)?;
         // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fence) })
     }
 
     /// DMA_BUF_IOCTL_SYNC: the beginning or the end of access by the CPU.
     pub(crate) fn dma_buf_sync(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<()> {
-        #[cfg(feature = "fake")]
-        if matches!(self, Self::Fake(_)) {
-            // The fake's dma-bufs are files: there is nothing to be done, and they do not know this request.
-            return Ok(());
-        }
         let mut arg = sys::dma_buf_sync { flags };
-        ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_SYNC", errno))
+        self.ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_SYNC", errno))
     }
 
     /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: the fences that such an access waits for.
     pub(crate) fn dma_buf_fences(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<OwnedFd> {
         let mut arg = sys::dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
-        ask(dma_buf, &mut arg)
+        self.ask(dma_buf, &mut arg)
             .map_err(|errno| Error::os("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
         // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
@@ -117,7 +112,18 @@ impl Transport {
     ) -> Result<()> {
         let fd = sync_file.as_raw_fd();
         let mut arg = sys::dma_buf_import_sync_file { flags: flags as u32, fd };
-        ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
+        self.ask(dma_buf, &mut arg)
+            .map_err(|errno| Error::os("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
+    }
+
+    /// Issues a request on a file other than the device's, again after a signal.
+    fn ask<R: FileRequest>(&self, fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
+        repeat(arg, |arg| {
+            let arg: *mut c_void = std::ptr::from_mut(arg).cast();
+            // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
+            unsafe { self.file_ioctl_once(fd, R::NUMBER, arg) }
+        })
+        .map(drop)
     }
 }
 
@@ -146,14 +152,4 @@ file_requests! {
     dma_buf_sync = DMA_BUF_IOCTL_SYNC;
     dma_buf_export_sync_file = DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
     dma_buf_import_sync_file = DMA_BUF_IOCTL_IMPORT_SYNC_FILE;
-}
-
-/// Issues a request on a file other than the device's, again after a signal.
-fn ask<R: FileRequest>(fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
-    repeat(arg, |arg| {
-        let arg: *mut c_void = std::ptr::from_mut(arg).cast();
-        // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
-        unsafe { kernel::ioctl(fd, R::NUMBER, arg) }
-    })
-    .map(drop)
 }

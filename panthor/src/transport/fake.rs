@@ -1,6 +1,7 @@
-//! ioctl on a file of the fake device.
+//! ioctl on a file of the fake device, and on what it gives away.
 
 use std::ffi::c_void;
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
@@ -14,6 +15,23 @@ pub(super) unsafe fn ioctl(
     arg: *mut c_void,
 ) -> std::result::Result<i32, Errno> {
     // SAFETY: the fake asks for what the kernel asks for, which the caller promises.
-    let answer = unsafe { file.ioctl(request, arg) };
+    result(unsafe { file.ioctl(request, arg) })
+}
+
+/// On a dma-buf or a sync_file; `None` if it is none of the fake's.
+///
+/// # Safety
+///
+/// As for [`Transport::ioctl_once`](super::Transport::ioctl_once).
+pub(super) unsafe fn file_ioctl(
+    fd: BorrowedFd<'_>,
+    request: u32,
+    arg: *mut c_void,
+) -> Option<std::result::Result<i32, Errno>> {
+    // SAFETY: the fake asks for what the kernel asks for, which the caller promises.
+    unsafe { panthor_fake::descriptor_ioctl(fd, request, arg) }.map(result)
+}
+
+fn result(answer: i32) -> std::result::Result<i32, Errno> {
     if answer < 0 { Err(Errno::from_raw_os_error(-answer)) } else { Ok(answer) }
 }

@@ -82,3 +82,35 @@ impl Drop for NodeMapping {
 unsafe impl Send for NodeMapping {}
 // SAFETY: as above; no method changes it.
 unsafe impl Sync for NodeMapping {}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::fs::MemfdFlags;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_mapped_where_it_was_asked_and_shared() {
+        let page = rustix::param::page_size();
+        let file = rustix::fs::memfd_create("node", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&file, 2 * page as u64).unwrap();
+        rustix::io::pwrite(&file, b"x", page as u64).unwrap();
+        let map = |offset, protection| Mapping::of_node(file.as_fd(), offset, page, protection);
+        let writable = map(page as u64, Protection::ReadWrite).unwrap();
+        // SAFETY: it is mapped, and nobody else writes to it.
+        assert_eq!(unsafe { writable.as_ptr().read_volatile() }, b'x');
+        // SAFETY: as above.
+        unsafe { writable.as_ptr().write_volatile(b'y') };
+        let readable = map(page as u64, Protection::Read).unwrap();
+        assert_ne!(readable.as_ptr(), writable.as_ptr());
+        drop(writable);
+        // SAFETY: as above.
+        assert_eq!(unsafe { readable.as_ptr().read_volatile() }, b'y');
+        let mut byte = [0];
+        rustix::io::pread(&file, &mut byte, page as u64).unwrap();
+        assert_eq!(&byte, b"y");
+        assert_eq!(map(1, Protection::Read).err(), Some(Errno::INVAL));
+    }
+}

@@ -57,6 +57,28 @@ impl Transport {
         }
     }
 
+    /// Issues one ioctl on a file that the device gave away or takes, once: a dma-buf or a sync_file.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl_once`](Self::ioctl_once).
+    pub(crate) unsafe fn file_ioctl_once(
+        &self,
+        fd: BorrowedFd<'_>,
+        request: u32,
+        arg: *mut c_void,
+    ) -> std::result::Result<i32, Errno> {
+        #[cfg(feature = "fake")]
+        if let Self::Fake(_) = self {
+            // SAFETY: the caller's promise is the one asked for.
+            if let Some(answer) = unsafe { fake::file_ioctl(fd, request, arg) } {
+                return answer;
+            }
+        }
+        // SAFETY: the caller's promise is the one asked for.
+        unsafe { kernel::ioctl(fd, request, arg) }
+    }
+
     /// Issues one ioctl, again after a signal, each time with the argument as it was at first: the
     /// driver copies the struct back also when it fails.
     ///

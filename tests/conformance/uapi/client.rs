@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use nix::unistd::{Pid, gettid};
 
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
 use super::memory::{Bad, UserMemory};
@@ -14,7 +17,7 @@ use super::wire::{self, Value, Wire};
 /// A client of a kernel, with an open file to begin with.
 pub struct Client<'a> {
     kernel: &'a dyn Kernel,
-    files: Vec<Option<Box<dyn Node>>>,
+    files: Vec<Option<Arc<dyn Node>>>,
     current: usize,
     pub memory: UserMemory,
     show: Show,
@@ -30,7 +33,7 @@ impl<'a> Client<'a> {
         let file = kernel.open().expect("a render node that can be opened");
         Self {
             kernel,
-            files: vec![Some(file)],
+            files: vec![Some(file.into())],
             current: 0,
             memory: UserMemory::new(),
             show: Show::new(any_model),
@@ -86,7 +89,7 @@ impl<'a> Client<'a> {
     }
 
     fn add(&mut self, node: Box<dyn Node>, what: &str) -> usize {
-        self.files.push(Some(node));
+        self.files.push(Some(node.into()));
         self.current = self.files.len() - 1;
         let file = self.current;
         self.note(format_args!("{what}: file {file}"));
@@ -127,6 +130,35 @@ impl<'a> Client<'a> {
         // SAFETY: the structure is writable, and the cases put nothing behind its pointers that they
         // do not expect to be written.
         let result = unsafe { self.node().ioctl(request, (&raw mut *arg).cast()) };
+        self.record(request, &before, result, &arg.fields());
+        result
+    }
+
+    /// Issues a request that blocks, and does `work` while it does. It is written down after that.
+    pub fn call_during<T: Wire + Send>(
+        &mut self,
+        request: u32,
+        arg: &mut T,
+        work: impl FnOnce(&mut Self),
+    ) -> i32 {
+        self.calls += 1;
+        let before = arg.fields();
+        let node = self.files[self.current].clone().expect("a file that is open");
+        let result = std::thread::scope(|scope| {
+            let (begin, begun) = std::sync::mpsc::channel();
+            let argument = &mut *arg;
+            let blocked = scope.spawn(move || {
+                let _ = begin.send(gettid());
+                // SAFETY: as in `call`.
+                unsafe { node.ioctl(request, (&raw mut *argument).cast()) }
+            });
+            let thread = begun.recv().expect("a thread that begins");
+            while !is_asleep(thread) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            work(self);
+            blocked.join().expect("a call")
+        });
         self.record(request, &before, result, &arg.fields());
         result
     }
@@ -205,6 +237,24 @@ impl<'a> Client<'a> {
         unsafe { OwnedFd::from_raw_fd(fd) }
     }
 
+    /// What a descriptor is called that no ioctl on the node gave away.
+    pub fn introduce(&mut self, fd: i32) -> String {
+        self.show.returned(Value::Fd(fd.into()))
+    }
+
+    /// What a descriptor is called.
+    pub fn called(&mut self, fd: i32) -> String {
+        self.show.given(Value::Fd(fd.into()))
+    }
+
+    /// Memory that another driver shares.
+    pub fn foreign_dma_buf(&mut self, size: u64) -> OwnedFd {
+        let fd = self.kernel.foreign_dma_buf(size).expect("foreign memory");
+        let name = self.introduce(fd.as_raw_fd());
+        self.note(format_args!("foreign dma-buf of {size:#x} bytes: {name}"));
+        fd
+    }
+
     /// Maps the node; a positive error number if it cannot.
     pub fn map_node(&mut self, len: u64, writable: bool, offset: u64) -> Result<CpuMap, i32> {
         self.calls += 1;
@@ -243,10 +293,47 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The number of mappings of all VMs, if the kernel tells.
+    pub fn mapping_count(&self) -> Option<usize> {
+        self.kernel.address_spaces().map(|spaces| spaces.iter().map(Vec::len).sum())
+    }
+
     /// The number of VMs that are there, if the kernel tells.
     pub fn vm_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.len())
     }
+
+    /// Waits until the VMs of files that were closed are gone, which takes the kernel a moment.
+    pub fn until_no_vm_is_left(&mut self) {
+        self.until_vms_are_left(0);
+    }
+
+    /// Waits until there are no more VMs than that: the driver frees them a moment after their last
+    /// operation.
+    pub fn until_vms_are_left(&mut self, count: usize) {
+        self.until("VMs stay", |spaces| spaces.len() <= count);
+    }
+
+    /// Waits until all VMs together have no more mappings than that: those of groups go a moment after them.
+    pub fn until_mappings_are_left(&mut self, count: usize) {
+        self.until("mappings stay", |spaces| spaces.iter().map(Vec::len).sum::<usize>() <= count);
+    }
+
+    /// Waits until what VMs have mapped is as it should be, where the kernel tells.
+    fn until(&mut self, trouble: &str, done: impl Fn(&[Vec<Mapped>]) -> bool) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.kernel.address_spaces().is_some_and(|spaces| !done(&spaces)) {
+            assert!(Instant::now() < patience, "{trouble}\n{}", self.text);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Whether a thread of this program sleeps, or has ended.
+fn is_asleep(thread: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    // The state comes after the name, which is in parentheses.
+    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
 }
 
 /// What VMs have mapped.

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use panthor_fake::{Config, Device, File, Mapping, Prot};
 
@@ -48,7 +49,15 @@ impl Kernel for Fake {
         Some(spaces.iter().map(|space| space.iter().map(mapped).collect()).collect())
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        self.0.foreign_dma_buf(size)
+    }
+
     fn jobs_run(&self) -> bool {
+        true
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
         true
     }
 }
@@ -68,10 +77,23 @@ impl Node for File {
         Ok(Box::new(self.mmap(len, prot, offset)?))
     }
 
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32 {
+        self.device().sync_file_status(sync_file).expect("a sync file")
+    }
+
+    fn hold(&self, group: u32) {
+        self.group(group).expect("the group").hold();
+    }
+
+    fn step(&self, group: u32, queue: u32) {
+        let ended = self.group(group).expect("the group").step(queue);
+        assert!(ended, "no stream of the queue has begun");
+    }
+
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {
         let group = self.group(group).expect("the group");
         match trouble {
-            Trouble::PageFault => group.fault_next_job(queue),
+            Trouble::PageFault => group.page_fault_next_job(queue),
             Trouble::TimeOut => group.time_out_next_job(queue),
         }
     }

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// The kernels that there are recordings of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,12 +82,18 @@ pub trait Kernel {
     /// What the VMs have mapped, oldest VM first; `None` where that cannot be told.
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>>;
 
+    /// Makes a dma-buf of a driver that is not Panthor, of whole pages.
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd>;
+
     /// Whether jobs of groups are done.
     fn jobs_run(&self) -> bool;
+
+    /// Whether they can wait in the middle of their streams, for what the CPU writes to memory.
+    fn jobs_can_be_held(&self) -> bool;
 }
 
 /// An open file of a node. It closes when it is dropped.
-pub trait Node {
+pub trait Node: Send + Sync {
     /// Zero or more, or a negative error number.
     ///
     /// # Safety
@@ -99,8 +106,17 @@ pub trait Node {
     /// As that of `ioctl(2)` on the descriptor.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
+    /// How the fence of a sync file ended: 0 if it has not, 1, or a negative error number.
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32;
+
     /// Maps the node, shared; a positive error number when it cannot.
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32>;
+
+    /// Has streams of a group wait for [`Node::step`] where they do not run.
+    fn hold(&self, group: u32);
+
+    /// Has the next stream of a queue end where they do not run.
+    fn step(&self, group: u32, queue: u32);
 
     /// Has the next job of a queue end badly where jobs do not do so by themselves.
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble);

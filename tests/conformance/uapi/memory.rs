@@ -86,6 +86,14 @@ impl UserMemory {
             unsafe { start.wrapping_add(index).write_volatile(byte) };
         }
     }
+
+    /// What is at [`Bad::Ends`] of that many bytes.
+    pub fn read_before_end(&self, bytes: usize) -> Vec<u8> {
+        assert!(bytes <= PAGE);
+        let start = self.0.as_ptr().wrapping_add(2 * PAGE - bytes);
+        // SAFETY: in the page that can be written, of which there are no references.
+        (0..bytes).map(|index| unsafe { start.wrapping_add(index).read_volatile() }).collect()
+    }
 }
 
 impl Drop for UserMemory {

@@ -1,7 +1,9 @@
 //! The uAPI as a client meets it that has nothing but the header: raw ioctls, and what they answered.
 
 pub mod client;
+pub mod descriptors;
 pub mod fake;
+pub mod gate;
 pub mod kernel;
 pub mod memory;
 pub mod ops;

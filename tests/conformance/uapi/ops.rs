@@ -42,7 +42,7 @@ pub fn address_mut<T: ?Sized>(value: &mut T) -> u64 {
 }
 
 /// A request of the same number and directions for an argument of another size.
-pub fn resized(request: u32, size: usize) -> u32 {
+pub const fn resized(request: u32, size: usize) -> u32 {
     request & !(0x3fff << 16) | (size as u32) << 16
 }
 

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -13,7 +13,12 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
+
 use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
+use super::ops::resized;
 
 /// A Panthor of the machine. Its mappings can be told by root, where debugfs is mounted.
 pub struct Real {
@@ -22,11 +27,12 @@ pub struct Real {
     /// The listing of all VMs.
     gpuvas: Option<PathBuf>,
     jobs_run: bool,
+    jobs_can_be_held: bool,
 }
 
 impl Real {
     /// The device whose render node this is.
-    pub fn new(render: &Path, jobs_run: bool) -> io::Result<Self> {
+    pub fn new(render: &Path, jobs_run: bool, jobs_can_be_held: bool) -> io::Result<Self> {
         let name = render.file_name().unwrap_or_default();
         let class = Path::new("/sys/class/drm").join(name).join("device/drm");
         let minors =
@@ -39,6 +45,7 @@ impl Real {
             primary: card.as_ref().map(|card| Path::new("/dev/dri").join(card)),
             gpuvas: minor.map(listing).filter(|path| path.exists()),
             jobs_run,
+            jobs_can_be_held,
         })
     }
 }
@@ -57,24 +64,37 @@ impl Kernel for Real {
     }
 
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>> {
-        let path = self.gpuvas.as_ref()?;
-        let mut text = fs::read_to_string(path);
-        // While a VM is on its way out there is no listing at all.
-        let patience = Instant::now() + Duration::from_secs(10);
-        while text.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV))
-            && Instant::now() < patience
-        {
-            std::thread::sleep(Duration::from_micros(100));
-            text = fs::read_to_string(path);
-        }
-        let text = text.ok()?;
+        let text = listing(self.gpuvas.as_ref()?).expect("what could be read before");
         // The first is the firmware's.
         let sections = text.split("DRM GPU VA space").skip(2);
         Some(sections.map(|section| section.lines().filter_map(row).collect()).collect())
     }
 
+    fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
+        udmabuf(size)
+    }
+
     fn jobs_run(&self) -> bool {
         self.jobs_run
+    }
+
+    fn jobs_can_be_held(&self) -> bool {
+        self.jobs_can_be_held
+    }
+}
+
+/// Reads the listing of all VMs, which fails while one of them is on its way out.
+fn listing(gpuvas: &Path) -> io::Result<String> {
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        match fs::read_to_string(gpuvas) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::ENODEV) && Instant::now() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
     }
 }
 
@@ -85,6 +105,31 @@ fn row(line: &str) -> Option<Mapped> {
     match fields[..] {
         [va, size, _end, object, offset] => Some(Mapped { va, size, object, offset }),
         _ => None,
+    }
+}
+
+/// A dma-buf of ordinary memory, which the kernel makes for virtual machines.
+fn udmabuf(size: u64) -> io::Result<OwnedFd> {
+    /// As in the header of the kernel; the fields are its.
+    #[repr(C)]
+    struct Create {
+        memfd: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+    const UDMABUF_CREATE: u32 = resized(0x4000_7542, size_of::<Create>());
+    const CLOEXEC: u32 = 1;
+
+    let maker = OpenOptions::new().read(true).write(true).open("/dev/udmabuf")?;
+    let memory = memfd_create("foreign", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&memory, size)?;
+    fcntl_add_seals(&memory, SealFlags::SHRINK)?;
+    let mut create = Create { memfd: memory.as_raw_fd() as u32, flags: CLOEXEC, offset: 0, size };
+    match ioctl(maker.as_raw_fd(), UDMABUF_CREATE, (&raw mut create).cast()) {
+        // SAFETY: the descriptor was just made, and nobody else knows it.
+        fd if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        errno => Err(io::Error::from_raw_os_error(-errno)),
     }
 }
 
@@ -116,6 +161,17 @@ impl Node for File {
         let start = start.map_err(|errno| errno as i32)?;
         Ok(Box::new(NodeMemory { start, len }))
     }
+
+    fn fence_status(&self, sync_file: &OwnedFd) -> i32 {
+        let mut info = sync_file_info::default();
+        let result = ioctl(sync_file.as_raw_fd(), SYNC_IOC_FILE_INFO, (&raw mut info).cast());
+        assert_eq!(result, 0, "a sync file");
+        info.status
+    }
+
+    fn hold(&self, _: u32) {}
+
+    fn step(&self, _: u32, _: u32) {}
 
     fn arrange(&self, _: u32, _: u32, _: Trouble) {}
 }

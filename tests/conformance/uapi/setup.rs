@@ -1,8 +1,11 @@
 //! What most cases begin with, and what several have in common.
 
+use std::time::{Duration, Instant};
+
 use panthor_sys::*;
 
 use super::client::{Client, CpuMap};
+use super::memory::Bad;
 use super::ops::{self, array, syncobj_wait, timeline_array, timeline_wait, zeroed};
 
 impl Client<'_> {
@@ -41,6 +44,26 @@ impl Client<'_> {
     pub fn mmap_offset(&mut self, handle: u32) -> u64 {
         let args = drm_panthor_bo_mmap_offset { handle, ..zeroed() };
         self.must(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, args).offset
+    }
+
+    /// The mmap offset of a BO that may not have one.
+    pub fn mmap_offset_of(&mut self, handle: u32) -> i32 {
+        let mut args = drm_panthor_bo_mmap_offset { handle, ..zeroed() };
+        self.call(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut args)
+    }
+
+    /// What a BO says of itself.
+    pub fn info(&mut self, handle: u32) -> i32 {
+        let mut args = drm_panthor_bo_query_info { handle, ..zeroed() };
+        self.call(DRM_IOCTL_PANTHOR_BO_QUERY_INFO, &mut args)
+    }
+
+    /// Writes what the CPU has in its caches of a part of a BO.
+    pub fn sync_bo(&mut self, handle: u32, offset: u64, size: u64) -> i32 {
+        let type_ = DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH;
+        let ops = [drm_panthor_bo_sync_op { handle, type_, offset, size }];
+        self.show("op", &ops);
+        self.call(DRM_IOCTL_PANTHOR_BO_SYNC, &mut drm_panthor_bo_sync { ops: array(&ops) })
     }
 
     /// A BO in the eyes of the CPU.
@@ -82,6 +105,7 @@ impl Client<'_> {
     }
 
     /// Waits until the jobs of a queue are done; whether there can be more. Not written down.
+    #[allow(dead_code)] // random programs that differ are printed with it
     pub fn settle_queue(&mut self, group: u32, queue: u32) -> bool {
         self.quietly(|client| {
             let done = client.syncobj();
@@ -93,6 +117,35 @@ impl Client<'_> {
             client.destroy_syncobj(done);
             submitted
         })
+    }
+
+    /// Waits until the VMs have that many mappings in all, if the kernel tells: what a group had goes a
+    /// moment after the group. Not written down.
+    #[track_caller]
+    pub fn until_mapped(&self, count: usize) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.mapping_count().is_some_and(|now| now != count) {
+            assert!(Instant::now() < patience, "not {count} mappings");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until there are that many VMs, if the kernel tells: one that was destroyed stays as long as its
+    /// groups. Not written down.
+    #[track_caller]
+    pub fn until_vms(&self, count: usize) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.vm_count().is_some_and(|now| now != count) {
+            assert!(Instant::now() < patience, "not {count} VMs");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Where the items are then, with nothing mapped behind them.
+    pub fn at_end<T: bytemuck::NoUninit>(&self, items: &[T]) -> u64 {
+        let bytes = bytemuck::cast_slice(items);
+        self.memory.write_before_end(bytes);
+        self.memory.address(Bad::Ends(bytes.len()))
     }
 
     // Syncobjs

@@ -48,8 +48,16 @@ impl Show {
     }
 
     fn offset(&mut self, offset: u64) -> String {
-        if offset % 4096 != 0 || offset == 0 {
-            return format!("{offset:#x}");
+        let inside = offset % 4096;
+        if inside != 0 {
+            let page = self.offsets.get(&(offset - inside));
+            return page.map_or_else(
+                || format!("{offset:#x}"),
+                |number| format!("offset#{number}+{inside:#x}"),
+            );
+        }
+        if offset == 0 {
+            return String::from("0x0");
         }
         let next = self.offsets.len() + 1;
         format!("offset#{}", self.offsets.entry(offset).or_insert(next))
@@ -91,6 +99,7 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             assert_eq!(show.returned(b), "offset#2");
             assert_eq!(show.given(a), "offset#1");
             assert_eq!(show.given(Value::Offset(5)), "0x5");
+            assert_eq!(show.given(Value::Offset((1 << 41) + 5)), "offset#2+0x5");
             assert_eq!(show.returned(Value::Fd(9)), "fd#1");
             assert_eq!(
                 (show.given(Value::Fd(9)), show.given(Value::Fd(8))),

@@ -79,6 +79,8 @@ macro_rules! wire {
     (@@ dec $value:expr) => { Value::Dec($value.into()) };
     // Times that wait for a point in time are the same wherever the client runs.
     (@@ signed $value:expr) => { Value::Dec($value) };
+    (@@ len $value:expr) => { Value::Dec($value as i64) };
+    (@@ address $value:expr) => { Value::Ptr($value.addr() as u64) };
     (@@ ptr $value:expr) => { Value::Ptr($value) };
     (@@ offset $value:expr) => { Value::Offset($value) };
     (@@ fd $value:expr) => { Value::Fd($value.into()) };
@@ -136,6 +138,11 @@ wire! {
     drm_panthor_bo_sync_op { handle dec, type_ dec, offset hex, size hex }
     drm_panthor_bo_sync { ops array }
     drm_panthor_bo_query_info { handle dec, extra_flags hex, create_flags hex, pad hex }
+    drm_version {
+        version_major dec, version_minor dec, version_patchlevel dec, name_len len, name address,
+        date_len len, date address, desc_len len, desc address,
+    }
+    drm_unique { unique_len len, unique address }
     drm_auth { magic dec }
     drm_set_version { drm_di_major dec, drm_di_minor dec, drm_dd_major dec, drm_dd_minor dec }
     drm_gem_close { handle dec, pad hex }

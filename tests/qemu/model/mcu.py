@@ -11,13 +11,14 @@ tables that the driver writes, interprets the ring buffers, and raises the three
 QEMU's qtest socket. The guest is the same as in static mode except for the firmware's layout and the
 registers' start values (gpu_image.py --mcu).
 
-Instructions: MOV32, MOV48, CALL, JUMP, SYNC_ADD/SET 32/64, LOAD_MULTIPLE, STORE_MULTIPLE,
-STORE_STATE. Every other one completes at once and does nothing: no shader, tiler or fragment work,
-no SYNC_WAIT that blocks, no tiler out-of-memory. NOEXEC is not looked at: it concerns shaders.
+Instructions: MOV32, MOV48, CALL, JUMP, SYNC_ADD/SET 32/64, SYNC_WAIT32, LOAD_MULTIPLE,
+STORE_MULTIPLE, STORE_STATE. Every other one completes at once and does nothing: no shader, tiler or
+fragment work, no tiler out-of-memory. NOEXEC is not looked at: it concerns shaders.
 """
 import argparse
 import json
 import mmap
+import os
 import socket
 import sys
 import time
@@ -157,7 +158,8 @@ class Interrupt:
 
 # -------------------------------------------------------------------------- command streams --
 MOV48, MOV32, LOAD_MULTIPLE, STORE_MULTIPLE, CALL, JUMP = 1, 2, 20, 21, 32, 33
-SYNC_ADD32, SYNC_SET32, STORE_STATE, SYNC_ADD64, SYNC_SET64 = 37, 38, 40, 51, 52
+SYNC_ADD32, SYNC_SET32, SYNC_WAIT32, STORE_STATE, SYNC_ADD64, SYNC_SET64 = 37, 38, 39, 40, 51, 52
+GREATER = 1  # the other condition of a SYNC_WAIT is: less than or equal
 
 
 class Stream:
@@ -166,12 +168,14 @@ class Stream:
     def __init__(self, memory, trace):
         self.memory, self.trace = memory, trace
         self.registers = [0] * 256
+        self.running = None  # what it has begun, while a SYNC_WAIT blocks it
 
     def pair(self, number):
         return self.registers[number] | self.registers[number + 1] << 32
 
     def run(self, space, va_of, start, end):
-        """Runs [start, end); va_of maps a position to a VA. True if a sync object was written."""
+        """Runs [start, end); va_of maps a position to a VA. Yields whenever it is blocked. What it yields and
+        returns in the end: whether a sync object was written since the last time."""
         memory, registers, synced, position = self.memory, self.registers, False, start
         while position < end:
             va = va_of(position)
@@ -187,7 +191,16 @@ class Stream:
                 registers[dst] = word & 0xFFFFFFFF
             elif op in (CALL, JUMP):  # a: pair with the address, b: length in bytes
                 target, length = self.pair(a), registers[b]
-                synced |= self.run(space, lambda p: p, target, target + length)
+                # What was written before must not wait for what blocks in there.
+                inner = self.run(space, lambda p: p, target, target + length)
+                while True:
+                    try:
+                        blocked = next(inner)
+                    except StopIteration as end_of_inner:
+                        synced |= end_of_inner.value
+                        break
+                    yield synced | blocked
+                    synced = False
                 if op == JUMP:
                     return synced
             elif op in (SYNC_ADD32, SYNC_SET32):
@@ -200,6 +213,11 @@ class Stream:
                 old = memory.read64(space, at) if op == SYNC_ADD64 else 0
                 memory.write64(space, at, self.pair(b) + old)
                 synced = True
+            elif op == SYNC_WAIT32:
+                condition = word >> 28 & 0xF
+                while (memory.read32(space, self.pair(a)) > registers[b]) != (condition == GREATER):
+                    yield synced
+                    synced = False
             elif op in (LOAD_MULTIPLE, STORE_MULTIPLE):
                 for k in range(16):
                     if word >> 16 + k & 1:
@@ -217,7 +235,7 @@ class Stream:
 # Request bits that belong to the firmware, of the global, group and stream interfaces.
 GLOBAL_EVENTS, GROUP_EVENTS, STREAM_EVENTS = 0x7F << 20, 0xB << 28, 0xCC << 24
 SYNC_UPDATE, JOB_GLOBAL = 1 << 28, 1 << 31
-START, RESUME = 1, 3
+TERMINATE, START, RESUME = 0, 1, 3
 
 
 class Mcu:
@@ -226,7 +244,8 @@ class Mcu:
         self.job = Interrupt(memory, qemu, 0x1000, SPI_JOB)
         self.mmu = Interrupt(memory, qemu, 0x2000, SPI_MMU)
         self.gpu = Interrupt(memory, qemu, 0x20, SPI_GPU)
-        self.running = False
+        self.running = self.blocked = False
+        # Streams by group, of which the suspend buffer is the name, and number.
         self.global_io, self.groups, self.streams = None, [], {}
 
     def acknowledge(self, request_va, ack_va, events):
@@ -261,11 +280,17 @@ class Mcu:
             memory.set_reg(MCU_STATUS, 2)
         memory.write32(0, ack_va + 8, memory.read32(0, request_va + 8))
         for group, (group_in, group_out, streams) in enumerate(self.groups):
+            before = memory.read32(0, group_out) & 7
             request, changed = self.acknowledge(group_in, group_out, GROUP_EVENTS)
             if changed:
                 interrupts |= 1 << group
+            # What a group has begun goes on when it is resumed, wherever that is, and ends when it is
+            # terminated.
+            if request & 7 != before and request & 7 in (TERMINATE, START):
+                name = memory.read64(0, group_in + 64)
+                self.streams = {key: at for key, at in self.streams.items() if key[0] != name}
             memory.write32(0, group_out + 8, memory.read32(0, group_in + 8))
-            if request & 7 in (START, RESUME) and self.run_group(group, group_in, streams):
+            if request & 7 in (START, RESUME) and self.run_group(group_in, streams):
                 # A sync object has changed: CSG_SYNC_UPDATE makes ack differ from req.
                 request, ack = memory.read32(0, group_in), memory.read32(0, group_out)
                 memory.write32(0, group_out, (ack & ~SYNC_UPDATE) | (~request & SYNC_UPDATE))
@@ -273,9 +298,9 @@ class Mcu:
         if interrupts:
             self.job.raise_bits(interrupts)
 
-    def run_group(self, group, group_in, streams):
+    def run_group(self, group_in, streams):
         memory, synced = self.memory, False
-        space = memory.read32(0, group_in + 80) & 0xFF
+        name, space = memory.read64(0, group_in + 64), memory.read32(0, group_in + 80) & 0xFF
         for number, (stream_in, stream_out) in enumerate(streams):
             request, _ = self.acknowledge(stream_in, stream_out, STREAM_EVENTS)
             if request & 7 != START:
@@ -287,13 +312,20 @@ class Mcu:
             insert, extract = memory.read64(0, insert_va), memory.read64(0, extract_va)
             if insert == extract:
                 continue
-            stream = self.streams.setdefault((group, number), Stream(memory, self.trace))
-            try:
+            stream = self.streams.setdefault((name, number), Stream(memory, self.trace))
+            if stream.running is None:
                 in_ring = lambda p, base=base, size=size: base + (p & size - 1)
-                synced |= stream.run(space, in_ring, extract, insert)
+                stream.running = stream.run(space, in_ring, extract, insert), insert
+            try:
+                synced |= next(stream.running[0])
+                self.blocked = True
+                continue
+            except StopIteration as end:
+                synced |= end.value
             except Fault as fault:
                 self.report(space, *fault.args)
-            memory.write64(0, extract_va, insert)  # a faulting stream is lost
+            memory.write64(0, extract_va, stream.running[1])  # a faulting stream is lost
+            stream.running = None
         return synced
 
     def report(self, space, code, va, write):
@@ -336,7 +368,9 @@ class Mcu:
                 if memory.reg(DOORBELL + 0x10000 * bell):
                     memory.set_reg(DOORBELL + 0x10000 * bell, 0)
                     busy = True
-            if busy or not idle % 20:  # also without a doorbell, at leisure
+            # Also without a doorbell, at leisure, or at once where a value in memory is waited for.
+            if busy or self.blocked or not idle % 20:
+                self.blocked = False
                 try:
                     self.look()
                 except Fault:  # tables not in place: the firmware's VM is being torn down
@@ -351,6 +385,10 @@ def main():
     parser.add_argument("qmp", help="QEMU's QMP socket")
     parser.add_argument("--trace", action="store_true", help="print every instruction")
     options = parser.parse_args()
+    try:  # the driver gives it 100 ms for most things, however busy the machine is
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    except PermissionError:
+        pass
     try:
         mcu = Mcu(Memory(options.ram), Qemu(options.qtest, options.qmp), options.trace)
         idle = 0

@@ -1,0 +1,286 @@
+//! What a trace amounts to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::errno_names;
+use super::event::{Call, Event};
+use super::mapped::{Bytes, Mapped};
+use super::requests::anonymous;
+use super::value::{Fields, Value};
+
+/// How many of the slowest calls are kept.
+const SLOWEST: usize = 10;
+
+/// Numbers about a trace. [`Display`](std::fmt::Display) prints them as tables.
+///
+/// It can be filled in as a program runs, or from a file of JSON lines with `Summary::read` (feature
+/// `trace-json`). Lines of text are not read: they are for people.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use panthor_fake::trace::{Summary, TraceOptions};
+/// use panthor_fake::{Arena, Config, Device};
+/// use panthor_sys::DRM_IOCTL_PANTHOR_VM_CREATE;
+///
+/// let device = Device::new(Config::default())?;
+/// let summary = Arc::new(Mutex::new(Summary::default()));
+/// let shared = summary.clone();
+/// device.trace_with(TraceOptions::text().all(), move |event| shared.lock().unwrap().add(event));
+///
+/// let file = device.open();
+/// file.ioctl_in(DRM_IOCTL_PANTHOR_VM_CREATE, 0x10000, &Arena::new(0x10000, 4096));
+///
+/// let summary = summary.lock().unwrap();
+/// assert_eq!(summary.calls["DRM_IOCTL_PANTHOR_VM_CREATE"].count, 1);
+/// println!("{summary}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Calls by the name of the request.
+    pub calls: BTreeMap<String, Calls>,
+    /// Operations of VM_BIND that were done, or queued, by their type; sparse maps are `MAP sparse`.
+    pub bind_ops: BTreeMap<String, BindOps>,
+    /// Operations that the trace leaves out, because arrays were shortened or could not be read; they are in no
+    /// other number here.
+    pub bind_ops_left_out: u64,
+    /// The most bytes that were mapped to BOs at a time, in all VMs together.
+    pub peak_mapped: u64,
+    /// The most bytes that were mapped sparsely at a time, in all VMs together.
+    pub peak_sparse: u64,
+    /// The slowest calls, the slowest first.
+    pub slowest: Vec<SlowCall>,
+    /// The VMs by file and id.
+    vms: HashMap<(u64, u64), Mapped>,
+    mapped: Bytes,
+}
+
+/// Calls of one ioctl.
+#[non_exhaustive]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Calls {
+    /// How many there were, failed ones included.
+    pub count: u64,
+    /// How many failed, by the name of the error number.
+    pub errors: BTreeMap<String, u64>,
+    /// How long they took together.
+    pub took: Duration,
+}
+
+/// Operations of one type.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BindOps {
+    /// How many there were.
+    pub count: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+}
+
+/// A call that took long.
+#[non_exhaustive]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlowCall {
+    /// The name of the request.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+    /// When it began, counted from the beginning of the trace.
+    pub time: Duration,
+    /// The process and the thread.
+    pub thread: (i32, i32),
+    /// Zero, or a negative error number.
+    pub result: i32,
+}
+
+impl Summary {
+    /// Counts a call.
+    pub fn add(&mut self, event: &Event) {
+        let Call::Ioctl { request, .. } = event.call else {
+            self.forget(event.on.file(), None);
+            return;
+        };
+        let name = event.name().map_or_else(|| anonymous(request), str::to_owned);
+        let calls = self.calls.entry(name.clone()).or_default();
+        calls.count += 1;
+        calls.took += event.took;
+        if event.result < 0 {
+            let errno = event.result.wrapping_neg();
+            let errno = errno_names::name(errno).unwrap_or_else(|| errno.to_string());
+            *calls.errors.entry(errno).or_default() += 1;
+        }
+        self.add_slow(name, event);
+        let (Some(args), Some(file)) = (&event.args, event.on.file()) else { return };
+        match event.name() {
+            Some("DRM_IOCTL_PANTHOR_VM_BIND") => self.add_bind(event, args, file),
+            Some("DRM_IOCTL_PANTHOR_VM_DESTROY") if event.result == 0 => {
+                self.forget(Some(file), args.number("id"));
+            }
+            _ => {}
+        }
+    }
+
+    fn add_slow(&mut self, name: String, event: &Event) {
+        let at = self.slowest.partition_point(|slow| slow.took >= event.took);
+        if at < SLOWEST {
+            let thread = event.who.map_or((0, 0), |who| (who.pid, who.tid));
+            let (took, time, result) = (event.took, event.time, event.result);
+            self.slowest.insert(at, SlowCall { name, took, time, thread, result });
+            self.slowest.truncate(SLOWEST);
+        }
+    }
+
+    fn add_bind(&mut self, event: &Event, args: &Fields, file: u64) {
+        let (Some(vm), Some(ops)) =
+            (args.number("vm_id"), args.get("ops").and_then(Value::as_list))
+        else {
+            return;
+        };
+        let is_async = args.has_flag("flags", "ASYNC");
+        // A synchronous one that fails tells how many it has done, and if not, has done none.
+        let done = match event.result {
+            0 => ops.count,
+            _ if is_async => 0,
+            _ => event.out.as_ref().and_then(|out| out.number("ops_count")).unwrap_or(0),
+        };
+        let shown = ops.items.iter().filter_map(Value::as_fields).take(done as usize);
+        let mut counted = 0;
+        for op in shown {
+            counted += 1;
+            self.add_op(op, (file, vm));
+        }
+        self.bind_ops_left_out += done.saturating_sub(counted);
+    }
+
+    fn add_op(&mut self, op: &Fields, vm: (u64, u64)) {
+        let kind = match op.get("type") {
+            Some(Value::Name(name)) => name.to_string(),
+            Some(other) => other.to_string(),
+            None => return,
+        };
+        let sparse = op.has_flag("flags", "SPARSE");
+        let (va, size) = (op.number("va").unwrap_or(0), op.number("size").unwrap_or(0));
+        let mapped = self.vms.entry(vm).or_default();
+        let before = mapped.bytes;
+        match &*kind {
+            "MAP" => mapped.map(va, size, sparse),
+            "UNMAP" => mapped.unmap(va, size),
+            _ => {}
+        }
+        let after = mapped.bytes;
+        self.change(before, after);
+        let name = if kind == "MAP" && sparse { "MAP sparse".to_owned() } else { kind };
+        let ops = self.bind_ops.entry(name).or_default();
+        ops.count += 1;
+        ops.bytes = ops.bytes.saturating_add(size);
+    }
+
+    fn change(&mut self, before: Bytes, after: Bytes) {
+        let sum = |all: u64, before, after| all.saturating_sub(before).saturating_add(after);
+        self.mapped.real = sum(self.mapped.real, before.real, after.real);
+        self.mapped.sparse = sum(self.mapped.sparse, before.sparse, after.sparse);
+        self.peak_mapped = self.peak_mapped.max(self.mapped.real);
+        self.peak_sparse = self.peak_sparse.max(self.mapped.sparse);
+    }
+
+    /// Forgets a VM, or all of a file.
+    fn forget(&mut self, file: Option<u64>, vm: Option<u64>) {
+        let Some(file) = file else { return };
+        let is_it = |&(of, id): &(u64, u64)| of == file && vm.is_none_or(|vm| id == vm);
+        let gone: Vec<_> = self.vms.keys().copied().filter(is_it).collect();
+        for key in gone {
+            if let Some(mapped) = self.vms.remove(&key) {
+                self.change(mapped.bytes, Bytes::default());
+            }
+        }
+    }
+
+    /// How many calls there were.
+    pub fn call_count(&self) -> u64 {
+        self.calls.values().map(|calls| calls.count).sum()
+    }
+
+    /// How many operations mapped something sparsely, and how many bytes.
+    pub fn sparse(&self) -> BindOps {
+        self.bind_ops.get("MAP sparse").copied().unwrap_or_default()
+    }
+
+    /// How many bytes all operations mapped to BOs.
+    pub fn bytes_mapped(&self) -> u64 {
+        self.bind_ops.get("MAP").map_or(0, |ops| ops.bytes)
+    }
+}
+
+#[cfg(feature = "trace-json")]
+mod reading {
+    use std::fmt;
+    use std::io::{self, BufRead};
+
+    use super::super::read::ParseError;
+    use super::{Event, Summary};
+
+    impl Summary {
+        /// Counts a trace of JSON lines. Empty lines are skipped, and so is the last line if it has no end: then
+        /// whoever wrote it was killed.
+        ///
+        /// # Errors
+        /// The first line that is none of a trace, or what reading fails with.
+        pub fn read(mut trace: impl BufRead) -> Result<Self, ReadError> {
+            let mut summary = Self::default();
+            let mut line = Vec::new();
+            for number in 1.. {
+                line.clear();
+                let read = trace.read_until(b'\n', &mut line);
+                read.map_err(ReadError::Io)?;
+                if line.is_empty() {
+                    break;
+                }
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim();
+                if text.is_empty() {
+                    continue;
+                }
+                match Event::from_json(text) {
+                    Ok(event) => summary.add(&event),
+                    Err(_) if line.last() != Some(&b'\n') && number > 1 => break,
+                    Err(error) => return Err(ReadError::Line { number, error }),
+                }
+            }
+            Ok(summary)
+        }
+    }
+
+    /// Why a trace could not be read.
+    #[non_exhaustive]
+    #[derive(Debug)]
+    pub enum ReadError {
+        /// It could not be read at all.
+        Io(io::Error),
+        /// A line is none of a trace.
+        Line {
+            /// The number of the line, counted from 1.
+            number: u64,
+            /// What is wrong with it.
+            error: ParseError,
+        },
+    }
+
+    impl fmt::Display for ReadError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self {
+                Self::Io(error) => write!(f, "the trace cannot be read: {error}"),
+                Self::Line { number, error } => {
+                    write!(f, "line {number} is none of a trace in JSON: {error}")
+                }
+            }
+        }
+    }
+
+    impl std::error::Error for ReadError {}
+}
+
+#[cfg(feature = "trace-json")]
+pub use reading::ReadError;

@@ -1,0 +1,178 @@
+//! Where the calls of a device are reported to.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::lock::lock;
+use crate::uaccess::UserMemory;
+
+use super::event::{Event, Pending, Target, Who};
+use super::options::{Format, TraceOptions};
+
+/// The trace of a device.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// Whether there is one: all that a call looks at when there is none.
+    is_on: AtomicBool,
+    tracer: Mutex<Option<Arc<Tracer>>>,
+}
+
+/// A trace.
+struct Tracer {
+    start: Instant,
+    options: TraceOptions,
+    sink: Sink,
+}
+
+type Callback = Box<dyn Fn(&Event) + Send + Sync>;
+
+enum Sink {
+    Callback(Callback),
+    Lines(Mutex<Lines>),
+}
+
+/// Lines for a writer.
+struct Lines {
+    out: Box<dyn Write + Send>,
+    /// The first error of the writer, which gets nothing after it.
+    error: Option<io::Error>,
+}
+
+thread_local! {
+    /// Whether this thread is in a report: calls that it makes there are not reported.
+    static REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// That this thread is in a report.
+struct Reporting;
+
+impl Reporting {
+    fn begin() -> Option<Self> {
+        // Also not at the end of a thread, when there is nothing of it any more.
+        let was = REPORTING.try_with(|reporting| reporting.replace(true)).unwrap_or(true);
+        (!was).then_some(Self)
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        let _ = REPORTING.try_with(|reporting| reporting.set(false));
+    }
+}
+
+impl Slot {
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Answers an ioctl and reports it.
+    pub(crate) fn around(
+        &self,
+        who: Who,
+        on: Target,
+        user: UserMemory<'_>,
+        call: (u32, u64),
+        answer: impl FnOnce() -> i32,
+    ) -> i32 {
+        let is_inner = REPORTING.try_with(Cell::get).unwrap_or(true);
+        let Some(tracer) = self.get().filter(|_| !is_inner) else { return answer() };
+        let limits = tracer.options.limits();
+        let pending = Pending::begin(tracer.start, limits, who, on, user, call);
+        let result = answer();
+        tracer.report(&pending.end(result));
+        result
+    }
+
+    /// Reports the end of a file.
+    pub(crate) fn release(&self, on: Target) {
+        if self.is_on() {
+            if let Some(tracer) = self.get() {
+                let event = Event::release(tracer.start.elapsed(), on);
+                tracer.report(&event);
+            }
+        }
+    }
+
+    fn get(&self) -> Option<Arc<Tracer>> {
+        lock(&self.tracer).clone()
+    }
+
+    fn set(&self, tracer: Option<Tracer>) -> Option<Arc<Tracer>> {
+        let mut slot = lock(&self.tracer);
+        self.is_on.store(tracer.is_some(), Ordering::Relaxed);
+        std::mem::replace(&mut *slot, tracer.map(Arc::new))
+    }
+
+    pub(super) fn start_callback(&self, options: TraceOptions, callback: Callback) {
+        self.start(options, Sink::Callback(callback));
+    }
+
+    pub(super) fn start_lines(&self, options: TraceOptions, out: Box<dyn Write + Send>) {
+        self.start(options, Sink::Lines(Mutex::new(Lines { out, error: None })));
+    }
+
+    fn start(&self, options: TraceOptions, sink: Sink) {
+        let before = self.set(Some(Tracer { start: Instant::now(), options, sink }));
+        if let Some(before) = before {
+            // Nobody asks for its error any more.
+            let _ = before.finish();
+        }
+    }
+
+    /// Ends the trace.
+    pub(super) fn stop(&self) -> io::Result<()> {
+        self.set(None).map_or(Ok(()), |tracer| tracer.finish())
+    }
+}
+
+impl Tracer {
+    fn report(&self, event: &Event) {
+        let Some(_reporting) = Reporting::begin() else { return };
+        match &self.sink {
+            Sink::Callback(callback) => callback(event),
+            Sink::Lines(lines) => {
+                // Made before the lock, so that threads wait for the writer only.
+                let line = self.options.line(event);
+                lock(lines).put(line.as_bytes());
+            }
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        let Sink::Lines(lines) = &self.sink else { return Ok(()) };
+        let Some(_reporting) = Reporting::begin() else { return Ok(()) };
+        let lines = &mut *lock(lines);
+        match lines.error.take() {
+            Some(error) => Err(error),
+            None => lines.out.flush(),
+        }
+    }
+}
+
+impl Lines {
+    fn put(&mut self, line: &[u8]) {
+        if self.error.is_none() {
+            self.error = self.out.write_all(line).err();
+        }
+    }
+}
+
+impl TraceOptions {
+    fn line(self, event: &Event) -> String {
+        match self.format {
+            Format::Text => format!("{event}\n"),
+            #[cfg(feature = "trace-json")]
+            Format::Json => format!("{}\n", event.to_json()),
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("is_on", &self.is_on()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Page faults: which groups the driver ends for them.
+
+mod common;
+
+use common::*;
+use nix::libc::EINVAL;
+use panthor_fake::File;
+use panthor_sys::*;
+
+const FATAL: u32 = DRM_PANTHOR_GROUP_STATE_FATAL_FAULT;
+
+/// A group of a VM with a stream in its second queue that does not end by itself; its fence.
+fn busy(file: &File, vm: u32) -> (u32, u32) {
+    let (group, done) = (group(file, vm, 2), syncobj(file));
+    file.group(group).unwrap().hold();
+    assert_eq!(submit(file, group, &[stream(1, &[signal_sync(done, 0)])]), 0);
+    assert!(!is_signalled(file, done, 0));
+    (group, done)
+}
+
+#[test]
+fn it_ends_all_groups_of_the_vm_that_the_gpu_is_busy_with() {
+    let file = device().open();
+    let (hit, elsewhere) = (vm(&file), vm(&file));
+    let (first, first_done) = busy(&file, hit);
+    let (second, second_done) = busy(&file, hit);
+    let (idle, lucky) = (group(&file, hit, 1), busy(&file, elsewhere));
+    file.group(first).unwrap().page_fault();
+    for (group, done) in [(first, first_done), (second, second_done)] {
+        assert_eq!(group_state(&file, group), (FATAL, 3));
+        assert!(is_signalled(&file, done, 0));
+    }
+    assert_eq!(group_state(&file, idle), (0, 0));
+    assert_eq!((group_state(&file, lucky.0), is_signalled(&file, lucky.1, 0)), ((0, 0), false));
+}
+
+#[test]
+fn the_next_job_can_be_made_to_hit_one() {
+    let file = device().open();
+    let group = group(&file, vm(&file), 3);
+    let view = file.group(group).unwrap();
+    view.page_fault_next_job(2);
+    // Of another queue.
+    assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
+    assert_eq!(group_state(&file, group), (0, 0));
+    assert_eq!(submit(&file, group, &[stream(2, &[])]), 0);
+    assert_eq!(group_state(&file, group), (FATAL, 7));
+}
+
+#[test]
+fn nothing_is_mapped_in_a_vm_that_was_destroyed() {
+    let device = device();
+    let file = device.open();
+    let vm = vm(&file);
+    let (busy, done) = busy(&file, vm);
+    let idle = group(&file, vm, 1);
+    ok(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, drm_panthor_vm_destroy { id: vm, pad: 0 });
+    assert_eq!((group_state(&file, busy), is_signalled(&file, done, 0)), ((FATAL, 3), true));
+    assert_eq!(group_state(&file, idle), (0, 0));
+    let (point, ran) = (syncobj(&file), syncobj(&file));
+    // Without a stream there is nothing to fetch.
+    assert_eq!(submit(&file, idle, &[sync_point(0, &[signal_sync(point, 0)])]), 0);
+    assert_eq!((group_state(&file, idle), is_signalled(&file, point, 0)), ((0, 0), true));
+    assert_eq!(submit(&file, idle, &[stream(0, &[signal_sync(ran, 0)])]), 0);
+    assert_eq!((group_state(&file, idle), is_signalled(&file, ran, 0)), ((FATAL, 1), true));
+    assert_eq!(submit(&file, idle, &[sync_point(0, &[])]), -EINVAL);
+    drop(file);
+    device.assert_released();
+}

@@ -1,0 +1,31 @@
+//! The sides from which a range can meet another.
+
+use crate::uapi::ops::{KIB, MIB};
+
+/// What is counted in.
+pub const UNITS: [(&str, u64); 2] = [("4_kib", 4 * KIB), ("2_mib", 2 * MIB)];
+
+/// How far the range that is met reaches: eight units from 0 on.
+pub const LEN: i64 = 8;
+
+/// Ranges by how they meet one of eight units, in units from its start.
+pub const SIDES: [(&str, i64, i64); 13] = [
+    ("exactly", 0, 8),
+    ("the_left_end_from_outside", -2, 3),
+    ("the_right_end_from_outside", 6, 10),
+    ("the_left_end_from_inside", 0, 1),
+    ("the_right_end_from_inside", 5, 8),
+    ("the_middle", 3, 5),
+    ("all_and_both_sides", -1, 9),
+    ("all_and_the_left_side", -3, 8),
+    ("all_and_the_right_side", 0, 10),
+    ("all_but_the_left_end", 1, 8),
+    ("all_but_the_right_end", 0, 7),
+    ("the_left_neighbour", -2, 0),
+    ("the_right_neighbour", 8, 10),
+];
+
+/// Where so many units from a place are.
+pub fn place(start: u64, unit: u64, units: i64) -> u64 {
+    start.wrapping_add_signed(units * unit as i64)
+}

@@ -1,0 +1,190 @@
+//! DEV_QUERY.
+
+use bytemuck::Pod;
+use panthor_sys::*;
+
+use crate::case::Cases;
+use crate::uapi::client::Client;
+use crate::uapi::memory::Bad;
+use crate::uapi::wire::Wire;
+
+/// A query: name, number, the size of its structure in the header and the least that is taken, how its
+/// answer is told, and what its memory is filled with.
+struct Query {
+    name: &'static str,
+    type_: u32,
+    size: u32,
+    least: u32,
+    tell: fn(&mut Client<'_>, &[u8]),
+    fill: u8,
+}
+
+const QUERIES: [Query; 5] = [
+    Query {
+        name: "gpu_info",
+        type_: DRM_PANTHOR_DEV_QUERY_GPU_INFO,
+        size: size_of::<drm_panthor_gpu_info>() as u32,
+        least: std::mem::offset_of!(drm_panthor_gpu_info, core_features) as u32,
+        tell: tell::<drm_panthor_gpu_info>,
+        fill: 0xa5,
+    },
+    Query {
+        name: "csif_info",
+        type_: DRM_PANTHOR_DEV_QUERY_CSIF_INFO,
+        size: size_of::<drm_panthor_csif_info>() as u32,
+        least: size_of::<drm_panthor_csif_info>() as u32,
+        tell: tell::<drm_panthor_csif_info>,
+        fill: 0xa5,
+    },
+    Query {
+        name: "timestamp_info",
+        type_: DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO,
+        size: size_of::<drm_panthor_timestamp_info>() as u32,
+        least: std::mem::offset_of!(drm_panthor_timestamp_info, timestamp_offset) as u32,
+        tell: tell::<drm_panthor_timestamp_info>,
+        // An input, too.
+        fill: 0,
+    },
+    Query {
+        name: "group_priorities_info",
+        type_: DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO,
+        size: size_of::<drm_panthor_group_priorities_info>() as u32,
+        least: size_of::<drm_panthor_group_priorities_info>() as u32,
+        tell: tell::<drm_panthor_group_priorities_info>,
+        fill: 0xa5,
+    },
+    Query {
+        name: "mmu_info",
+        type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO,
+        size: size_of::<drm_panthor_mmu_info>() as u32,
+        least: size_of::<drm_panthor_mmu_info>() as u32,
+        tell: tell::<drm_panthor_mmu_info>,
+        fill: 0xa5,
+    },
+];
+
+pub fn add(cases: &mut Cases) {
+    cases.group("dev_query");
+    sizes_asked_for(cases);
+    for query in &QUERIES {
+        answers(cases, query);
+        bad_pointers(cases, query);
+    }
+    unknown_types(cases);
+    cases.add("gpu_info_twice", |c| {
+        for _ in 0..2 {
+            QUERIES[0].ask(c, QUERIES[0].size, 256);
+        }
+    });
+    cases.add("group_priorities_of_a_primary_node", |c| {
+        c.open_primary();
+        let query = &QUERIES[3];
+        query.ask(c, query.size, 64);
+    });
+}
+
+/// The first of the bytes as a structure.
+fn tell<T: Wire + Pod>(c: &mut Client<'_>, bytes: &[u8]) {
+    let mut answer = T::zeroed();
+    let len = bytes.len().min(size_of::<T>());
+    bytemuck::bytes_of_mut(&mut answer)[..len].copy_from_slice(&bytes[..len]);
+    c.show("answer", &[answer]);
+}
+
+impl Query {
+    /// Asks for `size` bytes, with `room` of them before what is not mapped.
+    fn ask(&self, c: &mut Client<'_>, size: u32, room: usize) {
+        c.memory.write_before_end(&vec![self.fill; room]);
+        let pointer = c.memory.address(Bad::Ends(room));
+        let mut args = drm_panthor_dev_query { type_: self.type_, size, pointer };
+        let result = c.call(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args);
+        let memory = c.memory.read_before_end(room);
+        if result == 0 {
+            let asked = room.min(size as usize);
+            (self.tell)(c, &memory[..asked]);
+            let behind = &memory[asked.min(self.size as usize)..];
+            let zeros = behind.iter().take_while(|&&byte| byte == 0).count();
+            c.note(format_args!("  behind it {} bytes, {zeros} zeros first", behind.len()));
+        } else if memory.iter().any(|&byte| byte != self.fill) {
+            c.note("  something was written");
+        }
+    }
+}
+
+fn sizes_asked_for(cases: &mut Cases) {
+    for query in &QUERIES {
+        for (name, size) in [("", 0), ("_with_a_size_given", 77)] {
+            cases.add(format!("size_of_{}{name}", query.name), move |c| {
+                let mut args = drm_panthor_dev_query { type_: query.type_, size, pointer: 0 };
+                c.call(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args);
+            });
+        }
+    }
+}
+
+fn answers(cases: &mut Cases, query: &'static Query) {
+    let sizes = [
+        ("of_size_0", 0),
+        ("of_size_1", 1),
+        ("a_byte_less_than_the_least", query.least - 1),
+        ("of_the_least_size", query.least),
+        ("a_byte_more_than_the_least", query.least + 1),
+        ("a_byte_short", query.size - 1),
+        ("a_word_short", query.size.saturating_sub(8)),
+        ("of_its_size", query.size),
+        ("a_byte_longer", query.size + 1),
+        ("a_word_longer", query.size + 8),
+        ("much_longer", query.size + 300),
+    ];
+    let mut seen = Vec::new();
+    for (name, size) in sizes {
+        if !seen.contains(&size) {
+            seen.push(size);
+            cases.add(format!("{}_{name}", query.name), move |c| {
+                query.ask(c, size, 1000);
+            });
+        }
+    }
+    cases.add(format!("{}_with_the_largest_size", query.name), move |c| {
+        query.ask(c, u32::MAX, 1000);
+    });
+    cases.add(format!("{}_that_ends_with_memory", query.name), move |c| {
+        query.ask(c, query.size, query.size as usize);
+    });
+}
+
+fn bad_pointers(cases: &mut Cases, query: &'static Query) {
+    let bads = [
+        Bad::Low,
+        Bad::Kernel,
+        Bad::Last,
+        Bad::Unmapped,
+        Bad::Ends(1),
+        Bad::Ends(query.least as usize - 1),
+        Bad::ReadOnly,
+    ];
+    for bad in bads {
+        let name = match bad {
+            Bad::Ends(bytes) if bytes > 1 => "a_byte_short_of_memory".into(),
+            bad => bad.name(),
+        };
+        cases.add(format!("{}_at_{name}", query.name), move |c| {
+            c.memory.write_before_end(&[0; 256]);
+            let pointer = c.memory.address(bad);
+            let (type_, size) = (query.type_, query.size);
+            let mut args = drm_panthor_dev_query { type_, size, pointer };
+            c.call(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args);
+        });
+    }
+}
+
+fn unknown_types(cases: &mut Cases) {
+    for type_ in [5, 6, 255, 1 << 16, u32::MAX] {
+        cases.add(format!("unknown_type_{type_}"), move |c| {
+            for pointer in [0, c.memory.address(Bad::Ends(64))] {
+                let mut args = drm_panthor_dev_query { type_, size: 64, pointer };
+                c.call(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args);
+            }
+        });
+    }
+}

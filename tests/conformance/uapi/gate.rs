@@ -1,0 +1,90 @@
+//! Jobs that are held until the case lets them go, so that their fences are surely pending until then.
+
+use panthor_sys::*;
+
+use super::client::{Client, CpuMap};
+use super::ops::{MIB, PAGE, UNCACHED, map, stream};
+
+/// Where the memory of a gate is for the GPU.
+const VA: u64 = MIB;
+
+/// The room for each stream, as the driver wants them aligned.
+const STREAM: u64 = 64;
+
+/// How many jobs each queue has room for.
+const JOBS: u64 = 8;
+
+/// A group whose jobs wait, each in its stream, for a word of their queue.
+pub struct Gate {
+    pub vm: u32,
+    pub group: u32,
+    /// It keeps the file open as long as it is there.
+    memory: Option<CpuMap>,
+    /// Of each queue, how many jobs there were, and how many may end.
+    queues: Vec<(u32, u32)>,
+}
+
+impl Gate {
+    /// Nothing passes from now on, and its file can be closed.
+    pub fn unmap(&mut self) {
+        self.memory = None;
+    }
+
+    fn store(&self, offset: u64, value: u32) {
+        self.memory.as_ref().expect("a gate that is not closed").store(offset, value);
+    }
+}
+
+impl Client<'_> {
+    /// A group with that many queues in a VM of its own. It is the only one that counts jobs of it.
+    pub fn gate(&mut self, queues: usize) -> Gate {
+        let (vm, bo) = (self.vm(), self.bo(PAGE));
+        self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
+        let memory = self.cpu_map(bo, PAGE);
+        let group = self.group(vm, queues);
+        self.node().hold(group);
+        Gate { vm, group, memory: Some(memory), queues: vec![(0, 0); queues] }
+    }
+
+    /// Submits a job that waits at the gate.
+    pub fn submit_held(&mut self, gate: &mut Gate, queue: u32, syncs: &[drm_panthor_sync_op]) {
+        let jobs = gate.queues[queue as usize].0;
+        let (word, number) = (u64::from(queue) * 8, u64::from(jobs));
+        assert!(number < JOBS, "no room for another job");
+        let at = 256 + (u64::from(queue) * JOBS + number) * STREAM;
+        let instructions = [
+            MOV48 | (VA + word),
+            MOV32 | 2 << 48 | number,
+            // Registers 0 and 1 have the address, 2 the value that it must exceed.
+            SYNC_WAIT32 | 2 << 32 | GREATER << 28,
+        ];
+        for (index, instruction) in (0..).zip(instructions) {
+            gate.store(at + index * 8, instruction as u32);
+            gate.store(at + index * 8 + 4, (instruction >> 32) as u32);
+        }
+        gate.queues[queue as usize].0 = jobs + 1;
+        let size = size_of_val(&instructions) as u32;
+        let result = self.submit(gate.group, &[stream(queue, VA + at, size, syncs)]);
+        assert_eq!(result, 0, "a job is refused");
+    }
+
+    /// Lets the next job of a queue go. It must have no fences to wait for any more.
+    pub fn pass(&mut self, gate: &mut Gate, queue: u32) {
+        let passed = gate.queues[queue as usize].1 + 1;
+        gate.queues[queue as usize].1 = passed;
+        gate.store(u64::from(queue) * 8, passed);
+        self.node().step(gate.group, queue);
+        self.note(format_args!("job {passed} of queue {queue} may end"));
+    }
+
+    /// Has the next job of a queue begin that nobody lets go, so that it takes too long.
+    pub fn end_late(&mut self, gate: &Gate, queue: u32) {
+        self.node().step(gate.group, queue);
+        self.note(format_args!("a job of queue {queue} takes too long"));
+    }
+}
+
+const MOV48: u64 = 1 << 56;
+const MOV32: u64 = 2 << 56;
+const SYNC_WAIT32: u64 = 39 << 56;
+const GREATER: u64 = 1;

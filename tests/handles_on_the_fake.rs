@@ -1,0 +1,111 @@
+//! Handles that go out of the safe layer and come back, and what objects say of themselves: on the fake, which
+//! tells what is left.
+
+use std::fmt::Debug;
+
+use panthor::{
+    Bo, BoFlags, BoOptions, Device, ErrorKind, Group, GroupOptions, MapAccess, QueueOptions,
+    SyncObj, TilerHeapOptions, Timeline, Timeout, Vm, Wait, point,
+};
+use panthor_fake::Config;
+
+fn open() -> (panthor_fake::Device, Device) {
+    let fake = panthor_fake::Device::new(Config::default()).expect("a memfd");
+    let device = Device::from_fake(fake.open()).expect("a Panthor");
+    (fake, device)
+}
+
+#[test]
+fn what_is_given_up_lives_on_and_is_taken_over() {
+    let (fake, device) = open();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let (range, id) = (vm.user_va_range(), vm.into_raw().unwrap());
+    let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+    let handle = bo.into_raw().unwrap();
+    let syncobj = device.create_syncobj().unwrap().into_raw();
+    let timeline = device.create_timeline().unwrap();
+    timeline.signal(point::<5>()).unwrap();
+    let timeline = timeline.into_raw();
+    let leaks = fake.leaks();
+    assert_eq!((leaks.vms, leaks.bos, leaks.syncobjs), (1, 1, 2));
+
+    // SAFETY: it was just given up, and this is its only owner.
+    let vm = unsafe { Vm::from_raw(&device, id, range) };
+    // SAFETY: as above.
+    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    // SAFETY: as above.
+    let syncobj = unsafe { SyncObj::from_raw(&device, syncobj) };
+    // SAFETY: as above.
+    let timeline = unsafe { Timeline::from_raw(&device, timeline) };
+    assert_eq!((vm.id(), vm.user_va_range(), bo.handle()), (id, range, handle));
+    vm.bind_async().map(&bo, .., 1 << 30, Default::default()).signal(&syncobj).submit().unwrap();
+    assert_eq!(syncobj.wait(Timeout::FOREVER).unwrap(), Wait::Ready);
+    assert_eq!(timeline.value().unwrap(), 5);
+    assert!(syncobj.device().is_same_file(&device) && timeline.device().is_same_file(&device));
+    syncobj.destroy().unwrap();
+    timeline.destroy().unwrap();
+    drop((vm, bo, device));
+    fake.assert_released();
+}
+
+#[test]
+fn what_something_needs_is_not_given_up() {
+    let (fake, device) = open();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let group: Group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let failed = vm.into_raw().unwrap_err();
+    assert_eq!(failed.error.kind(), ErrorKind::Busy);
+    // The error speaks for itself, and the object comes with it.
+    assert_eq!(failed.to_string(), failed.error.to_string());
+    let source = std::error::Error::source(&failed).expect("the cause");
+    assert_eq!(source.to_string(), failed.error.to_string());
+    drop(group);
+    failed.object.destroy().unwrap();
+    drop(device);
+    fake.assert_released();
+}
+
+/// Says what it is, and which one.
+#[track_caller]
+fn assert_says(value: &dyn Debug, words: &[&str]) {
+    let text = format!("{value:?}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+}
+
+#[test]
+fn objects_tell_which_they_are() {
+    let (_fake, device) = open();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let (first, bo) =
+        (device.create_bo(BoOptions::new(4096)).unwrap(), device.create_bo(BoOptions::new(8192)));
+    let bo = bo.unwrap();
+    assert_ne!(first.handle(), bo.handle());
+    let map = bo.map_range(4096.., MapAccess::Read).unwrap();
+    assert!(map.is_of(&bo) && !map.is_of(&first));
+    assert_eq!((map.len(), map.access()), (4096, MapAccess::Read));
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let (syncobj, line) = (device.create_syncobj().unwrap(), device.create_timeline().unwrap());
+    let heap = vm.create_tiler_heap(TilerHeapOptions::new()).unwrap();
+    assert_says(&device, &["Device", "major: 1, minor: 9"]);
+    assert_says(&vm, &["Vm", "id: 1", &vm.user_va_range().to_string()]);
+    assert_says(&bo, &["Bo", "handle: 2", "8192"]);
+    assert_says(&map, &["BoMap", "handle: 2", "len: 4096", "Read"]);
+    assert_says(&group, &["Group", "handle: 1"]);
+    assert_says(&syncobj, &["SyncObj", "handle: 1"]);
+    assert_says(&line, &["Timeline", "handle: 2"]);
+    assert_says(&heap, &["TilerHeap", &format!("{:#x}", heap.context_va())]);
+    assert_says(&device.gpu_info().unwrap(), &["GpuInfo", "Mali", "gpu_id"]);
+    let mut batch = vm.bind();
+    batch.map(&bo, .., 1 << 30, Default::default());
+    assert_says(&batch, &["VmBind", "vm: 1", "operations: 1"]);
+    let mut submission = group.submit();
+    submission.queue(0);
+    assert_says(&submission, &["GroupSubmit", "group: 1", "queue_submits: 1"]);
+    let error = device.create_bo(BoOptions::new(0)).unwrap_err();
+    assert_says(
+        &error,
+        &["Error", "InvalidArgument", "BO_CREATE", "Some(\"size\")", "errno: None"],
+    );
+}
