@@ -501,7 +501,15 @@ impl FileInner {
     /// # Errors
     /// `EINVAL` if there is no such sync object.
     pub(crate) fn remove_syncobj(&self, handle: u32) -> Result<()> {
-        let removed = write(&self.syncobjs).remove(handle);
+        let removed = {
+            let mut syncobjs = write(&self.syncobjs);
+            // Kernels with this driver keep handle 0 back only until somebody destroys it. That was
+            // otherwise with driver 1.0; which kernel between the two changed it is not known.
+            if handle == 0 && self.config().driver_minor >= 8 {
+                syncobjs.free_zero();
+            }
+            syncobjs.remove(handle)
+        };
         removed.map(drop).ok_or(Errno::INVAL)
     }
 

@@ -10,6 +10,8 @@ pub(crate) struct Handles<T> {
     slots: Vec<Option<T>>,
     /// Free indices below the length of `slots`.
     free: BinaryHeap<Reverse<u32>>,
+    /// What has handle 0, once it can be given.
+    zero: Option<Option<T>>,
 }
 
 impl<T> Default for Handles<T> {
@@ -20,11 +22,15 @@ impl<T> Default for Handles<T> {
 
 impl<T> Handles<T> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), free: BinaryHeap::new() }
+        Self { slots: Vec::new(), free: BinaryHeap::new(), zero: None }
     }
 
     /// Adds an object unless that needs a handle above `max`.
     pub(crate) fn insert(&mut self, object: T, max: u32) -> Option<u32> {
+        if let Some(zero @ None) = &mut self.zero {
+            *zero = Some(object);
+            return Some(0);
+        }
         let index = self.next_handle() - 1;
         if index >= max {
             return None;
@@ -38,25 +44,43 @@ impl<T> Handles<T> {
         Some(index + 1)
     }
 
-    /// The handle that the next object gets.
+    /// The handle that the next object gets, if that is not 0.
     pub(crate) fn next_handle(&self) -> u32 {
         self.free.peek().map_or(self.slots.len() as u32, |&Reverse(index)| index) + 1
     }
 
     /// Whether another object would get a handle of at most `max`.
     pub(crate) fn has_room(&self, max: u32) -> bool {
-        !self.free.is_empty() || (self.slots.len() as u64) < u64::from(max)
+        !self.free.is_empty()
+            || matches!(self.zero, Some(None))
+            || (self.slots.len() as u64) < u64::from(max)
+    }
+
+    /// Lets handle 0 be given from now on, if there is any object.
+    pub(crate) fn free_zero(&mut self) {
+        if self.zero.is_none() && self.slots.len() > self.free.len() {
+            self.zero = Some(None);
+        }
     }
 
     pub(crate) fn get(&self, handle: u32) -> Option<&T> {
+        if handle == 0 {
+            return self.zero.as_ref()?.as_ref();
+        }
         self.slots.get(handle.checked_sub(1)? as usize)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
+        if handle == 0 {
+            return self.zero.as_mut()?.as_mut();
+        }
         self.slots.get_mut(handle.checked_sub(1)? as usize)?.as_mut()
     }
 
     pub(crate) fn remove(&mut self, handle: u32) -> Option<T> {
+        if handle == 0 {
+            return self.zero.as_mut()?.take();
+        }
         let index = handle.checked_sub(1)?;
         let object = self.slots.get_mut(index as usize)?.take()?;
         self.free.push(Reverse(index));
@@ -66,12 +90,14 @@ impl<T> Handles<T> {
     /// Removes everything.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         self.free.clear();
-        std::mem::take(&mut self.slots).into_iter().flatten().collect()
+        let zero = self.zero.take().flatten();
+        zero.into_iter().chain(std::mem::take(&mut self.slots).into_iter().flatten()).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let numbered = self.slots.iter().enumerate();
-        numbered.filter_map(|(index, slot)| Some((index as u32 + 1, slot.as_ref()?)))
+        let others = numbered.filter_map(|(index, slot)| Some((index as u32 + 1, slot.as_ref()?)));
+        self.zero.iter().flatten().map(|zero| (0, zero)).chain(others)
     }
 }
 
@@ -101,6 +127,22 @@ mod tests {
         assert!(handles.remove(u32::MAX).is_none());
         assert!(handles.remove(1).is_some());
         assert!(handles.remove(1).is_none());
+    }
+
+    #[test]
+    fn zero_is_given_once_it_was_freed_among_others() {
+        let mut handles = Handles::new();
+        handles.free_zero();
+        assert_eq!(handles.insert(10, u32::MAX), Some(1));
+        handles.free_zero();
+        assert_eq!(handles.insert(20, u32::MAX), Some(0));
+        assert_eq!(handles.insert(30, u32::MAX), Some(2));
+        assert_eq!((handles.get(0), handles.iter().count()), (Some(&20), 3));
+        assert_eq!(handles.remove(0), Some(20));
+        assert_eq!(handles.remove(0), None);
+        assert_eq!(handles.insert(40, u32::MAX), Some(0));
+        assert_eq!(handles.take_all(), [40, 10, 30]);
+        assert_eq!(handles.insert(50, u32::MAX), Some(1));
     }
 
     #[test]

@@ -9,6 +9,21 @@ use panthor_fake::{Config, Device, Gpu};
 use panthor_sys::*;
 
 #[test]
+fn handle_zero_is_given_after_it_was_destroyed_among_others() {
+    for (minor, expected) in [(0, [1, 2, 3, 4]), (8, [1, 0, 2, 3]), (9, [1, 0, 2, 3])] {
+        let file = version(minor).open();
+        let destroy_zero = || {
+            ioctl(&file, DRM_IOCTL_SYNCOBJ_DESTROY, &mut drm_syncobj_destroy { handle: 0, pad: 0 })
+        };
+        assert_eq!(destroy_zero(), -EINVAL);
+        let first = syncobj(&file);
+        assert_eq!(destroy_zero(), -EINVAL);
+        let handles = [first, syncobj(&file), syncobj(&file), syncobj(&file)];
+        assert_eq!(handles, expected, "driver 1.{minor}");
+    }
+}
+
+#[test]
 fn queries_are_as_large_as_the_version_knows_them() {
     let sizes = |minor| {
         let file = version(minor).open();

@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 
+use crate::random::Amount;
 use crate::uapi::kernel::Linux;
 
 pub const HELP: &str = "\
@@ -10,6 +12,8 @@ usage: conformance [OPTIONS OF A TEST PROGRAM]
        conformance record [--device NODE] [--jobs] [--held-jobs] [FILTER]
        conformance check  [--device NODE] [--jobs] [--held-jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
+       conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S] [--steps N]
+       conformance record-random [--device NODE]
 
 Without a command the fake is compared with the recordings of all kernels (--help tells the options).
 
@@ -18,11 +22,18 @@ record    runs the cases on the driver of this machine, and prints a recording
 check     runs them there and on the fake that plays the same driver, and compares; the GPU may be
           any model
 show      prints what the fake answers, as a recording
+random    makes programs up, and runs them on the driver of this machine and on the fake that plays it;
+          where they differ, it prints the smallest program that does so, as a case
+record-random
+          runs the random programs of a recording on the driver of this machine, and prints the recording
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
 --held-jobs       also those that wait for what the CPU writes, as the played microcontroller lets them
 --linux VERSION   7.3, 7.2 or 6.12 (default of check: as the driver's version says)
+--calls N         how many calls random makes at least (default: 10000)
+--seed S          what its programs come from (default: another each time)
+--steps N         how many steps a program has at most (default: 400)
 FILTER            only cases whose names contain it
 ";
 
@@ -34,6 +45,8 @@ pub enum Command {
     Record(Device),
     Check(Device, Option<Linux>),
     Show(Linux, String),
+    Random(Device, Option<Linux>, Amount),
+    RecordRandom(Device),
 }
 
 /// Where to do it, and with which cases.
@@ -48,7 +61,9 @@ pub struct Device {
 /// The command, if there is one.
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
-    if !["help", "list", "record", "check", "show"].contains(&name.as_str()) {
+    if !["help", "list", "record", "check", "show", "random", "record-random"]
+        .contains(&name.as_str())
+    {
         return Ok(None);
     }
     let mut device = Device {
@@ -58,6 +73,8 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         filter: String::new(),
     };
     let mut linux = None;
+    let any = RandomState::new().hash_one(0) >> 32;
+    let mut amount = Amount { calls: 10_000, seed: any, steps: 400 };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
@@ -69,6 +86,16 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
                 let unknown = || format!("there is no recording of Linux {version}");
                 linux = Some(Linux::from_name(&version).ok_or_else(unknown)?);
             }
+            "--calls" | "--seed" | "--steps" => {
+                let value = value()?;
+                let number =
+                    value.parse().map_err(|_| format!("{word} needs a number, not {value}"))?;
+                match word.as_str() {
+                    "--calls" => amount.calls = number,
+                    "--seed" => amount.seed = number,
+                    _ => amount.steps = 1.max(number),
+                }
+            }
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
             _ => device.filter = word,
         }
@@ -78,6 +105,8 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         "list" => Command::List,
         "record" => Command::Record(device),
         "check" => Command::Check(device, linux),
+        "random" => Command::Random(device, linux, amount),
+        "record-random" => Command::RecordRandom(device),
         _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
     }))
 }
@@ -98,6 +127,11 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
             assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
             assert_eq!(words("list"), Ok(Some(Command::List)));
+            let Ok(Some(Command::Random(_, None, amount))) = words("random --calls 5 --seed 9")
+            else {
+                panic!("it was understood otherwise")
+            };
+            assert_eq!((amount.calls, amount.seed), (5, 9));
         }),
         ("arguments/what_is_wrong_is_named", || {
             assert_eq!(
@@ -105,6 +139,7 @@ pub fn checks() -> Vec<(&'static str, fn())> {
                 Err("there is no recording of Linux 5.1".into())
             );
             assert_eq!(words("record --device"), Err("--device needs a value".into()));
+            assert_eq!(words("random --seed x"), Err("--seed needs a number, not x".into()));
             assert_eq!(words("record --x"), Err("unknown option --x".into()));
             assert_eq!(words("show"), Err("show needs --linux".into()));
         }),

@@ -91,7 +91,7 @@ pub struct Transcript {
 }
 
 /// Waits until the VMs of those before are gone, which takes the kernel a moment.
-fn wait_for_silence(kernel: &dyn Kernel) {
+pub fn wait_for_silence(kernel: &dyn Kernel) {
     let patience = Instant::now() + Duration::from_secs(10);
     while kernel.address_spaces().is_some_and(|spaces| !spaces.is_empty()) {
         assert!(Instant::now() < patience, "VMs of an earlier client stay");

@@ -7,6 +7,7 @@ mod arguments;
 mod case;
 mod cases;
 mod on_device;
+mod random;
 mod recording;
 mod uapi;
 
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libtest_mimic::{Arguments, Failed, FormatSetting, Trial};
 
 use case::Case;
+use random::recorded::{self, Recorded};
 use recording::{Recording, difference};
 use uapi::fake::Fake;
 use uapi::kernel::Linux;
@@ -60,6 +62,14 @@ fn compare_with_recordings() -> ExitCode {
             let name = format!("{linux}/{}", case.name);
             trials.push(Trial::test(name, move || compare(linux, &case, &recording, &tally)));
         }
+        trials.push(Trial::test(format!("{linux}/random/recording_is_complete"), move || {
+            recorded::is_complete(linux)
+        }));
+        for recorded in recorded::all(linux) {
+            let tally = tally.clone();
+            let name = format!("{linux}/random/seed_{}", recorded.seed);
+            trials.push(Trial::test(name, move || compare_random(linux, &recorded, &tally)));
+        }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
@@ -77,7 +87,14 @@ fn compare_with_recordings() -> ExitCode {
 }
 
 fn checks() -> Vec<(&'static str, fn())> {
-    [recording::checks(), uapi::show::checks(), uapi::real::checks(), arguments::checks()].concat()
+    [
+        recording::checks(),
+        uapi::show::checks(),
+        uapi::real::checks(),
+        arguments::checks(),
+        random::checks(),
+    ]
+    .concat()
 }
 
 fn check((name, check): (&'static str, fn())) -> Trial {
@@ -104,6 +121,15 @@ fn is_complete(linux: Linux, cases: &[Arc<Case>], recording: &Recording) -> Resu
     }
     Err(format!("not recorded: {missing:?}\nnot a case: {left:?}\nnames used twice: {twice:?}")
         .into())
+}
+
+fn compare_random(linux: Linux, recorded: &Recorded, tally: &Tally) -> Result<(), Failed> {
+    tally.transcripts.fetch_add(1, Ordering::Relaxed);
+    let outcome = recorded::compare(linux, recorded).inspect_err(|_| {
+        tally.differences.fetch_add(1, Ordering::Relaxed);
+    })?;
+    tally.calls.fetch_add(outcome.calls, Ordering::Relaxed);
+    Ok(())
 }
 
 fn compare(linux: Linux, case: &Case, recording: &Recording, tally: &Tally) -> Result<(), Failed> {

@@ -8,6 +8,7 @@ use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
 use crate::arguments::{Command, Device, HELP};
 use crate::case::{Case, Transcript};
 use crate::cases;
+use crate::random::{self, Amount, recorded};
 use crate::recording::{difference, section};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
@@ -25,6 +26,8 @@ pub fn run(command: &Command) -> ExitCode {
         }
         Command::Record(device) => record(device),
         Command::Check(device, linux) => check(device, *linux),
+        Command::Random(device, linux, amount) => random(device, *linux, *amount),
+        Command::RecordRandom(device) => record_random(device),
         Command::Show(linux, filter) => {
             for case in chosen(filter).iter().filter(|case| case.is_for(*linux)) {
                 let transcript = case.transcript(&Fake::new(*linux), false);
@@ -109,10 +112,15 @@ fn identity(node: &dyn Node) -> Result<(String, (i32, i32, i32)), String> {
     Ok((name, (args.version_major, args.version_minor, args.version_patchlevel)))
 }
 
-fn record(device: &Device) -> Result<(), String> {
-    let Driver { node, version, linux } = Driver::open(device)?;
+/// Prints where a recording is from.
+fn print_heading(version: (i32, i32, i32)) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("# Linux {}, Panthor {}.{}.{}", release.trim(), version.0, version.1, version.2);
+}
+
+fn record(device: &Device) -> Result<(), String> {
+    let Driver { node, version, linux } = Driver::open(device)?;
+    print_heading(version);
     if node.address_spaces().is_none() {
         return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
     }
@@ -188,6 +196,22 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
          {left_out} cases left out that need jobs or foreign memory"
     );
     if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
+}
+
+fn random(device: &Device, linux: Option<Linux>, amount: Amount) -> Result<(), String> {
+    let driver = Driver::open(device)?;
+    let linux = linux.unwrap_or(driver.linux);
+    random::compare(&driver.node, linux, amount, &mut |text| println!("{text}"))
+}
+
+fn record_random(device: &Device) -> Result<(), String> {
+    let Driver { node, version, linux } = Driver::open(device)?;
+    print_heading(version);
+    if node.address_spaces().is_none() {
+        return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
+    }
+    recorded::record(&node, linux);
+    Ok(())
 }
 
 fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {

@@ -11,6 +11,7 @@ mod flink;
 mod group_create;
 mod group_state;
 mod group_submit;
+mod handle_zero;
 mod heap;
 mod job_faults;
 mod job_order;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
     query::add(&mut cases);
     timestamp::add(&mut cases);
     request::add(&mut cases);
+    handle_zero::add(&mut cases);
     vm::add(&mut cases);
     bind::add(&mut cases);
     syncobj::add(&mut cases);

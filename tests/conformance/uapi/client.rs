@@ -1,5 +1,6 @@
 //! A client that writes down what it asks and what is answered.
 
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -45,6 +46,11 @@ impl<'a> Client<'a> {
     /// What was written down; all files are closed.
     pub fn finish(mut self) -> String {
         std::mem::take(&mut self.text)
+    }
+
+    /// What was written down so far.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// How many calls there were.
@@ -228,6 +234,12 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Tells a descriptor of the client's own by its order, as those that calls give away.
+    pub fn know(&mut self, fd: i32) {
+        let told = self.show.returned(Value::Fd(fd.into()));
+        self.note(format_args!("descriptor {told}"));
+    }
+
     /// Takes a descriptor that a call gave away.
     pub fn own(&mut self, fd: i32) -> OwnedFd {
         assert!(fd >= 0, "no descriptor: {fd}\n{}", self.text);
@@ -269,18 +281,25 @@ impl<'a> Client<'a> {
     /// Writes down what all VMs have mapped, with objects numbered as they appear. It is left out where
     /// the kernel does not tell.
     pub fn mappings(&mut self) {
-        let Some(spaces) = self.kernel.address_spaces() else { return };
-        let mut objects = Vec::new();
-        for (number, space) in spaces.iter().enumerate() {
-            self.note(format_args!("VM {number}: {} mappings", space.len()));
-            for &Mapped { va, size, object, offset } in space {
-                let known = objects.iter().position(|&known| known == object);
-                let object = known.unwrap_or_else(|| {
-                    objects.push(object);
-                    objects.len() - 1
-                });
-                self.note(format_args!("  {va:#x} +{size:#x} object {object} @{offset:#x}"));
+        let Some(spaces) = self.spaces(None, Duration::ZERO) else { return };
+        for line in lines(&spaces) {
+            self.note(line);
+        }
+    }
+
+    /// What all VMs have mapped, with objects numbered as they appear.
+    ///
+    /// What is being destroyed goes when the kernel gets to it: there is so much time for what is
+    /// wanted to come about.
+    pub fn spaces(&self, wanted: Option<&Spaces>, patience: Duration) -> Option<Spaces> {
+        let start = Instant::now();
+        loop {
+            let mut spaces = self.kernel.address_spaces()?;
+            number_objects(&mut spaces);
+            if wanted.is_none_or(|wanted| *wanted == spaces) || start.elapsed() > patience {
+                return Some(spaces);
             }
+            std::thread::sleep(Duration::from_micros(200));
         }
     }
 
@@ -325,6 +344,29 @@ fn is_asleep(thread: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
     // The state comes after the name, which is in parentheses.
     stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
+}
+
+/// What VMs have mapped.
+pub type Spaces = Vec<Vec<Mapped>>;
+
+fn number_objects(spaces: &mut Spaces) {
+    let mut objects = HashMap::new();
+    for mapped in spaces.iter_mut().flatten() {
+        let next = objects.len() as u64;
+        mapped.object = *objects.entry(mapped.object).or_insert(next);
+    }
+}
+
+/// A line for each VM and each mapping.
+pub fn lines(spaces: &Spaces) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (number, space) in spaces.iter().enumerate() {
+        lines.push(format!("VM {number}: {} mappings", space.len()));
+        for Mapped { va, size, object, offset } in space {
+            lines.push(format!("  {va:#x} +{size:#x} object {object} @{offset:#x}"));
+        }
+    }
+    lines
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -178,3 +178,25 @@ pub fn timeline_wait(
         ..zeroed()
     }
 }
+
+/// Structures with so many bytes from one to the next: zeros between them, or what does not fit is lost
+/// to the next.
+pub fn spread(items: &[impl AsRef<[u8]>], stride: usize) -> Vec<u64> {
+    let len = items.iter().map(|item| item.as_ref().len().max(stride)).sum::<usize>();
+    let mut bytes = vec![0; len];
+    for (index, item) in items.iter().enumerate() {
+        let item = item.as_ref();
+        bytes[index * stride..][..item.len()].copy_from_slice(item);
+    }
+    longs(&bytes)
+}
+
+/// Bytes as numbers of 64 bits, which are aligned; the last is filled up with zeros.
+pub fn longs(bytes: &[u8]) -> Vec<u64> {
+    let long = |chunk: &[u8]| {
+        let mut long = [0; 8];
+        long[..chunk.len()].copy_from_slice(chunk);
+        u64::from_ne_bytes(long)
+    };
+    bytes.chunks(8).map(long).collect()
+}

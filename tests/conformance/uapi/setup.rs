@@ -104,6 +104,21 @@ impl Client<'_> {
         })
     }
 
+    /// Waits until the jobs of a queue are done; whether there can be more. Not written down.
+    #[allow(dead_code)] // random programs that differ are printed with it
+    pub fn settle_queue(&mut self, group: u32, queue: u32) -> bool {
+        self.quietly(|client| {
+            let done = client.syncobj();
+            let syncs = [ops::signal(done, 0)];
+            let submitted = client.submit(group, &[ops::sync_point(queue, &syncs)]) == 0;
+            if submitted {
+                client.wait(&[done], 0, i64::MAX);
+            }
+            client.destroy_syncobj(done);
+            submitted
+        })
+    }
+
     /// Waits until the VMs have that many mappings in all, if the kernel tells: what a group had goes a
     /// moment after the group. Not written down.
     #[track_caller]

@@ -21,15 +21,35 @@ pub enum Value {
     Model(u64),
 }
 
+/// A field of a structure: its name, where it starts, and how long it is.
+pub type Field = (&'static str, usize, usize);
+
 /// A structure of the uAPI.
 pub trait Wire {
+    /// What it is called.
+    const NAME: &'static str;
+    /// Its fields, in order.
+    const LAYOUT: &'static [Field];
+
     /// The fields by name.
     fn fields(&self) -> Vec<(String, Value)>;
+}
+
+/// How long what it leads to is.
+const fn length<A, F>(_: fn(&A) -> &F) -> usize {
+    size_of::<F>()
 }
 
 macro_rules! wire {
     ($($ty:ident { $($field:ident $kind:ident),* $(,)? })*) => {$(
         impl Wire for $ty {
+            const NAME: &'static str = stringify!($ty);
+            const LAYOUT: &'static [Field] = &[$((
+                stringify!($field),
+                std::mem::offset_of!($ty, $field),
+                length(|all: &$ty| &all.$field),
+            )),*];
+
             fn fields(&self) -> Vec<(String, Value)> {
                 let mut all = Vec::new();
                 $(wire!(@ $kind all, stringify!($field).trim_end_matches('_'), self.$field);)*

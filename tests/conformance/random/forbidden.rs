@@ -1,0 +1,366 @@
+//! What is never sent to a kernel, in one place: rules with their reasons.
+//!
+//! The guest fails when the kernel's log has a warning, and a crash would end it. The rules look at
+//! what a program is about to do, with the handles that it really has, so that they also hold for
+//! programs that the shrinker made. What else would be worth a rule cannot happen: no program has memory
+//! of another device, a part of whose mapping no kernel can unmap (Linux 7.2 and 7.3 crash).
+
+use std::collections::{HashMap, HashSet};
+
+use panthor_sys::*;
+
+use crate::uapi::kernel::Linux;
+use crate::uapi::ops::{ASYNC, GIB, MAP, MIB};
+
+use super::program::{Arg, Call, FileId, Slot};
+use super::requests::*;
+use super::values::{View, number};
+
+/// Where streams are that do nothing.
+pub const CODE: u64 = 1 << 46;
+pub const CODE_SIZE: u64 = 4096;
+
+/// So much may be mapped in a VM in all. Page tables take memory, and from 1 TiB on the kernel warns.
+const MAPPED: u64 = 4 * GIB;
+/// So large may a BO be, and all of a program.
+const BO_SIZE: u64 = 16 * MIB;
+const ALL_BOS: u64 = 256 * MIB;
+/// So many elements may an array have: the kernel warns of arrays that are larger than it can allocate.
+const ELEMENTS: u64 = 64;
+/// So much is there behind a pointer to space for anything, or to text.
+pub const ROOM: usize = 8192;
+
+/// What a syncobj or sync file holds, as far as the rules must know.
+#[derive(Clone, Copy, Default)]
+struct Sync {
+    /// Perhaps the fence of a point.
+    chained: bool,
+    /// Surely a fence.
+    fenced: bool,
+}
+
+/// What must be remembered for the rules.
+pub struct Watch {
+    linux: Linux,
+    mapped: HashMap<(FileId, u64), u64>,
+    bo_bytes: u64,
+    syncobjs: HashMap<(FileId, u64), usize>,
+    syncs: Vec<Sync>,
+    /// Descriptors of syncobjs and sync files.
+    shared: HashMap<Slot, usize>,
+    /// VMs with streams, by file and id.
+    with_code: HashSet<(FileId, u64)>,
+    /// The VMs of groups.
+    groups: HashMap<(FileId, u64), u64>,
+}
+
+type Refusal = Result<(), &'static str>;
+
+fn refuse_if(forbidden: bool, reason: &'static str) -> Refusal {
+    if forbidden { Err(reason) } else { Ok(()) }
+}
+
+impl Watch {
+    pub fn new(linux: Linux) -> Self {
+        Self {
+            linux,
+            mapped: HashMap::new(),
+            bo_bytes: 0,
+            syncobjs: HashMap::new(),
+            syncs: Vec::new(),
+            shared: HashMap::new(),
+            with_code: HashSet::new(),
+            groups: HashMap::new(),
+        }
+    }
+
+    /// Whether a call may be made, else why not.
+    pub fn check(&self, call: &Call, args: &View<'_>) -> Refusal {
+        let request = call.request;
+        arrays_are_small(args)?;
+        if *request == VM_BIND {
+            self.bind(call.file, args)
+        } else if *request == GROUP_SUBMIT {
+            let jobs: Vec<_> = args.items("queue_submits").collect();
+            let group = self.groups.get(&(call.file, args.number("group_handle")));
+            let runs = group.is_some_and(|&vm| self.with_code.contains(&(call.file, vm)));
+            let faults = |job| !runs && has_stream(job) || leaves_code(job);
+            refuse_if(
+                jobs.iter().any(faults),
+                "the fake does not read streams, so it does not know of faults and hangs",
+            )?;
+            self.syncs(call.file, &jobs)
+        } else if *request == GROUP_CREATE {
+            self.group(args)
+        } else if *request == BO_CREATE {
+            self.bo(args.number("size"))
+        } else if *request == SYNCOBJ_WAIT || *request == SYNCOBJ_TIMELINE_WAIT {
+            let until = args.number("timeout_nsec") as i64;
+            refuse_if(until > 1, "a wait for what may never come does not end")
+        } else if *request == SYNCOBJ_FD_TO_HANDLE {
+            self.import(args)
+        } else if *request == DEV_QUERY {
+            let into = matches!(args.arg("pointer"), Some(Arg::Room));
+            let size = args.number("size");
+            refuse_if(into && size > ROOM as u64, "the answer is larger than the space for it")
+        } else if *request == SET_CLIENT_NAME {
+            refuse_if(args.number("name_len") > ROOM as u64, "the name ends behind its memory")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn bind(&self, file: FileId, args: &View<'_>) -> Refusal {
+        let is_async = args.number("flags") & u64::from(ASYNC) != 0;
+        let ops: Vec<_> = args.items("ops").collect();
+        let mut mapped = self.mapped.get(&(file, args.number("vm_id"))).copied().unwrap_or(0);
+        for op in &ops {
+            if !is_map(op) {
+                continue;
+            }
+            let size = op.number("size");
+            refuse_if(
+                is_async && size == 0,
+                "an asynchronous map of nothing leaves an empty mapping behind, which gets in the way",
+            )?;
+            mapped = mapped.saturating_add(size);
+            // No BO is as large as what is refused for its size alone.
+            let sparse = op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE) != 0;
+            refuse_if(
+                sparse && mapped > MAPPED,
+                "page tables of more than 4 GiB take too much memory, and 1 TiB makes the kernel warn",
+            )?;
+        }
+        if is_async { self.syncs(file, &ops) } else { Ok(()) }
+    }
+
+    /// Syncs of a batch.
+    fn syncs(&self, file: FileId, jobs: &[View<'_>]) -> Refusal {
+        let is_signal =
+            |sync: &View<'_>| sync.number("flags") & u64::from(DRM_PANTHOR_SYNC_OP_SIGNAL) != 0;
+        let place = |sync: &View<'_>| (sync.number("handle"), sync.number("timeline_value"));
+        let all: Vec<_> = jobs
+            .iter()
+            .enumerate()
+            .flat_map(|(job, view)| view.items("syncs").map(move |sync| (job, sync)))
+            .collect();
+        for (job, sync) in &all {
+            if is_signal(sync) {
+                refuse_if(
+                    !self.syncobjs.contains_key(&(file, sync.number("handle"))),
+                    "signalling a syncobj that does not exist crashes Linux 7.3",
+                )?;
+                continue;
+            }
+            let (handle, point) = place(sync);
+            let known = self.syncobjs.get(&(file, handle));
+            if point == 0 && known.is_some_and(|&known| self.syncs[known].fenced) {
+                continue;
+            }
+            let signals = all
+                .iter()
+                .filter(|(_, other)| is_signal(other) && place(other) == place(sync))
+                .map(|(job, _)| job);
+            refuse_if(
+                signals.min().is_some_and(|first| first >= job),
+                "the kernel warns of a wait for what only a later job of the batch will signal",
+            )?;
+        }
+        Ok(())
+    }
+
+    fn group(&self, args: &View<'_>) -> Refusal {
+        refuse_if(
+            self.linux == Linux::V6_12 && args.items("queues").count() > 8,
+            "Linux 6.12 takes groups with more queues than the GPU has, and crashes",
+        )
+    }
+
+    fn bo(&self, size: u64) -> Refusal {
+        // What is refused needs no memory.
+        let is_refused = size == 0 || size > u64::MAX - 4095;
+        refuse_if(
+            !is_refused && (size > BO_SIZE || self.bo_bytes + size > ALL_BOS),
+            "the guest has not enough memory",
+        )
+    }
+
+    fn import(&self, args: &View<'_>) -> Refusal {
+        let timeline =
+            args.number("flags") & u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_TIMELINE) != 0;
+        let sync = match args.arg("fd") {
+            Some(Arg::Slot(slot)) => self.shared.get(slot).map(|&sync| self.syncs[sync]),
+            _ => None,
+        };
+        refuse_if(
+            timeline && sync.is_some_and(|sync| sync.chained),
+            "the kernel warns of a timeline's fence that becomes another's point",
+        )
+    }
+
+    /// Remembers what a call that succeeded has done.
+    pub fn done(&mut self, call: &Call, args: &View<'_>, given: Option<u64>) {
+        let (file, request) = (call.file, call.request);
+        let (handle, given) = (args.number("handle"), given.unwrap_or(0));
+        if *request == VM_CREATE {
+            self.mapped.insert((file, given), 0);
+        } else if *request == BO_CREATE {
+            self.bo_bytes += args.number("size");
+        } else if *request == SYNCOBJ_CREATE {
+            let signaled = u64::from(DRM_SYNCOBJ_CREATE_SIGNALED);
+            let fenced = args.number("flags") & signaled != 0;
+            let sync = self.new_sync(Sync { chained: false, fenced });
+            self.syncobjs.insert((file, given), sync);
+        } else if *request == SYNCOBJ_DESTROY {
+            self.syncobjs.remove(&(file, handle));
+        } else if *request == SYNCOBJ_HANDLE_TO_FD {
+            self.exported(call, args);
+        } else if *request == SYNCOBJ_FD_TO_HANDLE {
+            self.imported(call, args, given);
+        } else if *request == SYNCOBJ_TRANSFER {
+            let from = self.syncobjs.get(&(file, args.number("src_handle")));
+            let unknown = Sync { chained: true, fenced: false };
+            let Sync { chained, fenced } = from.map_or(unknown, |&sync| self.syncs[sync]);
+            if chained || args.number("dst_point") != 0 {
+                self.chain(file, args.number("dst_handle"));
+            }
+            self.fence(file, args.number("dst_handle"), fenced);
+        } else if let Some(Arg::Words(handles)) = args.arg("handles") {
+            let count = args.number("count_handles") as usize;
+            for handle in handles.iter().take(count) {
+                let handle = number(handle, args.values);
+                if *request == SYNCOBJ_TIMELINE_SIGNAL {
+                    self.chain(file, handle);
+                }
+                match request {
+                    _ if *request == SYNCOBJ_SIGNAL => self.fence(file, handle, true),
+                    _ if *request == SYNCOBJ_TIMELINE_SIGNAL => self.fence(file, handle, true),
+                    _ if *request == SYNCOBJ_RESET => self.fence(file, handle, false),
+                    _ => {}
+                }
+            }
+        }
+        self.submitted(call, args);
+        let vm = (file, args.number("vm_id"));
+        if *request == GROUP_CREATE {
+            self.groups.insert((file, given), vm.1);
+        } else if *request == VM_DESTROY {
+            self.with_code.remove(&(file, args.number("id")));
+        } else if *request == VM_BIND && is_code(args) {
+            self.with_code.insert(vm);
+        }
+    }
+
+    fn fence(&mut self, file: FileId, handle: u64, fenced: bool) {
+        if let Some(&sync) = self.syncobjs.get(&(file, handle)) {
+            self.syncs[sync].fenced = fenced;
+        }
+    }
+
+    /// Remembers what a submission has done, or a part of it.
+    pub fn submitted(&mut self, call: &Call, args: &View<'_>) {
+        let file = call.file;
+        let jobs = if *call.request == VM_BIND {
+            let vm = (file, args.number("vm_id"));
+            if args.items("ops").any(|op| touches_code(&op)) {
+                self.with_code.remove(&vm);
+            }
+            let ops = args.items("ops").filter(is_map);
+            let mapped = ops.fold(0, |sum: u64, op| sum.saturating_add(op.number("size")));
+            if let Some(total) = self.mapped.get_mut(&vm) {
+                *total = total.saturating_add(mapped);
+            }
+            "ops"
+        } else if *call.request == GROUP_SUBMIT {
+            "queue_submits"
+        } else {
+            return;
+        };
+        for job in args.items(jobs) {
+            for sync in job.items("syncs") {
+                if sync.number("timeline_value") != 0 {
+                    self.chain(file, sync.number("handle"));
+                }
+            }
+        }
+    }
+
+    fn new_sync(&mut self, sync: Sync) -> usize {
+        self.syncs.push(sync);
+        self.syncs.len() - 1
+    }
+
+    fn chain(&mut self, file: FileId, handle: u64) {
+        if let Some(&sync) = self.syncobjs.get(&(file, handle)) {
+            self.syncs[sync].chained = true;
+        }
+    }
+
+    fn exported(&mut self, call: &Call, args: &View<'_>) {
+        let Some(slot) = call.gives else { return };
+        let sync = self.syncobjs.get(&(call.file, args.number("handle"))).copied();
+        let file = u64::from(DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE);
+        let sync = match sync {
+            // A file of the fence that is there now.
+            Some(sync) if args.number("flags") & file != 0 => self.new_sync(self.syncs[sync]),
+            Some(sync) => sync,
+            None => self.new_sync(Sync { chained: true, fenced: false }),
+        };
+        self.shared.insert(slot, sync);
+    }
+
+    fn imported(&mut self, call: &Call, args: &View<'_>, given: u64) {
+        let slot = match args.arg("fd") {
+            Some(Arg::Slot(slot)) => *slot,
+            _ => return,
+        };
+        let Some(&sync) = self.shared.get(&slot) else { return };
+        let file = u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE);
+        if args.number("flags") & file == 0 {
+            self.syncobjs.insert((call.file, given), sync);
+        } else if self.syncs[sync].chained || args.number("point") != 0 {
+            self.chain(call.file, args.number("handle"));
+        }
+    }
+}
+
+fn is_map(op: &View<'_>) -> bool {
+    op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_TYPE_MASK) == u64::from(MAP)
+}
+
+/// Whether a bind does nothing but map streams.
+fn is_code(args: &View<'_>) -> bool {
+    let mut ops = args.items("ops");
+    let first = ops
+        .next()
+        .is_some_and(|op| is_map(&op) && op.number("va") == CODE && op.number("size") == CODE_SIZE);
+    first && ops.next().is_none() && args.number("flags") == 0
+}
+
+fn touches_code(op: &View<'_>) -> bool {
+    let (va, size) = (op.number("va"), op.number("size"));
+    va < CODE + CODE_SIZE && va.saturating_add(size) > CODE
+}
+
+fn has_stream(job: &View<'_>) -> bool {
+    job.number("stream_size") != 0 || job.number("stream_addr") != 0
+}
+
+/// Whether a stream is not only operations that do nothing.
+fn leaves_code(job: &View<'_>) -> bool {
+    let (va, size) = (job.number("stream_addr"), job.number("stream_size"));
+    has_stream(job) && !(va >= CODE && va.saturating_add(size) <= CODE + CODE_SIZE)
+}
+
+/// Looks at the counts of all arrays, whatever they are called.
+fn arrays_are_small(args: &View<'_>) -> Refusal {
+    for &(name, ref arg) in args.fields {
+        let count = match arg {
+            Arg::Array(array) => array.items.len() as u64,
+            _ if name.starts_with("count") => args.number(name),
+            _ => continue,
+        };
+        refuse_if(count > ELEMENTS, "the kernel warns of arrays that it cannot allocate")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Waits until all that was submitted is done, without a word: these calls are not compared.
+
+use panthor_sys::*;
+
+use crate::uapi::client::Client;
+use crate::uapi::ops::{self, array, zeroed};
+
+/// What may still be doing something, of a file.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Pending {
+    Vm(u32),
+    Queue { group: u32, queue: u32 },
+}
+
+impl Pending {
+    /// Waits until it is done.
+    pub fn wait(self, client: &Client<'_>) {
+        let mut syncobj = zeroed::<drm_syncobj_create>();
+        let result = call(client, DRM_IOCTL_SYNCOBJ_CREATE, &mut syncobj);
+        assert_eq!(result, 0, "a syncobj to wait with");
+        let handles = [syncobj.handle];
+        let syncs = [ops::signal(syncobj.handle, 0)];
+        let submitted = match self {
+            Self::Vm(vm_id) => {
+                let ops = [ops::sync_only(&syncs)];
+                let mut bind = drm_panthor_vm_bind { vm_id, flags: ops::ASYNC, ops: array(&ops) };
+                call(client, DRM_IOCTL_PANTHOR_VM_BIND, &mut bind)
+            }
+            Self::Queue { group, queue } => {
+                let jobs = [ops::sync_point(queue, &syncs)];
+                let queue_submits = array(&jobs);
+                let mut submit =
+                    drm_panthor_group_submit { group_handle: group, pad: 0, queue_submits };
+                call(client, DRM_IOCTL_PANTHOR_GROUP_SUBMIT, &mut submit)
+            }
+        };
+        if submitted == 0 {
+            let mut wait = ops::syncobj_wait(&handles, 0, i64::MAX);
+            assert_eq!(call(client, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait), 0, "a wait for what comes");
+        }
+        let mut destroy = drm_syncobj_destroy { handle: syncobj.handle, pad: 0 };
+        call(client, DRM_IOCTL_SYNCOBJ_DESTROY, &mut destroy);
+    }
+}
+
+fn call<T>(client: &Client<'_>, request: u32, arg: &mut T) -> i32 {
+    // SAFETY: the structure is writable, and the arrays that it leads to live until the call is over.
+    unsafe { client.node().ioctl(request, (&raw mut *arg).cast()) }
+}

@@ -1,0 +1,90 @@
+//! Any safe calls in any order, never mind how wrong: no VM becomes unusable, and nothing is left behind.
+//!
+//! It runs on the fake, and on the real driver where there is one (see `tests/common`). The calls follow
+//! from the seed, which is printed; `PANTHOR_RANDOM_SEED` and `PANTHOR_RANDOM_CALLS` choose. Streams are
+//! the one thing that is not tried: they would be programs for a GPU that may not be there.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod arguments;
+mod steps;
+mod world;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use panthor::{Device, ErrorKind, VmState};
+
+use arguments::Random;
+use world::World;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect(variable))
+}
+
+/// How many VMs the driver has of all files, where it tells: root is told by the real one.
+fn vms_of_all_files() -> Option<usize> {
+    let cards = fs::read_dir("/sys/kernel/debug/dri").ok()?;
+    let mut listings =
+        cards.filter_map(|card| fs::read_to_string(card.ok()?.path().join("gpuvas")).ok());
+    Some(listings.next()?.matches("DRM GPU VA space").count())
+}
+
+#[test]
+fn any_safe_calls_leave_no_vm_unusable_and_nothing_behind() {
+    let seed = number("PANTHOR_RANDOM_SEED", 1);
+    let calls = number("PANTHOR_RANDOM_CALLS", 20_000);
+    println!("PANTHOR_RANDOM_SEED={seed}");
+    let vms_before = vms_of_all_files();
+    let start = Instant::now();
+    let device = common::device();
+    let other = common::second_file(&device);
+    let mut world = World::new([device.clone(), other.clone()]);
+    let mut random = Random::new(seed);
+    let (mut succeeded, mut refused) = (0_u64, 0_u64);
+    for call in 0..calls {
+        match steps::step(&mut world, &mut random) {
+            Ok(()) => succeeded += 1,
+            // Whatever it is, it must not be the device's end.
+            Err(error) => {
+                assert_ne!(error.kind(), ErrorKind::DeviceLost, "call {call}: {error}");
+                refused += 1;
+            }
+        }
+        for vm in world.vms() {
+            assert_eq!(vm.state().expect("a state"), VmState::Usable, "call {call}");
+        }
+    }
+    drop(world);
+    for device in [&device, &other] {
+        nothing_is_left(device);
+    }
+    println!("{succeeded} calls succeeded, {refused} failed, in {:.1?}", start.elapsed());
+    assert!(succeeded > calls / 3 && refused > calls / 20, "most calls must have a chance");
+
+    let fake = device.fake().map(|file| file.device().clone());
+    drop((device, other));
+    if let Some(fake) = fake {
+        fake.assert_released();
+    } else if let Some(before) = vms_before {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while vms_of_all_files() != Some(before) {
+            let now = vms_of_all_files();
+            assert!(Instant::now() < deadline, "VMs of all files: {before}, and now {now:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Handles and ids are the lowest that are free: with nothing left of what was, they start at 1 again.
+fn nothing_is_left(device: &Device) {
+    let vm = device.create_vm(Default::default()).expect("a VM");
+    assert_eq!(vm.id(), 1, "a VM was left behind");
+    let bo = device.create_bo(panthor::BoOptions::new(4096)).expect("a BO");
+    assert_eq!(bo.handle(), 1, "a BO was left behind");
+    let syncobj = device.create_syncobj().expect("a syncobj");
+    assert_eq!(syncobj.handle(), 1, "a syncobj was left behind");
+    let group = vm.create_group(arguments::small_group()).expect("a group");
+    assert_eq!(group.handle(), 1, "a group was left behind");
+}
