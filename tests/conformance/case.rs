@@ -16,7 +16,6 @@ pub struct Case {
     needs_held_jobs: bool,
     needs_foreign_memory: bool,
     left_out: Vec<(Linux, &'static str)>,
-    differs: Vec<(Linux, &'static str)>,
 }
 
 impl Case {
@@ -44,20 +43,9 @@ impl Case {
         self
     }
 
-    /// The kernel has a bug there that the fake must not share: they must answer differently.
-    pub fn differs_on(&mut self, linux: Linux, reason: &'static str) -> &mut Self {
-        self.differs.push((linux, reason));
-        self
-    }
-
     /// Whether it is for a kernel.
     pub fn is_for(&self, linux: Linux) -> bool {
         !self.left_out.iter().any(|&(not, _)| not == linux)
-    }
-
-    /// Why the fake must answer differently from this kernel, if it must.
-    pub fn bug_of(&self, linux: Linux) -> Option<&'static str> {
-        self.differs.iter().find(|&&(known, _)| known == linux).map(|&(_, reason)| reason)
     }
 
     /// Where it is not tried, with the reasons.
@@ -125,7 +113,6 @@ impl Cases {
             needs_held_jobs: false,
             needs_foreign_memory: false,
             left_out: Vec::new(),
-            differs: Vec::new(),
         });
         self.all.last_mut().expect("the one just added")
     }

@@ -112,10 +112,6 @@ impl<'a> Client<'a> {
         self.files[self.current].as_deref().expect("a file that is open")
     }
 
-    pub fn jobs_run(&self) -> bool {
-        self.kernel.jobs_run()
-    }
-
     /// Has the next job of a queue end badly where nothing does by itself.
     pub fn arrange(&mut self, group: u32, queue: u32, trouble: Trouble) {
         self.node().arrange(group, queue, trouble);

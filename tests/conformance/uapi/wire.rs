@@ -40,6 +40,16 @@ const fn length<A, F>(_: fn(&A) -> &F) -> usize {
     size_of::<F>()
 }
 
+/// Fields as they are collected.
+#[derive(Default)]
+struct Fields(Vec<(String, Value)>);
+
+impl Fields {
+    fn add(&mut self, name: impl Into<String>, value: Value) {
+        self.0.push((name.into(), value));
+    }
+}
+
 macro_rules! wire {
     ($($ty:ident { $($field:ident $kind:ident),* $(,)? })*) => {$(
         impl Wire for $ty {
@@ -51,29 +61,29 @@ macro_rules! wire {
             )),*];
 
             fn fields(&self) -> Vec<(String, Value)> {
-                let mut all = Vec::new();
+                let mut all = Fields::default();
                 $(wire!(@ $kind all, stringify!($field).trim_end_matches('_'), self.$field);)*
-                all
+                all.0
             }
         }
     )*};
     (@ array $all:ident, $name:expr, $value:expr) => {
-        $all.push((format!("{}.stride", $name), Value::Dec($value.stride.into())));
-        $all.push((format!("{}.count", $name), Value::Dec($value.count.into())));
-        $all.push((format!("{}.array", $name), Value::Ptr($value.array)));
+        $all.add(format!("{}.stride", $name), Value::Dec($value.stride.into()));
+        $all.add(format!("{}.count", $name), Value::Dec($value.count.into()));
+        $all.add(format!("{}.array", $name), Value::Ptr($value.array));
     };
     (@ bytes $all:ident, $name:expr, $value:expr) => {
         for (index, &byte) in $value.iter().enumerate() {
-            $all.push((format!("{}[{index}]", $name), Value::Dec(byte.into())));
+            $all.add(format!("{}[{index}]", $name), Value::Dec(byte.into()));
         }
     };
     (@ models $all:ident, $name:expr, $value:expr) => {
         for (index, &word) in $value.iter().enumerate() {
-            $all.push((format!("{}[{index}]", $name), Value::Model(word.into())));
+            $all.add(format!("{}[{index}]", $name), Value::Model(word.into()));
         }
     };
     (@ $kind:ident $all:ident, $name:expr, $value:expr) => {
-        $all.push(($name.to_owned(), wire!(@@ $kind $value)));
+        $all.add($name.to_owned(), wire!(@@ $kind $value));
     };
     (@@ hex $value:expr) => { Value::Hex($value.into()) };
     (@@ dec $value:expr) => { Value::Dec($value.into()) };
