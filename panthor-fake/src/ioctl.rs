@@ -207,6 +207,12 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     result
 }
 
+/// The requests of a render node with the newest driver.
+#[cfg(all(test, feature = "loopback"))]
+pub(crate) fn known_requests() -> impl Iterator<Item = u32> {
+    DRIVER.into_iter().chain(CORE).map(|entry| entry.request)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,135 @@
+//! The process that has the device: it starts the program and serves it, and what it leaves running.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout};
+use panthor_fake::Device;
+use panthor_fake::loopback::Loopback;
+
+use crate::FAILED;
+use crate::args::Run;
+use crate::front::{Message, Status};
+
+/// The exit status when there is no such program, and when it cannot be run.
+const NOT_FOUND: i32 = 127;
+const NOT_RUNNABLE: i32 = 126;
+
+/// Serves a program to its end, and all that it started to theirs; returns the exit status of the server.
+pub(crate) fn serve(run: &Run, mut front: File) -> i32 {
+    match start(run, &mut front) {
+        Ok(()) => 0,
+        Err(Failure { status, message }) => {
+            eprintln!("panthor-fake: {message}");
+            status
+        }
+    }
+}
+
+struct Failure {
+    status: i32,
+    message: String,
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { status: FAILED, message: error.to_string() }
+    }
+}
+
+fn start(run: &Run, front: &mut File) -> Result<(), Failure> {
+    // Whoever kills the front means the program.
+    set_pdeathsig(Signal::SIGKILL)?;
+    // What outlives its parents stays a descendant, which may be looked into.
+    set_child_subreaper(true)?;
+    let device = Device::new(run.config.clone())?;
+    let loopback = Loopback::new(&device)?;
+    for failure in &run.failures {
+        loopback.fail_ioctl(failure.request, failure.call, failure.errno);
+    }
+    let mut command = Command::new(&run.program);
+    command.args(&run.arguments);
+    // SAFETY: it makes one system call.
+    unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?)) };
+    // The thread stays until the program ends: with it the program would be killed.
+    let ended = loopback.run(|| -> Result<Status, Failure> {
+        let child = command.spawn().map_err(|error| not_started(run, &error))?;
+        let program = Pid::from_raw(child.id() as i32);
+        if let Err(error) = Loopback::check(child.id()) {
+            // Nobody would see the device.
+            let _ = kill(program, Signal::SIGKILL);
+            return Err(error.into());
+        }
+        front.write_all(&Message::Started(program).to_bytes())?;
+        Ok(wait_for(program)?)
+    });
+    let status = ended??;
+    let others_left = !reap_ended()?;
+    if others_left {
+        tell_and_detach(front, status)?;
+        wait_for_all()?;
+    } else {
+        // Nothing is left behind when the front ends.
+        drop((loopback, device));
+        front.write_all(&Message::Ended(status).to_bytes())?;
+    }
+    Ok(())
+}
+
+fn not_started(run: &Run, error: &io::Error) -> Failure {
+    let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE };
+    Failure { status, message: format!("{}: {error}", run.program.display()) }
+}
+
+/// Waits for the program, and buries what others left behind meanwhile.
+fn wait_for(program: Pid) -> nix::Result<Status> {
+    loop {
+        match waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == program => return Ok(Status::Exited(code)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == program => {
+                return Ok(Status::Signalled(signal as i32));
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Buries what has ended; whether nothing else is left.
+fn reap_ended() -> nix::Result<bool> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return Ok(false),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::ECHILD) => return Ok(true),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn wait_for_all() -> nix::Result<()> {
+    loop {
+        match waitpid(None, None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::ECHILD) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Lets the front end, and goes on without its standard streams: who reads them need not wait.
+fn tell_and_detach(front: &mut File, status: Status) -> Result<(), Failure> {
+    set_pdeathsig(None)?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    front.write_all(&Message::Ended(status).to_bytes())?;
+    dup2_stderr(&null)?;
+    Ok(())
+}
