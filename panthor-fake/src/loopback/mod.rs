@@ -74,7 +74,7 @@ pub use error::Error;
 use listener::Listener;
 pub use names::ioctl_by_name;
 use nix::unistd::Pid;
-use supervisor::Supervisor;
+use supervisor::{Supervisor, Threads};
 use world::World;
 
 use crate::device::Device;
@@ -83,6 +83,7 @@ use crate::device::Device;
 #[derive(Debug)]
 pub struct Loopback {
     world: Arc<World>,
+    threads: Threads,
 }
 
 impl Loopback {
@@ -91,7 +92,8 @@ impl Loopback {
     /// # Errors
     /// What the system lacks for it.
     pub fn new(device: &Device) -> Result<Self, Error> {
-        Ok(Self { world: Arc::new(World::new(device.clone())?) })
+        let world = Arc::new(World::new(device.clone())?);
+        Ok(Self { world, threads: Threads::default() })
     }
 
     /// Runs something that finds the device in `/dev/dri`, on a thread of its own.
@@ -120,7 +122,8 @@ impl Loopback {
             // Without an answer the thread has panicked, which is told below.
             if let Ok(listener) = receiver.recv() {
                 // On this side of the filter, which threads hand down.
-                Supervisor::start(self.world.clone(), Listener::new(listener?))?;
+                let (world, threads) = (self.world.clone(), self.threads.clone());
+                Supervisor::start(world, Listener::new(listener?), threads)?;
             }
             match client.join() {
                 Ok(Some(value)) => Ok(value),
@@ -128,6 +131,13 @@ impl Loopback {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })
+    }
+
+    /// Waits until all threads and processes have ended that find the device. What they had open is closed
+    /// then.
+    pub fn finish(self) {
+        self.threads.join();
+        self.world.nodes.reap();
     }
 
     /// Checks that a process, which a function of [`Loopback::run`] has started, can be served.

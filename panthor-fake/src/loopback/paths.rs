@@ -38,8 +38,10 @@ impl Tree {
         if plain && !interesting.iter().any(|start| absolute.starts_with(start)) {
             return Place::Elsewhere;
         }
-        let path = if plain { absolute[1..].to_vec() } else { straighten(&absolute) };
-        if Tree::owns(&path) {
+        let (path, came_through) =
+            if plain { (absolute[1..].to_vec(), false) } else { straighten(&absolute) };
+        // What is above the tree's parts is reached through them, on the host it may not be.
+        if Tree::owns(&path) || (came_through && Tree::is_above(&path)) {
             return Place::Tree(path);
         }
         self.of_descriptor(thread, &path)
@@ -104,7 +106,7 @@ impl Tree {
             // Below a directory that is open.
             (b"fd", false) => match self.from_directory(owner, fd, &rest.join(&b'/')) {
                 Some(path) => {
-                    let path = straighten(&path);
+                    let (path, _) = straighten(&path);
                     if Tree::owns(&path) { Place::Tree(path) } else { Place::Elsewhere }
                 }
                 None => Place::Elsewhere,
@@ -126,20 +128,22 @@ fn has_detour(path: &[u8]) -> bool {
     path[1..].split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))
 }
 
-/// An absolute path without detours and without its first slash. Symbolic links are not known here: a
-/// detour through one is taken by name.
-fn straighten(path: &[u8]) -> Vec<u8> {
+/// An absolute path without detours and without its first slash, and whether it comes out of the tree.
+/// Symbolic links are not known here: a detour through one is taken by name.
+fn straighten(path: &[u8]) -> (Vec<u8>, bool) {
     let mut parts: Vec<&[u8]> = Vec::new();
+    let mut came_through = false;
     for part in path.split(|&byte| byte == b'/') {
         match part {
             b"" | b"." => {}
             b".." => {
+                came_through |= Tree::owns(&parts.join(&b'/'));
                 parts.pop();
             }
             name => parts.push(name),
         }
     }
-    parts.join(&b'/')
+    (parts.join(&b'/'), came_through)
 }
 
 #[cfg(test)]
@@ -155,11 +159,25 @@ mod tests {
         for path in ["/dev/dri/card0", "//dev//dri/./card0", "/usr/../dev/dri/card0"] {
             assert_eq!(place(path), Place::Tree(b"dev/dri/card0".to_vec()), "{path}");
         }
-        for path in
-            ["/dev/null", "/dev/drift", "/etc/passwd", "/dev/dri/../null", "", "x", "/proc/1/maps"]
-        {
+        for path in [
+            "/dev/null",
+            "/dev",
+            "/dev/shm/..",
+            "/dev/drift",
+            "/etc/passwd",
+            "/dev/dri/../null",
+            "",
+            "x",
+            "/proc/1/maps",
+        ] {
             assert_eq!(place(path), Place::Elsewhere, "{path}");
         }
+    }
+
+    #[test]
+    fn above_the_tree_is_the_host() {
+        assert_eq!(place("/dev/dri/.."), Place::Tree(b"dev".to_vec()));
+        assert!(Tree::new().unwrap().find(b"dev", true).is_ok());
     }
 
     #[test]

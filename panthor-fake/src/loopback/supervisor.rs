@@ -5,7 +5,8 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use nix::libc;
 
@@ -14,12 +15,38 @@ use super::error::Error;
 use super::listener::{Answer, Listener};
 use super::world::World;
 use crate::errno::{Errno, Result};
+use crate::lock::lock;
 
 /// What serves the threads under one filter.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    pub(super) world: Arc<World>,
+    world: Arc<World>,
     listener: Listener,
+    threads: Threads,
+}
+
+/// The threads that serve. They end by themselves.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Threads {
+    fn add(&self, thread: JoinHandle<()>) {
+        let mut threads = lock(&self.0);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+    }
+
+    /// Waits for all of them.
+    pub(super) fn join(&self) {
+        loop {
+            let thread = lock(&self.0).pop();
+            match thread {
+                // It does not panic, but in a defect of the standard library.
+                Some(thread) => drop(thread.join()),
+                None => return,
+            }
+        }
+    }
 }
 
 /// Lets another thread receive, once.
@@ -30,8 +57,12 @@ pub(super) struct HandOver<'a> {
 
 impl Supervisor {
     /// Starts to serve. It ends with the last thread that has the filter.
-    pub(super) fn start(world: Arc<World>, listener: Listener) -> std::result::Result<(), Error> {
-        let supervisor = Arc::new(Self { world, listener });
+    pub(super) fn start(
+        world: Arc<World>,
+        listener: Listener,
+        threads: Threads,
+    ) -> std::result::Result<(), Error> {
+        let supervisor = Arc::new(Self { world, listener, threads });
         supervisor
             .spawn()
             .map_err(|error| Error::new("start the supervisor's thread", "").because(error))
@@ -40,7 +71,8 @@ impl Supervisor {
     fn spawn(self: &Arc<Self>) -> std::io::Result<()> {
         let supervisor = self.clone();
         let thread = std::thread::Builder::new().name("panthor-serve".into());
-        thread.spawn(move || supervisor.serve()).map(drop)
+        self.threads.add(thread.spawn(move || supervisor.serve())?);
+        Ok(())
     }
 
     fn serve(self: Arc<Self>) {

@@ -41,6 +41,8 @@ const UEVENT: &str = "DRIVER=panthor\nOF_NAME=gpu\nOF_FULLNAME=/gpu@fb000000\n\
 pub(super) struct Tree {
     path: PathBuf,
     root: OwnedFd,
+    /// The root of the host.
+    host: OwnedFd,
     /// Device and inode number of what stands for the nodes.
     nodes: [(u64, u64); 2],
 }
@@ -103,13 +105,21 @@ impl Tree {
         link(&format!("sys/bus/platform/devices/{GPU}"), &back[3..])?;
         let root =
             open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        Ok(Self { path, root, nodes })
+        let host = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(Self { path, root, host, nodes })
     }
 
     /// Whether a path from the root, without its slash, is of the tree and not of the host.
     pub(super) fn owns(path: &[u8]) -> bool {
         OWN.iter().any(|own| {
             path.strip_prefix(own.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+        })
+    }
+
+    /// Whether something of the tree is below a path, which itself is the host's.
+    pub(super) fn is_above(path: &[u8]) -> bool {
+        OWN.iter().any(|own| {
+            own.as_bytes().strip_prefix(path).is_some_and(|rest| matches!(rest, [b'/', ..]))
         })
     }
 
@@ -132,10 +142,10 @@ impl Tree {
 
     /// Opens a file by its path from the root, without its slash.
     pub(super) fn open(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd> {
-        let path = if path.is_empty() { b".".as_slice() } else { path };
         let how =
             OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Ok(openat2(&self.root, path, how)?)
+        let root = if Self::is_above(path) { &self.host } else { &self.root };
+        Ok(openat2(root, path, how)?)
     }
 
     /// Which node a descriptor of a file of the tree stands for.
@@ -212,6 +222,7 @@ mod tests {
     #[test]
     fn the_tree_owns_whole_names() {
         assert!(Tree::owns(b"dev/dri") && Tree::owns(b"sys/dev/char/226:128/device"));
+        assert!(Tree::is_above(b"sys/dev") && !Tree::is_above(b"sys/de"));
         assert!(!Tree::owns(b"dev/drift") && !Tree::owns(b"sys/dev/char/226:1280"));
     }
 }

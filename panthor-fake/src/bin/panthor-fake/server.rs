@@ -76,7 +76,7 @@ fn start(run: &Run, front: &mut File) -> Result<(), Failure> {
         wait_for_all()?;
     } else {
         // Nothing is left behind when the front ends.
-        drop((loopback, device));
+        loopback.finish();
         front.write_all(&Message::Ended(status).to_bytes())?;
     }
     Ok(())
