@@ -10,8 +10,11 @@ use crate::uaccess::{Foreign, UserMemory};
 
 /// `ioctl(2)`.
 pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
-    let Some(node) = world.node(call.thread(), call.args[0] as i32) else {
-        return Answer::Continue;
+    let fd = call.args[0] as i32;
+    let Some(node) = world.node(call.thread(), fd) else {
+        // What only names a node has no ioctls at all.
+        let named = world.kind_of(call.thread(), fd).is_some();
+        return if named { Answer::Error(Errno::BADF) } else { Answer::Continue };
     };
     match answer(world, call, hand_over, &node) {
         result @ 0.. => Answer::Value(result.into()),

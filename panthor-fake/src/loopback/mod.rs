@@ -62,6 +62,7 @@ mod node;
 mod open;
 mod paths;
 mod process;
+mod signals;
 mod stat;
 mod supervisor;
 mod tree;

@@ -74,11 +74,12 @@ fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result
     if let Some(kind) = found.node {
         if flags.contains(OFlag::O_PATH) {
             world.set_place_given();
-            return Ok(Answer::Descriptor { fd: found.fd, cloexec });
+            return Ok(Answer::Descriptor { fd: world.tree.name_of(kind)?, cloexec });
         }
         return open_node(world, caller, kind, flags);
     }
-    let kept = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    // Without O_PATH, with which the kernel would not hand it over.
+    let kept = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     if !flags.contains(OFlag::O_PATH) {
         if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
             return Err(Errno(libc::EEXIST));

@@ -110,11 +110,12 @@ pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
 }
 
 /// What a line of `/proc/THREAD/status` says.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-fn status(thread: Pid) -> Option<String> {
+/// What `/proc/THREAD/status` says.
+pub(super) fn status(thread: Pid) -> Option<String> {
     // The name in it may be any bytes.
     let bytes = fs::read(format!("/proc/{thread}/status")).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -129,33 +130,6 @@ pub(super) fn process_of(thread: Pid) -> Option<Pid> {
 pub(super) fn name_of(thread: Pid) -> String {
     let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
     name.unwrap_or_else(|| String::from("?"))
-}
-
-/// Signals that wait for a thread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Pending {
-    None,
-    /// For the thread itself.
-    Own,
-    /// For any thread of its process.
-    Shared,
-}
-
-/// Which signals would interrupt a thread that slept.
-pub(super) fn pending(thread: Pid) -> Pending {
-    let Some(status) = status(thread) else {
-        return Pending::None;
-    };
-    let mask = |name| field(&status, name).and_then(|text| u64::from_str_radix(text, 16).ok());
-    let mask = |name| mask(name).unwrap_or(0);
-    let deliverable = !mask("SigBlk") & !mask("SigIgn");
-    if mask("SigPnd") & deliverable != 0 {
-        Pending::Own
-    } else if mask("ShdPnd") & deliverable != 0 {
-        Pending::Shared
-    } else {
-        Pending::None
-    }
 }
 
 /// Capabilities that matter to the driver.
@@ -217,7 +191,6 @@ mod tests {
     fn this_thread_is_of_this_process() {
         let thread = nix::unistd::gettid();
         assert_eq!(process_of(thread), Some(Pid::this()));
-        assert_eq!(pending(thread), Pending::None);
         check_readable(Pid::this()).unwrap();
     }
 }

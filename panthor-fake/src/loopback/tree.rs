@@ -5,17 +5,19 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, SFlag, fstat, mknod};
 use nix::unistd::mkdtemp;
 
 use super::error::Error;
 use super::node::{Kind, MAJOR};
+use crate::descriptors::path;
 use crate::errno::Result;
 
 /// The name of the GPU on its bus: the one of the RK3588.
@@ -45,6 +47,22 @@ pub(super) struct Tree {
     host: OwnedFd,
     /// Device and inode number of what stands for the nodes.
     nodes: [(u64, u64); 2],
+    /// What programs get that open a node with `O_PATH`: the kernel does not hand over such descriptors.
+    places: [Place; 2],
+}
+
+#[derive(Debug)]
+struct Place {
+    file: fs::File,
+    identity: (u64, u64),
+}
+
+impl Place {
+    fn new() -> io::Result<Self> {
+        let file = fs::File::from(memfd_create(c"node", MFdFlags::MFD_CLOEXEC)?);
+        let metadata = file.metadata()?;
+        Ok(Self { file, identity: (metadata.dev(), metadata.ino()) })
+    }
 }
 
 /// A file of the tree.
@@ -106,7 +124,8 @@ impl Tree {
         let root =
             open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let host = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        Ok(Self { path, root, host, nodes })
+        let places = [Place::new()?, Place::new()?];
+        Ok(Self { path, root, host, nodes, places })
     }
 
     /// Whether a path from the root, without its slash, is of the tree and not of the host.
@@ -148,10 +167,21 @@ impl Tree {
         Ok(openat2(root, path, how)?)
     }
 
+    /// A descriptor that only names a node.
+    pub(super) fn name_of(&self, kind: Kind) -> Result<OwnedFd> {
+        let at = Kind::ALL.iter().position(|&known| known == kind).unwrap_or(0);
+        let path = path(self.places[at].file.as_raw_fd());
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        Ok(open(path.as_str(), flags, Mode::empty())?)
+    }
+
     /// Which node a descriptor of a file of the tree stands for.
     pub(super) fn node_of(&self, fd: &OwnedFd) -> Result<Option<Kind>> {
         let found = fstat(fd)?;
         let found = (found.st_dev, found.st_ino);
+        if let Some(at) = self.places.iter().position(|place| place.identity == found) {
+            return Ok(Some(Kind::ALL[at]));
+        }
         Ok(Kind::ALL
             .into_iter()
             .zip(self.nodes)
@@ -193,7 +223,6 @@ fn node(root: &Path, device: &str, kind: Kind) -> io::Result<(u64, u64)> {
     if whiteout.is_err() {
         fs::write(&stand_in, "")?;
     }
-    use std::os::unix::fs::MetadataExt;
     let metadata = fs::symlink_metadata(&stand_in)?;
     Ok((metadata.dev(), metadata.ino()))
 }

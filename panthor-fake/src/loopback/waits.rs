@@ -4,7 +4,8 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use super::listener::Notification;
-use super::process::{Pending, path_of, pending};
+use super::process::path_of;
+use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
 use crate::caller::Caller;
@@ -57,7 +58,7 @@ impl Caller for Remote<'_> {
             return Ok(false);
         }
         self.hand_over.now()?;
-        let mut signal = Pending::None;
+        let mut signals = Watch::new(self.call.thread());
         loop {
             let look = Instant::now() + LOOK;
             let until = deadline.map_or(look, |deadline| deadline.min(look));
@@ -71,18 +72,10 @@ impl Caller for Remote<'_> {
                 // It was killed.
                 return Err(Errno::INTR);
             }
-            let before = signal;
-            signal = pending(self.call.thread());
-            let interrupted = match signal {
-                Pending::None => false,
-                Pending::Own => true,
-                // Only if no other thread has taken it meanwhile.
-                Pending::Shared => {
-                    before == Pending::Shared && self.world.claim_interruption(self.call.thread())
-                }
-            };
-            if interrupted {
-                return Err(Errno::RESTARTSYS);
+            match signals.look() {
+                None => {}
+                Some(Interruption::Restart) => return Err(Errno::RESTARTSYS),
+                Some(Interruption::Plain) => return Err(Errno::INTR),
             }
         }
     }

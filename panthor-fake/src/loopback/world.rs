@@ -1,10 +1,10 @@
 //! What all programs of a loopback share: the device, the files around it, and what is known of processes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -25,10 +25,6 @@ use crate::uaccess::{Foreign, UserMemory};
 /// The longest path, with its NUL.
 const PATH_MAX: usize = 4096;
 
-/// How long after the interruption of a thread by a signal to its process another one may believe that the
-/// same signal is for it.
-const INTERRUPTED: Duration = Duration::from_millis(10);
-
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) nodes: Arc<Nodes>,
@@ -39,8 +35,6 @@ pub(super) struct World {
     places_given: AtomicBool,
     /// Processes that were complained about.
     complaints: Mutex<HashSet<Pid>>,
-    /// When a thread of a process was last interrupted by a signal to all of them.
-    interrupted: Mutex<HashMap<Pid, Instant>>,
     /// Its end tells the thread that waits for closed nodes.
     _alive: OwnedFd,
 }
@@ -63,7 +57,6 @@ impl World {
             failures: Failures::default(),
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
-            interrupted: Mutex::default(),
             _alive: alive,
         })
     }
@@ -119,17 +112,6 @@ impl World {
     /// `EBADF` if it is not open.
     pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
         self.processes.duplicate(thread, fd)
-    }
-
-    /// Whether a signal that any thread of a process may take is for this one: it is for one only.
-    pub(super) fn claim_interruption(&self, thread: Pid) -> bool {
-        let Some(process) = process_of(thread) else {
-            return false;
-        };
-        let mut interrupted = lock(&self.interrupted);
-        let now = Instant::now();
-        interrupted.retain(|_, &mut then| now.saturating_duration_since(then) < INTERRUPTED);
-        interrupted.insert(process, now).is_none()
     }
 
     /// Gives back memory of BOs that are gone, if there is much of it.
