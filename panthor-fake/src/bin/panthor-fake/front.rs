@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, raise, sigaction};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction,
+};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
@@ -102,7 +104,7 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
         signals.add(signal);
     }
     // The server inherits that: what a terminal sends to all of them is for the program.
-    signals.thread_block()?;
+    let mask = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&signals, flags)?;
     let (from_server, to_front) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
@@ -110,7 +112,7 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop((signals, from_server));
-            exit(server::serve(run, to_front.into()));
+            exit(server::serve(run, mask, to_front.into()));
         }
         ForkResult::Parent { child } => {
             drop(to_front);

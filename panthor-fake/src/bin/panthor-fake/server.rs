@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout};
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
@@ -21,9 +21,9 @@ use crate::front::{Message, Status};
 const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 
-/// Serves a program to its end, and all that it started to theirs; returns the exit status of the server.
-pub(crate) fn serve(run: &Run, mut front: File) -> i32 {
-    match start(run, &mut front) {
+/// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns the exit status of the server.
+pub(crate) fn serve(run: &Run, mask: SigSet, mut front: File) -> i32 {
+    match start(run, mask, &mut front) {
         Ok(()) => 0,
         Err(Failure { status, message }) => {
             eprintln!("panthor-fake: {message}");
@@ -43,7 +43,7 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-fn start(run: &Run, front: &mut File) -> Result<(), Failure> {
+fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     // Whoever kills the front means the program.
     set_pdeathsig(Signal::SIGKILL)?;
     // What outlives its parents stays a descendant, which may be looked into.
@@ -55,8 +55,12 @@ fn start(run: &Run, front: &mut File) -> Result<(), Failure> {
     }
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
-    // SAFETY: it makes one system call.
-    unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?)) };
+    let prepare = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        Ok(mask.thread_set_mask()?)
+    };
+    // SAFETY: it makes two system calls and nothing else.
+    unsafe { command.pre_exec(prepare) };
     // The thread stays until the program ends: with it the program would be killed.
     let ended = loopback.run(|| -> Result<Status, Failure> {
         let child = command.spawn().map_err(|error| not_started(run, &error))?;
@@ -87,36 +91,62 @@ fn not_started(run: &Run, error: &io::Error) -> Failure {
     Failure { status, message: format!("{}: {error}", run.program.display()) }
 }
 
-/// Waits for the program, and buries what others left behind meanwhile.
-fn wait_for(program: Pid) -> nix::Result<Status> {
+/// Buries a child that has ended, or waits for one: its number and its end.
+///
+/// # Errors
+/// `ECHILD` if there are none, and `EAGAIN` if none has ended and it should not wait.
+fn bury(wait: bool) -> nix::Result<(Pid, Status)> {
+    let options = if wait { 0 } else { libc::WNOHANG };
     loop {
-        match waitpid(None, None) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == program => return Ok(Status::Exited(code)),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == program => {
-                return Ok(Status::Signalled(signal as i32));
+        let mut status = 0;
+        // Not nix's, for which a child that a real-time signal ended is an error.
+        // SAFETY: there is room for the status.
+        let result = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) });
+        match result {
+            Ok(0) => return Err(Errno::EAGAIN),
+            Ok(pid) => {
+                let status = ExitStatus::from_raw(status);
+                let end = match (status.code(), status.signal()) {
+                    (Some(code), _) => Status::Exited(code),
+                    (None, Some(signal)) => Status::Signalled(signal),
+                    // It only stopped, of which nobody asked to be told.
+                    (None, None) => continue,
+                };
+                return Ok((Pid::from_raw(pid), end));
             }
-            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }
     }
 }
 
-/// Buries what has ended; whether nothing else is left.
+/// Waits for the program, and buries what others leave behind meanwhile.
+fn wait_for(program: Pid) -> nix::Result<Status> {
+    loop {
+        match bury(true)? {
+            (pid, status) if pid == program => return Ok(status),
+            _ => {}
+        }
+    }
+}
+
+/// Buries all that have ended; whether nothing else is left.
 fn reap_ended() -> nix::Result<bool> {
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => return Ok(false),
-            Ok(_) | Err(Errno::EINTR) => {}
+        match bury(false) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN) => return Ok(false),
             Err(Errno::ECHILD) => return Ok(true),
             Err(errno) => return Err(errno),
         }
     }
 }
 
+/// Waits until all have ended.
 fn wait_for_all() -> nix::Result<()> {
     loop {
-        match waitpid(None, None) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        match bury(true) {
+            Ok(_) => {}
             Err(Errno::ECHILD) => return Ok(()),
             Err(errno) => return Err(errno),
         }
