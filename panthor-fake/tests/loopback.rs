@@ -177,7 +177,7 @@ fn the_gpu_and_the_cpu_see_the_same_memory() {
             assert_eq!(result, 0);
             let view = file.mmap(8192, panthor_fake::Prot::READ, offset.offset).unwrap();
             // SAFETY: it is mapped for reading, so far.
-            assert_eq!(unsafe { view.as_ptr().add(4096).read_volatile() }, 0x5a);
+            assert_eq!(unsafe { view.as_ptr().wrapping_add(4096).read_volatile() }, 0x5a);
         })
         .unwrap();
     loopback.finish();
@@ -205,6 +205,16 @@ fn maps_are_refused_as_the_driver_does() {
         // Maps of other files are none of this.
         let other = File::open("/proc/self/exe").unwrap();
         assert_eq!(map(&other, 4096, libc::PROT_READ, 0), Ok(()));
+    });
+}
+
+#[test]
+fn the_descriptor_of_a_dma_buf_cannot_be_mapped() {
+    with_device(|_| {
+        let file = open(RENDER);
+        let dma_buf = export(&file, create_bo(&file, 4096));
+        let map = Map::new(&dma_buf, 4096, libc::PROT_READ, 0);
+        assert_eq!(map.map(drop), Err(libc::ENODEV));
     });
 }
 

@@ -73,6 +73,8 @@ fn the_program_dies_with_the_command() {
     let mut child = Command::new(COMMAND)
         .args(["run", "sh", "-c", "echo $$; exec sleep 60"])
         .stdout(Stdio::piped())
+        // What happens between the ends of the one and of the other is of no interest.
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

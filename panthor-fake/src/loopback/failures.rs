@@ -56,7 +56,7 @@ mod tests {
     fn the_planned_call_fails_and_no_other() {
         let failures = Failures::default();
         failures.plan(DRM_IOCTL_PANTHOR_VM_BIND, 2, 12);
-        let mut take = |request| failures.take(request);
+        let take = |request| failures.take(request);
         assert_eq!(take(DRM_IOCTL_PANTHOR_VM_BIND), Ok(()));
         assert_eq!(take(DRM_IOCTL_GEM_CLOSE), Ok(()));
         assert_eq!(take(DRM_IOCTL_PANTHOR_VM_BIND), Err(Errno::NOMEM));

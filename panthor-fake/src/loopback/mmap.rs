@@ -3,10 +3,33 @@
 use nix::libc;
 
 use super::listener::{Answer, Notification};
+use super::process::path_of;
 use super::world::World;
+use crate::descriptors::{Identity, Object, find, with_table};
 use crate::errno::{Errno, Result};
 use crate::mapping::Prot;
 use crate::uaccess::Foreign;
+
+/// The descriptor of an exported BO is a file of its own: what it would show is not the BO.
+fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {
+    if !with_table(|table| table.values().any(is_export)) {
+        return Answer::Continue;
+    }
+    let exported = Identity::at(path_of(call.thread(), fd)).ok().and_then(find);
+    if exported.as_ref().is_some_and(is_export) {
+        world.complain(
+            call.thread(),
+            "maps the descriptor of a dma-buf: the loopback cannot show its memory there, only where the \
+             BO itself is mapped",
+        );
+        return Answer::Error(Errno::NODEV);
+    }
+    Answer::Continue
+}
+
+fn is_export(object: &Object) -> bool {
+    matches!(object, Object::DmaBuf(dma_buf) if dma_buf.bo().is_some())
+}
 
 /// `mmap(2)`.
 pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
@@ -15,7 +38,7 @@ pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
         return Answer::Continue;
     }
     let Some(node) = world.node(call.thread(), fd as i32) else {
-        return Answer::Continue;
+        return of_dma_buf(world, call, fd as i32);
     };
     let check = || -> Result<Answer> {
         let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;

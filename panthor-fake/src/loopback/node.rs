@@ -150,12 +150,7 @@ impl Nodes {
 
     /// The node behind a descriptor.
     pub(super) fn identify(&self, fd: &OwnedFd) -> Option<Arc<OpenNode>> {
-        // Neither this nor what follows waits for a lock that the program has: the file is the memory.
-        let seals = fcntl(fd, FcntlArg::F_GET_SEALS).ok()?;
-        if seals & SEALS.bits() != SEALS.bits() {
-            return None;
-        }
-        if !self.is_memory(fd) {
+        if seals(fd)? & SEALS.bits() != SEALS.bits() || !self.is_memory(fd) {
             return None;
         }
         let place = lseek(fd, 0, Whence::SeekCur).ok()?;
@@ -199,6 +194,12 @@ impl Nodes {
     pub(super) fn closes(&self) -> &Inotify {
         &self.closes
     }
+}
+
+/// The seals of a memfd; `None` for any other file. Unlike all else that one could ask of a descriptor it never
+/// waits, whatever file system that is of.
+pub(super) fn seals(fd: &OwnedFd) -> Option<i32> {
+    fcntl(fd, FcntlArg::F_GET_SEALS).ok()
 }
 
 /// The file position that stands for a node.

@@ -27,7 +27,7 @@ impl Tree {
         let absolute = match path {
             [] => return Place::Elsewhere,
             [b'/', ..] => path.to_vec(),
-            _ => match self.from_directory(thread, directory, path) {
+            _ => match self.below(thread, directory, path) {
                 Some(path) => path,
                 None => return Place::Elsewhere,
             },
@@ -48,7 +48,7 @@ impl Tree {
     }
 
     /// The absolute path that a relative one means; `None` if it cannot be of interest.
-    fn from_directory(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
+    fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
         let link = if directory == libc::AT_FDCWD {
             std::fs::read_link(format!("/proc/{thread}/cwd"))
         } else {
@@ -104,7 +104,7 @@ impl Tree {
             (b"fd", true) => Place::Descriptor { thread: owner, fd },
             (b"fdinfo", true) => Place::DescriptorInfo { thread: owner, fd },
             // Below a directory that is open.
-            (b"fd", false) => match self.from_directory(owner, fd, &rest.join(&b'/')) {
+            (b"fd", false) => match self.below(owner, fd, &rest.join(&b'/')) {
                 Some(path) => {
                     let (path, _) = straighten(&path);
                     if Tree::owns(&path) { Place::Tree(path) } else { Place::Elsewhere }

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::failures::Failures;
 use super::listener::Notification;
 use super::mappings::Mappings;
-use super::node::{Kind, Nodes, OpenNode};
+use super::node::{Kind, Nodes, OpenNode, seals};
 use super::process::{Processes, check_readable, name_of, process_of};
 use super::tree::Tree;
 use crate::device::Device;
@@ -98,7 +98,8 @@ impl World {
         if let Some(node) = self.nodes.identify(&fd) {
             return Some(node.kind);
         }
-        if places { self.tree.node_of(&fd).ok()? } else { None }
+        // What names a node is a memfd as well.
+        if places && seals(&fd).is_some() { self.tree.node_of(&fd).ok()? } else { None }
     }
 
     /// Remembers that a program has a descriptor that is only the place of a node.

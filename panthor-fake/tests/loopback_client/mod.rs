@@ -143,13 +143,13 @@ impl Map {
     pub fn read(&self, at: usize) -> u8 {
         assert!(at < self.len);
         // SAFETY: it is within the mapping, and no reference to it exists.
-        unsafe { self.start.add(at).read_volatile() }
+        unsafe { self.start.wrapping_add(at).read_volatile() }
     }
 
     pub fn write(&self, at: usize, value: u8) {
         assert!(at < self.len);
         // SAFETY: as above.
-        unsafe { self.start.add(at).write_volatile(value) };
+        unsafe { self.start.wrapping_add(at).write_volatile(value) };
     }
 }
 
