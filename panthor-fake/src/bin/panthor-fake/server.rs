@@ -88,7 +88,7 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
 
 fn not_started(run: &Run, error: &io::Error) -> Failure {
     let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE };
-    Failure { status, message: format!("{}: {error}", run.program.display()) }
+    Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
 }
 
 /// Buries a child that has ended, or waits for one: its number and its end.
