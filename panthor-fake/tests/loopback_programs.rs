@@ -127,3 +127,14 @@ fn a_program_is_stopped_in_a_wait() {
 fn a_program_that_forbids_being_read() {
     client("unreadable");
 }
+
+#[test]
+fn a_signal_that_only_one_thread_takes() {
+    client("worker");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_32_bit_programs_are_refused() {
+    client("narrow");
+}

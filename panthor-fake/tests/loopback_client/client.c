@@ -394,6 +394,65 @@ static void unreadable(void)
 	node();
 }
 
+#ifdef __x86_64__
+/* A system call as 32-bit programs make it. */
+static long narrow_call(long nr, long a, long b, long c)
+{
+	long result;
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+static void narrow(void)
+{
+	/* Not every kernel has them. */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(narrow_call(20, 0, 0, 0) != getpid());
+	int status;
+	check(waitpid(child, &status, 0) == child);
+	if (status != 0) {
+		fprintf(stderr, "not tested: this kernel does not run 32-bit programs\n");
+		return;
+	}
+	char *path = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	check(path != MAP_FAILED);
+	strcpy(path, "/dev/dri/renderD128");
+	check(narrow_call(5, (long)path, O_RDWR, 0) == -ENODEV);
+	check(narrow_call(295, AT_FDCWD, (long)path, O_RDWR) == -ENODEV);
+	check(narrow_call(54, node(), DRM_GEM_CLOSE, (long)path) == -ENODEV);
+	strcpy(path, "/dev/null");
+	long fd = narrow_call(5, (long)path, O_RDWR, 0);
+	check(fd >= 0);
+	check(narrow_call(54, fd, DRM_GEM_CLOSE, (long)path) == -ENOTTY);
+	/* And x32. */
+	check(syscall(0x40000000 + 39) == -1 && errno == ENOSYS);
+}
+#endif
+
+/* A signal that the first thread blocks, for which only one other waits. */
+static void *restarted_waiter(void *unused)
+{
+	(void)unused;
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	check(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+	restarted();
+	return NULL;
+}
+
+static void worker(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	check(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	pthread_t thread;
+	check(pthread_create(&thread, NULL, restarted_waiter, NULL) == 0);
+	check(pthread_join(thread, NULL) == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -413,6 +472,10 @@ static const struct {
 	{ "across", across },
 	{ "stopped", stopped },
 	{ "unreadable", unreadable },
+	{ "worker", worker },
+#ifdef __x86_64__
+	{ "narrow", narrow },
+#endif
 };
 
 int main(int argc, char **argv)
