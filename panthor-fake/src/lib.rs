@@ -81,6 +81,9 @@
 //! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
 //! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
+//! With the feature `loopback` whole programs, and threads of a test, find the device in `/dev/dri`: see the
+//! module `loopback`, and the command `panthor-fake` (feature `cli`).
+//!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
 //!
