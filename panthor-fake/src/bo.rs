@@ -186,12 +186,6 @@ impl Bo {
         self.offset
     }
 
-    /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
-    #[cfg(feature = "loopback")]
-    pub(crate) fn set_mapped_elsewhere(&self) {
-        *lock(&self.mapped_elsewhere) = Some(std::time::Instant::now());
-    }
-
     /// Whether the VM of that identity may map it.
     pub(crate) fn allows_vm(&self, vm: u64) -> bool {
         self.exclusive_vm.is_none_or(|only| only == vm)
@@ -238,6 +232,11 @@ impl Bo {
 
 #[cfg(not(feature = "loopback"))]
 impl Bo {
+    /// Whether the CPU has it mapped.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0
+    }
+
     fn give_memory_back(&self) {
         self.device.memory.free(self.offset, self.size);
     }
@@ -245,6 +244,16 @@ impl Bo {
 
 #[cfg(feature = "loopback")]
 impl Bo {
+    /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
+    pub(crate) fn set_mapped_elsewhere(&self) {
+        *lock(&self.mapped_elsewhere) = Some(std::time::Instant::now());
+    }
+
+    /// Whether the CPU has it mapped, or another process had and may have it still.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0 || lock(&self.mapped_elsewhere).is_some()
+    }
+
     fn give_memory_back(&self) {
         match *lock(&self.mapped_elsewhere) {
             Some(since) => self.device.memory.retire(self.offset, self.size, since),
