@@ -16,7 +16,7 @@ use nix::errno::Errno as OsError;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::unistd::{Whence, lseek};
 
 use super::error::Error;
@@ -161,6 +161,21 @@ impl Nodes {
         }
         // The program has moved the position.
         open.nodes.iter().find(|&(&id, _)| owns(fd, id)).map(|(_, node)| node.clone())
+    }
+
+    /// The node behind a descriptor, by what `/proc` tells of it: the lock that it holds.
+    pub(super) fn identify_by_info(&self, info: &str) -> Option<Arc<OpenNode>> {
+        let (device, inode) = self.identity;
+        let file = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+        // `lock: 1: OFDLCK ADVISORY WRITE -1 DEVICE:INODE START END`, of the locks of this description.
+        let start = info.lines().find_map(|line| {
+            let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace();
+            let kind = words.nth(1)?;
+            let (at, start) = (words.nth(3)?, words.next()?);
+            (kind == "OFDLCK" && at == file).then(|| start.parse::<i64>().ok())?
+        })?;
+        let id = start.wrapping_sub(position(0)) as u64;
+        lock(&self.open).nodes.get(&id).cloned()
     }
 
     fn is_memory(&self, fd: &OwnedFd) -> bool {

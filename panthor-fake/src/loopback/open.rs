@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::listener::{Answer, Notification};
 use super::node::Kind;
 use super::paths::Place;
-use super::process::capabilities;
+use super::process::{capabilities, info_of};
 use super::world::World;
 use crate::descriptors::path;
 use crate::errno::{Errno, Result};
@@ -123,7 +123,7 @@ fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
         return Answer::Error(Errno::ACCES);
     }
-    let Ok(kernels) = std::fs::read_to_string(format!("/proc/{owner}/fdinfo/{fd}")) else {
+    let Some(kernels) = info_of(owner, fd) else {
         return Answer::Continue;
     };
     // The position and the lock are what the loopback knows the node by.

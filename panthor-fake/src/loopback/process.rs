@@ -21,8 +21,10 @@ const PIDFD_THREAD: libc::c_uint = libc::O_EXCL as libc::c_uint;
 const KNOWN_MAX: usize = 64;
 
 /// The threads that were seen, with a descriptor of each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Processes {
+    /// Whether descriptors can be duplicated. Where a container forbids it, they are looked at in `/proc`.
+    duplicates: bool,
     known: Mutex<HashMap<Pid, Arc<Handle>>>,
 }
 
@@ -34,6 +36,17 @@ struct Handle {
 }
 
 impl Processes {
+    pub(super) fn new() -> Self {
+        let own =
+            pidfd_open(Pid::this(), 0).and_then(|pidfd| pidfd_getfd(&pidfd, pidfd.as_raw_fd()));
+        Self { duplicates: own.is_ok(), known: Mutex::default() }
+    }
+
+    /// Whether descriptors can be duplicated.
+    pub(super) fn can_duplicate(&self) -> bool {
+        self.duplicates
+    }
+
     /// Duplicates a descriptor of a thread.
     ///
     /// # Errors
@@ -107,6 +120,11 @@ fn pidfd_getfd(pidfd: &OwnedFd, fd: i32) -> nix::Result<OwnedFd> {
 /// Where `/proc` has a descriptor of a thread.
 pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{thread}/fd/{fd}"))
+}
+
+/// What `/proc` tells about a descriptor of a thread.
+pub(super) fn info_of(thread: Pid, fd: i32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).ok()
 }
 
 /// What a line of `/proc/THREAD/status` says.

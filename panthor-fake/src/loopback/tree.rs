@@ -17,7 +17,7 @@ use nix::unistd::mkdtemp;
 
 use super::error::Error;
 use super::node::{Kind, MAJOR};
-use crate::descriptors::path;
+use crate::descriptors::{Identity, path};
 use crate::errno::Result;
 
 /// The name of the GPU on its bus: the one of the RK3588.
@@ -54,14 +54,15 @@ pub(super) struct Tree {
 #[derive(Debug)]
 struct Place {
     file: fs::File,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl Place {
     fn new() -> io::Result<Self> {
         let file = fs::File::from(memfd_create(c"node", MFdFlags::MFD_CLOEXEC)?);
-        let metadata = file.metadata()?;
-        Ok(Self { file, identity: (metadata.dev(), metadata.ino()) })
+        let identity =
+            Identity::of(&file).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+        Ok(Self { file, identity })
     }
 }
 
@@ -167,6 +168,12 @@ impl Tree {
         Ok(openat2(root, path, how)?)
     }
 
+    /// Which node a file is the name of, for those that [`Tree::name_of`] gives.
+    pub(super) fn named_by(&self, identity: Identity) -> Option<Kind> {
+        let at = self.places.iter().position(|place| place.identity == identity)?;
+        Some(Kind::ALL[at])
+    }
+
     /// A descriptor that only names a node.
     pub(super) fn name_of(&self, kind: Kind) -> Result<OwnedFd> {
         let at = Kind::ALL.iter().position(|&known| known == kind).unwrap_or(0);
@@ -179,9 +186,6 @@ impl Tree {
     pub(super) fn node_of(&self, fd: &OwnedFd) -> Result<Option<Kind>> {
         let found = fstat(fd)?;
         let found = (found.st_dev, found.st_ino);
-        if let Some(at) = self.places.iter().position(|place| place.identity == found) {
-            return Ok(Some(Kind::ALL[at]));
-        }
         Ok(Kind::ALL
             .into_iter()
             .zip(self.nodes)

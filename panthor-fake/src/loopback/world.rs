@@ -15,8 +15,9 @@ use super::failures::Failures;
 use super::listener::Notification;
 use super::mappings::Mappings;
 use super::node::{Kind, Nodes, OpenNode, seals};
-use super::process::{Processes, check_readable, name_of, process_of};
+use super::process::{Processes, check_readable, info_of, name_of, path_of, process_of};
 use super::tree::Tree;
+use crate::descriptors::Identity;
 use crate::device::Device;
 use crate::errno::Result;
 use crate::lock::lock;
@@ -53,7 +54,7 @@ impl World {
         Ok(Self {
             nodes,
             tree: Tree::new()?,
-            processes: Processes::default(),
+            processes: Processes::new(),
             failures: Failures::default(),
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
@@ -85,7 +86,11 @@ impl World {
         if !self.nodes.any() || fd < 0 {
             return None;
         }
-        self.nodes.identify(&self.processes.duplicate(thread, fd).ok()?)
+        if self.processes.can_duplicate() {
+            self.nodes.identify(&self.processes.duplicate(thread, fd).ok()?)
+        } else {
+            self.nodes.identify_by_info(&info_of(thread, fd)?)
+        }
     }
 
     /// Which node a descriptor of a thread is, or is the place of.
@@ -94,12 +99,23 @@ impl World {
         if fd < 0 || !(places || self.nodes.any()) {
             return None;
         }
+        if !self.processes.can_duplicate() {
+            return match self.node(thread, fd) {
+                Some(node) => Some(node.kind),
+                None if places => self.tree.named_by(Identity::at(path_of(thread, fd)).ok()?),
+                None => None,
+            };
+        }
         let fd = self.processes.duplicate(thread, fd).ok()?;
         if let Some(node) = self.nodes.identify(&fd) {
             return Some(node.kind);
         }
         // What names a node is a memfd as well.
-        if places && seals(&fd).is_some() { self.tree.node_of(&fd).ok()? } else { None }
+        if places && seals(&fd).is_some() {
+            self.tree.named_by(Identity::of(&fd).ok()?)
+        } else {
+            None
+        }
     }
 
     /// Remembers that a program has a descriptor that is only the place of a node.
@@ -112,6 +128,12 @@ impl World {
     /// # Errors
     /// `EBADF` if it is not open.
     pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
+        if !self.processes.can_duplicate() {
+            self.complain(
+                thread,
+                "passes a descriptor that the loopback cannot take: permit pidfd_getfd(2)",
+            );
+        }
         self.processes.duplicate(thread, fd)
     }
 

@@ -26,7 +26,8 @@ Options of run:
     -V, --version           the version
 
 It needs Linux 5.19 or newer on x86-64 or AArch64 with seccomp user notification, and leave to look into
-its own children (kernel.yama.ptrace_scope below 2; in a container the capability SYS_PTRACE).
+its own children (kernel.yama.ptrace_scope below 2). Where a container forbids pidfd_getfd(2) it is slower,
+and sync objects do not signal eventfds; its capability SYS_PTRACE permits it.
 
 What cannot be emulated:
   - Command streams are not run: jobs are done at once.
