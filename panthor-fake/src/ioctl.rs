@@ -177,6 +177,7 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     let nr = request_nr(request);
     call.file.stats.count_ioctl(nr);
     call.file.injections.take_ioctl(nr)?;
+    call.file.device_inner().injections.take_ioctl(nr)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
 
     let user_size = request_size(request);
@@ -205,12 +206,6 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     let result = permitted.and_then(|()| (entry.handler)(call, data));
     call.user.write(arg, &data[..out_size])?;
     result
-}
-
-/// The requests of a render node with the newest driver.
-#[cfg(all(test, feature = "loopback"))]
-pub(crate) fn known_requests() -> impl Iterator<Item = u32> {
-    DRIVER.into_iter().chain(CORE).map(|entry| entry.request)
 }
 
 #[cfg(test)]

@@ -50,14 +50,12 @@
 mod attributes;
 mod calls;
 mod error;
-mod failures;
 mod filter;
 mod ioctls;
 mod links;
 mod listener;
 mod mappings;
 mod mmap;
-mod names;
 mod node;
 mod open;
 mod paths;
@@ -73,7 +71,6 @@ use std::sync::{Arc, mpsc};
 
 pub use error::Error;
 use listener::Listener;
-pub use names::ioctl_by_name;
 use nix::unistd::Pid;
 use supervisor::{Supervisor, Threads};
 use world::World;
@@ -148,11 +145,5 @@ impl Loopback {
     pub fn check(process: u32) -> Result<(), Error> {
         let process = Pid::from_raw(i32::try_from(process).unwrap_or(i32::MAX));
         process::check_readable(process).map_err(Error::of_inspection)
-    }
-
-    /// Makes the call of that number, counted from 1 over all programs, of an ioctl fail with a positive error
-    /// number before anything looks at its argument.
-    pub fn fail_ioctl(&self, request: u32, call: u64, errno: i32) {
-        self.world.failures.plan(request, call, errno);
     }
 }

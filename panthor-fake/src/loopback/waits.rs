@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::listener::Notification;
 use super::process::path_of;
+#[cfg(feature = "trace")]
+use super::process::process_of;
 use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
@@ -22,6 +24,9 @@ pub(super) struct Remote<'a> {
     pub(super) world: &'a World,
     pub(super) call: &'a Notification<'a>,
     pub(super) hand_over: &'a HandOver<'a>,
+    /// The descriptor that the ioctl is on.
+    #[cfg(feature = "trace")]
+    pub(super) fd: i32,
 }
 
 impl Caller for Remote<'_> {
@@ -41,6 +46,13 @@ impl Caller for Remote<'_> {
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {
         self.call.give(&fd)
+    }
+
+    #[cfg(feature = "trace")]
+    fn who(&self) -> crate::trace::Who {
+        let thread = self.call.thread();
+        let process = process_of(thread).unwrap_or(thread);
+        crate::trace::Who::new(process.as_raw(), thread.as_raw(), self.fd)
     }
 
     fn wait(

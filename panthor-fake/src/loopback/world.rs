@@ -11,7 +11,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Pid, pipe2};
 
 use super::error::Error;
-use super::failures::Failures;
 use super::listener::Notification;
 use super::mappings::Mappings;
 use super::node::{Kind, Nodes, OpenNode, seals};
@@ -31,7 +30,6 @@ pub(super) struct World {
     pub(super) nodes: Arc<Nodes>,
     pub(super) tree: Tree,
     pub(super) processes: Processes,
-    pub(super) failures: Failures,
     /// Whether any program was given a descriptor opened with `O_PATH` for a node.
     places_given: AtomicBool,
     /// Processes that were complained about.
@@ -55,7 +53,6 @@ impl World {
             nodes,
             tree: Tree::new()?,
             processes: Processes::new(),
-            failures: Failures::default(),
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
             _alive: alive,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, ValueExt};
 use nix::errno::Errno;
-use panthor_fake::loopback::ioctl_by_name;
+use panthor_fake::trace::request_by_name;
 use panthor_fake::{Config, Gpu};
 
 /// What `--help` prints.
@@ -137,7 +137,7 @@ fn failure(text: &str) -> std::result::Result<Failure, String> {
         return Err("is not IOCTL:N:ERRNO".into());
     };
     let request =
-        ioctl_by_name(ioctl).ok_or_else(|| format!("{ioctl} is no ioctl of a render node"))?;
+        request_by_name(ioctl).ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
     let call = call.parse().ok().filter(|&call| call > 0);
     let call = call.ok_or("N counts from 1")?;
     let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;

@@ -51,7 +51,7 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     let device = Device::new(run.config.clone())?;
     let loopback = Loopback::new(&device)?;
     for failure in &run.failures {
-        loopback.fail_ioctl(failure.request, failure.call, failure.errno);
+        device.fail_nth_ioctl(failure.request, failure.call - 1, failure.errno);
     }
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
