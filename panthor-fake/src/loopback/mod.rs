@@ -84,6 +84,13 @@ pub struct Loopback {
     threads: Threads,
 }
 
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        // Of what nobody uses any more nothing should be left when the process ends.
+        self.threads.settle();
+    }
+}
+
 impl Loopback {
     /// Makes the nodes of a device; nobody sees them yet.
     ///

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::libc;
 
@@ -34,6 +35,16 @@ impl Threads {
         let mut threads = lock(&self.0);
         threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
+    }
+
+    /// Waits a moment for those that are about to end.
+    pub(super) fn settle(&self) {
+        for _ in 0..100 {
+            if lock(&self.0).iter().all(JoinHandle::is_finished) {
+                return self.join();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits for all of them.

@@ -8,8 +8,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{Flock, FlockArg, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, SFlag, fstat, mknod};
@@ -22,6 +23,12 @@ use crate::errno::Result;
 
 /// The name of the GPU on its bus: the one of the RK3588.
 const GPU: &str = "fb000000.gpu";
+
+/// How the names of the temporary directories begin.
+const PREFIX: &str = "panthor-fake-loopback-";
+
+/// Without a lock a directory of that age is nobody's.
+const STALE: Duration = Duration::from_secs(10);
 
 /// Everything below these is in the tree, and nothing of the host's is seen.
 const OWN: &[&str] = &[
@@ -42,6 +49,8 @@ const UEVENT: &str = "DRIVER=panthor\nOF_NAME=gpu\nOF_FULLNAME=/gpu@fb000000\n\
 #[derive(Debug)]
 pub(super) struct Tree {
     path: PathBuf,
+    /// Tells others that it is in use.
+    _lock: Flock<OwnedFd>,
     root: OwnedFd,
     /// The root of the host.
     host: OwnedFd,
@@ -78,7 +87,8 @@ pub(super) struct Found {
 impl Tree {
     pub(super) fn new() -> std::result::Result<Self, Error> {
         let build = || -> io::Result<Self> {
-            let path = mkdtemp(&std::env::temp_dir().join("panthor-fake-XXXXXX"))?;
+            remove_stale(&std::env::temp_dir());
+            let path = mkdtemp(&std::env::temp_dir().join(format!("{PREFIX}XXXXXX")))?;
             // Whoever fails from here on leaves it behind, or this does.
             let made = Self::fill(&path);
             if made.is_err() {
@@ -96,6 +106,7 @@ impl Tree {
     fn fill(path: &Path) -> io::Result<Self> {
         // /proc tells the real path.
         let path = fs::canonicalize(path)?;
+        let locked = lock(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         let device = format!("sys/devices/platform/{GPU}");
         for directory in [
@@ -126,7 +137,7 @@ impl Tree {
             open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let host = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let places = [Place::new()?, Place::new()?];
-        Ok(Self { path, root, host, nodes, places })
+        Ok(Self { path, _lock: locked, root, host, nodes, places })
     }
 
     /// Whether a path from the root, without its slash, is of the tree and not of the host.
@@ -200,6 +211,27 @@ impl Drop for Tree {
     }
 }
 
+/// Removes the trees of those that were killed before they could: nobody has locked them.
+fn remove_stale(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    for path in ours.map(|entry| entry.path()) {
+        // One that is new may be about to be locked.
+        let modified = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
+        let old = modified.is_ok_and(|then| then.elapsed().is_ok_and(|age| age > STALE));
+        if old && lock(&path).is_ok() {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// Locks a directory, if nobody else has.
+fn lock(path: &Path) -> nix::Result<Flock<OwnedFd>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory = open(path, flags, Mode::empty())?;
+    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
+}
+
 /// Makes what there is for each node; returns the numbers of what stands for it.
 fn node(root: &Path, device: &str, kind: Kind) -> io::Result<(u64, u64)> {
     let (name, minor) = (kind.name(), kind.minor());
@@ -250,6 +282,35 @@ mod tests {
         let path = tree.path.clone();
         drop(tree);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_nobody_has_locked_is_removed_when_it_is_old() {
+        let directory = mkdtemp(&std::env::temp_dir().join("panthor-stale-XXXXXX")).unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * STALE;
+        let make = |name: &str| {
+            let path = directory.join(name);
+            fs::create_dir_all(path.join("dev")).unwrap();
+            path
+        };
+        let age = |path: &Path| fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
+        let stale = make("panthor-fake-loopback-a");
+        let used = make("panthor-fake-loopback-b");
+        let new = make("panthor-fake-loopback-c");
+        let other = make("panthor-fake-d");
+        for path in [&stale, &used, &other] {
+            age(path);
+        }
+        let in_use = lock(&used).unwrap();
+        remove_stale(&directory);
+        assert_eq!(
+            [&stale, &used, &new, &other].map(|path| path.exists()),
+            [false, true, true, true]
+        );
+        drop(in_use);
+        remove_stale(&directory);
+        assert!(!used.exists());
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
