@@ -33,6 +33,9 @@ pub(crate) struct Bo {
     handles: AtomicUsize,
     /// Its name among the BOs of the device, 0 for none.
     name: AtomicU32,
+    /// When another process was last permitted to map it.
+    #[cfg(feature = "loopback")]
+    mapped_elsewhere: Mutex<Option<std::time::Instant>>,
     /// The dma-buf that its memory is.
     import: Option<Arc<DmaBuf>>,
     /// The dma-buf that it was exported as.
@@ -89,6 +92,8 @@ impl Bo {
             label: Mutex::new(None),
             handles: AtomicUsize::new(0),
             name: AtomicU32::new(0),
+            #[cfg(feature = "loopback")]
+            mapped_elsewhere: Mutex::new(None),
             import,
             exported: Mutex::new(Weak::new()),
         })
@@ -225,9 +230,41 @@ impl Bo {
     }
 }
 
+#[cfg(not(feature = "loopback"))]
+impl Bo {
+    /// Whether the CPU has it mapped.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0
+    }
+
+    fn give_memory_back(&self) {
+        self.device.memory.free(self.offset, self.size);
+    }
+}
+
+#[cfg(feature = "loopback")]
+impl Bo {
+    /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
+    pub(crate) fn set_mapped_elsewhere(&self) {
+        *lock(&self.mapped_elsewhere) = Some(std::time::Instant::now());
+    }
+
+    /// Whether the CPU has it mapped, or another process had and may have it still.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0 || lock(&self.mapped_elsewhere).is_some()
+    }
+
+    fn give_memory_back(&self) {
+        match *lock(&self.mapped_elsewhere) {
+            Some(since) => self.device.memory.retire(self.offset, self.size, since),
+            None => self.device.memory.free(self.offset, self.size),
+        }
+    }
+}
+
 impl Drop for Bo {
     fn drop(&mut self) {
-        self.device.memory.free(self.offset, self.size);
+        self.give_memory_back();
         self.forget_pages();
         if let Some(bo) = self.import.as_ref().and_then(|dma_buf| dma_buf.bo()) {
             bo.unpin();

@@ -17,6 +17,7 @@ use crate::events::Events;
 use crate::file::{File, FileInner};
 use crate::gpu_view::GpuVa;
 use crate::group::Shared;
+use crate::inject::Injections;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::primary::{Masters, Names};
@@ -45,6 +46,8 @@ pub(crate) struct DeviceInner {
     pub(crate) live: Live,
     pub(crate) masters: Masters,
     pub(crate) names: Names,
+    /// What is to fail on whichever file.
+    pub(crate) injections: Injections,
     unplugged: AtomicBool,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
@@ -84,6 +87,7 @@ impl Device {
             live: Live::default(),
             masters: Masters::default(),
             names: Names::default(),
+            injections: Injections::default(),
             unplugged: AtomicBool::new(false),
             epoch: Instant::now(),
             next_id: AtomicU64::new(1),
@@ -124,6 +128,14 @@ impl Device {
     /// The properties the device was made with.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// Makes the `n`-th ioctl of that number from now on, over all files, fail with a positive error number,
+    /// before it looks at its argument; `n` counts from 0, the next one. Several may be planned.
+    ///
+    /// [`File::fail_nth_ioctl`] does so on one file; a call that fails for its sake does not count here.
+    pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
+        self.inner.injections.fail_ioctl(request, n, errno);
     }
 
     /// Counters of calls and operations, over all files that are or were open.

@@ -26,6 +26,9 @@ impl Errno {
     pub(crate) const OVERFLOW: Self = Self(libc::EOVERFLOW);
     pub(crate) const TIMEDOUT: Self = Self(libc::ETIMEDOUT);
     pub(crate) const CANCELED: Self = Self(libc::ECANCELED);
+    /// A signal interrupted a wait of another process: its kernel knows what comes of it.
+    #[cfg(feature = "loopback")]
+    pub(crate) const RESTARTSYS: Self = Self(512);
     pub(crate) const OPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
 }
 

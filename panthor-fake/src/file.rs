@@ -56,6 +56,9 @@ pub(crate) struct FileInner {
     client_id: u64,
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
+    /// What the program that opened it may do.
+    pub(crate) administrator: bool,
+    nice: bool,
     pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
@@ -114,7 +117,13 @@ impl Objects {
 
 impl File {
     pub(crate) fn new(device: Device, primary: bool) -> Self {
-        let (masters, administrator) = (&device.inner().masters, device.config().administrator);
+        let (administrator, nice) = (device.config().administrator, device.config().high_priority);
+        Self::open_as(device, primary, administrator, nice)
+    }
+
+    /// Opens a node for a program with `CAP_SYS_ADMIN` and `CAP_SYS_NICE`, or without.
+    pub(crate) fn open_as(device: Device, primary: bool, administrator: bool, nice: bool) -> Self {
+        let masters = &device.inner().masters;
         let primary = primary.then(|| Primary::open(masters, administrator));
         // The kernel counts the files of all DRM devices together.
         static NEXT_CLIENT: AtomicU64 = AtomicU64::new(1);
@@ -122,6 +131,8 @@ impl File {
         let inner = Arc::new(FileInner {
             client_id,
             primary,
+            administrator,
+            nice,
             stats: device.inner().open_counters(),
             injections: Injections::default(),
             objects: RwLock::new(Objects {
@@ -268,8 +279,8 @@ impl File {
     }
 }
 
-/// The descriptor behind the file: its memory. A BO can be mapped from it at its mmap offset;
-/// ioctls on it do not work.
+/// The descriptor behind the file: its memory. BOs and the flush ID can be mapped from it at their mmap
+/// offsets; ioctls on it do not work.
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.device_inner().memory.as_fd()
@@ -458,7 +469,7 @@ impl FileInner {
 
     /// Whether groups may have a high priority.
     pub(crate) fn may_have_high_priority(&self) -> bool {
-        self.config().high_priority || self.is_current_master()
+        self.nice || self.is_current_master()
     }
 
     /// What it has as the file of a primary node.
@@ -518,6 +529,17 @@ impl FileInner {
     }
 
     fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
+        let bo = self.check_mmap(len, prot, offset)?;
+        Mapping::new(file.clone(), bo, len, prot)
+    }
+
+    /// What a mapping would show; `None` is the page with the latest flush ID.
+    pub(crate) fn check_mmap(
+        &self,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> Result<Option<Arc<Bo>>> {
         self.device_inner().check_plugged()?;
         let page = self.config().page_size.bytes();
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
@@ -533,7 +555,7 @@ impl FileInner {
             if register != 0 || size != page || prot.contains(Prot::WRITE) {
                 return Err(Errno::INVAL);
             }
-            return Mapping::new(file.clone(), None, len, prot);
+            return Ok(None);
         }
         let bo = self.objects().by_offset.get(&offset).map(|(bo, _)| bo.clone());
         let Some(bo) = bo else {
@@ -545,7 +567,7 @@ impl FileInner {
         if size > bo.size() || (no_mmap && self.config().driver_minor < 7) {
             return Err(Errno::INVAL);
         }
-        Mapping::new(file.clone(), Some(bo), len, prot)
+        Ok(Some(bo))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::errno::{Errno, Result};
 use crate::ioctl::request_nr;
 use crate::lock::lock;
 
-/// What is to fail on a file.
+/// What is to fail on a file, or on all files of a device.
 #[derive(Debug, Default)]
 pub(crate) struct Injections {
     /// Whether there is anything to look at.

@@ -177,6 +177,7 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     let nr = request_nr(request);
     call.file.stats.count_ioctl(nr);
     call.file.injections.take_ioctl(nr)?;
+    call.file.device_inner().injections.take_ioctl(nr)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
 
     let user_size = request_size(request);

@@ -81,6 +81,9 @@
 //! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
 //! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
+//! With the feature `loopback` whole programs, and threads of a test, find the device in `/dev/dri`: see the
+//! module `loopback`, and the command `panthor-fake` (feature `cli`).
+//!
 //! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
 //! where a sandbox forbids even that, [`Device::new`] says so.
 //!
@@ -106,8 +109,8 @@
 //!   of a group calls is not run, and does nothing to memory but to the driver's own counters; a
 //!   group that is held does not time out by itself.
 //! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
-//! - mmap offsets start at 2⁴⁰, and one is used again as late as possible. A program that maps the
-//!   descriptor itself finds its BOs there, but no flush ID.
+//! - mmap offsets start above 2⁴⁰, and one is used again as late as possible. A program that maps the
+//!   descriptor itself finds its BOs there, and the flush ID.
 //! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only:
 //!   [`descriptor_ioctl`] answers their own ioctls, `ioctl(2)` does not. A dma-buf always polls as ready,
 //!   whatever fences are in it. The descriptor of an exported BO has its
@@ -164,6 +167,8 @@ mod kernel_bo;
 mod kernel_va;
 mod leaf;
 mod lock;
+#[cfg(feature = "loopback")]
+pub mod loopback;
 mod mapping;
 mod memory;
 mod primary;

@@ -1,7 +1,6 @@
 //! Mappings by the CPU.
 
 use std::num::NonZeroUsize;
-use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,7 +46,10 @@ impl Mapping {
     /// Maps `len` bytes of a BO, or of the registers.
     pub(crate) fn new(file: File, bo: Option<Arc<Bo>>, len: usize, prot: Prot) -> Result<Self> {
         let length = NonZeroUsize::new(len).ok_or(Errno::INVAL)?;
-        let (fd, offset) = bo.as_ref().map_or((file.as_fd(), 0), |bo| bo.memory());
+        let (fd, offset) = match &bo {
+            Some(bo) => bo.memory(),
+            None => file.device().inner().memory.registers(),
+        };
         let offset = offset.try_into().map_err(|_| Errno::OVERFLOW)?;
         let mut flags = ProtFlags::PROT_NONE;
         flags.set(ProtFlags::PROT_READ, prot.contains(Prot::READ));

@@ -6,21 +6,36 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
 use nix::fcntl::FallocateFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use panthor_sys as sys;
 
 use crate::errno::{Errno, Result};
 use crate::lock::lock;
 
-/// Where BOs begin. Below are the pages that stand for registers.
-const START: u64 = 1 << 40;
+/// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
+/// that take an offset whose lower half is zero for none.
+const START: u64 = (1 << 40) + HUGE;
 
 /// Where BOs end: the mmap offset of registers for a client that asked for 32-bit offsets.
 const END: u64 = 1 << 43;
+
+/// The mmap offsets of registers: there is a page that stands for them at each.
+#[cfg(target_pointer_width = "64")]
+const REGISTERS: [u64; 2] =
+    [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT, sys::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT];
+#[cfg(not(target_pointer_width = "64"))]
+const REGISTERS: [u64; 1] = [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT];
+
+/// The size of the file.
+#[cfg(target_pointer_width = "64")]
+pub(crate) const FILE_SIZE: u64 = 1 << 57;
+#[cfg(not(target_pointer_width = "64"))]
+const FILE_SIZE: u64 = END + ALIGN;
 
 /// As much as all BOs of a device may have together: the address space for mmap offsets that the
 /// kernel manages.
@@ -35,19 +50,31 @@ const HUGE: u64 = 2 << 20;
 /// The value of the register that clients map: the latest flush ID.
 const LATEST_FLUSH_ID: u32 = 1;
 
+#[cfg(feature = "loopback")]
+mod retired;
+
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: File,
     ranges: Mutex<Ranges>,
+    #[cfg(feature = "loopback")]
+    retired: Mutex<retired::Retired>,
 }
 
 impl Memory {
     pub(crate) fn new() -> io::Result<Self> {
-        let fd = memfd_create(c"panthor-fake", MFdFlags::MFD_CLOEXEC)?;
-        let file = File::from(fd);
-        file.set_len(END)?;
-        file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), 0)?;
-        Ok(Self { file, ranges: Mutex::new(Ranges::new()) })
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let file = File::from(memfd_create(c"panthor-fake", flags)?);
+        file.set_len(FILE_SIZE)?;
+        for at in REGISTERS {
+            file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), at)?;
+        }
+        Ok(Self {
+            file,
+            ranges: Mutex::new(Ranges::new()),
+            #[cfg(feature = "loopback")]
+            retired: Mutex::default(),
+        })
     }
 
     /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
@@ -70,6 +97,11 @@ impl Memory {
         if punch_hole(&self.file, offset, size).is_ok() {
             lock(&self.ranges).free(offset, size);
         }
+    }
+
+    /// Where the page is that stands for the registers.
+    pub(crate) fn registers(&self) -> (BorrowedFd<'_>, u64) {
+        (self.file.as_fd(), REGISTERS[0])
     }
 
     /// Whether something of at least that size was allocated at an offset.
@@ -116,7 +148,7 @@ fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
 }
 
 impl AsFd for Memory {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 }

@@ -103,7 +103,7 @@ impl State {
 /// `EACCES` if the client of a primary file is not what an ioctl needs.
 pub(crate) fn permit(file: &FileInner, primary: &Primary, needs: u8) -> Result<()> {
     let lacks = |need, has: bool| needs & need != 0 && !has;
-    let denied = lacks(needs::ADMIN, file.config().administrator)
+    let denied = lacks(needs::ADMIN, file.administrator)
         || lacks(needs::AUTH, primary.is_authenticated())
         || (needs & needs::MASTER != 0 && !file.is_current_master());
     if denied { Err(Errno::ACCES) } else { Ok(()) }
@@ -293,7 +293,7 @@ fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// Who never was a master may become it only as an administrator.
 fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
-    let permitted = state.is_master || call.file.config().administrator;
+    let permitted = state.is_master || call.file.administrator;
     if permitted { Ok(()) } else { Err(Errno::ACCES) }
 }
 

@@ -90,7 +90,7 @@ impl Vms<'_> {
 
     fn class(&self, bo: &Arc<Bo>) -> Class {
         match self.users(bo) {
-            [] if bo.cpu_mappings() == 0 => Class::Unused,
+            [] if !bo.may_be_mapped_by_cpu() => Class::Unused,
             [] => Class::MappedByCpu,
             &[only] => Class::MappedByOne(self.vms[only].last_used()),
             _ => Class::MappedByMany,

@@ -122,7 +122,7 @@ fn buffer_objects() {
     mmap_offset(&file, handle);
     trace.expect(
         "ioctl(renderD128, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, {handle=1}) = 0 \
-         => {offset=0x10000000000}",
+         => {offset=0x10000200000}",
     );
     let mut args = drm_panthor_bo_mmap_offset { handle: 5, pad: 0, offset: 0 };
     ioctl(&file, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut args);

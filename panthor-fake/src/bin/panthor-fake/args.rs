@@ -1,0 +1,212 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use lexopt::{Arg, ValueExt};
+use nix::errno::Errno;
+use panthor_fake::trace::request_by_name;
+use panthor_fake::{Config, Gpu};
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Runs programs on a software Panthor (the DRM driver of Arm Mali GPUs) as if a Mali were there.
+
+    panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
+
+PROGRAM and all that it starts find /dev/dri/renderD128 and /dev/dri/card0, and what sysfs has about
+them. No privileges are needed, and no change to the program. The exit status is that of PROGRAM.
+
+Options of run:
+    --gpu NAME              the GPU: g310, g510, g610 (default), g710, g615, g715, g620, g720, g725
+    --kernel VERSION        the driver of Linux 7.3 (default), 7.2 or 6.12
+    --driver 1.MINOR        the driver by its version, 1.0 to 1.9
+    --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; may be repeated
+
+    -h, --help              this text
+    -V, --version           the version
+
+It needs Linux 5.19 or newer on x86-64 or AArch64 with seccomp user notification, and leave to look into
+its own children (kernel.yama.ptrace_scope below 2). Where a container forbids pidfd_getfd(2) it is slower,
+and sync objects do not signal eventfds; its capability SYS_PTRACE permits it.
+
+What cannot be emulated:
+  - Command streams are not run: jobs are done at once.
+  - 32-bit programs, programs that forbid being read, and opens by way of io_uring see no device.
+  - It does not run inside itself, nor under qemu-user. PROGRAM runs with no_new_privs: sudo and the like
+    give nothing.
+  - poll on a node says that it is ready and epoll refuses it, where a board's is quiet; read finds an end.
+  - /dev/dri can be opened and listed, but not entered with chdir by its path, nor watched; other symbolic
+    links than the board's do not lead to a node. /proc/PID/maps shows memory instead of the node.
+  - mmap of an exported dma-buf through its own descriptor, and of a BO that another driver's dma-buf is.
+";
+
+/// What to do.
+pub(crate) enum Command {
+    Help,
+    Version,
+    Run(Run),
+}
+
+/// The arguments of `run`.
+pub(crate) struct Run {
+    pub(crate) config: Config,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// An ioctl that is to fail.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) request: u32,
+    /// Which call, counted from 1.
+    pub(crate) call: u64,
+    pub(crate) errno: i32,
+}
+
+type Result<T> = std::result::Result<T, lexopt::Error>;
+
+pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
+    match parser.next()? {
+        None | Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
+        Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
+        Some(Arg::Value(command)) if command == "run" => parse_run(parser),
+        Some(Arg::Value(command)) => {
+            Err(format!("there is no command {command:?}, only run").into())
+        }
+        Some(argument) => Err(argument.unexpected()),
+    }
+}
+
+fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
+    let mut config = Config::default();
+    let mut failures = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Long("gpu") => config = config.gpu(parser.value()?.parse_with(gpu)?),
+            Arg::Long("kernel") => config = kernel(config, &parser.value()?.string()?)?,
+            Arg::Long("driver") => {
+                config =
+                    config.driver_minor(parser.value()?.parse_with(driver)?).sparse_in_1_8(false);
+            }
+            Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
+            // What comes after the program is the program's, options too.
+            Arg::Value(program) => {
+                let arguments = parser.raw_args()?.collect();
+                return Ok(Command::Run(Run { config, failures, program, arguments }));
+            }
+            argument => return Err(argument.unexpected()),
+        }
+    }
+    Err("run needs a program".into())
+}
+
+fn gpu(name: &str) -> std::result::Result<Gpu, String> {
+    let short = |gpu: &Gpu| gpu.name().trim_start_matches("Mali-").to_lowercase();
+    let wanted = name.to_lowercase();
+    let wanted = wanted.trim_start_matches("mali-");
+    Gpu::ALL.into_iter().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
+        let names: Vec<_> = Gpu::ALL.iter().map(short).collect();
+        format!("is none of {}", names.join(", "))
+    })
+}
+
+/// The driver of a kernel.
+fn kernel(config: Config, version: &str) -> Result<Config> {
+    let (minor, sparse_in_1_8) = match version {
+        "7.3" => (9, false),
+        "7.2" => (8, true),
+        "6.12" => (0, false),
+        _ => return Err(format!("--kernel {version:?}: is none of 7.3, 7.2, 6.12").into()),
+    };
+    Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
+}
+
+fn driver(version: &str) -> std::result::Result<u32, String> {
+    let minor = version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
+    let newest = Config::NEWEST_MINOR;
+    minor.filter(|&minor| minor <= newest).ok_or_else(|| format!("is none of 1.0 to 1.{newest}"))
+}
+
+fn failure(text: &str) -> std::result::Result<Failure, String> {
+    let mut parts = text.split(':');
+    let (Some(ioctl), Some(call), Some(errno), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("is not IOCTL:N:ERRNO".into());
+    };
+    let request =
+        request_by_name(ioctl).ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
+    let call = call.parse().ok().filter(|&call| call > 0);
+    let call = call.ok_or("N counts from 1")?;
+    let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
+    Ok(Failure { request, call, errno })
+}
+
+/// An error number, such as `ENOMEM`.
+fn errno_by_name(name: &str) -> Option<i32> {
+    // All that Linux has; the debug form of what the crate does not know is the same for all.
+    (1..134).find(|&errno| {
+        let known = Errno::from_raw(errno);
+        known != Errno::UnknownErrno && format!("{known:?}") == name
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use panthor_sys::DRM_IOCTL_PANTHOR_VM_BIND;
+
+    use super::*;
+
+    fn run(args: &[&str]) -> std::result::Result<Run, String> {
+        let all = ["panthor-fake", "run"].iter().chain(args);
+        match parse(lexopt::Parser::from_iter(all)) {
+            Ok(Command::Run(run)) => Ok(run),
+            Ok(_) => Err("not run".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_program_keeps_its_options() {
+        let run = run(&["--gpu", "G720", "--driver", "1.5", "--", "prog", "--gpu", "-h"]).unwrap();
+        assert_eq!(run.program, "prog");
+        assert_eq!(run.arguments, ["--gpu", "-h"]);
+        assert_eq!(run.config.version(), (1, 5));
+        assert_eq!(super::tests::run(&["prog", "--kernel"]).unwrap().arguments, ["--kernel"]);
+    }
+
+    #[test]
+    fn kernels_are_drivers() {
+        for (kernel, minor) in [("7.3", 9), ("7.2", 8), ("6.12", 0)] {
+            assert_eq!(run(&["--kernel", kernel, "x"]).unwrap().config.version(), (1, minor));
+        }
+    }
+
+    #[test]
+    fn failures_are_planned_by_name() {
+        let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
+        let expected =
+            Failure { request: DRM_IOCTL_PANTHOR_VM_BIND, call: 3, errno: Errno::ENOMEM as i32 };
+        assert_eq!(planned, [expected]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (args, message) in [
+            (&[][..], "needs a program"),
+            (&["--gpu", "g57", "x"], "g310"),
+            (&["--kernel", "6.1", "x"], "6.12"),
+            (&["--driver", "2.0", "x"], "1.9"),
+            (&["--fail", "VM_BIND:0:ENOMEM", "x"], "counts from 1"),
+            (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
+            (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
+            (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
+            (&["--frobnicate", "x"], "frobnicate"),
+        ] {
+            let error = run(args).err().unwrap_or_default();
+            assert!(error.contains(message), "{args:?}: {error}");
+        }
+    }
+}

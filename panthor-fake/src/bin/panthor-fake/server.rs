@@ -1,0 +1,165 @@
+//! The process that has the device: it starts the program and serves it, and what it leaves running.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout};
+use panthor_fake::Device;
+use panthor_fake::loopback::Loopback;
+
+use crate::FAILED;
+use crate::args::Run;
+use crate::front::{Message, Status};
+
+/// The exit status when there is no such program, and when it cannot be run.
+const NOT_FOUND: i32 = 127;
+const NOT_RUNNABLE: i32 = 126;
+
+/// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns the exit status of the server.
+pub(crate) fn serve(run: &Run, mask: SigSet, mut front: File) -> i32 {
+    match start(run, mask, &mut front) {
+        Ok(()) => 0,
+        Err(Failure { status, message }) => {
+            eprintln!("panthor-fake: {message}");
+            status
+        }
+    }
+}
+
+struct Failure {
+    status: i32,
+    message: String,
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { status: FAILED, message: error.to_string() }
+    }
+}
+
+fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
+    // Whoever kills the front means the program.
+    set_pdeathsig(Signal::SIGKILL)?;
+    // What outlives its parents stays a descendant, which may be looked into.
+    set_child_subreaper(true)?;
+    let device = Device::new(run.config.clone())?;
+    let loopback = Loopback::new(&device)?;
+    for failure in &run.failures {
+        device.fail_nth_ioctl(failure.request, failure.call - 1, failure.errno);
+    }
+    let mut command = Command::new(&run.program);
+    command.args(&run.arguments);
+    let prepare = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        Ok(mask.thread_set_mask()?)
+    };
+    // SAFETY: it makes two system calls and nothing else.
+    unsafe { command.pre_exec(prepare) };
+    // The thread stays until the program ends: with it the program would be killed.
+    let ended = loopback.run(|| -> Result<Status, Failure> {
+        let child = command.spawn().map_err(|error| not_started(run, &error))?;
+        let program = Pid::from_raw(child.id() as i32);
+        if let Err(error) = Loopback::check(child.id()) {
+            // Nobody would see the device.
+            let _ = kill(program, Signal::SIGKILL);
+            return Err(error.into());
+        }
+        front.write_all(&Message::Started(program).to_bytes())?;
+        Ok(wait_for(program)?)
+    });
+    let status = ended??;
+    let others_left = !reap_ended()?;
+    if others_left {
+        tell_and_detach(front, status)?;
+        wait_for_all()?;
+    } else {
+        // Nothing is left behind when the front ends.
+        loopback.finish();
+        front.write_all(&Message::Ended(status).to_bytes())?;
+    }
+    Ok(())
+}
+
+fn not_started(run: &Run, error: &io::Error) -> Failure {
+    let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE };
+    Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
+}
+
+/// Buries a child that has ended, or waits for one: its number and its end.
+///
+/// # Errors
+/// `ECHILD` if there are none, and `EAGAIN` if none has ended and it should not wait.
+fn bury(wait: bool) -> nix::Result<(Pid, Status)> {
+    let options = if wait { 0 } else { libc::WNOHANG };
+    loop {
+        let mut status = 0;
+        // Not nix's, for which a child that a real-time signal ended is an error.
+        // SAFETY: there is room for the status.
+        let result = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) });
+        match result {
+            Ok(0) => return Err(Errno::EAGAIN),
+            Ok(pid) => {
+                let status = ExitStatus::from_raw(status);
+                let end = match (status.code(), status.signal()) {
+                    (Some(code), _) => Status::Exited(code),
+                    (None, Some(signal)) => Status::Signalled(signal),
+                    // It only stopped, of which nobody asked to be told.
+                    (None, None) => continue,
+                };
+                return Ok((Pid::from_raw(pid), end));
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Waits for the program, and buries what others leave behind meanwhile.
+fn wait_for(program: Pid) -> nix::Result<Status> {
+    loop {
+        match bury(true)? {
+            (pid, status) if pid == program => return Ok(status),
+            _ => {}
+        }
+    }
+}
+
+/// Buries all that have ended; whether nothing else is left.
+fn reap_ended() -> nix::Result<bool> {
+    loop {
+        match bury(false) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN) => return Ok(false),
+            Err(Errno::ECHILD) => return Ok(true),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Waits until all have ended.
+fn wait_for_all() -> nix::Result<()> {
+    loop {
+        match bury(true) {
+            Ok(_) => {}
+            Err(Errno::ECHILD) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Lets the front end, and goes on without its standard streams: who reads them need not wait.
+fn tell_and_detach(front: &mut File, status: Status) -> Result<(), Failure> {
+    set_pdeathsig(None)?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    front.write_all(&Message::Ended(status).to_bytes())?;
+    dup2_stderr(&null)?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Ioctls on nodes, dma-bufs and sync files.
+
+use super::listener::{Answer, Notification};
+use super::process::path_of;
+use super::supervisor::HandOver;
+use super::waits::Remote;
+use super::world::World;
+use crate::descriptor_ioctls::{self, FileCall};
+use crate::descriptors::{Identity, Object, find, with_table};
+use crate::errno::Errno;
+use crate::ioctl::{TYPE, request_type};
+use crate::uaccess::{Foreign, UserMemory};
+
+/// `ioctl(2)`.
+pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
+    let [fd, request, argument, ..] = call.args;
+    let (fd, request) = (fd as i32, request as u32);
+    let caller = Remote {
+        world,
+        call,
+        hand_over,
+        #[cfg(feature = "trace")]
+        fd,
+    };
+    let result = if let Some(node) = world.node(call.thread(), fd) {
+        Some(node.file.answer(request, argument, UserMemory::of(call), &caller))
+    } else if request_type(request) == TYPE {
+        // What only names a node has no ioctls at all.
+        let named = world.kind_of(call.thread(), fd).is_some();
+        named.then_some(-Errno::BADF.0)
+    } else {
+        on_descriptor(&caller, fd, request, argument)
+    };
+    match result {
+        Some(result @ 0..) => Answer::Value(result.into()),
+        Some(error) => Answer::Error(Errno(-error)),
+        None => Answer::Continue,
+    }
+}
+
+/// An ioctl on a dma-buf, a sync file or the descriptor of a sync object; `None` if it is on none of the fake's.
+fn on_descriptor(caller: &Remote<'_>, fd: i32, request: u32, argument: u64) -> Option<i32> {
+    if fd < 0 || with_table(|table| table.is_empty()) {
+        return None;
+    }
+    let object = find(Identity::at(path_of(caller.call.thread(), fd)).ok()?)?;
+    let user = UserMemory::of(caller.call);
+    let answer = || match descriptor_ioctls::answer(
+        &FileCall { user, caller },
+        &object,
+        request,
+        argument,
+    ) {
+        Some(Ok(())) => 0,
+        Some(Err(Errno(errno))) => -errno,
+        None => -Errno::NOTTY.0,
+    };
+    Some(traced(caller, &object, (request, argument), answer))
+}
+
+/// Answers, and reports it where somebody wants to know.
+#[cfg(feature = "trace")]
+fn traced(
+    caller: &Remote<'_>,
+    object: &Object,
+    call: (u32, u64),
+    answer: impl FnOnce() -> i32,
+) -> i32 {
+    use crate::caller::Caller;
+    use crate::trace::Target;
+
+    let trace = &caller.world.nodes.device().inner().trace;
+    if !trace.is_on() {
+        return answer();
+    }
+    let on = match object {
+        Object::DmaBuf(_) => Target::DmaBuf,
+        Object::SyncFile(_) => Target::SyncFile,
+        Object::Syncobj(_) => Target::Syncobj,
+    };
+    trace.around(caller.who(), on, UserMemory::of(caller.call), call, answer)
+}
+
+#[cfg(not(feature = "trace"))]
+fn traced(_: &Remote<'_>, _: &Object, _: (u32, u64), answer: impl FnOnce() -> i32) -> i32 {
+    answer()
+}

@@ -1,0 +1,69 @@
+//! Mapping nodes: the kernel does it, if the driver would.
+
+use nix::libc;
+
+use super::listener::{Answer, Notification};
+use super::process::path_of;
+use super::world::World;
+use crate::descriptors::{Identity, Object, find, with_table};
+use crate::errno::{Errno, Result};
+use crate::mapping::Prot;
+use crate::uaccess::Foreign;
+
+/// The descriptor of an exported BO is a file of its own: what it would show is not the BO.
+fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {
+    if !with_table(|table| table.values().any(is_export)) {
+        return Answer::Continue;
+    }
+    let exported = Identity::at(path_of(call.thread(), fd)).ok().and_then(find);
+    if exported.as_ref().is_some_and(is_export) {
+        world.complain(
+            call.thread(),
+            "maps the descriptor of a dma-buf: the loopback cannot show its memory there, only where the \
+             BO itself is mapped",
+        );
+        return Answer::Error(Errno::NODEV);
+    }
+    Answer::Continue
+}
+
+fn is_export(object: &Object) -> bool {
+    matches!(object, Object::DmaBuf(dma_buf) if dma_buf.bo().is_some())
+}
+
+/// `mmap(2)`.
+pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
+    let [_, len, prot, flags, fd, offset] = call.args;
+    if flags as i32 & libc::MAP_ANONYMOUS != 0 {
+        return Answer::Continue;
+    }
+    let Some(node) = world.node(call.thread(), fd as i32) else {
+        return of_dma_buf(world, call, fd as i32);
+    };
+    let check = || -> Result<Answer> {
+        let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
+        let mut kinds = Prot::empty();
+        kinds.set(Prot::READ, prot as i32 & libc::PROT_READ != 0);
+        kinds.set(Prot::WRITE, prot as i32 & libc::PROT_WRITE != 0);
+        let bo = node.file.inner().check_mmap(len, kinds, offset)?;
+        // A private mapping would not show what the GPU writes.
+        let shared = flags as i32 & libc::MAP_SHARED != 0;
+        // The registers are not for execution.
+        if !shared || (bo.is_none() && prot as i32 & libc::PROT_EXEC != 0) {
+            return Err(Errno::INVAL);
+        }
+        if let Some(bo) = bo {
+            // Its memory is elsewhere, where this descriptor does not reach.
+            if bo.is_imported() {
+                world.complain(
+                    call.thread(),
+                    "maps a BO that another driver's dma-buf is: the loopback cannot show it",
+                );
+                return Err(Errno::NODEV);
+            }
+            bo.set_mapped_elsewhere();
+        }
+        Ok(Answer::Continue)
+    };
+    check().into()
+}

@@ -1,0 +1,156 @@
+//! The fake at the boundary of system calls: programs that open `/dev/dri/renderD128` find it there.
+//!
+//! A [`Loopback`] puts threads of this process, and the programs that they start, under a filter of the kernel
+//! (seccomp user notification). Their opens, ioctls and the like are answered by a supervisor, which is a
+//! thread outside; all else they do goes its way. It needs no privileges, and no change to a program: static
+//! programs, and those that make system calls by themselves, see the device like any other.
+//!
+//! ```
+//! use panthor_fake::loopback::Loopback;
+//! use panthor_fake::{Config, Device};
+//!
+//! let device = Device::new(Config::default())?;
+//! let loopback = Loopback::new(&device)?;
+//! let listing = loopback.run(|| {
+//!     let _node = std::fs::File::options().read(true).write(true).open("/dev/dri/renderD128")?;
+//!     std::process::Command::new("ls").arg("/dev/dri").output()
+//! })??;
+//! assert_eq!(listing.stdout, b"by-path\ncard0\nrenderD128\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The command `panthor-fake` (feature `cli`) runs whole programs this way.
+//!
+//! # How it works
+//!
+//! - The descriptor that a program gets for a node is the memory of the device, a sealed memfd in which each BO
+//!   is at its mmap offset: mmap, dup, fork, exec, sending and closing are done by the kernel. Each open has a
+//!   description of its own, which a lock tells from others; the file of the fake is released when the last
+//!   duplicate and the last mapping are gone.
+//! - Ioctls go to the same functions as those of [`File::ioctl`](crate::File::ioctl), with the memory and the
+//!   descriptors of the program. One that sleeps keeps its caller waiting and nobody else; a signal interrupts
+//!   it.
+//! - The files around the nodes (`/dev/dri`, and what sysfs has about the device) are a directory that is made
+//!   for the purpose; what is open of it is real.
+//!
+//! # What cannot be done
+//!
+//! - 32-bit programs find no device, nor do programs that forbid being read, and ones that open files through
+//!   io_uring.
+//! - `poll(2)` on a node says that it is ready, and `epoll_ctl(2)` refuses it, where a board's is quiet;
+//!   `read(2)` finds an end. `/proc/PID/maps` shows the memory and not the node.
+//! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
+//!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
+//! - An imported dma-buf of another device cannot be mapped by the CPU, nor an exported one through its own
+//!   descriptor.
+//! - Another loopback, or any supervisor of that kind, inside: the kernel permits one.
+//!
+//! It runs on x86-64 and AArch64, with Linux 5.19 or newer.
+
+mod attributes;
+mod calls;
+mod error;
+mod filter;
+mod ioctls;
+mod links;
+mod listener;
+mod mappings;
+mod mmap;
+mod node;
+mod open;
+mod paths;
+mod process;
+mod signals;
+mod stat;
+mod supervisor;
+mod tree;
+mod waits;
+mod world;
+
+use std::sync::{Arc, mpsc};
+
+pub use error::Error;
+use listener::Listener;
+use nix::unistd::Pid;
+use supervisor::{Supervisor, Threads};
+use world::World;
+
+use crate::device::Device;
+
+/// A device at the boundary of system calls.
+#[derive(Debug)]
+pub struct Loopback {
+    world: Arc<World>,
+    threads: Threads,
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        // Of what nobody uses any more nothing should be left when the process ends.
+        self.threads.settle();
+    }
+}
+
+impl Loopback {
+    /// Makes the nodes of a device; nobody sees them yet.
+    ///
+    /// # Errors
+    /// What the system lacks for it.
+    pub fn new(device: &Device) -> Result<Self, Error> {
+        let world = Arc::new(World::new(device.clone())?);
+        Ok(Self { world, threads: Threads::default() })
+    }
+
+    /// Runs something that finds the device in `/dev/dri`, on a thread of its own.
+    ///
+    /// The threads and the processes that it starts find it as well, for as long as they live; this returns when
+    /// the function does. A panic goes on in the caller. The calling thread should not be one that a loopback
+    /// has started itself.
+    ///
+    /// # Errors
+    /// Why the thread could not be put under the filter.
+    pub fn run<T: Send>(&self, function: impl FnOnce() -> T + Send) -> Result<T, Error> {
+        let mut program = filter::program()?;
+        let (sender, receiver) = mpsc::sync_channel(0);
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("panthor-client".into());
+            let client = thread.spawn_scoped(scope, move || {
+                let listener = filter::install(&mut program);
+                let installed = listener.is_ok();
+                // From here on the calls that are notified wait for the supervisor.
+                if sender.send(listener).is_err() || !installed {
+                    return None;
+                }
+                Some(function())
+            });
+            let client = client.map_err(|error| Error::new("start a thread", "").because(error))?;
+            // Without an answer the thread has panicked, which is told below.
+            if let Ok(listener) = receiver.recv() {
+                // On this side of the filter, which threads hand down.
+                let (world, threads) = (self.world.clone(), self.threads.clone());
+                Supervisor::start(world, Listener::new(listener?), threads)?;
+            }
+            match client.join() {
+                Ok(Some(value)) => Ok(value),
+                Ok(None) => Err(Error::new("start a thread under the filter", "")),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Waits until all threads and processes have ended that find the device. What they had open is closed
+    /// then.
+    pub fn finish(self) {
+        self.threads.join();
+        self.world.nodes.reap();
+    }
+
+    /// Checks that a process, which a function of [`Loopback::run`] has started, can be served.
+    ///
+    /// # Errors
+    /// Why it cannot be looked into. One that has ended already is no error.
+    pub fn check(process: u32) -> Result<(), Error> {
+        let process = Pid::from_raw(i32::try_from(process).unwrap_or(i32::MAX));
+        process::check_readable(process).map_err(Error::of_inspection)
+    }
+}

@@ -1,0 +1,149 @@
+//! Opening nodes, and the files around them.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
+
+use super::listener::{Answer, Notification};
+use super::node::Kind;
+use super::paths::Place;
+use super::process::{capabilities, info_of};
+use super::world::World;
+use crate::descriptors::path;
+use crate::errno::{Errno, Result};
+use crate::uaccess::{Foreign, UserMemory};
+
+/// `open(2)` and `openat(2)`.
+pub(super) fn open(
+    world: &World,
+    call: &Notification<'_>,
+    directory: i32,
+    path: u64,
+    flags: i32,
+) -> Answer {
+    let Some(path) = world.path(call, path) else {
+        return Answer::Continue;
+    };
+    let thread = call.thread();
+    let flags = OFlag::from_bits_retain(flags);
+    match world.tree.place(thread, directory, &path) {
+        Place::Elsewhere => Answer::Continue,
+        Place::Tree(path) => open_in_tree(world, thread, &path, flags).into(),
+        Place::Descriptor { thread: owner, fd } => reopen(world, thread, owner, fd, flags),
+        Place::DescriptorInfo { thread: owner, fd } => info(world, owner, fd, flags),
+    }
+}
+
+/// `openat2(2)`.
+pub(super) fn openat2(
+    world: &World,
+    call: &Notification<'_>,
+    directory: i32,
+    path: u64,
+    how: u64,
+    size: u64,
+) -> Answer {
+    let mut words = [0_u64; 3];
+    if size < size_of_val(&words) as u64 {
+        return Answer::Continue;
+    }
+    if UserMemory::of(call).read(how, bytemuck::bytes_of_mut(&mut words)).is_err() {
+        return Answer::Continue;
+    }
+    let [flags, _, resolve] = words;
+    // Those that make a path start or stay elsewhere.
+    if resolve & (libc::RESOLVE_BENEATH | libc::RESOLVE_IN_ROOT) != 0 {
+        return Answer::Continue;
+    }
+    open(world, call, directory, path, flags as i32)
+}
+
+fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result<Answer> {
+    let cloexec = flags.contains(OFlag::O_CLOEXEC);
+    let follow = !flags.contains(OFlag::O_NOFOLLOW);
+    let found = match world.tree.find(path, follow) {
+        Err(Errno::NOENT) if flags.contains(OFlag::O_CREAT) => return Err(Errno::ACCES),
+        found => found?,
+    };
+    if let Some(kind) = found.node {
+        if flags.contains(OFlag::O_PATH) {
+            world.set_place_given();
+            return Ok(Answer::Descriptor { fd: world.tree.name_of(kind)?, cloexec });
+        }
+        return open_node(world, caller, kind, flags);
+    }
+    // Without O_PATH, with which the kernel would not hand it over.
+    let kept = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    if !flags.contains(OFlag::O_PATH) {
+        if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
+            return Err(Errno(libc::EEXIST));
+        }
+        if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
+            return Err(Errno::ACCES);
+        }
+    }
+    Ok(Answer::Descriptor { fd: world.tree.open(path, flags & kept)?, cloexec })
+}
+
+fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
+    if flags.contains(OFlag::O_DIRECTORY) {
+        return Err(Errno(libc::ENOTDIR));
+    }
+    if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
+        return Err(Errno(libc::EEXIST));
+    }
+    let fd = world.nodes.open(kind, flags | OFlag::O_CLOEXEC, capabilities(caller))?;
+    Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
+}
+
+/// Opens a node anew by the path of its descriptor in `/proc`.
+fn reopen(world: &World, caller: Pid, owner: Pid, fd: i32, flags: OFlag) -> Answer {
+    if flags.intersects(OFlag::O_NOFOLLOW) {
+        return Answer::Continue;
+    }
+    match world.kind_of(owner, fd) {
+        // One that is only a place of a node stays natively what it is.
+        Some(_) if flags.contains(OFlag::O_PATH) => Answer::Continue,
+        Some(kind) => open_node(world, caller, kind, flags).into(),
+        None => Answer::Continue,
+    }
+}
+
+/// Opens what `/proc` tells about the descriptor of a node.
+fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
+    let Some(node) = world.node(owner, fd) else {
+        return Answer::Continue;
+    };
+    if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
+        return Answer::Error(Errno::ACCES);
+    }
+    let Some(kernels) = info_of(owner, fd) else {
+        return Answer::Continue;
+    };
+    // The position and the lock are what the loopback knows the node by.
+    let mut text = String::from("pos:\t0\n");
+    let kept = |line: &&str| !line.starts_with("pos:") && !line.starts_with("lock:");
+    for line in kernels.lines().filter(kept) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str(&node.file.fdinfo());
+    match text_file(&text) {
+        Ok(fd) => Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) },
+        Err(_) => Answer::Error(Errno::NOMEM),
+    }
+}
+
+/// A file with that text, for reading only.
+fn text_file(text: &str) -> io::Result<OwnedFd> {
+    let mut file = std::fs::File::from(memfd_create(c"fdinfo", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    Ok(nix::fcntl::open(path(file.as_raw_fd()).as_str(), flags, Mode::empty())?)
+}

@@ -1,0 +1,216 @@
+//! Where a path of a program leads: to a file around the device, to a descriptor, or elsewhere.
+
+use std::os::unix::ffi::OsStrExt;
+
+use nix::libc;
+use nix::unistd::Pid;
+
+use super::process::path_of;
+use super::tree::Tree;
+
+/// Where a path leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// To something of the host.
+    Elsewhere,
+    /// To something of the tree: the path from its root, without a slash.
+    Tree(Vec<u8>),
+    /// To a descriptor of a thread, through `/proc` or `/dev/fd`.
+    Descriptor { thread: Pid, fd: i32 },
+    /// To what `/proc` tells about it.
+    DescriptorInfo { thread: Pid, fd: i32 },
+}
+
+impl Tree {
+    /// Follows a path of a thread, from `directory` on if it is relative.
+    pub(super) fn place(&self, thread: Pid, directory: i32, path: &[u8]) -> Place {
+        let absolute = match path {
+            [] => return Place::Elsewhere,
+            [b'/', ..] => path.to_vec(),
+            _ => match self.below(thread, directory, path) {
+                Some(path) => path,
+                None => return Place::Elsewhere,
+            },
+        };
+        // Most paths are of no interest whatever follows, unless they come back.
+        let interesting = [b"/dev/".as_slice(), b"/sys/", b"/proc/"];
+        let plain = !has_detour(&absolute);
+        if plain && !interesting.iter().any(|start| absolute.starts_with(start)) {
+            return Place::Elsewhere;
+        }
+        let (path, came_through) =
+            if plain { (absolute[1..].to_vec(), false) } else { straighten(&absolute) };
+        // What is above the tree's parts is reached through them, on the host it may not be.
+        if Tree::owns(&path) || (came_through && Tree::is_above(&path)) {
+            return Place::Tree(path);
+        }
+        self.of_descriptor(thread, &path)
+    }
+
+    /// The absolute path that a relative one means; `None` if it cannot be of interest.
+    fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
+        let link = if directory == libc::AT_FDCWD {
+            std::fs::read_link(format!("/proc/{thread}/cwd"))
+        } else {
+            std::fs::read_link(path_of(thread, directory))
+        };
+        let base = link.ok()?;
+        let base = base.as_os_str().as_bytes();
+        let base = self.pretended(base).unwrap_or(base);
+        Some([base, b"/", path].concat())
+    }
+
+    /// Whether a path is that of a descriptor.
+    fn of_descriptor(&self, thread: Pid, path: &[u8]) -> Place {
+        let mut parts = path.split(|&byte| byte == b'/');
+        let first = parts.next();
+        let (owner, kind) = match first {
+            Some(b"dev") => match parts.next() {
+                Some(b"fd") => (thread, b"fd".as_slice()),
+                Some(b"stdin") => return Place::Descriptor { thread, fd: 0 },
+                Some(b"stdout") => return Place::Descriptor { thread, fd: 1 },
+                Some(b"stderr") => return Place::Descriptor { thread, fd: 2 },
+                _ => return Place::Elsewhere,
+            },
+            Some(b"proc") => {
+                let mut owner = match parts.next() {
+                    Some(b"self" | b"thread-self") => thread,
+                    Some(number) => match parse(number) {
+                        Some(number) => Pid::from_raw(number),
+                        None => return Place::Elsewhere,
+                    },
+                    None => return Place::Elsewhere,
+                };
+                let mut kind = parts.next();
+                if kind == Some(b"task") {
+                    let Some(task) = parts.next().and_then(parse) else {
+                        return Place::Elsewhere;
+                    };
+                    owner = Pid::from_raw(task);
+                    kind = parts.next();
+                }
+                match kind {
+                    Some(kind) => (owner, kind),
+                    None => return Place::Elsewhere,
+                }
+            }
+            _ => return Place::Elsewhere,
+        };
+        let Some(fd) = parts.next().and_then(parse) else {
+            return Place::Elsewhere;
+        };
+        let rest: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        match (kind, rest.is_empty()) {
+            (b"fd", true) => Place::Descriptor { thread: owner, fd },
+            (b"fdinfo", true) => Place::DescriptorInfo { thread: owner, fd },
+            // Below a directory that is open.
+            (b"fd", false) => match self.below(owner, fd, &rest.join(&b'/')) {
+                Some(path) => {
+                    let (path, _) = straighten(&path);
+                    if Tree::owns(&path) { Place::Tree(path) } else { Place::Elsewhere }
+                }
+                None => Place::Elsewhere,
+            },
+            _ => Place::Elsewhere,
+        }
+    }
+}
+
+fn parse(number: &[u8]) -> Option<i32> {
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// Whether an absolute path has empty parts, or ones that are dots.
+fn has_detour(path: &[u8]) -> bool {
+    path[1..].split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))
+}
+
+/// An absolute path without detours and without its first slash, and whether it comes out of the tree.
+/// Symbolic links are not known here: a detour through one is taken by name.
+fn straighten(path: &[u8]) -> (Vec<u8>, bool) {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let mut came_through = false;
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                came_through |= Tree::owns(&parts.join(&b'/'));
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    (parts.join(&b'/'), came_through)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(path: &str) -> Place {
+        Tree::new().unwrap().place(nix::unistd::gettid(), libc::AT_FDCWD, path.as_bytes())
+    }
+
+    #[test]
+    fn nodes_are_found_by_any_spelling() {
+        for path in ["/dev/dri/card0", "//dev//dri/./card0", "/usr/../dev/dri/card0"] {
+            assert_eq!(place(path), Place::Tree(b"dev/dri/card0".to_vec()), "{path}");
+        }
+        for path in [
+            "/dev/null",
+            "/dev",
+            "/dev/shm/..",
+            "/dev/drift",
+            "/etc/passwd",
+            "/dev/dri/../null",
+            "",
+            "x",
+            "/proc/1/maps",
+        ] {
+            assert_eq!(place(path), Place::Elsewhere, "{path}");
+        }
+    }
+
+    #[test]
+    fn above_the_tree_is_the_host() {
+        assert_eq!(place("/dev/dri/.."), Place::Tree(b"dev".to_vec()));
+        assert!(Tree::new().unwrap().find(b"dev", true).is_ok());
+    }
+
+    #[test]
+    fn descriptors_are_found_by_any_of_their_paths() {
+        let thread = nix::unistd::gettid();
+        let own = Place::Descriptor { thread, fd: 7 };
+        for path in ["/proc/self/fd/7", "/proc/thread-self/fd/7", "/dev/fd/7"] {
+            assert_eq!(place(path), own, "{path}");
+        }
+        let other = Pid::from_raw(42);
+        assert_eq!(place("/proc/42/fd/7"), Place::Descriptor { thread: other, fd: 7 });
+        assert_eq!(
+            place("/proc/1/task/42/fdinfo/7"),
+            Place::DescriptorInfo { thread: other, fd: 7 }
+        );
+        for path in ["/proc/self/fd", "/proc/self/fd/", "/proc/x/fd/7", "/proc/self/fd/+7"] {
+            assert_eq!(place(path), Place::Elsewhere, "{path}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_at_their_directory() {
+        use std::os::fd::AsRawFd;
+
+        let tree = Tree::new().unwrap();
+        let thread = nix::unistd::gettid();
+        let directory = std::fs::File::open("/dev").unwrap();
+        let place = |path: &str| tree.place(thread, directory.as_raw_fd(), path.as_bytes());
+        assert_eq!(place("dri/card0"), Place::Tree(b"dev/dri/card0".to_vec()));
+        assert_eq!(place("../dev/fd/3"), Place::Descriptor { thread, fd: 3 });
+        assert_eq!(place("null"), Place::Elsewhere);
+        let drm = tree.open(b"sys/class/drm", nix::fcntl::OFlag::O_DIRECTORY).unwrap();
+        let place = tree.place(thread, drm.as_raw_fd(), b"card0/device");
+        assert_eq!(place, Place::Tree(b"sys/class/drm/card0/device".to_vec()));
+    }
+}

@@ -1,0 +1,214 @@
+//! Threads of other processes: what they are, and what they have open.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use nix::errno::Errno as OsError;
+use nix::libc;
+use nix::unistd::Pid;
+
+use crate::errno::Result;
+use crate::lock::lock;
+
+/// A flag of pidfd_open: a thread, with the descriptors it has.
+const PIDFD_THREAD: libc::c_uint = libc::O_EXCL as libc::c_uint;
+
+/// After so many threads those that were known are forgotten, which bounds the descriptors that they cost.
+const KNOWN_MAX: usize = 64;
+
+/// The threads that were seen, with a descriptor of each.
+#[derive(Debug)]
+pub(super) struct Processes {
+    /// Whether descriptors can be duplicated. Where a container forbids it, they are looked at in `/proc`.
+    duplicates: bool,
+    known: Mutex<HashMap<Pid, Arc<Handle>>>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    pidfd: OwnedFd,
+    /// The process whose descriptors these are; that of the thread itself where the kernel knows threads.
+    process: Pid,
+}
+
+impl Processes {
+    pub(super) fn new() -> Self {
+        let own =
+            pidfd_open(Pid::this(), 0).and_then(|pidfd| pidfd_getfd(&pidfd, pidfd.as_raw_fd()));
+        Self { duplicates: own.is_ok(), known: Mutex::default() }
+    }
+
+    /// Whether descriptors can be duplicated.
+    pub(super) fn can_duplicate(&self) -> bool {
+        self.duplicates
+    }
+
+    /// Duplicates a descriptor of a thread.
+    ///
+    /// # Errors
+    /// `EBADF` if it is not open.
+    pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
+        // Once more if another thread has the number by now.
+        for _ in 0..2 {
+            let handle = self.handle(thread)?;
+            match pidfd_getfd(&handle.pidfd, fd) {
+                Err(OsError::ESRCH) => self.forget(thread),
+                result => return Ok(result?),
+            }
+        }
+        Err(OsError::ESRCH.into())
+    }
+
+    fn handle(&self, thread: Pid) -> Result<Arc<Handle>> {
+        let mut known = lock(&self.known);
+        if let Some(handle) = known.get(&thread) {
+            if handle.has(thread) {
+                return Ok(handle.clone());
+            }
+        }
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        let handle = Arc::new(Handle::open(thread)?);
+        known.insert(thread, handle.clone());
+        Ok(handle)
+    }
+
+    fn forget(&self, thread: Pid) {
+        lock(&self.known).remove(&thread);
+    }
+}
+
+impl Handle {
+    fn open(thread: Pid) -> Result<Self> {
+        match pidfd_open(thread, PIDFD_THREAD) {
+            // Before Linux 6.9 there are descriptors of whole processes only.
+            Err(OsError::EINVAL) => {
+                let process = process_of(thread).ok_or(OsError::ESRCH)?;
+                Ok(Self { pidfd: pidfd_open(process, 0)?, process })
+            }
+            pidfd => Ok(Self { pidfd: pidfd?, process: thread }),
+        }
+    }
+
+    /// Whether the thread is still one of the process.
+    fn has(&self, thread: Pid) -> bool {
+        let process = self.process;
+        process == thread || fs::exists(format!("/proc/{process}/task/{thread}")).unwrap_or(false)
+    }
+}
+
+fn pidfd_open(pid: Pid, flags: libc::c_uint) -> nix::Result<OwnedFd> {
+    // SAFETY: it takes numbers only.
+    let fd = OsError::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), flags) })?;
+    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+fn pidfd_getfd(pidfd: &OwnedFd, fd: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: it takes numbers only.
+    let fd =
+        OsError::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) })?;
+    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Where `/proc` has a descriptor of a thread.
+pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{thread}/fd/{fd}"))
+}
+
+/// What `/proc` tells about a descriptor of a thread.
+pub(super) fn info_of(thread: Pid, fd: i32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).ok()
+}
+
+/// What a line of `/proc/THREAD/status` says.
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// What `/proc/THREAD/status` says.
+pub(super) fn status(thread: Pid) -> Option<String> {
+    // The name in it may be any bytes.
+    let bytes = fs::read(format!("/proc/{thread}/status")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The process that a thread is of.
+pub(super) fn process_of(thread: Pid) -> Option<Pid> {
+    field(&status(thread)?, "Tgid")?.parse().ok().map(Pid::from_raw)
+}
+
+/// The name of a thread, for messages.
+pub(super) fn name_of(thread: Pid) -> String {
+    let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
+    name.unwrap_or_else(|| String::from("?"))
+}
+
+/// Capabilities that matter to the driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Capabilities {
+    /// `CAP_SYS_ADMIN`.
+    pub(super) administrator: bool,
+    /// `CAP_SYS_NICE`.
+    pub(super) nice: bool,
+}
+
+/// What a thread may do. In a user namespace of its own it has no capability that a driver asks for.
+pub(super) fn capabilities(thread: Pid) -> Capabilities {
+    const SYS_ADMIN: u32 = 21;
+    const SYS_NICE: u32 = 23;
+
+    let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).ok();
+    let same = namespace("self").is_some_and(|own| namespace(&thread.to_string()) == Some(own));
+    let effective = status(thread)
+        .and_then(|status| u64::from_str_radix(field(&status, "CapEff")?, 16).ok())
+        .filter(|_| same)
+        .unwrap_or(0);
+    Capabilities {
+        administrator: effective >> SYS_ADMIN & 1 != 0,
+        nice: effective >> SYS_NICE & 1 != 0,
+    }
+}
+
+/// Whether the memory of a process may be read.
+///
+/// # Errors
+/// What `process_vm_readv(2)` says if it may not.
+pub(super) fn check_readable(process: Pid) -> io::Result<()> {
+    use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+
+    let mut byte = [0];
+    // Nothing is ever mapped there: whether it may be read is checked before.
+    let nowhere = [RemoteIoVec { base: 8, len: 1 }];
+    let result = process_vm_readv(process, &mut [io::IoSliceMut::new(&mut byte)], &nowhere);
+    match result {
+        Err(OsError::EPERM) => Err(OsError::EPERM.into()),
+        Err(OsError::ENOSYS) => Err(OsError::ENOSYS.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let status = "Name:\tx\nSigPnd:\t0000000000000001\nShdPnd:\t2\n";
+        assert_eq!(field(status, "SigPnd"), Some("0000000000000001"));
+        assert_eq!(field(status, "Sig"), None);
+    }
+
+    #[test]
+    fn this_thread_is_of_this_process() {
+        let thread = nix::unistd::gettid();
+        assert_eq!(process_of(thread), Some(Pid::this()));
+        check_readable(Pid::this()).unwrap();
+    }
+}

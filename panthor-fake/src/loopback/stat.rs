@@ -1,0 +1,121 @@
+//! What `stat(2)` and its relatives say of nodes, and of the files around them.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno as OsError;
+use nix::libc;
+use nix::sys::stat::{fstat, makedev};
+
+use super::listener::{Answer, Notification};
+use super::node::{Kind, MAJOR};
+use super::paths::Place;
+use super::world::World;
+use crate::errno::Result;
+use crate::uaccess::{Foreign, UserMemory};
+
+/// Type and permissions of a node.
+const MODE: u32 = libc::S_IFCHR | 0o666;
+
+/// What the caller wants to be told, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    Stat(u64),
+    Statx { mask: u32, at: u64 },
+}
+
+/// `newfstatat(2)` and `statx(2)`.
+pub(super) fn stat(
+    world: &World,
+    call: &Notification<'_>,
+    directory: i32,
+    path: u64,
+    flags: i32,
+    form: Form,
+) -> Answer {
+    // Without a path it is about the descriptor; that may be a null pointer.
+    let empty = flags & libc::AT_EMPTY_PATH != 0;
+    if empty && path == 0 {
+        return of_descriptor(world, call, directory, form);
+    }
+    let Some(path) = world.path(call, path) else {
+        return Answer::Continue;
+    };
+    if path.is_empty() {
+        return if empty { of_descriptor(world, call, directory, form) } else { Answer::Continue };
+    }
+    let follow = flags & libc::AT_SYMLINK_NOFOLLOW == 0;
+    match world.tree.place(call.thread(), directory, &path) {
+        Place::Tree(path) => world
+            .tree
+            .find(&path, follow)
+            .and_then(|found| tell(call, &found.fd, found.node, form))
+            .into(),
+        Place::Descriptor { thread, fd } if follow => match world.kind_of(thread, fd) {
+            Some(kind) => of_node(world, call, kind, form).into(),
+            None => Answer::Continue,
+        },
+        _ => Answer::Continue,
+    }
+}
+
+/// `fstat(2)`.
+pub(super) fn of_descriptor(world: &World, call: &Notification<'_>, fd: i32, form: Form) -> Answer {
+    match world.kind_of(call.thread(), fd) {
+        Some(kind) => of_node(world, call, kind, form).into(),
+        None => Answer::Continue,
+    }
+}
+
+/// Tells of a node that is open what is told of its path.
+fn of_node(world: &World, call: &Notification<'_>, kind: Kind, form: Form) -> Result<Answer> {
+    let path = format!("dev/dri/{}", kind.name());
+    let found = world.tree.find(path.as_bytes(), true)?;
+    tell(call, &found.fd, Some(kind), form)
+}
+
+fn tell(call: &Notification<'_>, fd: &OwnedFd, node: Option<Kind>, form: Form) -> Result<Answer> {
+    let user = UserMemory::of(call);
+    match form {
+        Form::Stat(at) => {
+            let mut stat = fstat(fd)?;
+            if let Some(kind) = node {
+                stat.st_mode = MODE;
+                stat.st_nlink = 1;
+                (stat.st_uid, stat.st_gid) = (0, 0);
+                stat.st_rdev = makedev(MAJOR.into(), kind.minor().into());
+                (stat.st_size, stat.st_blocks) = (0, 0);
+            }
+            user.write(at, bytes_of(&stat))?;
+        }
+        Form::Statx { mask, at } => {
+            let mut stat = statx(fd, mask)?;
+            if let Some(kind) = node {
+                stat.stx_mode = MODE as u16;
+                stat.stx_nlink = 1;
+                (stat.stx_uid, stat.stx_gid) = (0, 0);
+                (stat.stx_rdev_major, stat.stx_rdev_minor) = (MAJOR, kind.minor());
+                (stat.stx_size, stat.stx_blocks) = (0, 0);
+            }
+            user.write(at, bytes_of(&stat))?;
+        }
+    }
+    Ok(Answer::Value(0))
+}
+
+fn statx(fd: &OwnedFd, mask: u32) -> Result<libc::statx> {
+    // SAFETY: it is made of numbers, for which zero is a value.
+    let mut stat: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is empty and ends, and there is room for the answer.
+    let result = unsafe {
+        libc::statx(fd.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, mask, &raw mut stat)
+    };
+    OsError::result(result)?;
+    Ok(stat)
+}
+
+/// A structure of numbers that the kernel filled.
+pub(super) fn bytes_of<T: Copy>(value: &T) -> &[u8] {
+    let start = std::ptr::from_ref(value).cast::<u8>();
+    // SAFETY: the structures here have no padding: the kernel fills all of them, spare fields too.
+    unsafe { std::slice::from_raw_parts(start, size_of::<T>()) }
+}

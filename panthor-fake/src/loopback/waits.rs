@@ -1,0 +1,94 @@
+//! The caller of an ioctl when it is a thread of another process.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use super::listener::Notification;
+use super::process::path_of;
+#[cfg(feature = "trace")]
+use super::process::process_of;
+use super::signals::{Interruption, Watch};
+use super::supervisor::HandOver;
+use super::world::World;
+use crate::caller::Caller;
+use crate::descriptors::Identity;
+use crate::errno::{Errno, Result};
+use crate::events::Place;
+use crate::uaccess::Foreign;
+
+/// How often it is looked whether a signal has come: the kernel does not tell.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A thread of another process that waits for the answer to an ioctl.
+pub(super) struct Remote<'a> {
+    pub(super) world: &'a World,
+    pub(super) call: &'a Notification<'a>,
+    pub(super) hand_over: &'a HandOver<'a>,
+    /// The descriptor that the ioctl is on.
+    #[cfg(feature = "trace")]
+    pub(super) fd: i32,
+}
+
+impl Caller for Remote<'_> {
+    fn identify(&self, fd: i32) -> Result<Identity> {
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
+        Identity::at(path_of(self.call.thread(), fd))
+    }
+
+    fn duplicate(&self, fd: i32) -> Result<OwnedFd> {
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
+        self.world.duplicate(self.call.thread(), fd)
+    }
+
+    fn give(&self, fd: OwnedFd) -> Result<i32> {
+        self.call.give(&fd)
+    }
+
+    #[cfg(feature = "trace")]
+    fn who(&self) -> crate::trace::Who {
+        let thread = self.call.thread();
+        let process = process_of(thread).unwrap_or(thread);
+        crate::trace::Who::new(process.as_raw(), thread.as_raw(), self.fd)
+    }
+
+    fn wait(
+        &self,
+        events: &Place,
+        deadline: Option<Instant>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<bool> {
+        // Most are over already.
+        let now = Instant::now();
+        if events.wait(Some(now), || ready().then_some(())).is_some() {
+            return Ok(true);
+        }
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Ok(false);
+        }
+        self.hand_over.now()?;
+        let mut signals = Watch::new(self.call.thread());
+        loop {
+            let look = Instant::now() + LOOK;
+            let until = deadline.map_or(look, |deadline| deadline.min(look));
+            if events.wait(Some(until), || ready().then_some(())).is_some() {
+                return Ok(true);
+            }
+            if deadline.is_some_and(|deadline| deadline <= until) {
+                return Ok(false);
+            }
+            if !self.call.is_waiting() {
+                // It was killed.
+                return Err(Errno::INTR);
+            }
+            match signals.look() {
+                None => {}
+                Some(Interruption::Restart) => return Err(Errno::RESTARTSYS),
+                Some(Interruption::Plain) => return Err(Errno::INTR),
+            }
+        }
+    }
+}

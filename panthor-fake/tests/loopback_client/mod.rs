@@ -1,0 +1,161 @@
+//! A client of the raw kernel interface, over real descriptors.
+
+// Each test program uses a part of it.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::ffi::c_char;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::libc;
+use nix::time::{ClockId, clock_gettime};
+use panthor_sys::*;
+
+pub const RENDER: &str = "/dev/dri/renderD128";
+pub const CARD: &str = "/dev/dri/card0";
+
+pub fn open(path: &str) -> File {
+    OpenOptions::new().read(true).write(true).open(path).unwrap_or_else(|error| {
+        panic!("{path}: {error}");
+    })
+}
+
+fn negative_errno(result: i32) -> i32 {
+    if result >= 0 { result } else { -io::Error::last_os_error().raw_os_error().unwrap_or(0) }
+}
+
+/// What the system call returns, or a negative error number.
+pub fn ioctl<T>(fd: &impl AsRawFd, request: u32, arg: &mut T) -> i32 {
+    // SAFETY: the argument is ours, and so is all that its pointers lead to.
+    negative_errno(unsafe {
+        libc::ioctl(fd.as_raw_fd(), request as libc::Ioctl, std::ptr::from_mut(arg))
+    })
+}
+
+/// The driver's name and version.
+pub fn version(fd: &impl AsRawFd) -> (String, (i32, i32)) {
+    let mut name = [0_u8; 16];
+    let mut version = drm_version {
+        version_major: 0,
+        version_minor: 0,
+        version_patchlevel: 0,
+        name_len: name.len() as _,
+        name: name.as_mut_ptr().cast::<c_char>(),
+        date_len: 0,
+        date: std::ptr::null_mut(),
+        desc_len: 0,
+        desc: std::ptr::null_mut(),
+    };
+    assert_eq!(ioctl(fd, DRM_IOCTL_VERSION, &mut version), 0);
+    let name = String::from_utf8_lossy(&name[..version.name_len as usize]).into_owned();
+    (name, (version.version_major, version.version_minor))
+}
+
+pub fn create_bo(fd: &impl AsRawFd, size: u64) -> u32 {
+    let mut bo = drm_panthor_bo_create { size, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
+    assert_eq!(ioctl(fd, DRM_IOCTL_PANTHOR_BO_CREATE, &mut bo), 0);
+    bo.handle
+}
+
+pub fn gem_close(handle: u32) -> drm_gem_close {
+    drm_gem_close { handle, pad: 0 }
+}
+
+pub fn mmap_offset(fd: &impl AsRawFd, handle: u32) -> u64 {
+    let mut offset = drm_panthor_bo_mmap_offset { handle, pad: 0, offset: 0 };
+    assert_eq!(ioctl(fd, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut offset), 0);
+    offset.offset
+}
+
+/// Exports a BO as a dma-buf.
+pub fn export(fd: &impl AsRawFd, handle: u32) -> OwnedFd {
+    let mut prime = drm_prime_handle { handle, flags: DRM_CLOEXEC | DRM_RDWR, fd: -1 };
+    assert_eq!(ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut prime), 0);
+    // SAFETY: the ioctl made it for us.
+    unsafe { OwnedFd::from_raw_fd(prime.fd) }
+}
+
+pub fn create_syncobj(fd: &impl AsRawFd, flags: u32) -> u32 {
+    let mut syncobj = drm_syncobj_create { handle: 0, flags };
+    assert_eq!(ioctl(fd, DRM_IOCTL_SYNCOBJ_CREATE, &mut syncobj), 0);
+    syncobj.handle
+}
+
+pub fn signal(fd: &impl AsRawFd, syncobj: u32) {
+    let mut array = drm_syncobj_array {
+        handles: (&raw const syncobj).expose_provenance() as u64,
+        count_handles: 1,
+        pad: 0,
+    };
+    assert_eq!(ioctl(fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &mut array), 0);
+}
+
+/// Waits for the submission and the signal of a sync object, until that time of the monotonic clock in
+/// nanoseconds; returns what the ioctl does.
+pub fn wait(fd: &impl AsRawFd, syncobj: u32, until: i64) -> i32 {
+    let mut wait = drm_syncobj_wait {
+        handles: (&raw const syncobj).expose_provenance() as u64,
+        timeout_nsec: until,
+        count_handles: 1,
+        flags: DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
+        first_signaled: 0,
+        pad: 0,
+        deadline_nsec: 0,
+    };
+    ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait)
+}
+
+/// The monotonic clock in nanoseconds.
+pub fn now() -> i64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
+    now.tv_sec() * 1_000_000_000 + now.tv_nsec()
+}
+
+/// A mapping of a descriptor.
+#[derive(Debug)]
+pub struct Map {
+    start: *mut u8,
+    len: usize,
+}
+
+impl Map {
+    pub fn new(fd: &impl AsRawFd, len: usize, prot: i32, offset: u64) -> Result<Self, i32> {
+        Self::with_flags(fd, len, prot, libc::MAP_SHARED, offset)
+    }
+
+    pub fn with_flags(
+        fd: &impl AsRawFd,
+        len: usize,
+        prot: i32,
+        flags: i32,
+        offset: u64,
+    ) -> Result<Self, i32> {
+        let (fd, offset) = (fd.as_raw_fd(), offset as i64);
+        // SAFETY: without an address it replaces nothing.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, fd, offset) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(0));
+        }
+        Ok(Self { start: start.cast(), len })
+    }
+
+    pub fn read(&self, at: usize) -> u8 {
+        assert!(at < self.len);
+        // SAFETY: it is within the mapping, and no reference to it exists.
+        unsafe { self.start.wrapping_add(at).read_volatile() }
+    }
+
+    pub fn write(&self, at: usize, value: u8) {
+        assert!(at < self.len);
+        // SAFETY: as above.
+        unsafe { self.start.wrapping_add(at).write_volatile(value) };
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: it is the mapping of `new`, of which no reference exists.
+        unsafe { libc::munmap(self.start.cast(), self.len) };
+    }
+}
