@@ -7,6 +7,8 @@ declare -A binary
 build_programs() {
 	local name example_arguments=() test_arguments=() messages found
 	cross_environment
+	# Under emulation it matters.
+	export CARGO_PROFILE_DEV_OPT_LEVEL=2
 	for name in ${examples[@]+"${examples[@]}"}; do example_arguments+=(--example "$name"); done
 	for name in "${tests[@]}"; do test_arguments+=(--test "$name"); done
 	say "building ${examples[*]-} ${tests[*]} for aarch64"
