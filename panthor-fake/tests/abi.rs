@@ -236,7 +236,7 @@ fn the_first_byte_that_is_newer_or_missing_decides() {
         // SAFETY: the last bytes of a page that is ours, aligned as the structure wants.
         unsafe { (addr as *mut drm_panthor_vm_bind_op).write(unmap_op(PAGE, PAGE)) };
         // SAFETY: those behind the structure, up to the end of the page.
-        unsafe { (addr as *mut [u8; 56]).cast::<u8>().add(49).write(set.into()) };
+        unsafe { (addr as *mut [u8; 56]).cast::<u8>().wrapping_add(49).write(set.into()) };
         let ops = drm_panthor_obj_array { stride: 64, count: 1, array: addr as u64 };
         let mut args = drm_panthor_vm_bind { vm_id: vm, flags: 0, ops };
         assert_eq!(ioctl(&file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args), -errno);

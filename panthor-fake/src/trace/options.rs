@@ -69,6 +69,9 @@ impl Device {
     /// nothing more is written, and [`Device::end_trace`] returns it. No lock of the device is held meanwhile,
     /// and ioctls that the writer itself makes are not traced.
     ///
+    /// Ioctls on dma-bufs and sync files are of no device: those of
+    /// [`descriptor_ioctl`](crate::descriptor_ioctl) are not in its trace.
+    ///
     /// ```
     /// use std::sync::{Arc, Mutex};
     ///

@@ -6,6 +6,7 @@ mod bo_label;
 mod bo_mmap;
 mod bo_sync;
 mod core;
+mod dma_buf;
 mod flink;
 mod group_create;
 mod group_state;
@@ -22,6 +23,7 @@ mod primary;
 mod prime;
 mod query;
 mod request;
+mod sync_file;
 mod syncobj;
 mod timestamp;
 mod vm;
@@ -55,5 +57,7 @@ pub fn all() -> Vec<Case> {
     primary::add(&mut cases);
     flink::add(&mut cases);
     mode_setting::add(&mut cases);
+    sync_file::add(&mut cases);
+    dma_buf::add(&mut cases);
     cases.finish()
 }

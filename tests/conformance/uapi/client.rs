@@ -182,6 +182,16 @@ impl<'a> Client<'a> {
         result
     }
 
+    /// Issues a request on a descriptor with its argument at a bad address.
+    pub fn descriptor_at(&mut self, fd: i32, request: u32, bad: Bad) -> i32 {
+        self.calls += 1;
+        let address = self.memory.address(bad) as usize as *mut c_void;
+        // SAFETY: as in `at`.
+        let result = unsafe { self.node().descriptor_ioctl(fd, request, address) };
+        self.note(format_args!("{} at {bad:?} = {}", wire::name(request), show::result(result)));
+        result
+    }
+
     fn record(
         &mut self,
         request: u32,

@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use panthor_fake::{Config, Device, File, Mapping, Prot};
+use panthor_fake::{Config, Device, File, Mapping, Prot, descriptor_ioctl};
 
 use super::kernel::{Kernel, Linux, Mapped, Memory, Node, Trouble};
 
@@ -69,7 +69,12 @@ impl Node for File {
     }
 
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32 {
-        super::real::ioctl(fd, request, arg)
+        // SAFETY: the contract has it open until then, and it is only asked what it is.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+        // SAFETY: the caller keeps the contract, which is the same.
+        let answer = unsafe { descriptor_ioctl(borrowed, request, arg) };
+        // What the fake has nothing to do with is the kernel's.
+        answer.unwrap_or_else(|| super::real::ioctl(fd, request, arg))
     }
 
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {

@@ -103,7 +103,7 @@ pub trait Node: Send + Sync {
     /// An ioctl on a dma-buf or a sync file that came from the node.
     ///
     /// # Safety
-    /// As that of `ioctl(2)` on the descriptor.
+    /// As that of `ioctl(2)` on the descriptor, which is open.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
     /// How the fence of a sync file ended: 0 if it has not, 1, or a negative error number.

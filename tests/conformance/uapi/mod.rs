@@ -10,4 +10,5 @@ pub mod ops;
 pub mod real;
 pub mod setup;
 pub mod show;
+pub mod sync_files;
 pub mod wire;

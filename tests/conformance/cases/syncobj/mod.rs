@@ -7,6 +7,8 @@ mod export;
 mod failed;
 mod fences;
 mod held;
+mod held_copies;
+mod held_queues;
 mod import;
 mod query;
 mod reset_signal;
