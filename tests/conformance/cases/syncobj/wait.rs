@@ -82,8 +82,8 @@ fn times(cases: &mut Cases) {
         });
     }
     cases.add("deadline_without_its_flag", |c| {
-        let handle = c.signaled_syncobj();
-        let mut args = syncobj_wait(&[handle], 0, 0);
+        let handles = [c.signaled_syncobj()];
+        let mut args = syncobj_wait(&handles, 0, 0);
         args.deadline_nsec = 5;
         c.call(DRM_IOCTL_SYNCOBJ_WAIT, &mut args);
     });
