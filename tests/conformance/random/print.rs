@@ -105,17 +105,19 @@ impl Printer<'_> {
         let fields = self.fields(&prefix, &call.fields, request.layout);
         let mutable = format!("let mut args = {} {{ {fields} }};", request.ty);
         self.line(mutable);
-        self.line(format!("c.call({}, &mut args);", request.name));
-        if let (Some(slot), Some(field)) = (call.gives, request.gives) {
-            if self.is_used(slot) {
-                match field {
-                    "fd" => {
-                        self.line(format!("let owned{slot} = c.own(args.fd);"));
-                        self.line(format!("let fd{slot} = args.fd;"));
-                    }
-                    _ => self.line(format!("let given{slot} = args.{field};")),
-                }
+        let issue = format!("c.call({}, &mut args)", request.name);
+        match (call.gives.filter(|&slot| self.is_used(slot)), request.gives) {
+            (Some(slot), Some("fd")) => {
+                self.line(format!("let owned{slot} = ({issue} == 0).then(|| c.own(args.fd));"));
+                self.line(format!(
+                    "let fd{slot} = owned{slot}.as_ref().map_or(-1, |fd| fd.as_raw_fd());"
+                ));
             }
+            (Some(slot), Some(field)) => {
+                self.line(format!("{issue};"));
+                self.line(format!("let given{slot} = args.{field};"));
+            }
+            _ => self.line(format!("{issue};")),
         }
         if [&GROUP_CREATE, &GROUP_DESTROY].contains(&request) {
             self.line("c.mappings();");

@@ -178,6 +178,9 @@ impl Run<'_> {
             self.client.note(format_args!("not tried: {reason}"));
             return;
         }
+        if *request == BO_MMAP_OFFSET {
+            self.client.forget_offsets();
+        }
         let mut behind = Bytes::default();
         let mut bytes =
             behind.of(&fields, request.layout, request.size, &self.values, &self.client.memory);

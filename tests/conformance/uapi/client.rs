@@ -230,6 +230,11 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Takes the next mmap offsets for new ones: a kernel uses those of BOs that are gone again, if it likes.
+    pub fn forget_offsets(&mut self) {
+        self.show.forget_offsets();
+    }
+
     /// Tells a descriptor of the client's own by its order, as those that calls give away.
     pub fn know(&mut self, fd: i32) {
         let told = self.show.returned(Value::Fd(fd.into()));

@@ -8,6 +8,7 @@ use super::wire::Value;
 #[derive(Default)]
 pub struct Show {
     offsets: HashMap<u64, usize>,
+    offset_count: usize,
     descriptors: HashMap<i64, usize>,
     descriptor_count: usize,
     /// Whether what depends on the model of the GPU is left out, so that models can be compared.
@@ -17,6 +18,11 @@ pub struct Show {
 impl Show {
     pub fn new(any_model: bool) -> Self {
         Self { any_model, ..Self::default() }
+    }
+
+    /// Takes the next offsets for new ones, also where the kernel uses those of BOs that are gone again.
+    pub fn forget_offsets(&mut self) {
+        self.offsets.clear();
     }
 
     /// A value that the client passed.
@@ -59,8 +65,12 @@ impl Show {
         if offset == 0 {
             return String::from("0x0");
         }
-        let next = self.offsets.len() + 1;
-        format!("offset#{}", self.offsets.entry(offset).or_insert(next))
+        let count = &mut self.offset_count;
+        let number = self.offsets.entry(offset).or_insert_with(|| {
+            *count += 1;
+            *count
+        });
+        format!("offset#{number}")
     }
 }
 
@@ -105,6 +115,8 @@ pub fn checks() -> Vec<(&'static str, fn())> {
                 (show.given(Value::Fd(9)), show.given(Value::Fd(8))),
                 ("fd#1".into(), "8".into())
             );
+            show.forget_offsets();
+            assert_eq!(show.returned(a), "offset#3");
             // Closed and opened again under the same number.
             assert_eq!(show.returned(Value::Fd(9)), "fd#2");
             assert_eq!(show.returned(Value::Fd(-1)), "-1");

@@ -60,6 +60,7 @@ macro_rules! wire {
                 length(|all: &$ty| &all.$field),
             )),*];
 
+            #[allow(clippy::vec_init_then_push)] // it is a field that says how much is pushed
             fn fields(&self) -> Vec<(String, Value)> {
                 let mut all = Fields::default();
                 $(wire!(@ $kind all, stringify!($field).trim_end_matches('_'), self.$field);)*
