@@ -62,7 +62,8 @@ fn destroyed(cases: &mut Cases) {
             c.fence(behind);
             c.destroy_group(gate.group);
             end(c, done);
-            end(c, behind);
+            // Whether it still runs then or is cancelled, too, depends on who is faster.
+            c.wait(&[behind], 0, i64::MAX);
             c.until_mapped(1);
         })
         .needs_held_jobs();
