@@ -9,7 +9,7 @@ use panthor::{
     Bo, BoFlags, BoOptions, Device, ErrorKind, Features, MapFlags, PageSizeSource, SparseMode,
     Timeout, TimestampRequest, Version, VmOptions, VmState, Wait, point,
 };
-use panthor_fake::{Config, FaultKind, Gpu, PageSize};
+use panthor_fake::{BindChange, Config, FaultKind, Gpu, PageSize};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -326,6 +326,43 @@ fn asynchronous_batches_run_in_order_behind_what_they_wait_for() {
     assert_eq!(timeline.wait(point::<3>(), Timeout::FOREVER).unwrap(), Wait::Ready);
     assert_eq!((eyes(&vm).mapping_count(), timeline.value().unwrap()), (3, 3));
     drop((vm, other, timeline, device));
+    fake.assert_released();
+}
+
+#[test]
+fn what_a_vm_is_yet_to_map_at_its_end_is_unmapped_behind_it() {
+    let (fake, device) = open(Config::default());
+    let bo = device.create_bo(BoOptions::new(MIB)).unwrap();
+    let file = device.fake().unwrap();
+    let end = |how: fn(panthor::Vm)| {
+        let vm = device.create_vm(VmOptions::new()).unwrap();
+        let (eyes, range) = (eyes(&vm), vm.user_va_range());
+        vm.bind().map_sparse(8 * MIB..9 * MIB).submit().unwrap();
+        eyes.hold();
+        vm.bind_async().map(&bo, .., 0, MapFlags::NOEXEC).submit().unwrap();
+        how(vm);
+        assert_eq!((eyes.pending(), eyes.mapping_count()), (2, 0));
+        let ended = file.dump().vms;
+        let BindChange::Unmap { va: 0, size } = ended[0].pending[1].change else {
+            panic!("{:?}", ended[0].pending);
+        };
+        assert_eq!(size, range);
+        assert!(eyes.step());
+        assert_eq!(eyes.mapping_count(), 1);
+        assert!(eyes.step());
+        // The last operation kept it.
+        assert_eq!(fake.leaks().vms, 0);
+    };
+    end(drop);
+    end(|vm| vm.destroy().unwrap());
+    // Without anything queued there is nothing to undo.
+    let calls = || fake.stats().ioctl_count(panthor::sys::DRM_IOCTL_PANTHOR_VM_BIND);
+    let vm = device.create_vm(VmOptions::new()).unwrap();
+    vm.bind().map_sparse(0..MIB).submit().unwrap();
+    let before = calls();
+    drop(vm);
+    assert_eq!(calls(), before);
+    drop((bo, device));
     fake.assert_released();
 }
 

@@ -1,6 +1,7 @@
 //! GPU virtual address spaces.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytemuck::Zeroable;
@@ -58,6 +59,11 @@ pub enum VmState {
 /// Dropping it destroys it, with every mapping in it; the memory of the BOs stays with the BOs. A device
 /// file has room for 32.
 ///
+/// Operations that are still [queued](Self::bind_async) run nevertheless when their waits are over, and signal;
+/// until then the driver keeps the VM. It would keep for ever what they map then, beyond the end of the program,
+/// so the drop queues an unmap of all behind them. Without that chance, in a program that is killed, this is
+/// lost to the system.
+///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags, VmOptions};
 ///
@@ -81,6 +87,8 @@ pub(crate) struct VmInner {
     file: Uid,
     /// The object that stands for sparse memory where the driver has no native sparse mappings.
     sparse_object: OnceLock<Bo>,
+    /// Whether an operation may be queued that has not run.
+    may_have_queued: AtomicBool,
 }
 
 impl Device {
@@ -199,7 +207,8 @@ impl Vm {
         VmBind::new(&self.inner, buffer.cleared())
     }
 
-    /// Destroys the VM and says how that went (VM_DESTROY); every mapping in it goes with it.
+    /// Destroys the VM and says how that went (VM_DESTROY); every mapping in it goes with it, and what queued
+    /// operations are yet to map is unmapped behind them.
     ///
     /// # Errors
     ///
@@ -239,7 +248,10 @@ impl Vm {
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
-        Self::of(Owned::new(VmInner::new(device, id, user_va_range)))
+        let inner = VmInner::new(device, id, user_va_range);
+        // Who had it may have queued something.
+        inner.note_queued();
+        Self::of(Owned::new(inner))
     }
 
     fn of(inner: Owned<VmInner>) -> Self {
@@ -265,7 +277,33 @@ impl VmInner {
             uid: Uid::next(),
             file: device.uid(),
             sparse_object: OnceLock::new(),
+            may_have_queued: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that operations are about to be queued.
+    #[inline]
+    pub(crate) fn note_queued(&self) {
+        self.may_have_queued.store(true, Ordering::Relaxed);
+    }
+
+    /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was
+    /// destroyed, and what it maps stays with the VM even when the file is closed.
+    fn unmap_behind_queued(&self) {
+        if !self.may_have_queued.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut all = sys::drm_panthor_vm_bind_op::zeroed();
+        all.flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
+        all.size = self.user_va_range;
+        let ops = [all];
+        let mut arg = sys::drm_panthor_vm_bind {
+            vm_id: self.id,
+            flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
+            ops: sys::drm_panthor_obj_array::from_slice(&ops),
+        };
+        // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
+        let _ = self.device.transport().call(&mut arg);
     }
 
     #[inline]
@@ -327,6 +365,7 @@ impl VmInner {
 
 impl Release for VmInner {
     fn release(&self) -> Result<()> {
+        self.unmap_behind_queued();
         let mut arg = sys::drm_panthor_vm_destroy::zeroed();
         arg.id = self.id;
         self.device.transport().call(&mut arg)
