@@ -130,10 +130,10 @@ impl Device {
         &self.inner.config
     }
 
-    /// Makes the `n`-th ioctl of that number from now on, over all files, fail with a positive error number,
+    /// Makes the `n`-th ioctl of that number from now on, over all files, fail with an error number,
     /// before it looks at its argument; `n` counts from 0, the next one. Several may be planned.
     ///
-    /// [`File::fail_nth_ioctl`] does so on one file; a call that fails for its sake does not count here.
+    /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake does not count here.
     pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
         self.inner.injections.fail_ioctl(request, n, errno);
     }

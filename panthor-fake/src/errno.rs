@@ -30,6 +30,14 @@ impl Errno {
     #[cfg(feature = "loopback")]
     pub(crate) const RESTARTSYS: Self = Self(512);
     pub(crate) const OPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
+
+    /// The largest that the kernel returns.
+    const MAX: i32 = 4095;
+
+    /// One that a test wants; `EIO` for a number that none has, which would be no failure to the caller.
+    pub(crate) fn wanted(number: i32) -> Self {
+        if (1..=Self::MAX).contains(&number) { Self(number) } else { Self(libc::EIO) }
+    }
 }
 
 impl From<nix::errno::Errno> for Errno {

@@ -33,14 +33,15 @@ impl File {
         device.check_plugged().is_ok() && Turn::new(device).evict(1, is_it) != 0
     }
 
-    /// Makes the next ioctl of that number fail with a positive error number, before it looks at
-    /// its argument. Several may be planned, they come one after the other.
+    /// Makes the next ioctl of that number fail with an error number, before it looks at its argument.
+    /// Several may be planned, they come one after the other.
     pub fn fail_ioctl(&self, request: u32, errno: i32) {
         self.fail_nth_ioctl(request, 0, errno);
     }
 
-    /// Makes the `n`-th ioctl of that number from now on fail with a positive error number, before it
-    /// looks at its argument; `n` counts from 0, the next one.
+    /// Makes the `n`-th ioctl of that number from now on fail with an error number, before it looks at
+    /// its argument; `n` counts from 0, the next one. Error numbers are from 1 to 4095; for any other it is
+    /// `EIO`, here and in what is alike.
     ///
     /// Calls are told apart by the number in the request alone, and those that fail count, too.
     /// Several may be planned; of those for the same call the first that was planned comes then, the
@@ -74,15 +75,14 @@ impl File {
     }
 
     /// Makes the next synchronous VM_BIND fail at the operation of that index, counted from 0,
-    /// with a positive error number; those before it are done. If it has no such operation,
+    /// with an error number; those before it are done. If it has no such operation,
     /// nothing happens.
     pub fn fail_bind_op(&self, index: u32, errno: i32) {
         self.inner().injections.fail_bind(index, errno);
     }
 
     /// Makes the next asynchronous VM_BIND fail when it prepares the operation of that index, counted
-    /// from 0, with a positive error number, as it does when there is no memory for that: nothing is
-    /// queued, but BOs of those before it got their memory. If it has no such operation, nothing
+    /// from 0, with an error number, as it does when there is no memory for that: nothing is queued, but BOs of those before it got their memory. If it has no such operation, nothing
     /// happens.
     ///
     /// For one that fails when it runs see [`GpuView::fail_next_job`](crate::GpuView::fail_next_job).

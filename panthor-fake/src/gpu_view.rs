@@ -274,11 +274,11 @@ impl GpuView {
         self.vm.upgrade().map_or(0, |vm| vm.pending())
     }
 
-    /// Makes the next queued map or unmap fail with a positive error number when it runs, as
-    /// trouble with the hardware does: the VM becomes unusable.
+    /// Makes the next queued map or unmap fail with an error number from 1 to 4095, else `EIO`, when it
+    /// runs, as trouble with the hardware does: the VM becomes unusable.
     pub fn fail_next_job(&self, errno: i32) {
         if let Some(vm) = self.vm.upgrade() {
-            vm.fail_next_job(Errno(errno));
+            vm.fail_next_job(Errno::wanted(errno));
         }
     }
 }

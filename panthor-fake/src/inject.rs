@@ -43,18 +43,19 @@ pub(crate) struct BindFailure {
 impl Injections {
     /// Plans a failure of the `n`-th call from now on, counted from 0.
     pub(crate) fn fail_ioctl(&self, request: u32, n: u64, errno: i32) {
-        let failure = IoctlFailure { nr: request_nr(request), left: n, errno: Errno(errno) };
+        let failure =
+            IoctlFailure { nr: request_nr(request), left: n, errno: Errno::wanted(errno) };
         lock(&self.plan).ioctls.push(failure);
         self.armed.store(true, Ordering::Release);
     }
 
     pub(crate) fn fail_bind(&self, index: u32, errno: i32) {
-        lock(&self.plan).bind = Some(BindFailure { index, errno: Errno(errno) });
+        lock(&self.plan).bind = Some(BindFailure { index, errno: Errno::wanted(errno) });
         self.armed.store(true, Ordering::Release);
     }
 
     pub(crate) fn fail_async_bind(&self, index: u32, errno: i32) {
-        lock(&self.plan).async_bind = Some(BindFailure { index, errno: Errno(errno) });
+        lock(&self.plan).async_bind = Some(BindFailure { index, errno: Errno::wanted(errno) });
         self.armed.store(true, Ordering::Release);
     }
 

@@ -146,3 +146,35 @@ fn an_operation_can_be_interrupted_or_fail_at_any_place() {
         unmap(&file, vm, GIB, GIB);
     }
 }
+
+#[test]
+fn what_is_no_error_number_fails_with_eio() {
+    let device = device();
+    let file = device.open();
+    let vm = vm(&file);
+    let unmap = [unmap_op(0, PAGE)];
+    for errno in [i32::MIN, -EIO, 0, 4096, i32::MAX] {
+        file.fail_ioctl(DRM_IOCTL_VERSION, errno);
+        assert_eq!(call(&file, DRM_IOCTL_VERSION), -EIO, "{errno}");
+        device.fail_nth_ioctl(DRM_IOCTL_VERSION, 0, errno);
+        assert_eq!(call(&file, DRM_IOCTL_VERSION), -EIO, "{errno}");
+        file.fail_bind_op(0, errno);
+        assert_eq!(bind(&file, vm, &unmap), (-EIO, 0), "{errno}");
+        file.fail_async_bind_op(0, errno);
+        assert_eq!(bind_async(&file, vm, &unmap), -EIO, "{errno}");
+    }
+    file.fail_ioctl(DRM_IOCTL_VERSION, 4095);
+    assert_eq!(call(&file, DRM_IOCTL_VERSION), -4095);
+    // The fence of a job tells of an error, too.
+    let done = syncobj(&file);
+    file.gpu(vm).unwrap().fail_next_job(i32::MIN);
+    let signal = [signal_sync(done, 0)];
+    assert_eq!(bind_async(&file, vm, &[with_syncs(unmap_op(0, PAGE), &signal)]), 0);
+    let export = drm_syncobj_handle {
+        handle: done,
+        flags: DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
+        ..zeroed()
+    };
+    let fd = own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, export).fd);
+    assert_eq!(device.sync_file_status(&fd), Some(-EIO));
+}
