@@ -162,8 +162,8 @@ impl Turn<'_> {
             }
         }
         if !evicted.is_empty() {
-            // All of them: another thread may have mapped one a moment ago.
-            for vm in &vms {
+            // All of them, new ones too: another thread may have mapped one a moment ago.
+            for vm in self.device.vms() {
                 vm.evict_mappings(|bo| evicted.contains(&Arc::as_ptr(bo)));
             }
         }
@@ -206,5 +206,37 @@ impl Vm {
             // The access tells whether it mattered.
             let _ = self.restore();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::device::Device;
+    use crate::va_space::Mapping;
+    use crate::vm::Change;
+
+    #[test]
+    fn a_vm_that_is_made_meanwhile_loses_what_is_evicted() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let bo = || Arc::new(Bo::new(inner.clone(), 4096, 0, None, false).unwrap());
+        let (object, sparse) = (bo(), bo());
+        object.make_resident().unwrap();
+        let late = std::cell::OnceCell::new();
+        let freed = Turn::new(inner).evict(1, |_| {
+            // What another thread may do after the VMs were looked at.
+            let vm = Vm::new(inner.clone(), 1 << 47, sparse.clone());
+            let object = object.clone();
+            let mapping = Mapping { size: 4096, offset: 0, flags: 0, evicted: false, object };
+            vm.apply(Change::Map { va: 0, mapping }).unwrap();
+            late.set(vm).is_ok()
+        });
+        assert_eq!((freed, object.is_resident()), (4096, false));
+        let vm = late.get().unwrap();
+        assert!(vm.with_space(|space| space.evicted().count() == 1));
+        vm.restore().unwrap();
+        assert!(object.is_resident());
     }
 }
