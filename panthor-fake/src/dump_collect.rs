@@ -4,6 +4,7 @@
 //! copied first, then each object is looked at by itself. So no order of locks is needed.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::bind_queue::BindWork;
@@ -41,8 +42,9 @@ pub(crate) fn dump_of_file(device: &DeviceInner, file: &Arc<FileInner>) -> FileD
     let file = Found::new(file);
     // Fences of others may be waited for.
     let others = device.files();
-    let others = others.iter().filter(|other| !Arc::ptr_eq(other, &file.file)).map(Found::new);
-    let mut signallers = Signallers::of(&others.collect::<Vec<_>>());
+    let others = others.iter().filter(|other| !Arc::ptr_eq(other, &file.file));
+    let others: Vec<_> = others.map(Found::new).collect();
+    let mut signallers = Signallers::of(&others);
     signallers.add(&file);
     file.dump(&signallers)
 }
@@ -92,7 +94,7 @@ impl Found {
         Self { file: file.clone(), bos, vms, groups }
     }
 
-    fn dump(&self, signallers: &Signallers) -> FileDump {
+    fn dump(&self, signallers: &Signallers<'_>) -> FileDump {
         let handles = self.bos.iter().map(|(handle, bo)| (Arc::as_ptr(bo), *handle)).collect();
         FileDump {
             client_id: self.file.client_id(),
@@ -131,7 +133,7 @@ impl Found {
         }
     }
 
-    fn group(&self, group: &FoundGroup, signallers: &Signallers) -> GroupDump {
+    fn group(&self, group: &FoundGroup, signallers: &Signallers<'_>) -> GroupDump {
         let (state, fatal_queues) = group.shared.flags();
         let vm = self.vms.iter().find(|found| Arc::ptr_eq(&found.vm, group.shared.vm()));
         let job = |job: &DumpedJob| JobDump {
@@ -163,7 +165,7 @@ impl FoundVm {
         Self { id, vm, held, jobs }
     }
 
-    fn dump(&self, handles: &HandleOf, signallers: &Signallers) -> VmDump {
+    fn dump(&self, handles: &HandleOf, signallers: &Signallers<'_>) -> VmDump {
         let bind = |bind: &FoundBind| BindDump {
             change: bind.change.clone(),
             waits: signallers.of_all(&bind.waits),
@@ -202,7 +204,7 @@ impl FoundGroup {
     }
 }
 
-fn syncobj_dump(handle: u32, syncobj: &Syncobj, signallers: &Signallers) -> SyncobjDump {
+fn syncobj_dump(handle: u32, syncobj: &Syncobj, signallers: &Signallers<'_>) -> SyncobjDump {
     let (fence, eventfds) = syncobj.fence_and_eventfds();
     let state = match &fence {
         None => SyncobjState::Empty,
@@ -221,19 +223,20 @@ fn syncobj_dump(handle: u32, syncobj: &Syncobj, signallers: &Signallers) -> Sync
     SyncobjDump { handle, state, pending: points.into_iter().map(point).collect(), eventfds }
 }
 
-/// Which job signals which promise.
-struct Signallers(HashMap<*const Leaf, Signaller>);
+/// Which job signals which promise, as long as what was found keeps the promises: later ones may have
+/// the same addresses.
+struct Signallers<'a>(HashMap<*const Leaf, Signaller>, PhantomData<&'a Found>);
 
-impl Signallers {
-    fn of(files: &[Found]) -> Self {
-        let mut all = Self(HashMap::new());
+impl<'a> Signallers<'a> {
+    fn of(files: &'a [Found]) -> Self {
+        let mut all = Self(HashMap::new(), PhantomData);
         for file in files {
             all.add(file);
         }
         all
     }
 
-    fn add(&mut self, file: &Found) {
+    fn add(&mut self, file: &'a Found) {
         let client_id = file.file.client_id();
         for vm in &file.vms {
             for (index, bind) in vm.jobs.iter().enumerate() {
