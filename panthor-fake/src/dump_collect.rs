@@ -261,7 +261,8 @@ impl<'a> Signallers<'a> {
 
     /// Of all that is not signalled of some fences.
     fn of_all(&self, fences: &[Fence]) -> Vec<Signaller> {
-        let leaves = fences.iter().flat_map(Fence::pending_leaves);
-        leaves.map(|leaf| self.of_leaf(&leaf)).collect()
+        let leaves = fences.iter().flat_map(Fence::components);
+        let pending = leaves.filter(|leaf| !leaf.is_signalled());
+        pending.map(|leaf| self.of_leaf(&leaf)).collect()
     }
 }

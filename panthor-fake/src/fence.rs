@@ -119,18 +119,20 @@ impl Fence {
         .filter(|leaf| !leaf.is_signalled())
     }
 
-    /// The promises that are not kept yet, the oldest first, with their points of the timeline; 0 for
-    /// what is none.
+    /// The promises that are not kept yet, the parts of what was merged one by one, the oldest first, with
+    /// their points of the timeline; 0 for what is none.
     pub(crate) fn pending_points(&self) -> Vec<(u64, Arc<Leaf>)> {
         let fences = std::iter::successors(Some(self.clone()), Self::walk);
         let point = |fence: &Self| match fence {
             Self::Leaf(_) => 0,
             Self::Chain(chain) => chain.seqno,
         };
-        let all = fences.map(|fence| (point(&fence), fence.own().clone()));
-        let mut pending: Vec<_> = all.filter(|(_, leaf)| !leaf.is_signalled()).collect();
-        pending.reverse();
-        pending
+        let mut newest_first: Vec<_> = fences.collect();
+        newest_first.reverse();
+        let all = newest_first.iter().flat_map(|fence| {
+            fence.own().components().map(move |leaf| (point(fence), leaf.clone()))
+        });
+        all.filter(|(_, leaf)| !leaf.is_signalled()).collect()
     }
 
     pub(crate) fn is_timeline(&self) -> bool {

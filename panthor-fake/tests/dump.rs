@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::*;
 use panthor_fake::{
     BindChange, Config, Device, DeviceDump, FileDump, PointDump, Prot, Signaller, SyncobjState,
+    descriptor_ioctl,
 };
 use panthor_sys::*;
 
@@ -299,6 +300,55 @@ fn heaps_sparse_mappings_and_memory_show() {
         made.tiler_heap_ctx_gpu_va, heaps[0].chunks[0], heaps[0].chunks[1]
     );
     assert!(text.contains(&heap), "{text}");
+}
+
+#[test]
+fn of_merged_fences_all_signallers_show() {
+    let file = device().open();
+    let vms = [vm(&file), vm(&file)];
+    let files = vms.map(|vm| {
+        file.gpu(vm).unwrap().hold();
+        let done = syncobj(&file);
+        let op = map_op(0, 0, 0, 0, SYNC_ONLY);
+        assert_eq!(bind_async(&file, vm, &[with_syncs(op, &[signal_sync(done, 0)])]), 0);
+        let export = drm_syncobj_handle {
+            handle: done,
+            flags: DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
+            ..zeroed()
+        };
+        own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, export).fd)
+    });
+    let mut merge = sync_merge_data { fd2: files[1].as_raw_fd(), ..zeroed() };
+    // SAFETY: the argument is ours, and has no pointers.
+    let result = unsafe { descriptor_ioctl(&files[0], SYNC_IOC_MERGE, (&raw mut merge).cast()) };
+    assert_eq!(result, Some(0));
+    let merged = own(merge.fence);
+    let both = syncobj(&file);
+    let import = drm_syncobj_handle {
+        handle: both,
+        flags: DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
+        fd: merged.as_raw_fd(),
+        ..zeroed()
+    };
+    ok(&file, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, import);
+    let waiting = vm(&file);
+    let op = map_op(0, 0, 0, 0, SYNC_ONLY);
+    assert_eq!(bind_async(&file, waiting, &[with_syncs(op, &[wait_sync(both, 0)])]), 0);
+
+    let bind = |vm| {
+        let client_id = file.dump().client_id;
+        Signaller::Bind { client_id, vm_id: Some(vm), index: 0 }
+    };
+    let seen = || {
+        let dump = file.dump();
+        let waits = dump.vms[2].pending[0].waits.clone();
+        let points: Vec<_> = waits.iter().map(|&waited| (0, waited)).collect();
+        assert_eq!(signallers(&dump.syncobjs[2].pending), points);
+        waits
+    };
+    assert_eq!(seen(), vms.map(bind));
+    file.gpu(vms[0]).unwrap().release();
+    assert_eq!(seen(), [bind(vms[1])]);
 }
 
 #[test]
