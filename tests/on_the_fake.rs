@@ -362,6 +362,13 @@ fn what_a_vm_is_yet_to_map_at_its_end_is_unmapped_behind_it() {
     let before = calls();
     drop(vm);
     assert_eq!(calls(), before);
+    // Of one that was taken over that is not known.
+    let vm = device.create_vm(VmOptions::new()).unwrap();
+    let range = vm.user_va_range();
+    let id = vm.into_raw().unwrap();
+    // SAFETY: it is a VM of this file with that range, which was just given up.
+    drop(unsafe { panthor::Vm::from_raw(&device, id, range) });
+    assert_eq!(calls(), before + 1);
     drop((bo, device));
     fake.assert_released();
 }
