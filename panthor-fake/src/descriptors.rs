@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, SealFlag, fcntl, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
 
@@ -113,8 +113,12 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) fn new(name: &CStr, size: u64) -> Result<Self> {
-        let watch = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let watch = File::from(memfd_create(name, flags)?);
         watch.set_len(size).map_err(|_| Errno::NOMEM)?;
+        // Nobody can make a dma-buf shorter, which would take the memory from under its mappings.
+        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        fcntl(&watch, FcntlArg::F_ADD_SEALS(seals))?;
         Ok(Self { watch })
     }
 

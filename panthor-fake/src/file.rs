@@ -96,7 +96,6 @@ impl Objects {
 
     fn remove(&mut self, handle: u32) -> Option<Arc<Bo>> {
         let bo = self.handles.remove(handle)?;
-        bo.uncount_handle();
         if let Some((_, handles)) = self.by_offset.get_mut(&bo.mmap_offset()) {
             *handles -= 1;
             if *handles == 0 {
@@ -106,6 +105,8 @@ impl Objects {
         if bo.dma_buf().is_some() {
             self.dma_bufs.retain(|_, &mut known| known != handle);
         }
+        // Last: without a handle a sweep may forget the dma-buf, and it must not stay known here.
+        bo.uncount_handle();
         Some(bo)
     }
 

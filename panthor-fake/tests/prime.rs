@@ -242,3 +242,19 @@ fn threads_that_import_and_close_always_have_a_valid_handle() {
     drop((file, fds));
     device.assert_released();
 }
+
+#[test]
+fn a_dma_buf_keeps_its_size_whoever_has_its_descriptor() {
+    let device = device();
+    let file = device.open();
+    let foreign = std::fs::File::from(device.foreign_dma_buf(2 * PAGE).unwrap());
+    let handle = bo(&file, 2 * PAGE);
+    let mut args = drm_prime_handle { handle, flags: DRM_CLOEXEC | DRM_RDWR, fd: -1 };
+    assert_eq!(ioctl(&file, DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut args), 0);
+    for dma_buf in [foreign, std::fs::File::from(own(args.fd))] {
+        for size in [0, PAGE, 3 * PAGE] {
+            assert!(dma_buf.set_len(size).is_err());
+        }
+        assert_eq!(dma_buf.metadata().unwrap().len(), 2 * PAGE);
+    }
+}
