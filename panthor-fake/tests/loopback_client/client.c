@@ -45,6 +45,19 @@ static u32 bo(int fd)
 	return bo.handle;
 }
 
+static u32 vm(int fd)
+{
+	struct vm_create vm = { 0 };
+	check(ioctl(fd, PANTHOR_VM_CREATE, &vm) == 0);
+	return vm.id;
+}
+
+static int vm_bind(int fd, u32 vm, struct bind_op *ops, u32 count)
+{
+	struct vm_bind bind = { vm, 0, { sizeof(*ops), count, (unsigned long)ops } };
+	return ioctl(fd, PANTHOR_VM_BIND, &bind);
+}
+
 static int close_bo(int fd, u32 handle)
 {
 	struct gem_close close = { .handle = handle };
@@ -347,6 +360,19 @@ static void killed(void)
 	}
 }
 
+/* A sparse range, some memory in it, and the end of both; whoever injects failures may have the second fail. */
+static void binds(void)
+{
+	int fd = node();
+	u32 vm_ = vm(fd);
+	struct bind_op sparse = { BIND_MAP | BIND_NOEXEC | BIND_SPARSE, 0, 0, 4 << 20, 100 << 20, { 0 } };
+	struct bind_op memory = { BIND_MAP | BIND_NOEXEC, bo(fd), 0, 8 << 20, 4096, { 0 } };
+	struct bind_op unmap = { BIND_UNMAP, 0, 0, 4 << 20, 100 << 20, { 0 } };
+	check(vm_bind(fd, vm_, &sparse, 1) == 0);
+	check(vm_bind(fd, vm_, &memory, 1) == 0 || errno == ENOMEM);
+	check(vm_bind(fd, vm_, &unmap, 1) == 0);
+}
+
 /* A process that waits until another one of the same file signals. */
 static void across(void)
 {
@@ -467,6 +493,7 @@ static const struct {
 	{ "uninterrupted", uninterrupted },
 	{ "one_of_many", one_of_many },
 	{ "killed", killed },
+	{ "binds", binds },
 	{ "across", across },
 	{ "stopped", stopped },
 	{ "unreadable", unreadable },
