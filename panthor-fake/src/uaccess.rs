@@ -3,10 +3,8 @@
 //! They go through `process_vm_readv(2)` and `process_vm_writev(2)`, so that a bad pointer is
 //! `EFAULT` instead of a crash, as it is in the kernel.
 
-use std::io::{IoSlice, IoSliceMut};
-
 use bytemuck::Pod;
-use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
+use nix::libc::{self, c_void, iovec};
 use nix::unistd::Pid;
 use panthor_sys::drm_panthor_obj_array;
 
@@ -38,6 +36,9 @@ pub(crate) trait Foreign {
 
     /// Whether it still waits. If not, its number may mean another thread by now.
     fn is_waiting(&self) -> bool;
+
+    /// Whether it waited a moment ago, so that its number can mean no other thread yet.
+    fn has_just_waited(&self) -> bool;
 }
 
 /// A part of this process that is all that a pretended program has.
@@ -48,6 +49,34 @@ struct Window {
     len: u64,
     /// Where that is in this process.
     real: u64,
+}
+
+/// Copies from a process; how much, `None` with the error in `errno`. Unlike nix's function it allocates nothing.
+fn copy_from(process: Pid, remote: usize, buf: &mut [u8]) -> Option<usize> {
+    let local = iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
+    // SAFETY: it writes to the buffer at most; the other address is one of the process, and is checked there.
+    let copied = unsafe {
+        libc::process_vm_readv(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
+    };
+    usize::try_from(copied).ok()
+}
+
+/// Copies to a process, like [`copy_from`]. Whoever passes an address in this process must have leave to change
+/// what is there.
+fn copy_to(process: Pid, remote: usize, buf: &[u8]) -> Option<usize> {
+    let local = iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
+    let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
+    // SAFETY: it only reads from the buffer; what it writes to is the caller's concern, and need not exist.
+    let copied = unsafe {
+        libc::process_vm_writev(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
+    };
+    usize::try_from(copied).ok()
+}
+
+/// An address of a process as the kernel takes it.
+fn remote_pointer(addr: usize) -> *mut c_void {
+    std::ptr::with_exposed_provenance_mut(addr)
 }
 
 impl<'a> UserMemory<'a> {
@@ -103,11 +132,9 @@ impl<'a> UserMemory<'a> {
             return Ok(());
         }
         let len = buf.len();
-        let remote = [RemoteIoVec { base: self.locate(addr, len)?, len }];
-        match process_vm_readv(self.process(), &mut [IoSliceMut::new(buf)], &remote) {
-            Ok(copied) if copied == len && self.is_current() => Ok(()),
-            _ => Err(Errno::FAULT),
-        }
+        let remote = self.locate(addr, len)?;
+        let done = copy_from(self.process(), remote, buf) == Some(len) && self.is_current();
+        if done { Ok(()) } else { Err(Errno::FAULT) }
     }
 
     /// Copies to user memory at `addr`.
@@ -115,14 +142,16 @@ impl<'a> UserMemory<'a> {
         if buf.is_empty() {
             return Ok(());
         }
-        let remote = [RemoteIoVec { base: self.locate(addr, buf.len())?, len: buf.len() }];
-        if !self.is_current() {
+        let remote = self.locate(addr, buf.len())?;
+        let is_known = match self.0 {
+            Whose::Process(thread) => thread.has_just_waited(),
+            _ => true,
+        };
+        if !is_known {
             return Err(Errno::FAULT);
         }
-        match process_vm_writev(self.process(), &[IoSlice::new(buf)], &remote) {
-            Ok(copied) if copied == buf.len() => Ok(()),
-            _ => Err(Errno::FAULT),
-        }
+        let done = copy_to(self.process(), remote, buf) == Some(buf.len());
+        if done { Ok(()) } else { Err(Errno::FAULT) }
     }
 
     /// Zeroes `len` bytes of user memory.
@@ -269,11 +298,15 @@ impl<'a> UserMemory<'a> {
     /// Copies a string of at most `max` bytes with its NUL, which the result lacks; a longer one
     /// is `E2BIG`.
     pub(crate) fn read_string(self, addr: u64, max: usize) -> Result<Vec<u8>> {
+        /// Most strings are short.
+        const FIRST: usize = 128;
+
         let mut out = Vec::new();
         while out.len() < max {
             // Up to the end of a page: what follows the string may not be readable.
             let at = addr.wrapping_add(out.len() as u64);
-            let step = (4096 - (at % 4096) as usize).min(max - out.len());
+            let most = if out.is_empty() { FIRST } else { 4096 };
+            let step = (4096 - (at % 4096) as usize).min(max - out.len()).min(most);
             let start = out.len();
             out.resize(start + step, 0);
             self.read(at, &mut out[start..])?;
@@ -289,12 +322,10 @@ impl<'a> UserMemory<'a> {
     pub(crate) fn probe() -> std::io::Result<()> {
         let source = 0x5a_u8;
         let mut copy = [0_u8];
-        let addr = std::ptr::from_ref(&source) as usize;
-        process_vm_readv(
-            Pid::this(),
-            &mut [IoSliceMut::new(&mut copy)],
-            &[RemoteIoVec { base: addr, len: 1 }],
-        )?;
+        let addr = std::ptr::from_ref(&source).expose_provenance();
+        if copy_from(Pid::this(), addr, &mut copy).is_none() {
+            return Err(std::io::Error::last_os_error());
+        }
         if copy == [source] { Ok(()) } else { Err(std::io::Error::other("process_vm_readv lies")) }
     }
 }

@@ -168,6 +168,9 @@ fn help_tells_what_cannot_be_emulated() {
         "--kernel",
         "--driver",
         "--fail",
+        "--trace FILE",
+        "--trace-format",
+        "summary TRACE",
         "cannot be emulated",
         "io_uring",
     ] {

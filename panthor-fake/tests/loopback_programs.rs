@@ -2,25 +2,16 @@
 
 #![cfg(feature = "loopback")]
 
+mod loopback_client;
+
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use loopback_client::compile;
 use panthor_fake::loopback::Loopback;
 use panthor_fake::{Config, Device};
-
-/// Compiles a client with the system's C compiler, which linking Rust programs needs anyway.
-fn compile(source: &str, program: &str, flags: &[&str]) -> PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loopback_client");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
-    let mut command = Command::new("cc");
-    command.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]).args(flags);
-    command.arg(directory.join(source)).arg("-o").arg(&program);
-    let output = command.output().expect("the tests of the loopback need a C compiler, cc");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    program
-}
 
 /// Runs a program to its end, which must be a good one, with nothing left in the device.
 fn run(program: impl AsRef<OsStr> + Send, arguments: &[&str]) {

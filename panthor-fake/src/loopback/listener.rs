@@ -1,11 +1,14 @@
 //! Notifications of the kernel, and the answers to them.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno as OsError;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::utsname::uname;
 use nix::unistd::Pid;
 
 use crate::errno::{Errno, Result};
@@ -13,14 +16,26 @@ use crate::uaccess::Foreign;
 
 /// Where the notifications of a filter come from.
 #[derive(Debug)]
-pub(super) struct Listener(OwnedFd);
+pub(super) struct Listener {
+    fd: OwnedFd,
+    /// Whether receiving returns when no thread has the filter any more, which it does since Linux 6.11. Before,
+    /// one has to ask each time.
+    ends: bool,
+}
+
+/// For so long after a thread was known to wait its number can mean no other. The kernel gives out all other
+/// numbers before, which takes longer, and so does an exec of another thread, which ends this one to have its
+/// number.
+const NUMBER_STAYS: Duration = Duration::from_micros(20);
 
 /// A system call whose thread waits for the answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Notification<'a> {
     listener: &'a Listener,
     id: u64,
     thread: Pid,
+    /// When it was last known to wait.
+    waited: Cell<Option<Instant>>,
     /// The architecture, as the audit subsystem numbers them.
     pub(super) arch: u32,
     pub(super) nr: i64,
@@ -53,6 +68,14 @@ fn control<T>(fd: &OwnedFd, request: libc::Ioctl, arg: &mut T) -> nix::Result<i3
     OsError::result(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg)) })
 }
 
+/// Whether the kernel is of that version or a newer one.
+fn is_kernel_at_least(version: (u32, u32)) -> bool {
+    let Ok(name) = uname() else { return false };
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(a)), Some(Ok(b))) if (a, b) >= version)
+}
+
 impl Listener {
     pub(super) fn new(fd: OwnedFd) -> Self {
         // Wakes the supervisor on the processor of the program, which halves the costs and more. Since
@@ -60,36 +83,47 @@ impl Listener {
         const SYNC_WAKE_UP: usize = 1;
         // SAFETY: the argument is a number.
         unsafe { libc::ioctl(fd.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
-        Self(fd)
+        Self { fd, ends: is_kernel_at_least((6, 11)) }
+    }
+
+    /// Whether no thread has the filter any more, of which it waits to be told if it should.
+    fn is_over(&self, timeout: PollTimeout) -> nix::Result<bool> {
+        let mut ready = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut ready, timeout) {
+                Err(OsError::EINTR) => {}
+                result => {
+                    let revents = ready[0].revents().unwrap_or(PollFlags::empty());
+                    return Ok(result? != 0 && !revents.contains(PollFlags::POLLIN));
+                }
+            }
+        }
     }
 
     /// The next notification; `None` when no thread has the filter any more.
     pub(super) fn receive(&self) -> io::Result<Option<Notification<'_>>> {
         loop {
-            let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) => {}
-                Err(OsError::EINTR) => continue,
-                Err(errno) => return Err(errno.into()),
-            }
-            let revents = ready[0].revents().unwrap_or(PollFlags::empty());
-            if !revents.contains(PollFlags::POLLIN) {
+            if !self.ends && self.is_over(PollTimeout::NONE)? {
                 return Ok(None);
             }
             // SAFETY: zeros are a valid value, and the one that the kernel asks for.
             let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-            match control(&self.0, libc::SECCOMP_IOCTL_NOTIF_RECV, &mut raw) {
+            match control(&self.fd, libc::SECCOMP_IOCTL_NOTIF_RECV, &mut raw) {
                 Ok(_) => {
                     return Ok(Some(Notification {
                         listener: self,
                         id: raw.id,
                         thread: Pid::from_raw(raw.pid as i32),
+                        waited: Cell::new(None),
                         arch: raw.data.arch,
                         nr: raw.data.nr.into(),
                         args: raw.data.args,
                     }));
                 }
-                // The thread was killed meanwhile.
+                // The thread was killed meanwhile, or there is none any more.
+                Err(OsError::ENOENT) if self.ends && self.is_over(PollTimeout::ZERO)? => {
+                    return Ok(None);
+                }
                 Err(OsError::ENOENT | OsError::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -113,7 +147,7 @@ impl Notification<'_> {
         };
         let mut response = libc::seccomp_notif_resp { id: self.id, val, error, flags };
         // ENOENT: it was killed.
-        let _ = control(&self.listener.0, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response);
+        let _ = control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response);
     }
 
     /// Gives the process a descriptor, which is closed on exec if it is here; returns its number there.
@@ -131,7 +165,7 @@ impl Notification<'_> {
             newfd: 0,
             newfd_flags,
         };
-        control(&self.listener.0, libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut request)
+        control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut request)
     }
 }
 
@@ -142,6 +176,14 @@ impl Foreign for Notification<'_> {
 
     fn is_waiting(&self) -> bool {
         let mut id = self.id;
-        control(&self.listener.0, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id).is_ok()
+        let now = Instant::now();
+        let waits = control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id).is_ok();
+        self.waited.set(waits.then_some(now));
+        waits
+    }
+
+    fn has_just_waited(&self) -> bool {
+        let recently = |waited: Instant| waited.elapsed() < NUMBER_STAYS;
+        self.waited.get().is_some_and(recently) || self.is_waiting()
     }
 }

@@ -25,7 +25,7 @@
 //!
 //! - The descriptor that a program gets for a node is the memory of the device, a sealed memfd in which each BO
 //!   is at its mmap offset: mmap, dup, fork, exec, sending and closing are done by the kernel. Each open has a
-//!   description of its own, which a lock tells from others; the file of the fake is released when the last
+//!   description of its own, which its file position and a lock tell from others; the file of the fake is released when the last
 //!   duplicate and the last mapping are gone.
 //! - Ioctls go to the same functions as those of [`File::ioctl`](crate::File::ioctl), with the memory and the
 //!   descriptors of the program. One that sleeps keeps its caller waiting and nobody else; a signal interrupts

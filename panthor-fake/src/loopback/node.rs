@@ -1,14 +1,15 @@
 //! The nodes that programs have open.
 //!
 //! What a program gets for a node is the device's memory, sealed: so mmap works in the kernel. Each open is a
-//! description of its own. It is recognised by its file position, and by a lock that it holds on a byte of
-//! its own; the lock goes with the last duplicate and the last mapping, wherever they are, as a node's release
+//! description of its own. It is recognised by its file position, which is random, and by a lock that it holds
+//! on the byte there; the lock goes with the last duplicate and the last mapping, wherever they are, as a node's release
 //! comes then.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::{Mode, fstat, major, minor};
-use nix::unistd::{Whence, lseek};
+use nix::unistd::{Pid, Whence, lseek};
 
 use super::error::Error;
 use super::process::Capabilities;
@@ -65,6 +66,8 @@ pub(super) const MAJOR: u32 = 226;
 pub(super) struct OpenNode {
     pub(super) kind: Kind,
     pub(super) file: File,
+    /// The descriptor that it was last seen as: thread and number.
+    seen_as: AtomicU64,
 }
 
 /// All open nodes of a device.
@@ -73,6 +76,8 @@ pub(super) struct Nodes {
     device: Device,
     /// Device and inode number of its memory.
     identity: (u64, u64),
+    /// What the positions of nodes are made with, so that nobody guesses one.
+    positions: RandomState,
     open: Mutex<Open>,
     count: AtomicUsize,
     /// Tells when one may have been closed.
@@ -81,8 +86,10 @@ pub(super) struct Nodes {
 
 #[derive(Debug, Default)]
 struct Open {
-    next: u64,
-    nodes: BTreeMap<u64, Arc<OpenNode>>,
+    /// How many were opened.
+    opened: u64,
+    /// By position.
+    nodes: BTreeMap<i64, Arc<OpenNode>>,
 }
 
 /// The seals of the memory, by which it is recognised at no cost.
@@ -110,7 +117,7 @@ impl Nodes {
         let closes = watch().map_err(|errno| failed("watch for closed nodes", errno))?;
         let identity = (stat.st_dev, stat.st_ino);
         let (open, count) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { device, identity, open, count, closes })
+        Ok(Self { device, identity, positions: RandomState::new(), open, count, closes })
     }
 
     pub(super) fn device(&self) -> &Device {
@@ -132,13 +139,13 @@ impl Nodes {
         );
 
         let mut open = lock(&self.open);
-        open.next += 1;
-        let id = open.next;
+        open.opened += 1;
+        let position = self.position(open.opened);
         let write = flags & OFlag::O_ACCMODE != OFlag::O_RDONLY;
         let kind_of_lock = if write { libc::F_WRLCK } else { libc::F_RDLCK };
-        fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock_of(id, kind_of_lock)))?;
-        lseek(&fd, position(id), Whence::SeekSet)?;
-        open.nodes.insert(id, Arc::new(OpenNode { kind, file }));
+        fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock_at(position, kind_of_lock)))?;
+        lseek(&fd, position, Whence::SeekSet)?;
+        open.nodes.insert(position, Arc::new(OpenNode { kind, file, seen_as: AtomicU64::new(0) }));
         self.count.store(open.nodes.len(), Ordering::Release);
         Ok(fd)
     }
@@ -148,19 +155,43 @@ impl Nodes {
         self.count.load(Ordering::Acquire) != 0
     }
 
-    /// The node behind a descriptor.
-    pub(super) fn identify(&self, fd: &OwnedFd) -> Option<Arc<OpenNode>> {
-        if seals(fd)? & SEALS.bits() != SEALS.bits() || !self.is_memory(fd) {
+    /// The node behind the duplicate of a descriptor, which a thread has under that number.
+    pub(super) fn identify(
+        &self,
+        fd: &OwnedFd,
+        (thread, number): (Pid, i32),
+    ) -> Option<Arc<OpenNode>> {
+        if seals(fd)? & SEALS.bits() != SEALS.bits() {
             return None;
         }
-        let place = lseek(fd, 0, Whence::SeekCur).ok()?;
-        let id = place.wrapping_sub(position(0)) as u64;
+        let position = lseek(fd, 0, Whence::SeekCur).ok()?;
         let open = lock(&self.open);
-        if let Some(node) = open.nodes.get(&id).filter(|_| owns(fd, id)) {
-            return Some(node.clone());
+        // Nobody guesses a position: the inode need not be looked at. Nor is the lock, if that position was found
+        // there before.
+        let name = (thread.as_raw() as u64) << 32 | number as u64;
+        if let Some(node) = open.nodes.get(&position) {
+            if node.seen_as.load(Ordering::Relaxed) == name {
+                return Some(node.clone());
+            }
+            if owns(fd, position) {
+                node.seen_as.store(name, Ordering::Relaxed);
+                return Some(node.clone());
+            }
         }
-        // The program has moved the position.
-        open.nodes.iter().find(|&(&id, _)| owns(fd, id)).map(|(_, node)| node.clone())
+        // The program has moved it.
+        if !self.is_memory(fd) {
+            return None;
+        }
+        let mut nodes = open.nodes.iter();
+        nodes.find(|&(&position, _)| owns(fd, position)).map(|(_, node)| node.clone())
+    }
+
+    /// The file position of the `index`-th node, behind the memory.
+    fn position(&self, index: u64) -> i64 {
+        // Below the largest position there is.
+        const BITS: u32 = 61;
+
+        FILE_SIZE as i64 + (self.positions.hash_one(index) >> (64 - BITS)) as i64
     }
 
     /// The node behind a descriptor, by what `/proc` tells of it: the lock that it holds.
@@ -174,8 +205,7 @@ impl Nodes {
             let (at, start) = (words.nth(3)?, words.next()?);
             (kind == "OFDLCK" && at == file).then(|| start.parse::<i64>().ok())?
         })?;
-        let id = start.wrapping_sub(position(0)) as u64;
-        lock(&self.open).nodes.get(&id).cloned()
+        lock(&self.open).nodes.get(&start).cloned()
     }
 
     fn is_memory(&self, fd: &OwnedFd) -> bool {
@@ -191,8 +221,9 @@ impl Nodes {
     pub(super) fn reap(&self) -> bool {
         let mut open = lock(&self.open);
         let memory = &self.device.inner().memory;
-        let closed: Vec<_> = open.nodes.keys().copied().filter(|&id| owns(memory, id)).collect();
-        let gone: Vec<_> = closed.iter().filter_map(|id| open.nodes.remove(id)).collect();
+        let is_closed = |&position: &i64| owns(memory, position);
+        let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
+        let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
         self.count.store(open.nodes.len(), Ordering::Release);
         let none_left = open.nodes.is_empty();
         drop(open);
@@ -217,24 +248,19 @@ pub(super) fn seals(fd: &OwnedFd) -> Option<i32> {
     fcntl(fd, FcntlArg::F_GET_SEALS).ok()
 }
 
-/// The file position that stands for a node.
-fn position(id: u64) -> i64 {
-    FILE_SIZE as i64 + id as i64
-}
-
-fn lock_of(id: u64, kind: i32) -> libc::flock {
+fn lock_at(position: i64, kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as i16,
         l_whence: libc::SEEK_SET as i16,
-        l_start: position(id),
+        l_start: position,
         l_len: 1,
         l_pid: 0,
     }
 }
 
-/// Whether no description but that of `fd` has the lock of a node.
-fn owns(fd: impl AsFd, id: u64) -> bool {
-    let mut lock = lock_of(id, libc::F_WRLCK);
+/// Whether no description but that of `fd` has the lock of the node with this position.
+fn owns(fd: impl AsFd, position: i64) -> bool {
+    let mut lock = lock_at(position, libc::F_WRLCK);
     let asked = fcntl(fd, FcntlArg::F_OFD_GETLK(&mut lock));
     asked.is_ok() && i32::from(lock.l_type) == libc::F_UNLCK
 }

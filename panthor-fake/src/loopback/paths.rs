@@ -32,12 +32,10 @@ impl Tree {
                 None => return Place::Elsewhere,
             },
         };
-        // Most paths are of no interest whatever follows, unless they come back.
-        let interesting = [b"/dev/".as_slice(), b"/sys/", b"/proc/"];
-        let plain = !has_detour(&absolute);
-        if plain && !interesting.iter().any(|start| absolute.starts_with(start)) {
+        if is_elsewhere(&absolute) {
             return Place::Elsewhere;
         }
+        let plain = !has_detour(&absolute);
         let (path, came_through) =
             if plain { (absolute[1..].to_vec(), false) } else { straighten(&absolute) };
         // What is above the tree's parts is reached through them, on the host it may not be.
@@ -114,6 +112,15 @@ impl Tree {
             _ => Place::Elsewhere,
         }
     }
+}
+
+/// Whether a path is absolute and of no interest, whatever there is.
+pub(super) fn is_elsewhere(path: &[u8]) -> bool {
+    let interesting = [b"/dev/".as_slice(), b"/sys/", b"/proc/"];
+    path.starts_with(b"/")
+        && !interesting.iter().any(|start| path.starts_with(start))
+        // It could come back.
+        && !has_detour(path)
 }
 
 fn parse(number: &[u8]) -> Option<i32> {

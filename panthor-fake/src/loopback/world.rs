@@ -14,6 +14,7 @@ use super::error::Error;
 use super::listener::Notification;
 use super::mappings::Mappings;
 use super::node::{Kind, Nodes, OpenNode, seals};
+use super::paths::is_elsewhere;
 use super::process::{Processes, check_readable, info_of, name_of, path_of, process_of};
 use super::tree::Tree;
 use crate::descriptors::Identity;
@@ -38,6 +39,23 @@ pub(super) struct World {
     _alive: OwnedFd,
 }
 
+/// A thread that is not asked whether it still waits.
+struct Unverified<'a>(&'a Notification<'a>);
+
+impl Foreign for Unverified<'_> {
+    fn thread(&self) -> Pid {
+        self.0.thread()
+    }
+
+    fn is_waiting(&self) -> bool {
+        true
+    }
+
+    fn has_just_waited(&self) -> bool {
+        true
+    }
+}
+
 impl World {
     pub(super) fn new(device: Device) -> std::result::Result<Self, Error> {
         let nodes = Arc::new(Nodes::new(device)?);
@@ -59,10 +77,14 @@ impl World {
         })
     }
 
-    /// A path of the caller; `None` if the kernel will refuse it.
+    /// A path of the caller; `None` if the kernel will refuse it, or it is of no interest.
     pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Option<Vec<u8>> {
-        let path = UserMemory::of(call).read_string(address, PATH_MAX).ok();
-        if path.is_none() && check_readable(call.thread()).is_err() && call.is_waiting() {
+        // Most paths are none of ours, whoever's they were: only for others that is asked.
+        let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX).ok();
+        let unread = path.is_none();
+        let path = path.filter(|path| !is_elsewhere(path));
+        let path = path.filter(|_| call.is_waiting());
+        if unread && check_readable(call.thread()).is_err() && call.is_waiting() {
             self.complain(call.thread(), "forbids being read: it will not see the device");
         }
         path
@@ -84,7 +106,7 @@ impl World {
             return None;
         }
         if self.processes.can_duplicate() {
-            self.nodes.identify(&self.processes.duplicate(thread, fd).ok()?)
+            self.nodes.identify(&self.processes.duplicate(thread, fd).ok()?, (thread, fd))
         } else {
             self.nodes.identify_by_info(&info_of(thread, fd)?)
         }
@@ -103,8 +125,9 @@ impl World {
                 None => None,
             };
         }
+        let name = (thread, fd);
         let fd = self.processes.duplicate(thread, fd).ok()?;
-        if let Some(node) = self.nodes.identify(&fd) {
+        if let Some(node) = self.nodes.identify(&fd, name) {
             return Some(node.kind);
         }
         // What names a node is a memfd as well.

@@ -62,6 +62,8 @@
 //! ```
 //!
 //! `Event::from_json` reads a line, [`Summary`] counts a whole trace.
+//!
+//! The command `panthor-fake` (feature `cli`) does both: `run --trace FILE`, `summary FILE`.
 
 mod decode;
 mod drm_calls;

@@ -18,66 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "drm.h"
+#include "calls.h"
 
 extern char **environ;
-
-#define check(condition)                                                                     \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "%s:%d: not %s (%s)\n", __FILE__, __LINE__, #condition, \
-				strerror(errno));                                            \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
-
-static int node(void)
-{
-	int fd = open("/dev/dri/renderD128", O_RDWR);
-	check(fd >= 0);
-	return fd;
-}
-
-static u32 bo(int fd)
-{
-	struct bo_create bo = { .size = 4096 };
-	check(ioctl(fd, PANTHOR_BO_CREATE, &bo) == 0);
-	return bo.handle;
-}
-
-static int close_bo(int fd, u32 handle)
-{
-	struct gem_close close = { .handle = handle };
-	return ioctl(fd, DRM_GEM_CLOSE, &close);
-}
-
-static u32 syncobj(int fd)
-{
-	struct syncobj_create create = { 0 };
-	check(ioctl(fd, DRM_SYNCOBJ_CREATE, &create) == 0);
-	return create.handle;
-}
-
-static s64 after(int ms)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec + ms * 1000000LL;
-}
-
-static int wait_until(int fd, u32 handle, s64 time)
-{
-	struct syncobj_wait wait = {
-		.handles = (unsigned long)&handle, .timeout = time, .count = 1, .flags = WAIT_FOR_SUBMIT
-	};
-	return ioctl(fd, DRM_SYNCOBJ_WAIT, &wait);
-}
-
-static void signal_syncobj(int fd, u32 handle)
-{
-	struct syncobj_array array = { .handles = (unsigned long)&handle, .count = 1 };
-	check(ioctl(fd, DRM_SYNCOBJ_SIGNAL, &array) == 0);
-}
 
 static void join(pid_t child)
 {
@@ -347,6 +290,19 @@ static void killed(void)
 	}
 }
 
+/* A sparse range, some memory in it, and the end of both; whoever injects failures may have the second fail. */
+static void binds(void)
+{
+	int fd = node();
+	u32 vm_ = vm(fd);
+	struct bind_op sparse = { BIND_MAP | BIND_NOEXEC | BIND_SPARSE, 0, 0, 4 << 20, 100 << 20, { 0 } };
+	struct bind_op memory = { BIND_MAP | BIND_NOEXEC, bo(fd), 0, 8 << 20, 4096, { 0 } };
+	struct bind_op unmap = { BIND_UNMAP, 0, 0, 4 << 20, 100 << 20, { 0 } };
+	check(vm_bind(fd, vm_, &sparse, 1) == 0);
+	check(vm_bind(fd, vm_, &memory, 1) == 0 || errno == ENOMEM);
+	check(vm_bind(fd, vm_, &unmap, 1) == 0);
+}
+
 /* A process that waits until another one of the same file signals. */
 static void across(void)
 {
@@ -467,6 +423,7 @@ static const struct {
 	{ "uninterrupted", uninterrupted },
 	{ "one_of_many", one_of_many },
 	{ "killed", killed },
+	{ "binds", binds },
 	{ "across", across },
 	{ "stopped", stopped },
 	{ "unreadable", unreadable },

@@ -16,6 +16,10 @@ struct drm_version {
 	unsigned long desc_len;
 	char *desc;
 };
+struct obj_array { u32 stride, count; u64 array; };
+struct vm_create { u32 flags, id; u64 user_va_range; };
+struct vm_bind { u32 vm_id, flags; struct obj_array ops; };
+struct bind_op { u32 flags, bo_handle; u64 bo_offset, va, size; struct obj_array syncs; };
 struct bo_create { u64 size; u32 flags, exclusive_vm_id, handle, pad; };
 struct bo_mmap_offset { u32 handle, pad; u64 offset; };
 struct gem_close { u32 handle, pad; };
@@ -35,9 +39,15 @@ struct syncobj_wait {
 #define DRM_SYNCOBJ_CREATE DRM_IO(3, 0xbf, struct syncobj_create)
 #define DRM_SYNCOBJ_WAIT DRM_IO(3, 0xc3, struct syncobj_wait)
 #define DRM_SYNCOBJ_SIGNAL DRM_IO(3, 0xc5, struct syncobj_array)
+#define PANTHOR_VM_CREATE DRM_IO(3, 0x41, struct vm_create)
+#define PANTHOR_VM_BIND DRM_IO(3, 0x43, struct vm_bind)
 #define PANTHOR_BO_CREATE DRM_IO(3, 0x45, struct bo_create)
 #define PANTHOR_BO_MMAP_OFFSET DRM_IO(3, 0x46, struct bo_mmap_offset)
 
 #define WAIT_FOR_SUBMIT 2
+#define BIND_MAP 0
+#define BIND_NOEXEC 2
+#define BIND_SPARSE 8
+#define BIND_UNMAP 0x10000000
 
 #endif

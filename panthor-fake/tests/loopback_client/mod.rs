@@ -7,6 +7,8 @@ use std::ffi::c_char;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
@@ -14,6 +16,18 @@ use panthor_sys::*;
 
 pub const RENDER: &str = "/dev/dri/renderD128";
 pub const CARD: &str = "/dev/dri/card0";
+
+/// Compiles a client in C with the system's C compiler, which linking Rust programs needs anyway.
+pub fn compile(source: &str, program: &str, flags: &[&str]) -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loopback_client");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]).args(flags);
+    command.arg(directory.join(source)).arg("-o").arg(&program);
+    let output = command.output().expect("the tests of the loopback need a C compiler, cc");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    program
+}
 
 pub fn open(path: &str) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap_or_else(|error| {

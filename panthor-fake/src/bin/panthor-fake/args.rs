@@ -1,17 +1,20 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use lexopt::{Arg, ValueExt};
 use nix::errno::Errno;
-use panthor_fake::trace::request_by_name;
+use panthor_fake::trace::{TraceOptions, request_by_name};
 use panthor_fake::{Config, Gpu};
+use panthor_sys::{DRM_IOCTL_BASE, ioc_type};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 Runs programs on a software Panthor (the DRM driver of Arm Mali GPUs) as if a Mali were there.
 
     panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
+    panthor-fake summary TRACE
 
 PROGRAM and all that it starts find /dev/dri/renderD128 and /dev/dri/card0, and what sysfs has about
 them. No privileges are needed, and no change to the program. The exit status is that of PROGRAM.
@@ -21,6 +24,10 @@ Options of run:
     --kernel VERSION        the driver of Linux 7.3 (default), 7.2 or 6.12
     --driver 1.MINOR        the driver by its version, 1.0 to 1.9
     --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; may be repeated
+    --trace FILE            a decoded line for every ioctl, into that file
+    --trace-format FORMAT   what a line is: text (default), as strace would print it, or json
+
+summary counts what is in a trace of JSON lines: calls, operations, bytes mapped, sparse ranges.
 
     -h, --help              this text
     -V, --version           the version
@@ -45,12 +52,14 @@ pub(crate) enum Command {
     Help,
     Version,
     Run(Run),
+    Summary(PathBuf),
 }
 
 /// The arguments of `run`.
 pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) failures: Vec<Failure>,
+    pub(crate) trace: Option<(PathBuf, TraceOptions)>,
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
 }
@@ -71,8 +80,9 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
         None | Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(command)) if command == "run" => parse_run(parser),
+        Some(Arg::Value(command)) if command == "summary" => parse_summary(parser),
         Some(Arg::Value(command)) => {
-            Err(format!("there is no command {command:?}, only run").into())
+            Err(format!("there is no command {command:?}, only run and summary").into())
         }
         Some(argument) => Err(argument.unexpected()),
     }
@@ -81,6 +91,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
 fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
     let mut config = Config::default();
     let mut failures = Vec::new();
+    let (mut trace, mut format) = (None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
@@ -91,15 +102,44 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
                     config.driver_minor(parser.value()?.parse_with(driver)?).sparse_in_1_8(false);
             }
             Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
+            Arg::Long("trace") => trace = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("trace-format") => {
+                format = Some(parser.value()?.parse_with(trace_format)?);
+            }
             // What comes after the program is the program's, options too.
             Arg::Value(program) => {
                 let arguments = parser.raw_args()?.collect();
-                return Ok(Command::Run(Run { config, failures, program, arguments }));
+                let trace = match (trace, format) {
+                    (Some(path), format) => Some((path, format.unwrap_or(TraceOptions::text()))),
+                    (None, Some(_)) => return Err("--trace-format needs --trace FILE".into()),
+                    (None, None) => None,
+                };
+                return Ok(Command::Run(Run { config, failures, trace, program, arguments }));
             }
             argument => return Err(argument.unexpected()),
         }
     }
     Err("run needs a program".into())
+}
+
+fn parse_summary(mut parser: lexopt::Parser) -> Result<Command> {
+    let mut trace = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Value(path) if trace.is_none() => trace = Some(PathBuf::from(path)),
+            argument => return Err(argument.unexpected()),
+        }
+    }
+    trace.map(Command::Summary).ok_or_else(|| "summary needs the file of a trace".into())
+}
+
+fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
+    match name {
+        "text" => Ok(TraceOptions::text()),
+        "json" => Ok(TraceOptions::json()),
+        _ => Err("is none of text, json".into()),
+    }
 }
 
 fn gpu(name: &str) -> std::result::Result<Gpu, String> {
@@ -136,8 +176,10 @@ fn failure(text: &str) -> std::result::Result<Failure, String> {
     else {
         return Err("is not IOCTL:N:ERRNO".into());
     };
-    let request =
-        request_by_name(ioctl).ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
+    // Those of dma-bufs and sync files are told apart by the same numbers, but do not fail on demand.
+    let request = request_by_name(ioctl)
+        .filter(|&request| ioc_type(request) == DRM_IOCTL_BASE)
+        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
     let call = call.parse().ok().filter(|&call| call > 0);
     let call = call.ok_or("N counts from 1")?;
     let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
@@ -203,6 +245,9 @@ mod tests {
             (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
             (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
             (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
+            (&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"], "DMA_BUF_IOCTL_SYNC"),
+            (&["--trace-format", "json", "x"], "needs --trace"),
+            (&["--trace", "t", "--trace-format", "xml", "x"], "text, json"),
             (&["--frobnicate", "x"], "frobnicate"),
         ] {
             let error = run(args).err().unwrap_or_default();

@@ -4,17 +4,28 @@ mod args;
 mod front;
 mod server;
 
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
 use std::process::exit;
 
 use args::Command;
+use panthor_fake::trace::{ReadError, Summary};
 
 /// The exit status when the loopback itself fails, as `timeout` and `env` have it.
 const FAILED: i32 = 125;
 
 fn main() {
     match args::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Help) => print!("{}", args::HELP),
-        Ok(Command::Version) => println!("panthor-fake {}", env!("CARGO_PKG_VERSION")),
+        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Version) => print(concat!("panthor-fake ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Summary(trace)) => match summary(&trace) {
+            Ok(summary) => print(&summary.to_string()),
+            Err(error) => {
+                eprintln!("panthor-fake: {}: {error}", trace.display());
+                exit(FAILED);
+            }
+        },
         Ok(Command::Run(run)) => match front::run(&run) {
             Ok(status) => status.take_over(),
             Err(error) => {
@@ -27,4 +38,20 @@ fn main() {
             exit(FAILED);
         }
     }
+}
+
+/// To the standard output; whoever does not read on is no reason to complain.
+fn print(text: &str) {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("panthor-fake: cannot write to the standard output: {error}");
+            exit(FAILED);
+        }
+        _ => {}
+    }
+}
+
+fn summary(trace: &Path) -> Result<Summary, ReadError> {
+    let file = File::open(trace).map_err(ReadError::Io)?;
+    Summary::read(BufReader::new(file))
 }

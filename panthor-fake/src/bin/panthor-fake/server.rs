@@ -49,6 +49,13 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     // What outlives its parents stays a descendant, which may be looked into.
     set_child_subreaper(true)?;
     let device = Device::new(run.config.clone())?;
+    if let Some((path, options)) = &run.trace {
+        let file = File::create(path).map_err(|error| {
+            let message = format!("cannot write the trace {}: {error}", path.display());
+            Failure { status: FAILED, message }
+        })?;
+        device.trace_to(file, *options);
+    }
     let loopback = Loopback::new(&device)?;
     for failure in &run.failures {
         device.fail_nth_ioctl(failure.request, failure.call - 1, failure.errno);
@@ -78,12 +85,21 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     if others_left {
         tell_and_detach(front, status)?;
         wait_for_all()?;
+        loopback.finish();
+        end_trace(&device);
     } else {
         // Nothing is left behind when the front ends.
         loopback.finish();
+        end_trace(&device);
         front.write_all(&Message::Ended(status).to_bytes())?;
     }
     Ok(())
+}
+
+fn end_trace(device: &Device) {
+    if let Err(error) = device.end_trace() {
+        eprintln!("panthor-fake: the trace is not complete: {error}");
+    }
 }
 
 fn not_started(run: &Run, error: &io::Error) -> Failure {

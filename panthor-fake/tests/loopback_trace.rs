@@ -1,0 +1,99 @@
+//! What `panthor-fake run --trace` writes about a program, and `panthor-fake summary` counts.
+
+#![cfg(feature = "cli")]
+
+mod loopback_client;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use loopback_client::compile;
+
+const COMMAND: &str = env!("CARGO_BIN_EXE_panthor-fake");
+
+fn panthor_fake(arguments: &[&str]) -> Output {
+    Command::new(COMMAND).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs the client's case `binds`; returns the file of the trace.
+fn traced(file: &str, options: &[&str]) -> PathBuf {
+    static CLIENT: LazyLock<PathBuf> =
+        LazyLock::new(|| compile("client.c", "traced-client", &["-pthread"]));
+
+    let trace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    let mut command = Command::new(COMMAND);
+    command.args(["run", "--trace"]).arg(&trace).args(options).arg(&*CLIENT).arg("binds");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    trace
+}
+
+#[test]
+fn text_has_a_line_for_every_call() {
+    let trace = std::fs::read_to_string(traced("trace.txt", &[])).unwrap();
+    let lines: Vec<_> = trace.lines().collect();
+    let expected = [
+        "DRM_IOCTL_PANTHOR_VM_CREATE, {",
+        "DRM_IOCTL_PANTHOR_BO_CREATE, {size=4096, ",
+        "ops=[MAP 0x400000..0x6800000 noexec sparse]}) = 0 ",
+        "ops=[MAP bo=1 @0x0 0x800000..0x801000 noexec]}) = 0 ",
+        "ops=[UNMAP 0x400000..0x6800000]}) = 0 ",
+        "release(renderD128:",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{trace}");
+    for (line, part) in lines.iter().zip(expected) {
+        assert!(line.contains(part), "{part} is not in\n{line}");
+    }
+    // It is the program's descriptor, not one of the supervisor's.
+    assert!(lines[0].contains(" ioctl(3<renderD128:"), "{trace}");
+}
+
+#[test]
+fn a_failure_on_demand_is_in_the_trace() {
+    let trace = traced("trace-failed.txt", &["--fail", "VM_BIND:2:ENOMEM"]);
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let binds: Vec<_> = trace.lines().filter(|line| line.contains("VM_BIND")).collect();
+    let failed = binds.iter().map(|line| line.contains("= -1 ENOMEM")).collect::<Vec<_>>();
+    assert_eq!(failed, [false, true, false], "{trace}");
+}
+
+#[test]
+fn json_is_counted() {
+    let trace = traced("trace.json", &["--trace-format", "json", "--fail", "VM_BIND:2:ENOMEM"]);
+    let lines = std::fs::read_to_string(&trace).unwrap();
+    assert!(lines.lines().all(|line| line.starts_with(r#"{"v":1,"#)), "{lines}");
+    let output = panthor_fake(&["summary", trace.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary = text(&output.stdout);
+    let words: Vec<Vec<_>> =
+        summary.lines().map(|line| line.split_whitespace().collect()).collect();
+    let is_there = |start: &[&str], end: &[&str]| {
+        words.iter().any(|words| words.starts_with(start) && words.ends_with(end))
+    };
+    assert!(is_there(&["3", "1"], &["PANTHOR_VM_BIND", "(1", "ENOMEM)"]), "{summary}");
+    assert!(is_there(&["1", "104857600"], &["MAP", "sparse"]), "{summary}");
+    assert!(is_there(&["1", "104857600"], &["UNMAP"]), "{summary}");
+    assert!(is_there(&["5"], &["all"]), "{summary}");
+}
+
+#[test]
+fn what_is_no_trace_is_refused() {
+    for (arguments, message) in [
+        (&["summary", "/nonexistent/trace"][..], "/nonexistent/trace"),
+        (&["summary", "/etc/passwd"], "line 1 is none of a trace in JSON"),
+        (&["summary"], "summary needs"),
+        (&["summary", "a", "b"], "\"b\""),
+        (&["run", "--trace", "/nonexistent/trace", "true"], "trace /nonexistent/trace: No such"),
+    ] {
+        let output = panthor_fake(arguments);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(message), "{arguments:?}: {told}");
+    }
+}
