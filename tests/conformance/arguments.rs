@@ -8,7 +8,7 @@ use crate::uapi::kernel::Linux;
 
 pub const HELP: &str = "\
 usage: conformance [OPTIONS OF A TEST PROGRAM]
-       conformance list
+       conformance list   [FILTER]
        conformance record [--device NODE] [--jobs] [--held-jobs] [FILTER]
        conformance check  [--device NODE] [--jobs] [--held-jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
@@ -20,7 +20,7 @@ Without a command the fake is compared with the recordings of all kernels (--hel
 list      prints the names of the cases, and where some are not tried
 record    runs the cases on the driver of this machine, and prints a recording
 check     runs them there and on the fake that plays the same driver, and compares; the GPU may be
-          any model
+          any model; root is needed for all of it
 show      prints what the fake answers, as a recording
 random    makes programs up, and runs them on the driver of this machine and on the fake that plays it;
           where they differ, it prints the smallest program that does so, as a case
@@ -41,7 +41,7 @@ FILTER            only cases whose names contain it
 #[derive(PartialEq, Eq, Debug)]
 pub enum Command {
     Help,
-    List,
+    List(String),
     Record(Device),
     Check(Device, Option<Linux>),
     Show(Linux, String),
@@ -102,7 +102,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
     }
     Ok(Some(match name.as_str() {
         "help" => Command::Help,
-        "list" => Command::List,
+        "list" => Command::List(device.filter),
         "record" => Command::Record(device),
         "check" => Command::Check(device, linux),
         "random" => Command::Random(device, linux, amount),
@@ -126,7 +126,7 @@ pub fn checks() -> Vec<(&'static str, fn())> {
                 Device { node: "/dev/x".into(), jobs: true, held_jobs: false, filter: "vm".into() };
             let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
             assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
-            assert_eq!(words("list"), Ok(Some(Command::List)));
+            assert_eq!(words("list"), Ok(Some(Command::List(String::new()))));
             let Ok(Some(Command::Random(_, None, amount))) = words("random --calls 5 --seed 9")
             else {
                 panic!("it was understood otherwise")

@@ -20,8 +20,8 @@ pub fn run(command: &Command) -> ExitCode {
             print!("{HELP}");
             Ok(())
         }
-        Command::List => {
-            list();
+        Command::List(filter) => {
+            list(filter);
             Ok(())
         }
         Command::Record(device) => record(device),
@@ -29,11 +29,15 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Random(device, linux, amount) => random(device, *linux, *amount),
         Command::RecordRandom(device) => record_random(device),
         Command::Show(linux, filter) => {
-            for case in chosen(filter).iter().filter(|case| case.is_for(*linux)) {
+            let cases = chosen(filter);
+            for case in cases.iter().filter(|case| case.is_for(*linux)) {
                 let transcript = case.transcript(&Fake::new(*linux), false);
                 print!("{}", section(&case.name, &transcript.text));
             }
-            Ok(())
+            match cases.len() {
+                0 => Err(format!("there is no case whose name contains {filter:?}")),
+                _ => Ok(()),
+            }
         }
     };
     match done {
@@ -53,8 +57,8 @@ fn chosen(filter: &str) -> Vec<Case> {
     cases
 }
 
-fn list() {
-    for case in chosen("") {
+fn list(filter: &str) {
+    for case in chosen(filter) {
         println!("{}", case.name);
         for (linux, reason) in case.left_out() {
             println!("    not on Linux {linux}: {reason}");
@@ -116,9 +120,7 @@ fn print_heading(version: (i32, i32, i32)) {
 fn record(device: &Device) -> Result<(), String> {
     let Driver { node, version, linux } = Driver::open(device)?;
     print_heading(version);
-    if node.address_spaces().is_none() {
-        return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
-    }
+    must_tell_mappings(&node)?;
     let mut count = 0;
     for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
         if !case.can_run(&node) {
@@ -196,17 +198,23 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
 fn random(device: &Device, linux: Option<Linux>, amount: Amount) -> Result<(), String> {
     let driver = Driver::open(device)?;
     let linux = linux.unwrap_or(driver.linux);
+    must_tell_mappings(&driver.node)?;
     random::compare(&driver.node, linux, amount, &mut |text| println!("{text}"))
 }
 
 fn record_random(device: &Device) -> Result<(), String> {
     let Driver { node, version, linux } = Driver::open(device)?;
+    must_tell_mappings(&node)?;
     print_heading(version);
-    if node.address_spaces().is_none() {
-        return Err(String::from("the mappings cannot be told: root and debugfs are needed"));
-    }
     recorded::record(&node, linux);
     Ok(())
+}
+
+fn must_tell_mappings(node: &Real) -> Result<(), String> {
+    match node.address_spaces() {
+        Some(_) => Ok(()),
+        None => Err(String::from("the mappings cannot be told: root and debugfs are needed")),
+    }
 }
 
 fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {

@@ -43,6 +43,8 @@
 //!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
 //! - An imported dma-buf of another device cannot be mapped by the CPU, nor an exported one through its own
 //!   descriptor.
+//! - The end of a descriptor or of a mapping is noticed a moment later: for so long another file may still find a
+//!   name that is gone or somebody master, and a BO that is closed is still somebody's.
 //! - Another loopback, or any supervisor of that kind, inside: the kernel permits one.
 //!
 //! It runs on x86-64 and AArch64, with Linux 5.19 or newer.
