@@ -258,6 +258,37 @@ fn a_mapping_keeps_what_it_shows_when_the_handle_is_closed() {
 }
 
 #[test]
+fn the_last_node_of_one_loopback_leaves_alone_what_is_mapped_by_way_of_another() {
+    let device = Device::new(Config::default()).unwrap();
+    let [first, second] = [(); 2].map(|()| Loopback::new(&device).unwrap());
+    let (mapped, is_mapped) = mpsc::channel();
+    let (closed, is_closed) = mpsc::channel::<()>();
+    let keep = move || {
+        let file = open(RENDER);
+        let bo = create_bo(&file, 4096);
+        let rw = libc::PROT_READ | libc::PROT_WRITE;
+        let map = Map::new(&file, 4096, rw, mmap_offset(&file, bo)).unwrap();
+        map.write(0, 0x77);
+        assert_eq!(ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut gem_close(bo)), 0);
+        // What was permitted to be mapped has been for long.
+        std::thread::sleep(Duration::from_millis(50));
+        mapped.send(()).unwrap();
+        is_closed.recv().unwrap();
+        assert_eq!(map.read(0), 0x77);
+    };
+    std::thread::scope(|scope| {
+        let keeper = scope.spawn(|| first.run(keep).unwrap());
+        is_mapped.recv().unwrap();
+        second.run(|| drop(open(RENDER))).unwrap();
+        second.finish();
+        closed.send(()).unwrap();
+        keeper.join().unwrap();
+    });
+    first.finish();
+    device.assert_released();
+}
+
+#[test]
 fn a_program_can_do_no_harm_to_what_its_descriptor_is() {
     with_device(|_| {
         let mut file = open(RENDER);
