@@ -371,6 +371,45 @@ fn descriptors_go_through_ioctls_both_ways() {
 }
 
 #[test]
+fn descriptors_are_made_in_the_process_while_others_call() {
+    with_device(|device| {
+        let camera = device.foreign_dma_buf(4096).unwrap();
+        // What the fake opens on a thread that is served waits for the supervisor, too.
+        let in_process = || {
+            let file = device.open();
+            let call = |request, arg: *mut libc::c_void| {
+                // SAFETY: the arguments are those of the requests below, and have no pointers.
+                assert_eq!(unsafe { file.ioctl(request, arg) }, 0, "{request:#x}");
+            };
+            let mut bo = drm_panthor_bo_create { size: 4096, ..Default::default() };
+            call(DRM_IOCTL_PANTHOR_BO_CREATE, (&raw mut bo).cast());
+            let mut syncobj = drm_syncobj_create::default();
+            call(DRM_IOCTL_SYNCOBJ_CREATE, (&raw mut syncobj).cast());
+            for _ in 0..200 {
+                drop(device.foreign_dma_buf(4096).unwrap());
+                let mut of_bo = drm_prime_handle { handle: bo.handle, ..Default::default() };
+                call(DRM_IOCTL_PRIME_HANDLE_TO_FD, (&raw mut of_bo).cast());
+                let handle = syncobj.handle;
+                let mut of_syncobj = drm_syncobj_handle { handle, ..Default::default() };
+                call(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, (&raw mut of_syncobj).cast());
+                for fd in [of_bo.fd, of_syncobj.fd] {
+                    // SAFETY: it is new, and nobody else knows it.
+                    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(in_process);
+            while !maker.is_finished() {
+                let mut access = dma_buf_sync { flags: DMA_BUF_SYNC_READ };
+                assert_eq!(ioctl(&camera, DMA_BUF_IOCTL_SYNC, &mut access), 0);
+            }
+            maker.join().unwrap();
+        });
+    });
+}
+
+#[test]
 fn an_eventfd_of_the_program_is_signalled() {
     with_device(|_| {
         let file = open(RENDER);
