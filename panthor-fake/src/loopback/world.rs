@@ -173,8 +173,8 @@ impl World {
 
 /// Looks after each close whether a node is gone, until the world is.
 fn watch_closes(nodes: &Nodes, gone: &OwnedFd) {
-    // The kernel tells of a close a moment before it drops the lock.
-    const AGAIN: [u8; 2] = [1, 20];
+    // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
+    const AGAIN: [u8; 3] = [1, 20, 200];
 
     let mut again: &[u8] = &[];
     loop {
