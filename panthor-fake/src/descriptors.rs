@@ -77,6 +77,9 @@ pub(crate) type Table = BTreeMap<Identity, Object>;
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
 /// Looks at the table, or changes it. Nothing is forgotten meanwhile.
+///
+/// Nothing may be opened or looked up by its path meanwhile: on a thread that a loopback serves that waits for
+/// the supervisor, which needs the table itself.
 pub(crate) fn with_table<T>(look: impl FnOnce(&mut Table) -> T) -> T {
     look(&mut lock(&TABLE))
 }

@@ -37,31 +37,35 @@ impl DmaBuf {
 
     /// Makes one that no device of the fake exported, and a descriptor of it.
     pub(crate) fn foreign(size: u64, driver_minor: u32) -> Result<OwnedFd> {
-        with_table(|table| {
-            let dma_buf = Self::new(size, true, None, driver_minor)?;
-            let fd = dma_buf.open(OFlag::O_CLOEXEC)?;
-            table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf));
-            Ok(fd)
-        })
+        let dma_buf = Self::new(size, true, None, driver_minor)?;
+        let (fd, identity) = (dma_buf.open(OFlag::O_CLOEXEC)?, dma_buf.identity()?);
+        with_table(|table| table.insert(identity, Object::DmaBuf(dma_buf)));
+        Ok(fd)
     }
 
     /// Gives away a descriptor of the dma-buf of a BO, which is made when there is none.
     pub(crate) fn export(bo: &Arc<Bo>, flags: OFlag) -> Result<(OwnedFd, Identity)> {
-        // With the table locked nobody forgets it before it is open.
-        with_table(|table| {
-            let dma_buf = match bo.dma_buf() {
-                Some(dma_buf) => dma_buf,
-                None => {
-                    let writable = flags.contains(OFlag::O_RDWR);
-                    let (size, minor) = (bo.size(), bo.driver_minor());
-                    let dma_buf = Self::new(size, writable, Some(bo.clone()), minor)?;
-                    table.insert(dma_buf.identity()?, Object::DmaBuf(dma_buf.clone()));
-                    bo.set_exported(&dma_buf);
-                    dma_buf
-                }
-            };
-            Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()?))
-        })
+        let dma_buf = Self::of(bo, flags.contains(OFlag::O_RDWR))?;
+        // Whoever has it keeps it from being forgotten before it is open.
+        Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()?))
+    }
+
+    /// The dma-buf of a BO, which is made when there is none.
+    fn of(bo: &Arc<Bo>, writable: bool) -> Result<Arc<Self>> {
+        // With the table locked nobody forgets it.
+        if let Some(dma_buf) = with_table(|_| bo.dma_buf()) {
+            return Ok(dma_buf);
+        }
+        let new = Self::new(bo.size(), writable, Some(bo.clone()), bo.driver_minor())?;
+        let identity = new.identity()?;
+        Ok(with_table(|table| {
+            // Another thread may have been faster.
+            bo.dma_buf().unwrap_or_else(|| {
+                table.insert(identity, Object::DmaBuf(new.clone()));
+                bo.set_exported(&new);
+                new
+            })
+        }))
     }
 
     fn open(&self, flags: OFlag) -> Result<OwnedFd> {

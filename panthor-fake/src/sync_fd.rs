@@ -25,13 +25,12 @@ pub(crate) struct SyncobjFd {
 
 impl SyncobjFd {
     fn export(syncobj: Arc<Syncobj>) -> Result<OwnedFd> {
-        with_table(|table| {
-            let stand_in = StandIn::new(c"syncobj_file", 0)?;
-            let fd = stand_in.open(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
-            let identity = stand_in.identity()?;
-            table.insert(identity, Object::Syncobj(Arc::new(Self { stand_in, syncobj })));
-            Ok(fd)
-        })
+        let stand_in = StandIn::new(c"syncobj_file", 0)?;
+        let fd = stand_in.open(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
+        let identity = stand_in.identity()?;
+        let object = Object::Syncobj(Arc::new(Self { stand_in, syncobj }));
+        with_table(|table| table.insert(identity, object));
+        Ok(fd)
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -258,6 +258,37 @@ fn a_mapping_keeps_what_it_shows_when_the_handle_is_closed() {
 }
 
 #[test]
+fn the_last_node_of_one_loopback_leaves_alone_what_is_mapped_by_way_of_another() {
+    let device = Device::new(Config::default()).unwrap();
+    let [first, second] = [(); 2].map(|()| Loopback::new(&device).unwrap());
+    let (mapped, is_mapped) = mpsc::channel();
+    let (closed, is_closed) = mpsc::channel::<()>();
+    let keep = move || {
+        let file = open(RENDER);
+        let bo = create_bo(&file, 4096);
+        let rw = libc::PROT_READ | libc::PROT_WRITE;
+        let map = Map::new(&file, 4096, rw, mmap_offset(&file, bo)).unwrap();
+        map.write(0, 0x77);
+        assert_eq!(ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut gem_close(bo)), 0);
+        // What was permitted to be mapped has been for long.
+        std::thread::sleep(Duration::from_millis(50));
+        mapped.send(()).unwrap();
+        is_closed.recv().unwrap();
+        assert_eq!(map.read(0), 0x77);
+    };
+    std::thread::scope(|scope| {
+        let keeper = scope.spawn(|| first.run(keep).unwrap());
+        is_mapped.recv().unwrap();
+        second.run(|| drop(open(RENDER))).unwrap();
+        second.finish();
+        closed.send(()).unwrap();
+        keeper.join().unwrap();
+    });
+    first.finish();
+    device.assert_released();
+}
+
+#[test]
 fn a_program_can_do_no_harm_to_what_its_descriptor_is() {
     with_device(|_| {
         let mut file = open(RENDER);
@@ -336,6 +367,45 @@ fn descriptors_go_through_ioctls_both_ways() {
         assert_eq!(ioctl(&other, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &mut back), 0);
         signal(&other, back.handle);
         assert_eq!(wait(&file, syncobj, 0), 0);
+    });
+}
+
+#[test]
+fn descriptors_are_made_in_the_process_while_others_call() {
+    with_device(|device| {
+        let camera = device.foreign_dma_buf(4096).unwrap();
+        // What the fake opens on a thread that is served waits for the supervisor, too.
+        let in_process = || {
+            let file = device.open();
+            let call = |request, arg: *mut libc::c_void| {
+                // SAFETY: the arguments are those of the requests below, and have no pointers.
+                assert_eq!(unsafe { file.ioctl(request, arg) }, 0, "{request:#x}");
+            };
+            let mut bo = drm_panthor_bo_create { size: 4096, ..Default::default() };
+            call(DRM_IOCTL_PANTHOR_BO_CREATE, (&raw mut bo).cast());
+            let mut syncobj = drm_syncobj_create::default();
+            call(DRM_IOCTL_SYNCOBJ_CREATE, (&raw mut syncobj).cast());
+            for _ in 0..200 {
+                drop(device.foreign_dma_buf(4096).unwrap());
+                let mut of_bo = drm_prime_handle { handle: bo.handle, ..Default::default() };
+                call(DRM_IOCTL_PRIME_HANDLE_TO_FD, (&raw mut of_bo).cast());
+                let handle = syncobj.handle;
+                let mut of_syncobj = drm_syncobj_handle { handle, ..Default::default() };
+                call(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, (&raw mut of_syncobj).cast());
+                for fd in [of_bo.fd, of_syncobj.fd] {
+                    // SAFETY: it is new, and nobody else knows it.
+                    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(in_process);
+            while !maker.is_finished() {
+                let mut access = dma_buf_sync { flags: DMA_BUF_SYNC_READ };
+                assert_eq!(ioctl(&camera, DMA_BUF_IOCTL_SYNC, &mut access), 0);
+            }
+            maker.join().unwrap();
+        });
     });
 }
 

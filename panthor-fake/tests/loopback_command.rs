@@ -134,6 +134,22 @@ fn the_streams_end_with_the_program() {
 }
 
 #[test]
+fn the_limit_of_open_files_is_the_programs_and_not_the_servers() {
+    let script =
+        "ulimit -Sn 100; exec \"$0\" run sh -c 'ulimit -Sn; ulimit -Hn; cat /proc/$PPID/limits'";
+    let output = Command::new("sh").args(["-c", script, COMMAND]).output().unwrap();
+    let told = text(&output.stdout);
+    let mut lines = told.lines();
+    assert_eq!(lines.next(), Some("100"), "{}", text(&output.stderr));
+    let hard = lines.next().unwrap();
+    let of_server = lines.find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft_of_server, ..] = of_server.split_whitespace().skip(3).collect::<Vec<_>>()[..] else {
+        panic!("{of_server}");
+    };
+    assert_eq!(soft_of_server, hard);
+}
+
+#[test]
 fn nothing_is_left_in_the_temporary_directory() {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("loopback-temporary");
     std::fs::create_dir_all(&directory).unwrap();

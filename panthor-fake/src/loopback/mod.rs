@@ -38,7 +38,10 @@
 //! - 32-bit programs find no device, nor do programs that forbid being read, and ones that open files through
 //!   io_uring.
 //! - `poll(2)` on a node says that it is ready, and `epoll_ctl(2)` refuses it, where a board's is quiet;
-//!   `read(2)` finds an end. `/proc/PID/maps` shows the memory and not the node.
+//!   `read(2)`, `write(2)`, `fallocate(2)` and their like reach the memory of all BOs, and `mremap(2)` makes a
+//!   mapping longer, into what is behind its BO. `/proc/PID/maps` shows the memory and not the node.
+//! - Locks of `fcntl(2)` that cover a whole node are refused, and `flock(2)` knows one file, which all open nodes
+//!   are. A private mapping is refused only where a BO or the registers can be, not below.
 //! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
 //!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
 //! - An imported dma-buf of another device cannot be mapped by the CPU, nor an exported one through its own

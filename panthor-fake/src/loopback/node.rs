@@ -182,8 +182,11 @@ impl Nodes {
         if !self.is_memory(fd) {
             return None;
         }
+        // Of a node that was closed a moment ago nobody has the lock: it is not this one.
+        let memory = &self.device.inner().memory;
+        let holds = |position| owns(fd, position) && !owns(memory, position);
         let mut nodes = open.nodes.iter();
-        nodes.find(|&(&position, _)| owns(fd, position)).map(|(_, node)| node.clone())
+        nodes.find(|&(&position, _)| holds(position)).map(|(_, node)| node.clone())
     }
 
     /// The file position of the `index`-th node, behind the memory.
@@ -225,13 +228,15 @@ impl Nodes {
         let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
         let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
         self.count.store(open.nodes.len(), Ordering::Release);
-        let none_left = open.nodes.is_empty();
+        // Another loopback of the same device has nodes of its own.
+        let none_left = open.nodes.is_empty() && nobody_has_any(memory);
+        let looked = Instant::now();
         drop(open);
         let any = !gone.is_empty();
         drop(gone);
         if any && none_left {
-            // A mapping keeps its node open: so nobody has any.
-            memory.reclaim(Instant::now(), |_| true);
+            // A mapping keeps its node open: so nobody has any. What is opened from here on is later.
+            memory.reclaim(looked, |_| true);
         }
         any
     }
@@ -260,7 +265,40 @@ fn lock_at(position: i64, kind: i32) -> libc::flock {
 
 /// Whether no description but that of `fd` has the lock of the node with this position.
 fn owns(fd: impl AsFd, position: i64) -> bool {
-    let mut lock = lock_at(position, libc::F_WRLCK);
+    is_free(fd, lock_at(position, libc::F_WRLCK))
+}
+
+/// Whether there is no lock of any node, whichever loopback it is of.
+fn nobody_has_any(memory: impl AsFd) -> bool {
+    // A length of zero is one without an end.
+    is_free(memory, libc::flock { l_len: 0, ..lock_at(FILE_SIZE as i64, libc::F_WRLCK) })
+}
+
+/// Whether the description of `fd` could have that lock.
+fn is_free(fd: impl AsFd, mut lock: libc::flock) -> bool {
     let asked = fcntl(fd, FcntlArg::F_OFD_GETLK(&mut lock));
     asked.is_ok() && i32::from(lock.l_type) == libc::F_UNLCK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {
+        let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
+        let nobody = Capabilities { administrator: false, nice: false };
+        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, nobody).unwrap();
+        // They are tried in a random order: it is unlikely that none of these comes before.
+        let closed: Vec<_> = (0..16).map(|_| open()).collect();
+        let fd = open();
+        let name = (Pid::this(), 3);
+        let known = nodes.identify(&fd, name).unwrap();
+        drop(closed);
+        lseek(&fd, 0, Whence::SeekSet).unwrap();
+        assert!(Arc::ptr_eq(&nodes.identify(&fd, name).unwrap(), &known));
+        nodes.reap();
+        assert!(Arc::ptr_eq(&nodes.identify(&fd, name).unwrap(), &known));
+    }
 }

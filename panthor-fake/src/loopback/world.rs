@@ -1,6 +1,7 @@
 //! What all programs of a loopback share: the device, the files around it, and what is known of processes.
 
 use std::collections::HashSet;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -96,7 +97,9 @@ impl World {
             return;
         };
         if lock(&self.complaints).insert(process) {
-            eprintln!("panthor-fake: process {process} ({}) {what}", name_of(thread));
+            let name = name_of(thread);
+            // Whoever does not read it is no reason to panic.
+            let _ = writeln!(io::stderr(), "panthor-fake: process {process} ({name}) {what}");
         }
     }
 
@@ -170,8 +173,8 @@ impl World {
 
 /// Looks after each close whether a node is gone, until the world is.
 fn watch_closes(nodes: &Nodes, gone: &OwnedFd) {
-    // The kernel tells of a close a moment before it drops the lock.
-    const AGAIN: [u8; 2] = [1, 20];
+    // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
+    const AGAIN: [u8; 3] = [1, 20, 200];
 
     let mut again: &[u8] = &[];
     loop {

@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout};
 use panthor_fake::Device;
@@ -48,6 +49,9 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     set_pdeathsig(Signal::SIGKILL)?;
     // What outlives its parents stays a descendant, which may be looked into.
     set_child_subreaper(true)?;
+    // Of each sync file and the like that any program has it has a descriptor itself.
+    let (files, files_max) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, files_max, files_max)?;
     let device = Device::new(run.config.clone())?;
     if let Some((path, options)) = &run.trace {
         let file = File::create(path).map_err(|error| {
@@ -64,9 +68,10 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     command.args(&run.arguments);
     let prepare = move || {
         set_pdeathsig(Signal::SIGKILL)?;
+        setrlimit(Resource::RLIMIT_NOFILE, files, files_max)?;
         Ok(mask.thread_set_mask()?)
     };
-    // SAFETY: it makes two system calls and nothing else.
+    // SAFETY: it makes three system calls and nothing else.
     unsafe { command.pre_exec(prepare) };
     // The thread stays until the program ends: with it the program would be killed.
     let ended = loopback.run(|| -> Result<Status, Failure> {
