@@ -388,7 +388,8 @@ fn a_dump_may_be_taken_while_others_work() {
 
     const ROUNDS: u64 = 150;
 
-    let device = Device::new(Config::default().memory(4 * MIB).swap(true)).unwrap();
+    // A dump keeps what it looks at for a moment, so closed files may still have their memory.
+    let device = Device::new(Config::default().memory(64 * MIB).swap(true)).unwrap();
     let stop = AtomicBool::new(false);
     let dumps = std::thread::scope(|scope| {
         let dumpers: Vec<_> = (0..2)
@@ -433,10 +434,12 @@ fn a_dump_may_be_taken_while_others_work() {
                 })
             })
             .collect();
-        for worker in workers {
-            worker.join().unwrap();
-        }
+        let ends: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        // Before one that failed ends this thread: the dumpers would go on for ever.
         stop.store(true, Ordering::Relaxed);
+        for end in ends {
+            end.unwrap();
+        }
         dumpers.into_iter().map(|dumper| dumper.join().unwrap()).sum::<usize>()
     });
     assert!(dumps > 100);
