@@ -36,7 +36,17 @@ pub struct Both {
 
 impl Both {
     pub fn run(program: &Program, driver: &dyn Kernel, linux: Linux, patience: Duration) -> Self {
-        let fake = on_fake(program, linux);
+        Self::beside(on_fake(program, linux), program, driver, linux, patience)
+    }
+
+    /// Runs a program on the driver, of which the fake is known.
+    pub fn beside(
+        fake: Outcome,
+        program: &Program,
+        driver: &dyn Kernel,
+        linux: Linux,
+        patience: Duration,
+    ) -> Self {
         let told = driver.address_spaces().is_some();
         let looks = if told { &fake.looks[..] } else { &[] };
         let expected = Expected { text: Some(&fake.text), looks, patience };

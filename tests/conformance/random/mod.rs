@@ -1,5 +1,6 @@
 //! Random programs on the driver of this machine and on the fake that plays it.
 
+mod ahead;
 mod compare;
 mod dice;
 mod forbidden;
@@ -19,6 +20,7 @@ use crate::case::wait_for_silence;
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux};
 
+use ahead::{Prepared, prepared};
 use compare::{Both, PATIENCE};
 use program::Program;
 
@@ -36,6 +38,17 @@ struct Sum {
     forbidden: u64,
     mappings: u64,
     differences: u64,
+}
+
+impl Sum {
+    fn add(&mut self, both: &Both) {
+        self.programs += 1;
+        self.calls += both.driver.calls;
+        self.succeeded += both.driver.succeeded;
+        self.forbidden += both.driver.forbidden;
+        self.mappings += both.driver.looks.iter().flatten().flatten().count() as u64;
+        self.differences += u64::from(both.differs());
+    }
 }
 
 /// What is run.
@@ -63,21 +76,26 @@ pub fn compare(
     ));
     let start = Instant::now();
     let mut sum = Sum::default();
-    while sum.calls < calls && sum.differences < DIFFERENCES {
-        let seed = seed.wrapping_add(sum.programs);
-        let program = generate::program(seed, steps, driver.jobs_run());
-        wait_for_silence(driver);
-        let both = Both::run(&program, driver, linux, PATIENCE);
-        sum.programs += 1;
-        sum.calls += both.driver.calls;
-        sum.succeeded += both.driver.succeeded;
-        sum.forbidden += both.driver.forbidden;
-        sum.mappings += both.driver.looks.iter().flatten().flatten().count() as u64;
-        if both.differs() {
-            sum.differences += 1;
-            report(&program, seed, driver, linux, &both, tell);
-        }
-    }
+    let seeds = (0..).map(|program| seed.wrapping_add(program));
+    let jobs = driver.jobs_run();
+    prepared(
+        seeds,
+        |seed| generate::program(seed, steps, jobs),
+        linux,
+        |programs| {
+            for Prepared { seed, program, fake } in programs {
+                wait_for_silence(driver);
+                let both = Both::beside(fake, &program, driver, linux, PATIENCE);
+                sum.add(&both);
+                if both.differs() {
+                    report(&program, seed, driver, linux, &both, tell);
+                }
+                if sum.calls >= calls || sum.differences >= DIFFERENCES {
+                    break;
+                }
+            }
+        },
+    );
     let rate = sum.calls as f64 / start.elapsed().as_secs_f64();
     tell(&format!(
         "conformance: {} programs, {} calls ({} succeeded), {} mappings compared, {} steps left out, \

@@ -6,6 +6,7 @@ use crate::case::wait_for_silence;
 use crate::uapi::client::lines;
 use crate::uapi::kernel::{Kernel, Linux};
 
+use super::ahead::{Prepared, prepared};
 use super::compare::{Expected, PATIENCE, on_fake};
 use super::generate;
 use super::program::Program;
@@ -28,15 +29,15 @@ fn program(seed: u64) -> Program {
 
 /// Prints what the programs do on a driver.
 pub fn record(driver: &dyn Kernel, linux: Linux) {
-    for seed in SEEDS {
-        let program = program(seed);
-        // It tells what will come about when the kernel has released what was destroyed.
-        let fake = on_fake(&program, linux);
-        let expected = Expected { text: None, looks: &fake.looks, patience: PATIENCE };
-        wait_for_silence(driver);
-        let outcome = run(&program, driver, linux, Some(&expected));
-        println!("{seed} {:016x}", checksum(&outcome));
-    }
+    prepared(SEEDS, program, linux, |programs| {
+        for Prepared { seed, program, fake } in programs {
+            // The fake tells what will come about when the kernel has released what was destroyed.
+            let expected = Expected { text: None, looks: &fake.looks, patience: PATIENCE };
+            wait_for_silence(driver);
+            let outcome = run(&program, driver, linux, Some(&expected));
+            println!("{seed} {:016x}", checksum(&outcome));
+        }
+    });
 }
 
 /// What was recorded on a kernel.
