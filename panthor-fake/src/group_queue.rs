@@ -4,6 +4,7 @@
 //! GPU takes what is there in order, and here it is done at once unless the queue is held.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
@@ -167,10 +168,9 @@ impl GroupQueue {
         (ring.held, on_gpu.chain(waiting).collect())
     }
 
-    /// Whether there are jobs that are not done.
+    /// Whether there are jobs that are not done, be they on their way to the ring or out of it.
     pub(crate) fn has_pending(&self) -> bool {
-        let jobs = lock(&self.jobs);
-        jobs.len() != 0 || self.is_active()
+        self.line.unfinished.load(Ordering::Acquire) != 0
     }
 
     /// Whether the GPU has something to do.

@@ -25,12 +25,21 @@ pub(crate) struct Job<W> {
     count: Counted,
 }
 
-/// Counts a job for as long as it exists.
+/// Counts a job for as long as it exists, with its device and its queue.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<DeviceInner>);
+pub(crate) struct Counted(Arc<DeviceInner>, Arc<Line>);
+
+impl Counted {
+    fn new(device: Arc<DeviceInner>, line: Arc<Line>) -> Self {
+        device.live.jobs.fetch_add(1, Ordering::Relaxed);
+        line.unfinished.fetch_add(1, Ordering::AcqRel);
+        Self(device, line)
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.1.unfinished.fetch_sub(1, Ordering::AcqRel);
         self.0.live.jobs.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -38,8 +47,8 @@ impl Drop for Counted {
 impl<W> Job<W> {
     /// One for a queue whose fences are of that line.
     pub(crate) fn new(device: Arc<DeviceInner>, line: &Arc<Line>, work: W) -> Self {
-        device.live.jobs.fetch_add(1, Ordering::Relaxed);
-        Self { work, waits: Vec::new(), done: Leaf::of_job(line), count: Counted(device) }
+        let count = Counted::new(device, line.clone());
+        Self { work, waits: Vec::new(), done: Leaf::of_job(line), count }
     }
 
     pub(crate) fn work(&self) -> &W {

@@ -37,11 +37,18 @@ pub(crate) struct Line {
     name: String,
     context: u64,
     last: AtomicU64,
+    /// How many jobs of the queue there are that are not done, wherever they are.
+    pub(crate) unfinished: AtomicUsize,
 }
 
 impl Line {
     pub(crate) fn new(name: String) -> Arc<Self> {
-        Arc::new(Self { name, context: new_context(), last: AtomicU64::new(0) })
+        Arc::new(Self {
+            name,
+            context: new_context(),
+            last: AtomicU64::new(0),
+            unfinished: AtomicUsize::new(0),
+        })
     }
 }
 

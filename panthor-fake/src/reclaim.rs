@@ -5,6 +5,7 @@
 //! of the BO has its pages at once, which leaves the old ones as they are.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError};
 
 use crate::bind::page_table_bytes;
@@ -102,7 +103,8 @@ impl Vms<'_> {
         self.users(bo).iter().any(|&index| {
             let vm = &self.vms[index];
             // What is exclusive shares its fences with the VM, and so with every bind.
-            self.working.contains(&Arc::as_ptr(vm)) || (bo.is_exclusive() && vm.pending() != 0)
+            self.working.contains(&Arc::as_ptr(vm))
+                || (bo.is_exclusive() && vm.line.unfinished.load(Ordering::Acquire) != 0)
         })
     }
 
