@@ -244,7 +244,7 @@ impl Device {
         dump_of_device(&self.inner)
     }
 
-    /// What is alive.
+    /// What is alive, here or in the kernel.
     pub fn leaks(&self) -> Leaks {
         sweep();
         let live = &self.inner.live;
@@ -259,6 +259,7 @@ impl Device {
             pending_jobs: live.jobs.load(Ordering::Relaxed),
             vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
             cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
+            stuck_vms: live.stuck_vms.load(Ordering::Relaxed),
         }
     }
 
@@ -277,7 +278,8 @@ impl Device {
     /// it gets half a second.
     ///
     /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, with a list of them.
+    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, or if the driver would keep a VM
+    /// for good ([`Leaks::stuck_vms`]), with a list of them.
     #[track_caller]
     pub fn assert_released(&self) {
         let deadline = Instant::now() + Duration::from_millis(500);

@@ -142,6 +142,11 @@ pub struct Leaks {
     pub vm_mappings: usize,
     /// Mappings by the CPU.
     pub cpu_mappings: usize,
+    /// VMs that are gone here, but stay in the kernel for good, and with them the BOs that they map: an
+    /// asynchronous map ran when the VM was destroyed already, and nothing behind it unmapped that again.
+    ///
+    /// Wait for what is queued before the VM goes, or queue an unmap behind it.
+    pub stuck_vms: usize,
 }
 
 impl Leaks {
@@ -163,6 +168,7 @@ impl fmt::Display for Leaks {
             (self.pending_jobs, "pending job"),
             (self.vm_mappings, "mapping in a VM"),
             (self.cpu_mappings, "mapping by the CPU"),
+            (self.stuck_vms, "VM that stays in the kernel since a map ran after VM_DESTROY"),
         ];
         let mut separator = "";
         for (count, what) in parts.into_iter().filter(|&(count, _)| count != 0) {
@@ -183,4 +189,6 @@ pub(crate) struct Live {
     pub(crate) heaps: AtomicUsize,
     pub(crate) jobs: AtomicUsize,
     pub(crate) cpu_mappings: AtomicUsize,
+    /// See [`Leaks::stuck_vms`].
+    pub(crate) stuck_vms: AtomicUsize,
 }

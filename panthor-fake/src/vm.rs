@@ -230,6 +230,10 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
+        // Its file or VM_DESTROY unmapped everything; what groups and heaps map keeps the VM.
+        if self.mapping_count() != 0 {
+            self.device.live.stuck_vms.fetch_add(1, Ordering::Relaxed);
+        }
         self.device.live.vms.fetch_sub(1, Ordering::Relaxed);
     }
 }

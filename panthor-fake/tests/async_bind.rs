@@ -224,6 +224,32 @@ fn a_destroyed_vm_lives_until_its_jobs_have_run() {
     gpu.release();
     assert!(is_signalled(&file, done, 0));
     assert_eq!(device.leaks().vms, 0);
+    // The driver would never get rid of what this map made.
+    assert_eq!(device.leaks().stuck_vms, 1);
+    let stuck = device.leaks().to_string();
+    assert!(
+        stuck.ends_with("1 × VM that stays in the kernel since a map ran after VM_DESTROY"),
+        "{stuck}"
+    );
+}
+
+#[test]
+fn an_unmap_behind_a_late_map_leaves_nothing() {
+    let device = device();
+    let file = device.open();
+    let a = bo(&file, 2 * PAGE);
+    for (unmapped, stuck) in [(2 * PAGE, 0), (PAGE, 1)] {
+        let vm = vm(&file);
+        let gpu = file.gpu(vm).unwrap();
+        gpu.hold();
+        let ops = [map_op(a, 0, GIB, 2 * PAGE, 0), unmap_op(GIB, unmapped)];
+        assert_eq!(bind_async(&file, vm, &ops), 0);
+        ok(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, drm_panthor_vm_destroy { id: vm, pad: 0 });
+        assert_eq!((device.leaks().vms, device.leaks().stuck_vms), (1, 0));
+        gpu.release();
+        drop(gpu);
+        assert_eq!((device.leaks().vms, device.leaks().stuck_vms), (0, stuck));
+    }
 }
 
 #[test]
@@ -233,7 +259,8 @@ fn closing_the_file_lets_held_queues_go() {
     let (a, b, bo) = (vm(&file), vm(&file), bo(&file, PAGE));
     for vm in [a, b] {
         file.gpu(vm).unwrap().hold();
-        assert_eq!(bind_async(&file, vm, &[map_op(bo, 0, GIB, PAGE, 0)]), 0);
+        let ops = [map_op(bo, 0, GIB, PAGE, 0), unmap_op(GIB, PAGE)];
+        assert_eq!(bind_async(&file, vm, &ops), 0);
     }
     ok(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, drm_panthor_vm_destroy { id: a, pad: 0 });
     drop(file);

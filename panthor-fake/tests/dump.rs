@@ -416,7 +416,9 @@ fn a_dump_may_be_taken_while_others_work() {
                         set_label(&file, a, c"busy");
                         file.gpu(vm).unwrap().hold();
                         let signal = [signal_sync(timeline, 1)];
-                        let ops = [with_syncs(map_op(a, 0, GIB, PAGE, 0), &signal)];
+                        // The driver would keep the VM for good if nothing unmapped it again.
+                        let ops =
+                            [with_syncs(map_op(a, 0, GIB, PAGE, 0), &signal), unmap_op(GIB, PAGE)];
                         assert_eq!(bind_async(&file, vm, &ops), 0);
                         let syncs = [wait_sync(timeline, 1), signal_sync(timeline, 2)];
                         assert_eq!(submit(&file, group, &[stream(1, &syncs)]), 0);
