@@ -21,6 +21,8 @@ pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOve
         // It is out of sight, in a process namespace elsewhere.
         return Answer::Continue;
     }
+    // What it was permitted to map before, it has.
+    world.nodes.memory().permits.end(call.thread());
     if call.arch == NARROW.arch {
         return narrow(world, call);
     }
@@ -79,7 +81,7 @@ fn narrow(world: &World, call: &Notification<'_>) -> Answer {
 
     let [a, b, ..] = call.args;
     let refused = if call.nr as u32 == NARROW.ioctl {
-        world.node(call.thread(), int(a)).is_some()
+        matches!(world.node(call.thread(), int(a)), Ok(Some(_)) | Err(_))
     } else {
         let (directory, path) =
             if call.nr as u32 == NARROW.opens[0] { (libc::AT_FDCWD, a) } else { (int(a), b) };

@@ -7,15 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use nix::errno::Errno as OsError;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::unistd::{Pid, Whence, lseek};
@@ -27,7 +28,7 @@ use crate::device::Device;
 use crate::errno::Result;
 use crate::file::File;
 use crate::lock::lock;
-use crate::memory::FILE_SIZE;
+use crate::memory::{FILE_SIZE, Memory};
 
 /// Which node of the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,17 @@ pub(super) struct Nodes {
     count: AtomicUsize,
     /// Tells when one may have been closed.
     closes: Inotify,
+    /// Whether one was closed so short a time ago that the kernel may not have dropped its lock when it was looked.
+    unsettled: AtomicBool,
+    /// Held until what is closed is released.
+    reaping: Mutex<()>,
+    /// Descriptors that were nodes when they were last seen: names, each at a place that its value says.
+    seen: [AtomicU64; 64],
+}
+
+/// A descriptor of a thread, as a number that is not zero.
+fn name_of((thread, number): (Pid, i32)) -> u64 {
+    (thread.as_raw() as u64) << 32 | u64::from(number as u32)
 }
 
 #[derive(Debug, Default)]
@@ -115,13 +127,25 @@ impl Nodes {
             Ok(closes)
         };
         let closes = watch().map_err(|errno| failed("watch for closed nodes", errno))?;
-        let identity = (stat.st_dev, stat.st_ino);
-        let (open, count) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { device, identity, positions: RandomState::new(), open, count, closes })
+        Ok(Self {
+            device,
+            identity: (stat.st_dev, stat.st_ino),
+            positions: RandomState::new(),
+            open: Mutex::default(),
+            count: AtomicUsize::new(0),
+            closes,
+            unsettled: AtomicBool::new(false),
+            reaping: Mutex::default(),
+            seen: [const { AtomicU64::new(0) }; 64],
+        })
     }
 
     pub(super) fn device(&self) -> &Device {
         &self.device
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.device.inner().memory
     }
 
     /// Opens a node, with flags of `open(2)`.
@@ -156,11 +180,7 @@ impl Nodes {
     }
 
     /// The node behind the duplicate of a descriptor, which a thread has under that number.
-    pub(super) fn identify(
-        &self,
-        fd: &OwnedFd,
-        (thread, number): (Pid, i32),
-    ) -> Option<Arc<OpenNode>> {
+    pub(super) fn identify(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
         if seals(fd)? & SEALS.bits() != SEALS.bits() {
             return None;
         }
@@ -168,13 +188,14 @@ impl Nodes {
         let open = lock(&self.open);
         // Nobody guesses a position: the inode need not be looked at. Nor is the lock, if that position was found
         // there before.
-        let name = (thread.as_raw() as u64) << 32 | number as u64;
+        let name = name_of(descriptor);
         if let Some(node) = open.nodes.get(&position) {
             if node.seen_as.load(Ordering::Relaxed) == name {
                 return Some(node.clone());
             }
             if owns(fd, position) {
                 node.seen_as.store(name, Ordering::Relaxed);
+                self.seen_at(descriptor).store(name, Ordering::Relaxed);
                 return Some(node.clone());
             }
         }
@@ -187,6 +208,20 @@ impl Nodes {
         let holds = |position| owns(fd, position) && !owns(memory, position);
         let mut nodes = open.nodes.iter();
         nodes.find(|&(&position, _)| holds(position)).map(|(_, node)| node.clone())
+    }
+
+    fn seen_at(&self, (thread, number): (Pid, i32)) -> &AtomicU64 {
+        &self.seen[(thread.as_raw() ^ number) as usize % self.seen.len()]
+    }
+
+    /// Whether a descriptor was a node when it was last seen. It may be anything by now.
+    pub(super) fn was_seen(&self, descriptor: (Pid, i32)) -> bool {
+        self.seen_at(descriptor).load(Ordering::Relaxed) == name_of(descriptor)
+    }
+
+    /// Forgets that a descriptor was a node.
+    pub(super) fn forget_seen(&self, descriptor: (Pid, i32)) {
+        self.seen_at(descriptor).store(0, Ordering::Relaxed);
     }
 
     /// The file position of the `index`-th node, behind the memory.
@@ -222,28 +257,72 @@ impl Nodes {
 
     /// Forgets the nodes that are closed. Whether there were any.
     pub(super) fn reap(&self) -> bool {
+        // Whoever comes second waits for what the first one found.
+        let _one_at_a_time = lock(&self.reaping);
         let mut open = lock(&self.open);
-        let memory = &self.device.inner().memory;
+        let memory = self.memory();
         let is_closed = |&position: &i64| owns(memory, position);
         let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
         let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
         self.count.store(open.nodes.len(), Ordering::Release);
-        // Another loopback of the same device has nodes of its own.
-        let none_left = open.nodes.is_empty() && nobody_has_any(memory);
-        let looked = Instant::now();
+        let none_left = open.nodes.is_empty();
         drop(open);
         let any = !gone.is_empty();
         drop(gone);
         if any && none_left {
-            // A mapping keeps its node open: so nobody has any. What is opened from here on is later.
-            memory.reclaim(looked, |_| true);
+            // Another loopback of the same device has nodes of its own. A mapping keeps its node open: so nobody has
+            // any. What is opened from here on is later.
+            memory.reclaim(|| {
+                let nobodys = nobody_has_any(memory);
+                move |_: &Range<u64>| nobodys
+            });
         }
         any
     }
 
-    /// What is readable when a node may have been closed.
-    pub(super) fn closes(&self) -> &Inotify {
-        &self.closes
+    /// Forgets the nodes that were closed before the calling thread's program made its call.
+    pub(super) fn catch_up(&self) {
+        let mut closes = [PollFd::new(self.closes.as_fd(), PollFlags::POLLIN)];
+        // In this order: who takes a message away says so before.
+        let told = poll(&mut closes, PollTimeout::ZERO) != Ok(0);
+        if told || self.unsettled.load(Ordering::Acquire) {
+            self.reap();
+        }
+    }
+
+    /// Looks after each close whether a node is gone, until `gone` tells that nobody is there any more.
+    pub(super) fn watch_closes(&self, gone: &OwnedFd) {
+        // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
+        const AGAIN: [u8; 3] = [1, 20, 200];
+
+        let mut again: &[u8] = &[];
+        loop {
+            let timeout = again.first().map_or(PollTimeout::NONE, |&ms| PollTimeout::from(ms));
+            let mut ready = [
+                PollFd::new(self.closes.as_fd(), PollFlags::POLLIN),
+                PollFd::new(gone.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut ready, timeout) {
+                Ok(_) | Err(OsError::EINTR) => {}
+                Err(_) => return,
+            }
+            let is_ready =
+                |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
+            if is_ready(1) {
+                return;
+            }
+            again = if is_ready(0) {
+                self.unsettled.store(true, Ordering::Release);
+                while self.closes.read_events().is_ok_and(|events| !events.is_empty()) {}
+                &AGAIN
+            } else {
+                again.split_first().map_or(&[], |(_, rest)| rest)
+            };
+            self.reap();
+            if again.is_empty() {
+                self.unsettled.store(false, Ordering::Release);
+            }
+        }
     }
 }
 

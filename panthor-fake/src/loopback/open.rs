@@ -109,21 +109,24 @@ fn reopen(world: &World, caller: Pid, owner: Pid, fd: i32, flags: OFlag) -> Answ
     }
     match world.kind_of(owner, fd) {
         // One that is only a place of a node stays natively what it is.
-        Some(_) if flags.contains(OFlag::O_PATH) => Answer::Continue,
-        Some(kind) => open_node(world, caller, kind, flags).into(),
-        None => Answer::Continue,
+        Ok(Some(_)) if flags.contains(OFlag::O_PATH) => Answer::Continue,
+        Ok(Some(kind)) => open_node(world, caller, kind, flags).into(),
+        Ok(None) => Answer::Continue,
+        Err(errno) => Answer::Error(errno),
     }
 }
 
 /// Opens what `/proc` tells about the descriptor of a node.
 fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
-    let Some(node) = world.node(owner, fd) else {
-        return Answer::Continue;
+    let node = match world.node(owner, fd) {
+        Ok(Some(node)) => node,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
         return Answer::Error(Errno::ACCES);
     }
-    let Some(kernels) = info_of(owner, fd) else {
+    let Ok(kernels) = info_of(owner, fd) else {
         return Answer::Continue;
     };
     // The position and the lock are what the loopback knows the node by.
