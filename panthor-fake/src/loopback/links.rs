@@ -38,6 +38,7 @@ pub(super) fn readlink(
             Ok(None) => return Answer::Continue,
             Err(errno) => return Answer::Error(errno),
         },
+        Place::Nowhere(errno) => return Answer::Error(errno),
         _ => return Answer::Continue,
     };
     tell(call, &target, buffer, size).into()

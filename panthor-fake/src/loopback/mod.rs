@@ -65,6 +65,7 @@ mod node;
 mod open;
 mod paths;
 mod process;
+mod restricted;
 mod signals;
 mod stat;
 mod supervisor;

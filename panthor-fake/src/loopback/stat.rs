@@ -50,6 +50,7 @@ pub(super) fn stat(
             .find(&path, follow)
             .and_then(|found| tell(call, &found.fd, found.node, form))
             .into(),
+        Place::Nowhere(errno) => Answer::Error(errno),
         Place::Descriptor { thread, fd } if follow => {
             of_kind(world, call, world.kind_of(thread, fd), form)
         }

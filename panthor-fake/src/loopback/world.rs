@@ -85,6 +85,16 @@ impl World {
 
     /// A path of the caller; `None` if the kernel will refuse it, or it is of no interest.
     pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Option<Vec<u8>> {
+        self.path_unless(call, address, is_elsewhere)
+    }
+
+    /// The same of a path that is of no interest if a test says so.
+    pub(super) fn path_unless(
+        &self,
+        call: &Notification<'_>,
+        address: u64,
+        is_elsewhere: impl Fn(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
         // Most paths are none of ours, whoever's they were: only for others that is asked.
         let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX).ok();
         let unread = path.is_none();
