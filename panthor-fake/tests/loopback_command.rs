@@ -174,6 +174,16 @@ fn a_loopback_inside_a_loopback_says_what_to_do() {
 }
 
 #[test]
+fn a_failure_that_never_came_is_told() {
+    let output = run(&["--fail", "VM_BIND:3:ENOMEM", "--", "sh", "-c", "exit 4"]);
+    assert_eq!(output.status.code(), Some(4));
+    let message = text(&output.stderr);
+    let expected =
+        "panthor-fake: --fail VM_BIND:3:ENOMEM: it did not fail, there was no such call\n";
+    assert_eq!(message, expected);
+}
+
+#[test]
 fn help_tells_what_cannot_be_emulated() {
     let output = Command::new(COMMAND).arg("--help").output().unwrap();
     assert!(output.status.success());
@@ -189,6 +199,11 @@ fn help_tells_what_cannot_be_emulated() {
         "summary TRACE",
         "cannot be emulated",
         "io_uring",
+        "125 ",
+        "126 ",
+        "127 ",
+        "137 ",
+        "over\n                            all processes",
     ] {
         assert!(help.contains(part), "{part} is not in\n{help}");
     }
