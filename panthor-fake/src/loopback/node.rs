@@ -280,8 +280,12 @@ impl Nodes {
         any
     }
 
-    /// Forgets the nodes that were closed before the calling thread's program made its call.
-    pub(super) fn catch_up(&self) {
+    /// Forgets the nodes that were closed before a program made its call, which is on one that is open or on none.
+    pub(super) fn catch_up(&self, on_node: bool) {
+        if on_node && self.count.load(Ordering::Acquire) == 1 {
+            // It is the only one that is known, so that no other can have been closed.
+            return;
+        }
         let mut closes = [PollFd::new(self.closes.as_fd(), PollFlags::POLLIN)];
         // In this order: who takes a message away says so before.
         let told = poll(&mut closes, PollTimeout::ZERO) != Ok(0);
@@ -295,7 +299,7 @@ impl Nodes {
         // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
         const AGAIN: [u8; 3] = [1, 20, 200];
 
-        let mut again: &[u8] = &[];
+        let (mut again, mut found): (&[u8], _) = (&[], false);
         loop {
             let timeout = again.first().map_or(PollTimeout::NONE, |&ms| PollTimeout::from(ms));
             let mut ready = [
@@ -311,15 +315,18 @@ impl Nodes {
             if is_ready(1) {
                 return;
             }
-            again = if is_ready(0) {
+            let told = is_ready(0);
+            again = if told {
                 self.unsettled.store(true, Ordering::Release);
                 while self.closes.read_events().is_ok_and(|events| !events.is_empty()) {}
+                found = false;
                 &AGAIN
             } else {
                 again.split_first().map_or(&[], |(_, rest)| rest)
             };
-            self.reap();
-            if again.is_empty() {
+            found |= self.reap();
+            // Two at the same time may have been told as one.
+            if again.is_empty() || (found && !told) {
                 self.unsettled.store(false, Ordering::Release);
             }
         }

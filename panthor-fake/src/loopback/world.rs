@@ -126,13 +126,15 @@ impl World {
         if !self.nodes.any() || fd < 0 {
             return Ok(None);
         }
-        self.nodes.catch_up();
-        if !self.processes.can_duplicate() {
+        let node = if self.processes.can_duplicate() {
+            let memfd = self.memfd(thread, fd)?;
+            memfd.and_then(|memfd| self.nodes.identify(&memfd, (thread, fd)))
+        } else {
             let info = self.shortage(info_of(thread, fd))?;
-            return Ok(info.and_then(|info| self.nodes.identify_by_info(&info)));
-        }
-        let memfd = self.memfd(thread, fd)?;
-        Ok(memfd.and_then(|memfd| self.nodes.identify(&memfd, (thread, fd))))
+            info.and_then(|info| self.nodes.identify_by_info(&info))
+        };
+        self.nodes.catch_up(node.is_some());
+        Ok(node)
     }
 
     /// Which node a descriptor of a thread is, or is the place of.
