@@ -49,11 +49,14 @@ What cannot be emulated:
   - 32-bit programs, programs that forbid being read, and opens by way of io_uring see no device.
   - It does not run inside itself, nor under qemu-user. PROGRAM runs with no_new_privs: sudo and the like
     give nothing.
+  - In user and mount namespaces, and roots, that PROGRAM makes itself the device stays at its paths, whatever is
+    mounted there; /proc/PID/fd by numbers of a process namespace is another process's.
   - poll on a node says that it is ready and epoll refuses it, where a board's is quiet; read, write and mremap
     reach the memory of BOs; locks of fcntl on a node are refused, those of flock are one for all nodes.
   - /dev/dri can be opened and listed, but not entered with chdir by its path, nor watched; other symbolic
     links than the board's do not lead to a node. /proc/PID/maps shows memory instead of the node.
-  - mmap of an exported dma-buf through its own descriptor, and of a BO that another driver's dma-buf is.
+  - mmap by the CPU of an exported dma-buf through its own descriptor, and of a BO that another driver's
+    dma-buf is: ENODEV.
 ";
 
 /// What to do.
