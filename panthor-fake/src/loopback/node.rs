@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,10 +15,11 @@ use std::sync::{Arc, Mutex};
 use nix::errno::Errno as OsError;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::unistd::{Pid, Whence, lseek};
+
+mod closes;
 
 use super::error::Error;
 use super::process::Capabilities;
@@ -254,83 +254,6 @@ impl Nodes {
     pub(super) fn identity(&self) -> (u64, u64) {
         self.identity
     }
-
-    /// Forgets the nodes that are closed. Whether there were any.
-    pub(super) fn reap(&self) -> bool {
-        // Whoever comes second waits for what the first one found.
-        let _one_at_a_time = lock(&self.reaping);
-        let mut open = lock(&self.open);
-        let memory = self.memory();
-        let is_closed = |&position: &i64| owns(memory, position);
-        let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
-        let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
-        self.count.store(open.nodes.len(), Ordering::Release);
-        let none_left = open.nodes.is_empty();
-        drop(open);
-        let any = !gone.is_empty();
-        drop(gone);
-        if any && none_left {
-            // Another loopback of the same device has nodes of its own. A mapping keeps its node open: so nobody has
-            // any. What is opened from here on is later.
-            memory.reclaim(|| {
-                let nobodys = nobody_has_any(memory);
-                move |_: &Range<u64>| nobodys
-            });
-        }
-        any
-    }
-
-    /// Forgets the nodes that were closed before a program made its call, which is on one that is open or on none.
-    pub(super) fn catch_up(&self, on_node: bool) {
-        if on_node && self.count.load(Ordering::Acquire) == 1 {
-            // It is the only one that is known, so that no other can have been closed.
-            return;
-        }
-        let mut closes = [PollFd::new(self.closes.as_fd(), PollFlags::POLLIN)];
-        // In this order: who takes a message away says so before.
-        let told = poll(&mut closes, PollTimeout::ZERO) != Ok(0);
-        if told || self.unsettled.load(Ordering::Acquire) {
-            self.reap();
-        }
-    }
-
-    /// Looks after each close whether a node is gone, until `gone` tells that nobody is there any more.
-    pub(super) fn watch_closes(&self, gone: &OwnedFd) {
-        // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
-        const AGAIN: [u8; 3] = [1, 20, 200];
-
-        let (mut again, mut found): (&[u8], _) = (&[], false);
-        loop {
-            let timeout = again.first().map_or(PollTimeout::NONE, |&ms| PollTimeout::from(ms));
-            let mut ready = [
-                PollFd::new(self.closes.as_fd(), PollFlags::POLLIN),
-                PollFd::new(gone.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut ready, timeout) {
-                Ok(_) | Err(OsError::EINTR) => {}
-                Err(_) => return,
-            }
-            let is_ready =
-                |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
-            if is_ready(1) {
-                return;
-            }
-            let told = is_ready(0);
-            again = if told {
-                self.unsettled.store(true, Ordering::Release);
-                while self.closes.read_events().is_ok_and(|events| !events.is_empty()) {}
-                found = false;
-                &AGAIN
-            } else {
-                again.split_first().map_or(&[], |(_, rest)| rest)
-            };
-            found |= self.reap();
-            // Two at the same time may have been told as one.
-            if again.is_empty() || (found && !told) {
-                self.unsettled.store(false, Ordering::Release);
-            }
-        }
-    }
 }
 
 /// The seals of a memfd; `None` for any other file. Unlike all else that one could ask of a descriptor it never
@@ -352,12 +275,6 @@ fn lock_at(position: i64, kind: i32) -> libc::flock {
 /// Whether no description but that of `fd` has the lock of the node with this position.
 fn owns(fd: impl AsFd, position: i64) -> bool {
     is_free(fd, lock_at(position, libc::F_WRLCK))
-}
-
-/// Whether there is no lock of any node, whichever loopback it is of.
-fn nobody_has_any(memory: impl AsFd) -> bool {
-    // A length of zero is one without an end.
-    is_free(memory, libc::flock { l_len: 0, ..lock_at(FILE_SIZE as i64, libc::F_WRLCK) })
 }
 
 /// Whether the description of `fd` could have that lock.
