@@ -33,9 +33,9 @@ pub(crate) struct Bo {
     handles: AtomicUsize,
     /// Its name among the BOs of the device, 0 for none.
     name: AtomicU32,
-    /// When another process was last permitted to map it.
+    /// Whether another process was permitted to map it.
     #[cfg(feature = "loopback")]
-    mapped_elsewhere: Mutex<Option<std::time::Instant>>,
+    mapped_elsewhere: std::sync::atomic::AtomicBool,
     /// The dma-buf that its memory is.
     import: Option<Arc<DmaBuf>>,
     /// The dma-buf that it was exported as.
@@ -93,7 +93,7 @@ impl Bo {
             handles: AtomicUsize::new(0),
             name: AtomicU32::new(0),
             #[cfg(feature = "loopback")]
-            mapped_elsewhere: Mutex::new(None),
+            mapped_elsewhere: false.into(),
             import,
             exported: Mutex::new(Weak::new()),
         })
@@ -246,18 +246,19 @@ impl Bo {
 impl Bo {
     /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
     pub(crate) fn set_mapped_elsewhere(&self) {
-        *lock(&self.mapped_elsewhere) = Some(std::time::Instant::now());
+        self.mapped_elsewhere.store(true, Ordering::Release);
     }
 
     /// Whether the CPU has it mapped, or another process had and may have it still.
     pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
-        self.cpu_mappings() != 0 || lock(&self.mapped_elsewhere).is_some()
+        self.cpu_mappings() != 0 || self.mapped_elsewhere.load(Ordering::Acquire)
     }
 
     fn give_memory_back(&self) {
-        match *lock(&self.mapped_elsewhere) {
-            Some(since) => self.device.memory.retire(self.offset, self.size, since),
-            None => self.device.memory.free(self.offset, self.size),
+        if self.mapped_elsewhere.load(Ordering::Acquire) {
+            self.device.memory.retire(self.offset, self.size);
+        } else {
+            self.device.memory.free(self.offset, self.size);
         }
     }
 }

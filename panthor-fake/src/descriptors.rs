@@ -29,6 +29,10 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// A file that is none of the fake's.
+    #[cfg(feature = "loopback")]
+    pub(crate) const OTHER: Self = Self { device: 0, inode: 0 };
+
     /// The file behind a descriptor of the fake.
     ///
     /// # Errors

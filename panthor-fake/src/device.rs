@@ -18,6 +18,7 @@ use crate::file::{File, FileInner};
 use crate::gpu_view::GpuVa;
 use crate::group::Shared;
 use crate::inject::Injections;
+use crate::ioctl::request_nr;
 use crate::lock::lock;
 use crate::memory::Memory;
 use crate::primary::{Masters, Names};
@@ -136,6 +137,26 @@ impl Device {
     /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake does not count here.
     pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
         self.inner.injections.fail_ioctl(request, n, errno);
+    }
+
+    /// How many calls of that ioctl are yet to come before each failure that [`Device::fail_nth_ioctl`] has planned and
+    /// that has not come, in the order in which they were planned.
+    ///
+    /// ```
+    /// use panthor_fake::{Arena, Config, Device};
+    /// use panthor_sys::{DRM_IOCTL_PANTHOR_BO_CREATE, DRM_IOCTL_PANTHOR_VM_CREATE};
+    ///
+    /// let device = Device::new(Config::default())?;
+    /// device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 3, 12);
+    /// device.open().ioctl_in(DRM_IOCTL_PANTHOR_VM_CREATE, 0x10000, &Arena::new(0x10000, 4096));
+    /// assert_eq!(device.planned_failures(DRM_IOCTL_PANTHOR_VM_CREATE), [2]);
+    /// assert!(device.planned_failures(DRM_IOCTL_PANTHOR_BO_CREATE).is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn planned_failures(&self, request: u32) -> Vec<u64> {
+        let nr = request_nr(request);
+        let planned = self.inner.injections.planned_ioctls();
+        planned.into_iter().filter(|planned| planned.0 == nr).map(|planned| planned.1).collect()
     }
 
     /// Counters of calls and operations, over all files that are or were open.

@@ -49,6 +49,12 @@ impl Injections {
         self.armed.store(true, Ordering::Release);
     }
 
+    /// The failures of ioctls that are yet to come, in the order in which they were planned: the number of the ioctl
+    /// and how many calls come before.
+    pub(crate) fn planned_ioctls(&self) -> Vec<(u8, u64)> {
+        lock(&self.plan).ioctls.iter().map(|planned| (planned.nr, planned.left)).collect()
+    }
+
     pub(crate) fn fail_bind(&self, index: u32, errno: i32) {
         lock(&self.plan).bind = Some(BindFailure { index, errno: Errno::wanted(errno) });
         self.armed.store(true, Ordering::Release);

@@ -51,6 +51,8 @@ const HUGE: u64 = 2 << 20;
 const LATEST_FLUSH_ID: u32 = 1;
 
 #[cfg(feature = "loopback")]
+mod permits;
+#[cfg(feature = "loopback")]
 mod retired;
 
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(crate) struct Memory {
     ranges: Mutex<Ranges>,
     #[cfg(feature = "loopback")]
     retired: Mutex<retired::Retired>,
+    #[cfg(feature = "loopback")]
+    pub(crate) permits: permits::Permits,
 }
 
 impl Memory {
@@ -74,6 +78,8 @@ impl Memory {
             ranges: Mutex::new(Ranges::new()),
             #[cfg(feature = "loopback")]
             retired: Mutex::default(),
+            #[cfg(feature = "loopback")]
+            permits: permits::Permits::default(),
         })
     }
 

@@ -150,6 +150,29 @@ fn a_file_ends_with_its_last_descriptor_and_its_last_mapping() {
 }
 
 #[test]
+fn what_a_program_has_closed_or_unmapped_is_gone_for_its_next_call() {
+    with_device(|device| {
+        let (watching, rw) = (open(RENDER), libc::PROT_READ | libc::PROT_WRITE);
+        for round in 0..100 {
+            let file = open(RENDER);
+            let bo = create_bo(&file, 4096);
+            let (offset, map) =
+                (mmap_offset(&file, bo), |file: &File, offset| Map::new(file, 4096, rw, offset));
+            let kept = map(&file, offset).unwrap();
+            assert_eq!(ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut gem_close(bo)), 0);
+            assert_eq!(map(&file, offset).map(drop), Err(libc::EACCES), "round {round}");
+            drop(kept);
+            assert_eq!(map(&file, offset).map(drop), Err(libc::EINVAL), "round {round}");
+            create_bo(&file, 4096);
+            drop(file);
+            // Any call will do.
+            version(&watching);
+            assert_eq!((device.leaks().files, device.leaks().bos), (1, 0), "round {round}");
+        }
+    });
+}
+
+#[test]
 fn the_gpu_and_the_cpu_see_the_same_memory() {
     let device = Device::new(Config::default()).unwrap();
     let loopback = Loopback::new(&device).unwrap();

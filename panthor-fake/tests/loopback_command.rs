@@ -174,6 +174,32 @@ fn a_loopback_inside_a_loopback_says_what_to_do() {
 }
 
 #[test]
+fn programs_in_namespaces_of_their_own_find_the_device() {
+    for kinds in ["-Ur", "-Urm", "-Urpf"] {
+        let list = ["unshare", kinds, "ls", "/dev/dri"];
+        if !Command::new("unshare").args([kinds, "true"]).status().is_ok_and(|s| s.success()) {
+            eprintln!("not tested: unshare {kinds} is not permitted here");
+            continue;
+        }
+        let output = run(&list);
+        assert_eq!(text(&output.stdout), "by-path\ncard0\nrenderD128\n", "{kinds}");
+        let node = "test -c /dev/fd/7 && readlink /proc/self/fd/7";
+        let output = run(&["unshare", kinds, "sh", "-c", &format!("({node}) 7<>/dev/dri/card0")]);
+        assert_eq!(text(&output.stdout), "/dev/dri/card0\n", "{kinds}");
+    }
+}
+
+#[test]
+fn a_failure_that_never_came_is_told() {
+    let output = run(&["--fail", "VM_BIND:3:ENOMEM", "--", "sh", "-c", "exit 4"]);
+    assert_eq!(output.status.code(), Some(4));
+    let message = text(&output.stderr);
+    let expected =
+        "panthor-fake: --fail VM_BIND:3:ENOMEM: it did not fail, there was no such call\n";
+    assert_eq!(message, expected);
+}
+
+#[test]
 fn help_tells_what_cannot_be_emulated() {
     let output = Command::new(COMMAND).arg("--help").output().unwrap();
     assert!(output.status.success());
@@ -189,6 +215,11 @@ fn help_tells_what_cannot_be_emulated() {
         "summary TRACE",
         "cannot be emulated",
         "io_uring",
+        "125 ",
+        "126 ",
+        "127 ",
+        "137 ",
+        "over\n                            all processes",
     ] {
         assert!(help.contains(part), "{part} is not in\n{help}");
     }

@@ -45,6 +45,11 @@ fn a_static_program() {
 }
 
 #[test]
+fn nodes_by_any_path_and_any_call() {
+    run(compile("paths.c", "loopback-paths", &[]), &[]);
+}
+
+#[test]
 fn a_child_shares_the_handles() {
     client("forks");
 }

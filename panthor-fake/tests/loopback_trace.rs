@@ -97,3 +97,13 @@ fn what_is_no_trace_is_refused() {
         assert!(told.contains(message), "{arguments:?}: {told}");
     }
 }
+
+#[test]
+fn a_trace_of_text_is_not_counted_and_it_is_said_why() {
+    let trace = traced("trace-not-json.txt", &[]);
+    let output = Command::new(COMMAND).arg("summary").arg(&trace).output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    let message = text(&output.stderr);
+    assert!(message.contains("line 1 is of a trace of text"), "{message}");
+    assert!(message.contains("--trace-format json"), "{message}");
+}

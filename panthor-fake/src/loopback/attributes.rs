@@ -25,6 +25,7 @@ fn find(
     let path = world.path(call, path)?;
     match world.tree.place(call.thread(), directory, &path) {
         Place::Tree(path) => Some(world.tree.find(&path, follow).map(|found| (found, path))),
+        Place::Nowhere(errno) => Some(Err(errno)),
         _ => None,
     }
 }

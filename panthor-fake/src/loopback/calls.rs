@@ -7,7 +7,7 @@ use super::listener::{Answer, Notification};
 use super::paths::Place;
 use super::supervisor::HandOver;
 use super::world::World;
-use super::{attributes, ioctls, links, mmap, open, stat};
+use super::{attributes, ioctls, links, mmap, open, restricted, stat};
 use crate::uaccess::Foreign;
 
 /// An argument as a descriptor or a set of flags.
@@ -21,6 +21,8 @@ pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOve
         // It is out of sight, in a process namespace elsewhere.
         return Answer::Continue;
     }
+    // What it was permitted to map before, it has.
+    world.nodes.memory().permits.end(call.thread());
     if call.arch == NARROW.arch {
         return narrow(world, call);
     }
@@ -34,7 +36,7 @@ pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOve
         libc::SYS_ioctl => ioctls::ioctl(world, call, hand_over),
         libc::SYS_mmap => mmap::mmap(world, call),
         libc::SYS_openat => open::open(world, call, int(a), b, int(c)),
-        libc::SYS_openat2 => open::openat2(world, call, int(a), b, c, d),
+        libc::SYS_openat2 => restricted::openat2_call(world, call, int(a), b, c, d),
         libc::SYS_fstat => stat::of_descriptor(world, call, int(a), stat::Form::Stat(b)),
         libc::SYS_newfstatat => stat::stat(world, call, int(a), b, int(d), stat::Form::Stat(c)),
         libc::SYS_statx => {
@@ -79,13 +81,13 @@ fn narrow(world: &World, call: &Notification<'_>) -> Answer {
 
     let [a, b, ..] = call.args;
     let refused = if call.nr as u32 == NARROW.ioctl {
-        world.node(call.thread(), int(a)).is_some()
+        matches!(world.node(call.thread(), int(a)), Ok(Some(_)) | Err(_))
     } else {
         let (directory, path) =
             if call.nr as u32 == NARROW.opens[0] { (libc::AT_FDCWD, a) } else { (int(a), b) };
         let place =
             world.path(call, path).map(|path| world.tree.place(call.thread(), directory, &path));
-        matches!(place, Some(Place::Tree(_)))
+        matches!(place, Some(Place::Tree(_) | Place::Nowhere(_)))
     };
     if refused {
         world.complain(call.thread(), WHY);

@@ -1,12 +1,12 @@
 //! Ioctls on nodes, dma-bufs and sync files.
 
 use super::listener::{Answer, Notification};
-use super::process::path_of;
+use super::process::identity_of;
 use super::supervisor::HandOver;
 use super::waits::Remote;
 use super::world::World;
 use crate::descriptor_ioctls::{self, FileCall};
-use crate::descriptors::{Identity, Object, find, with_table};
+use crate::descriptors::{Object, find, with_table};
 use crate::errno::Errno;
 use crate::ioctl::{TYPE, request_type};
 use crate::uaccess::{Foreign, UserMemory};
@@ -22,14 +22,15 @@ pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver
         #[cfg(feature = "trace")]
         fd,
     };
-    let result = if let Some(node) = world.node(call.thread(), fd) {
-        Some(node.file.answer(request, argument, UserMemory::of(call), &caller))
-    } else if request_type(request) == TYPE {
-        // What only names a node has no ioctls at all.
-        let named = world.kind_of(call.thread(), fd).is_some();
-        named.then_some(-Errno::BADF.0)
-    } else {
-        on_descriptor(&caller, fd, request, argument)
+    let result = match world.node(call.thread(), fd) {
+        Ok(Some(node)) => Some(node.file.answer(request, argument, UserMemory::of(call), &caller)),
+        Ok(None) if request_type(request) == TYPE => match world.kind_of(call.thread(), fd) {
+            // What only names a node has no ioctls at all.
+            Ok(named) => named.map(|_| -Errno::BADF.0),
+            Err(Errno(errno)) => Some(-errno),
+        },
+        Ok(None) => on_descriptor(&caller, fd, request, argument),
+        Err(Errno(errno)) => Some(-errno),
     };
     match result {
         Some(result @ 0..) => Answer::Value(result.into()),
@@ -43,7 +44,7 @@ fn on_descriptor(caller: &Remote<'_>, fd: i32, request: u32, argument: u64) -> O
     if fd < 0 || with_table(|table| table.is_empty()) {
         return None;
     }
-    let object = find(Identity::at(path_of(caller.call.thread(), fd)).ok()?)?;
+    let object = find(identity_of(caller.call.thread(), fd).ok()?)?;
     let user = UserMemory::of(caller.call);
     let answer = || match descriptor_ioctls::answer(
         &FileCall { user, caller },

@@ -1,14 +1,15 @@
 //! What symbolic links say, those of `/proc` too.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno as OsError;
 use nix::fcntl::readlinkat;
+use nix::unistd::Pid;
 
 use super::listener::{Answer, Notification};
 use super::paths::Place;
-use super::process::path_of;
+use super::process::link_of;
 use super::world::World;
 use crate::errno::{Errno, Result};
 use crate::uaccess::{Foreign, UserMemory};
@@ -33,9 +34,11 @@ pub(super) fn readlink(
             }
         }
         Place::Descriptor { thread, fd } => match of_descriptor(world, thread, fd) {
-            Some(target) => target,
-            None => return Answer::Continue,
+            Ok(Some(target)) => target,
+            Ok(None) => return Answer::Continue,
+            Err(errno) => return Answer::Error(errno),
         },
+        Place::Nowhere(errno) => return Answer::Error(errno),
         _ => return Answer::Continue,
     };
     tell(call, &target, buffer, size).into()
@@ -52,12 +55,12 @@ fn link(fd: &OwnedFd) -> Result<Vec<u8>> {
 }
 
 /// What `/proc` should say of a descriptor; `None` if it is right.
-fn of_descriptor(world: &World, thread: nix::unistd::Pid, fd: i32) -> Option<Vec<u8>> {
-    if let Some(kind) = world.kind_of(thread, fd) {
-        return Some(format!("/dev/dri/{}", kind.name()).into_bytes());
+fn of_descriptor(world: &World, thread: Pid, fd: i32) -> Result<Option<Vec<u8>>> {
+    if let Some(kind) = world.kind_of(thread, fd)? {
+        return Ok(Some(format!("/dev/dri/{}", kind.name()).into_bytes()));
     }
-    let target = std::fs::read_link(path_of(thread, fd)).ok()?;
-    world.tree.pretended(target.as_os_str().as_bytes()).map(<[u8]>::to_vec)
+    let target = link_of(thread, fd);
+    Ok(target.and_then(|target| world.tree.pretended(&target).map(<[u8]>::to_vec)))
 }
 
 fn tell(call: &Notification<'_>, target: &[u8], buffer: u64, size: u64) -> Result<Answer> {

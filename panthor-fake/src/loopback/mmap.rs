@@ -3,9 +3,10 @@
 use nix::libc;
 
 use super::listener::{Answer, Notification};
-use super::process::path_of;
+use super::node::OpenNode;
+use super::process::identity_of;
 use super::world::World;
-use crate::descriptors::{Identity, Object, find, with_table};
+use crate::descriptors::{Object, find, with_table};
 use crate::errno::{Errno, Result};
 use crate::mapping::Prot;
 use crate::uaccess::Foreign;
@@ -15,7 +16,7 @@ fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {
     if !with_table(|table| table.values().any(is_export)) {
         return Answer::Continue;
     }
-    let exported = Identity::at(path_of(call.thread(), fd)).ok().and_then(find);
+    let exported = identity_of(call.thread(), fd).ok().and_then(find);
     if exported.as_ref().is_some_and(is_export) {
         world.complain(
             call.thread(),
@@ -33,37 +34,56 @@ fn is_export(object: &Object) -> bool {
 
 /// `mmap(2)`.
 pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
-    let [_, len, prot, flags, fd, offset] = call.args;
+    let [_, len, _, flags, fd, offset] = call.args;
     if flags as i32 & libc::MAP_ANONYMOUS != 0 {
         return Answer::Continue;
     }
-    let Some(node) = world.node(call.thread(), fd as i32) else {
-        return of_dma_buf(world, call, fd as i32);
+    let node = match world.node(call.thread(), fd as i32) {
+        Ok(Some(node)) => node,
+        Ok(None) => return of_dma_buf(world, call, fd as i32),
+        Err(errno) => return Answer::Error(errno),
     };
-    let check = || -> Result<Answer> {
-        let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
-        let mut kinds = Prot::empty();
-        kinds.set(Prot::READ, prot as i32 & libc::PROT_READ != 0);
-        kinds.set(Prot::WRITE, prot as i32 & libc::PROT_WRITE != 0);
-        let bo = node.file.inner().check_mmap(len, kinds, offset)?;
-        // A private mapping would not show what the GPU writes.
-        let shared = flags as i32 & libc::MAP_SHARED != 0;
-        // The registers are not for execution.
-        if !shared || (bo.is_none() && prot as i32 & libc::PROT_EXEC != 0) {
-            return Err(Errno::INVAL);
+    let thread = call.thread();
+    let memory = world.nodes.memory();
+    // Before it is looked whether it may: what is given up meanwhile waits for it.
+    memory.permits.grant(thread, offset..offset.saturating_add(len));
+    let mut answer = check(world, call, &node);
+    if matches!(answer, Err(Errno::ACCES)) && memory.is_retired(offset) {
+        // A BO that is gone is somebody's for as long as it is mapped.
+        memory.permits.end(thread);
+        world.reclaim();
+        answer = check(world, call, &node);
+    }
+    if answer.is_err() {
+        memory.permits.end(thread);
+    }
+    answer.into()
+}
+
+/// Whether the kernel may map.
+fn check(world: &World, call: &Notification<'_>, node: &OpenNode) -> Result<Answer> {
+    let [_, len, prot, flags, _, offset] = call.args;
+    let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
+    let mut kinds = Prot::empty();
+    kinds.set(Prot::READ, prot as i32 & libc::PROT_READ != 0);
+    kinds.set(Prot::WRITE, prot as i32 & libc::PROT_WRITE != 0);
+    let bo = node.file.inner().check_mmap(len, kinds, offset)?;
+    // A private mapping would not show what the GPU writes.
+    let shared = flags as i32 & libc::MAP_SHARED != 0;
+    // The registers are not for execution.
+    if !shared || (bo.is_none() && prot as i32 & libc::PROT_EXEC != 0) {
+        return Err(Errno::INVAL);
+    }
+    if let Some(bo) = bo {
+        // Its memory is elsewhere, where this descriptor does not reach.
+        if bo.is_imported() {
+            world.complain(
+                call.thread(),
+                "maps a BO that another driver's dma-buf is: the loopback cannot show it",
+            );
+            return Err(Errno::NODEV);
         }
-        if let Some(bo) = bo {
-            // Its memory is elsewhere, where this descriptor does not reach.
-            if bo.is_imported() {
-                world.complain(
-                    call.thread(),
-                    "maps a BO that another driver's dma-buf is: the loopback cannot show it",
-                );
-                return Err(Errno::NODEV);
-            }
-            bo.set_mapped_elsewhere();
-        }
-        Ok(Answer::Continue)
-    };
-    check().into()
+        bo.set_mapped_elsewhere();
+    }
+    Ok(Answer::Continue)
 }

@@ -26,7 +26,7 @@
 //! - The descriptor that a program gets for a node is the memory of the device, a sealed memfd in which each BO
 //!   is at its mmap offset: mmap, dup, fork, exec, sending and closing are done by the kernel. Each open has a
 //!   description of its own, which its file position and a lock tell from others; the file of the fake is released when the last
-//!   duplicate and the last mapping are gone.
+//!   duplicate and the last mapping are gone, before the next call on another node is answered.
 //! - Ioctls go to the same functions as those of [`File::ioctl`](crate::File::ioctl), with the memory and the
 //!   descriptors of the program. One that sleeps keeps its caller waiting and nobody else; a signal interrupts
 //!   it.
@@ -36,7 +36,7 @@
 //! # What cannot be done
 //!
 //! - 32-bit programs find no device, nor do programs that forbid being read, and ones that open files through
-//!   io_uring.
+//!   io_uring. The first two are told on the standard error. x32 calls are answered as by a kernel without them.
 //! - `poll(2)` on a node says that it is ready, and `epoll_ctl(2)` refuses it, where a board's is quiet;
 //!   `read(2)`, `write(2)`, `fallocate(2)` and their like reach the memory of all BOs, and `mremap(2)` makes a
 //!   mapping longer, into what is behind its BO. `/proc/PID/maps` shows the memory and not the node.
@@ -44,10 +44,13 @@
 //!   are. A private mapping is refused only where a BO or the registers can be, not below.
 //! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
 //!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
+//! - Where a program makes itself a user or mount namespace, or another root directory, the device stays at these
+//!   paths, whatever is mounted over them; in a user namespace nobody has the capabilities that the driver asks for.
+//!   In a process namespace the numbers in `/proc/PID/fd` are taken for those outside; `/proc/self` is right.
 //! - An imported dma-buf of another device cannot be mapped by the CPU, nor an exported one through its own
-//!   descriptor.
-//! - The end of a descriptor or of a mapping is noticed a moment later: for so long another file may still find a
-//!   name that is gone or somebody master, and a BO that is closed is still somebody's.
+//!   descriptor: the program's mmap of the first fails with `ENODEV`, and so does that of the second.
+//! - What a program has closed or unmapped itself is gone for its next call. What another thread or process closes at
+//!   the same time may be noticed a moment later.
 //! - Another loopback, or any supervisor of that kind, inside: the kernel permits one.
 //!
 //! It runs on x86-64 and AArch64, with Linux 5.19 or newer.
@@ -65,6 +68,7 @@ mod node;
 mod open;
 mod paths;
 mod process;
+mod restricted;
 mod signals;
 mod stat;
 mod supervisor;

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use nix::errno::Errno as OsError;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
@@ -20,6 +19,8 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::unistd::{Pid, Whence, lseek};
 
+mod closes;
+
 use super::error::Error;
 use super::process::Capabilities;
 use crate::descriptors::path;
@@ -27,7 +28,7 @@ use crate::device::Device;
 use crate::errno::Result;
 use crate::file::File;
 use crate::lock::lock;
-use crate::memory::FILE_SIZE;
+use crate::memory::{FILE_SIZE, Memory};
 
 /// Which node of the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,17 @@ pub(super) struct Nodes {
     count: AtomicUsize,
     /// Tells when one may have been closed.
     closes: Inotify,
+    /// Whether one was closed so short a time ago that the kernel may not have dropped its lock when it was looked.
+    unsettled: AtomicBool,
+    /// Held until what is closed is released.
+    reaping: Mutex<()>,
+    /// Descriptors that were nodes when they were last seen: names, each at a place that its value says.
+    seen: [AtomicU64; 64],
+}
+
+/// A descriptor of a thread, as a number that is not zero.
+fn name_of((thread, number): (Pid, i32)) -> u64 {
+    (thread.as_raw() as u64) << 32 | u64::from(number as u32)
 }
 
 #[derive(Debug, Default)]
@@ -115,13 +127,25 @@ impl Nodes {
             Ok(closes)
         };
         let closes = watch().map_err(|errno| failed("watch for closed nodes", errno))?;
-        let identity = (stat.st_dev, stat.st_ino);
-        let (open, count) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { device, identity, positions: RandomState::new(), open, count, closes })
+        Ok(Self {
+            device,
+            identity: (stat.st_dev, stat.st_ino),
+            positions: RandomState::new(),
+            open: Mutex::default(),
+            count: AtomicUsize::new(0),
+            closes,
+            unsettled: AtomicBool::new(false),
+            reaping: Mutex::default(),
+            seen: [const { AtomicU64::new(0) }; 64],
+        })
     }
 
     pub(super) fn device(&self) -> &Device {
         &self.device
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.device.inner().memory
     }
 
     /// Opens a node, with flags of `open(2)`.
@@ -156,11 +180,7 @@ impl Nodes {
     }
 
     /// The node behind the duplicate of a descriptor, which a thread has under that number.
-    pub(super) fn identify(
-        &self,
-        fd: &OwnedFd,
-        (thread, number): (Pid, i32),
-    ) -> Option<Arc<OpenNode>> {
+    pub(super) fn identify(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
         if seals(fd)? & SEALS.bits() != SEALS.bits() {
             return None;
         }
@@ -168,13 +188,14 @@ impl Nodes {
         let open = lock(&self.open);
         // Nobody guesses a position: the inode need not be looked at. Nor is the lock, if that position was found
         // there before.
-        let name = (thread.as_raw() as u64) << 32 | number as u64;
+        let name = name_of(descriptor);
         if let Some(node) = open.nodes.get(&position) {
             if node.seen_as.load(Ordering::Relaxed) == name {
                 return Some(node.clone());
             }
             if owns(fd, position) {
                 node.seen_as.store(name, Ordering::Relaxed);
+                self.seen_at(descriptor).store(name, Ordering::Relaxed);
                 return Some(node.clone());
             }
         }
@@ -187,6 +208,20 @@ impl Nodes {
         let holds = |position| owns(fd, position) && !owns(memory, position);
         let mut nodes = open.nodes.iter();
         nodes.find(|&(&position, _)| holds(position)).map(|(_, node)| node.clone())
+    }
+
+    fn seen_at(&self, (thread, number): (Pid, i32)) -> &AtomicU64 {
+        &self.seen[(thread.as_raw() ^ number) as usize % self.seen.len()]
+    }
+
+    /// Whether a descriptor was a node when it was last seen. It may be anything by now.
+    pub(super) fn was_seen(&self, descriptor: (Pid, i32)) -> bool {
+        self.seen_at(descriptor).load(Ordering::Relaxed) == name_of(descriptor)
+    }
+
+    /// Forgets that a descriptor was a node.
+    pub(super) fn forget_seen(&self, descriptor: (Pid, i32)) {
+        self.seen_at(descriptor).store(0, Ordering::Relaxed);
     }
 
     /// The file position of the `index`-th node, behind the memory.
@@ -219,32 +254,6 @@ impl Nodes {
     pub(super) fn identity(&self) -> (u64, u64) {
         self.identity
     }
-
-    /// Forgets the nodes that are closed. Whether there were any.
-    pub(super) fn reap(&self) -> bool {
-        let mut open = lock(&self.open);
-        let memory = &self.device.inner().memory;
-        let is_closed = |&position: &i64| owns(memory, position);
-        let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
-        let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
-        self.count.store(open.nodes.len(), Ordering::Release);
-        // Another loopback of the same device has nodes of its own.
-        let none_left = open.nodes.is_empty() && nobody_has_any(memory);
-        let looked = Instant::now();
-        drop(open);
-        let any = !gone.is_empty();
-        drop(gone);
-        if any && none_left {
-            // A mapping keeps its node open: so nobody has any. What is opened from here on is later.
-            memory.reclaim(looked, |_| true);
-        }
-        any
-    }
-
-    /// What is readable when a node may have been closed.
-    pub(super) fn closes(&self) -> &Inotify {
-        &self.closes
-    }
 }
 
 /// The seals of a memfd; `None` for any other file. Unlike all else that one could ask of a descriptor it never
@@ -266,12 +275,6 @@ fn lock_at(position: i64, kind: i32) -> libc::flock {
 /// Whether no description but that of `fd` has the lock of the node with this position.
 fn owns(fd: impl AsFd, position: i64) -> bool {
     is_free(fd, lock_at(position, libc::F_WRLCK))
-}
-
-/// Whether there is no lock of any node, whichever loopback it is of.
-fn nobody_has_any(memory: impl AsFd) -> bool {
-    // A length of zero is one without an end.
-    is_free(memory, libc::flock { l_len: 0, ..lock_at(FILE_SIZE as i64, libc::F_WRLCK) })
 }
 
 /// Whether the description of `fd` could have that lock.

@@ -17,7 +17,7 @@ use super::process::{capabilities, info_of};
 use super::world::World;
 use crate::descriptors::path;
 use crate::errno::{Errno, Result};
-use crate::uaccess::{Foreign, UserMemory};
+use crate::uaccess::Foreign;
 
 /// `open(2)` and `openat(2)`.
 pub(super) fn open(
@@ -34,34 +34,11 @@ pub(super) fn open(
     let flags = OFlag::from_bits_retain(flags);
     match world.tree.place(thread, directory, &path) {
         Place::Elsewhere => Answer::Continue,
+        Place::Nowhere(errno) => Answer::Error(errno),
         Place::Tree(path) => open_in_tree(world, thread, &path, flags).into(),
         Place::Descriptor { thread: owner, fd } => reopen(world, thread, owner, fd, flags),
         Place::DescriptorInfo { thread: owner, fd } => info(world, owner, fd, flags),
     }
-}
-
-/// `openat2(2)`.
-pub(super) fn openat2(
-    world: &World,
-    call: &Notification<'_>,
-    directory: i32,
-    path: u64,
-    how: u64,
-    size: u64,
-) -> Answer {
-    let mut words = [0_u64; 3];
-    if size < size_of_val(&words) as u64 {
-        return Answer::Continue;
-    }
-    if UserMemory::of(call).read(how, bytemuck::bytes_of_mut(&mut words)).is_err() {
-        return Answer::Continue;
-    }
-    let [flags, _, resolve] = words;
-    // Those that make a path start or stay elsewhere.
-    if resolve & (libc::RESOLVE_BENEATH | libc::RESOLVE_IN_ROOT) != 0 {
-        return Answer::Continue;
-    }
-    open(world, call, directory, path, flags as i32)
 }
 
 fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result<Answer> {
@@ -72,23 +49,34 @@ fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result
         found => found?,
     };
     if let Some(kind) = found.node {
-        if flags.contains(OFlag::O_PATH) {
-            world.set_place_given();
-            return Ok(Answer::Descriptor { fd: world.tree.name_of(kind)?, cloexec });
-        }
+        return open_name(world, caller, kind, flags);
+    }
+    check_plain(flags)?;
+    Ok(Answer::Descriptor { fd: world.tree.open(path, flags & KEPT)?, cloexec })
+}
+
+/// What is kept of the flags for a file around the nodes. Without O_PATH, with which the kernel would not hand it over.
+pub(super) const KEPT: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK);
+
+/// Whether a file around the nodes may be opened: they are for reading.
+pub(super) fn check_plain(flags: OFlag) -> Result<()> {
+    if flags.contains(OFlag::O_PATH) {
+        return Ok(());
+    }
+    if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
+        return Err(Errno(libc::EEXIST));
+    }
+    if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY { Err(Errno::ACCES) } else { Ok(()) }
+}
+
+/// Opens a node by a path, or only its place.
+pub(super) fn open_name(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
+    if !flags.contains(OFlag::O_PATH) {
         return open_node(world, caller, kind, flags);
     }
-    // Without O_PATH, with which the kernel would not hand it over.
-    let kept = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    if !flags.contains(OFlag::O_PATH) {
-        if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
-            return Err(Errno(libc::EEXIST));
-        }
-        if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
-            return Err(Errno::ACCES);
-        }
-    }
-    Ok(Answer::Descriptor { fd: world.tree.open(path, flags & kept)?, cloexec })
+    world.set_place_given();
+    let cloexec = flags.contains(OFlag::O_CLOEXEC);
+    Ok(Answer::Descriptor { fd: world.tree.name_of(kind)?, cloexec })
 }
 
 fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
@@ -109,21 +97,24 @@ fn reopen(world: &World, caller: Pid, owner: Pid, fd: i32, flags: OFlag) -> Answ
     }
     match world.kind_of(owner, fd) {
         // One that is only a place of a node stays natively what it is.
-        Some(_) if flags.contains(OFlag::O_PATH) => Answer::Continue,
-        Some(kind) => open_node(world, caller, kind, flags).into(),
-        None => Answer::Continue,
+        Ok(Some(_)) if flags.contains(OFlag::O_PATH) => Answer::Continue,
+        Ok(Some(kind)) => open_node(world, caller, kind, flags).into(),
+        Ok(None) => Answer::Continue,
+        Err(errno) => Answer::Error(errno),
     }
 }
 
 /// Opens what `/proc` tells about the descriptor of a node.
 fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
-    let Some(node) = world.node(owner, fd) else {
-        return Answer::Continue;
+    let node = match world.node(owner, fd) {
+        Ok(Some(node)) => node,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
         return Answer::Error(Errno::ACCES);
     }
-    let Some(kernels) = info_of(owner, fd) else {
+    let Ok(kernels) = info_of(owner, fd) else {
         return Answer::Continue;
     };
     // The position and the lock are what the loopback knows the node by.

@@ -1,12 +1,16 @@
 //! Where a path of a program leads: to a file around the device, to a descriptor, or elsewhere.
 
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::fcntl::{OFlag, readlink};
 use nix::libc;
 use nix::unistd::Pid;
 
 use super::process::path_of;
 use super::tree::Tree;
+use crate::descriptors::path as own_path;
+use crate::errno::{Errno, Result};
 
 /// Where a path leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +23,8 @@ pub(super) enum Place {
     Descriptor { thread: Pid, fd: i32 },
     /// To what `/proc` tells about it.
     DescriptorInfo { thread: Pid, fd: i32 },
+    /// Through something of the tree that is no directory, or is not there.
+    Nowhere(Errno),
 }
 
 impl Tree {
@@ -35,9 +41,10 @@ impl Tree {
         if is_elsewhere(&absolute) {
             return Place::Elsewhere;
         }
-        let plain = !has_detour(&absolute);
-        let (path, came_through) =
-            if plain { (absolute[1..].to_vec(), false) } else { straighten(&absolute) };
+        let (path, came_through) = match self.straighten(&absolute) {
+            Ok(straight) => straight,
+            Err(errno) => return Place::Nowhere(errno),
+        };
         // What is above the tree's parts is reached through them, on the host it may not be.
         if Tree::owns(&path) || (came_through && Tree::is_above(&path)) {
             return Place::Tree(path);
@@ -45,8 +52,57 @@ impl Tree {
         self.of_descriptor(thread, &path)
     }
 
+    /// An absolute path without detours and without its first slash, and whether it comes out of the tree. One that
+    /// must be a directory ends in a slash.
+    ///
+    /// In the tree a way back starts where symbolic links have led. Outside they are not known: there it is taken by
+    /// name.
+    ///
+    /// # Errors
+    /// `ENOTDIR` and the like where the tree has no such way.
+    fn straighten(&self, absolute: &[u8]) -> Result<(Vec<u8>, bool)> {
+        let (mut path, mut came_through, mut slash) = (Vec::new(), false, false);
+        for part in absolute[1..].split(|&byte| byte == b'/') {
+            slash = matches!(part, b"" | b"." | b"..");
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    if Self::owns(&path) {
+                        came_through = true;
+                        path = self.real_directory(&path)?;
+                    }
+                    let parent = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+                    path.truncate(parent);
+                }
+                name => {
+                    if !path.is_empty() {
+                        path.push(b'/');
+                    }
+                    path.extend_from_slice(name);
+                }
+            }
+        }
+        if slash && !path.is_empty() {
+            path.push(b'/');
+        }
+        Ok((path, came_through))
+    }
+
+    /// The path of a directory of the tree, without symbolic links.
+    fn real_directory(&self, path: &[u8]) -> Result<Vec<u8>> {
+        let directory = self.open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let link = readlink(own_path(directory.as_raw_fd()).as_str())?;
+        let real = self.pretended(link.as_bytes()).ok_or(Errno::NOENT)?;
+        Ok(real.strip_prefix(b"/").unwrap_or(real).to_vec())
+    }
+
     /// The absolute path that a relative one means; `None` if it cannot be of interest.
     fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
+        Some([&self.base(thread, directory)?, b"/".as_slice(), path].concat())
+    }
+
+    /// The absolute path of a directory that a thread has, or works in.
+    pub(super) fn base(&self, thread: Pid, directory: i32) -> Option<Vec<u8>> {
         let link = if directory == libc::AT_FDCWD {
             std::fs::read_link(format!("/proc/{thread}/cwd"))
         } else {
@@ -54,8 +110,7 @@ impl Tree {
         };
         let base = link.ok()?;
         let base = base.as_os_str().as_bytes();
-        let base = self.pretended(base).unwrap_or(base);
-        Some([base, b"/", path].concat())
+        Some(self.pretended(base).unwrap_or(base).to_vec())
     }
 
     /// Whether a path is that of a descriptor.
@@ -97,16 +152,19 @@ impl Tree {
         let Some(fd) = parts.next().and_then(parse) else {
             return Place::Elsewhere;
         };
-        let rest: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-        match (kind, rest.is_empty()) {
-            (b"fd", true) => Place::Descriptor { thread: owner, fd },
-            (b"fdinfo", true) => Place::DescriptorInfo { thread: owner, fd },
+        let rest: Vec<_> = parts.collect();
+        match (kind, &rest[..]) {
+            (b"fd", []) => Place::Descriptor { thread: owner, fd },
+            (b"fdinfo", []) => Place::DescriptorInfo { thread: owner, fd },
+            // The kernel knows whether it is a directory: a node is none, whatever it is really.
+            (b"fd", [b""]) => Place::Elsewhere,
             // Below a directory that is open.
-            (b"fd", false) => match self.below(owner, fd, &rest.join(&b'/')) {
-                Some(path) => {
-                    let (path, _) = straighten(&path);
-                    if Tree::owns(&path) { Place::Tree(path) } else { Place::Elsewhere }
-                }
+            (b"fd", rest) => match self.below(owner, fd, &rest.join(&b'/')) {
+                Some(path) => match self.straighten(&path) {
+                    Ok((path, _)) if Tree::owns(&path) => Place::Tree(path),
+                    Ok(_) => Place::Elsewhere,
+                    Err(errno) => Place::Nowhere(errno),
+                },
                 None => Place::Elsewhere,
             },
             _ => Place::Elsewhere,
@@ -133,24 +191,6 @@ fn parse(number: &[u8]) -> Option<i32> {
 /// Whether an absolute path has empty parts, or ones that are dots.
 fn has_detour(path: &[u8]) -> bool {
     path[1..].split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))
-}
-
-/// An absolute path without detours and without its first slash, and whether it comes out of the tree.
-/// Symbolic links are not known here: a detour through one is taken by name.
-fn straighten(path: &[u8]) -> (Vec<u8>, bool) {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    let mut came_through = false;
-    for part in path.split(|&byte| byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                came_through |= Tree::owns(&parts.join(&b'/'));
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    (parts.join(&b'/'), came_through)
 }
 
 #[cfg(test)]
@@ -183,8 +223,21 @@ mod tests {
 
     #[test]
     fn above_the_tree_is_the_host() {
-        assert_eq!(place("/dev/dri/.."), Place::Tree(b"dev".to_vec()));
-        assert!(Tree::new().unwrap().find(b"dev", true).is_ok());
+        assert_eq!(place("/dev/dri/.."), Place::Tree(b"dev/".to_vec()));
+        assert_eq!(place("/dev/dri/../.."), Place::Tree(b"".to_vec()));
+        for path in [b"dev/".as_slice(), b""] {
+            assert!(Tree::new().unwrap().find(path, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_way_back_starts_where_links_have_led() {
+        let drm = Place::Tree(b"sys/devices/platform/fb000000.gpu/drm/".to_vec());
+        assert_eq!(place("/sys/class/drm/card0/.."), drm);
+        let no_directory = Place::Nowhere(Errno(libc::ENOTDIR));
+        assert_eq!(place("/dev/dri/card0/../card0"), no_directory);
+        assert_eq!(place("/dev/dri/card7/../card0"), Place::Nowhere(Errno::NOENT));
+        assert_eq!(place("/dev/dri/card0/"), Place::Tree(b"dev/dri/card0/".to_vec()));
     }
 
     #[test]

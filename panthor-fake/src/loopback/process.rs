@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +12,8 @@ use nix::errno::Errno as OsError;
 use nix::libc;
 use nix::unistd::Pid;
 
-use crate::errno::Result;
+use crate::descriptors::Identity;
+use crate::errno::{Errno, Result};
 use crate::lock::lock;
 
 /// A flag of pidfd_open: a thread, with the descriptors it has.
@@ -122,9 +124,35 @@ pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{thread}/fd/{fd}"))
 }
 
+/// What the link in `/proc` says of a descriptor of a thread; `None` if it is not open. That never waits, whatever
+/// file system the file is of.
+pub(super) fn link_of(thread: Pid, fd: i32) -> Option<Vec<u8>> {
+    fs::read_link(path_of(thread, fd)).ok().map(|link| link.into_os_string().into_vec())
+}
+
+/// Tells the file behind a descriptor of a thread from others of the fake; all others are the same.
+///
+/// # Errors
+/// `EBADF` if it is not open.
+pub(super) fn identity_of(thread: Pid, fd: i32) -> Result<Identity> {
+    // All that the fake gives away. Others may be of a file system that answers by and by.
+    const OURS: [&[u8]; 2] = [b"/memfd:", b"pipe:["];
+
+    let link = link_of(thread, fd).ok_or(Errno::BADF)?;
+    if OURS.iter().any(|start| link.starts_with(start)) {
+        Identity::at(path_of(thread, fd))
+    } else {
+        Ok(Identity::OTHER)
+    }
+}
+
 /// What `/proc` tells about a descriptor of a thread.
-pub(super) fn info_of(thread: Pid, fd: i32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).ok()
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn info_of(thread: Pid, fd: i32) -> Result<String> {
+    let info = fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}"));
+    info.map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
 /// What a line of `/proc/THREAD/status` says.

@@ -50,19 +50,29 @@ pub(super) fn stat(
             .find(&path, follow)
             .and_then(|found| tell(call, &found.fd, found.node, form))
             .into(),
-        Place::Descriptor { thread, fd } if follow => match world.kind_of(thread, fd) {
-            Some(kind) => of_node(world, call, kind, form).into(),
-            None => Answer::Continue,
-        },
+        Place::Nowhere(errno) => Answer::Error(errno),
+        Place::Descriptor { thread, fd } if follow => {
+            of_kind(world, call, world.kind_of(thread, fd), form)
+        }
         _ => Answer::Continue,
     }
 }
 
 /// `fstat(2)`.
 pub(super) fn of_descriptor(world: &World, call: &Notification<'_>, fd: i32, form: Form) -> Answer {
-    match world.kind_of(call.thread(), fd) {
-        Some(kind) => of_node(world, call, kind, form).into(),
-        None => Answer::Continue,
+    of_kind(world, call, world.kind_of(call.thread(), fd), form)
+}
+
+fn of_kind(
+    world: &World,
+    call: &Notification<'_>,
+    kind: Result<Option<Kind>>,
+    form: Form,
+) -> Answer {
+    match kind {
+        Ok(Some(kind)) => of_node(world, call, kind, form).into(),
+        Ok(None) => Answer::Continue,
+        Err(errno) => Answer::Error(errno),
     }
 }
 

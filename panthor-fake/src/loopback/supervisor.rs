@@ -101,7 +101,7 @@ impl Supervisor {
                 catch_unwind(AssertUnwindSafe(|| answer(&self.world, &call, &hand_over)));
             // The panic has printed its message. The program sees a broken device, and the others go on.
             call.answer(answered.unwrap_or(Answer::Error(Errno(libc::EIO))));
-            self.world.reclaim();
+            let _ = catch_unwind(AssertUnwindSafe(|| self.world.reclaim_if_much()));
             if hand_over.done.get() {
                 return;
             }

@@ -149,9 +149,11 @@ impl Tree {
 
     /// Whether something of the tree is below a path, which itself is the host's.
     pub(super) fn is_above(path: &[u8]) -> bool {
-        OWN.iter().any(|own| {
-            own.as_bytes().strip_prefix(path).is_some_and(|rest| matches!(rest, [b'/', ..]))
-        })
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        path.is_empty()
+            || OWN.iter().any(|own| {
+                own.as_bytes().strip_prefix(path).is_some_and(|rest| matches!(rest, [b'/', ..]))
+            })
     }
 
     /// The path that a file of the tree pretends to have, if it is one.
@@ -176,7 +178,15 @@ impl Tree {
         let how =
             OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
         let root = if Self::is_above(path) { &self.host } else { &self.root };
+        let path = if path.is_empty() { b".".as_slice() } else { path };
         Ok(openat2(root, path, how)?)
+    }
+
+    /// A directory that is in the tree, also one that the host has as well: without what only the host has in it.
+    pub(super) fn open_own(&self, path: &[u8]) -> Result<OwnedFd> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        Ok(openat2(&self.root, if path.is_empty() { b".".as_slice() } else { path }, how)?)
     }
 
     /// Which node a file is the name of, for those that [`Tree::name_of`] gives.

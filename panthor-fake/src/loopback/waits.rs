@@ -4,9 +4,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use super::listener::Notification;
-use super::process::path_of;
 #[cfg(feature = "trace")]
 use super::process::process_of;
+use super::process::{identity_of, link_of};
 use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
@@ -34,14 +34,20 @@ impl Caller for Remote<'_> {
         if fd < 0 {
             return Err(Errno::BADF);
         }
-        Identity::at(path_of(self.call.thread(), fd))
+        identity_of(self.call.thread(), fd)
     }
 
     fn duplicate(&self, fd: i32) -> Result<OwnedFd> {
         if fd < 0 {
             return Err(Errno::BADF);
         }
-        self.world.duplicate(self.call.thread(), fd)
+        let thread = self.call.thread();
+        // Of eventfds there is no other use, and others are better not closed here: that may wait for a program.
+        match link_of(thread, fd) {
+            None => Err(Errno::BADF),
+            Some(link) if link.starts_with(b"anon_inode:") => self.world.duplicate(thread, fd),
+            Some(_) => Err(Errno::INVAL),
+        }
     }
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {

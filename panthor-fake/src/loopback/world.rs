@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::libc;
 use nix::unistd::{Pid, pipe2};
 
 use super::error::Error;
@@ -16,11 +16,13 @@ use super::listener::Notification;
 use super::mappings::Mappings;
 use super::node::{Kind, Nodes, OpenNode, seals};
 use super::paths::is_elsewhere;
-use super::process::{Processes, check_readable, info_of, name_of, path_of, process_of};
+use super::process::{
+    Processes, check_readable, identity_of, info_of, link_of, name_of, process_of,
+};
 use super::tree::Tree;
 use crate::descriptors::Identity;
 use crate::device::Device;
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use crate::lock::lock;
 use crate::uaccess::{Foreign, UserMemory};
 
@@ -36,6 +38,8 @@ pub(super) struct World {
     places_given: AtomicBool,
     /// Processes that were complained about.
     complaints: Mutex<HashSet<Pid>>,
+    /// Whether it was said that descriptors have run out.
+    short: AtomicBool,
     /// Its end tells the thread that waits for closed nodes.
     _alive: OwnedFd,
 }
@@ -66,7 +70,7 @@ impl World {
         let watched = nodes.clone();
         std::thread::Builder::new()
             .name("panthor-closes".into())
-            .spawn(move || watch_closes(&watched, &gone))
+            .spawn(move || watched.watch_closes(&gone))
             .map_err(|error| Error::new("start a thread", "").because(error))?;
         Ok(Self {
             nodes,
@@ -74,12 +78,23 @@ impl World {
             processes: Processes::new(),
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
+            short: AtomicBool::new(false),
             _alive: alive,
         })
     }
 
     /// A path of the caller; `None` if the kernel will refuse it, or it is of no interest.
     pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Option<Vec<u8>> {
+        self.path_unless(call, address, is_elsewhere)
+    }
+
+    /// The same of a path that is of no interest if a test says so.
+    pub(super) fn path_unless(
+        &self,
+        call: &Notification<'_>,
+        address: u64,
+        is_elsewhere: impl Fn(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
         // Most paths are none of ours, whoever's they were: only for others that is asked.
         let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX).ok();
         let unread = path.is_none();
@@ -103,42 +118,91 @@ impl World {
         }
     }
 
-    /// The node behind a descriptor of a thread.
-    pub(super) fn node(&self, thread: Pid, fd: i32) -> Option<Arc<OpenNode>> {
+    /// The node behind a descriptor of a thread, if it is one. All that the program has closed before is released.
+    ///
+    /// # Errors
+    /// `EMFILE` and the like if there are no descriptors left to look with.
+    pub(super) fn node(&self, thread: Pid, fd: i32) -> Result<Option<Arc<OpenNode>>> {
         if !self.nodes.any() || fd < 0 {
-            return None;
+            return Ok(None);
         }
-        if self.processes.can_duplicate() {
-            self.nodes.identify(&self.processes.duplicate(thread, fd).ok()?, (thread, fd))
+        let node = if self.processes.can_duplicate() {
+            let memfd = self.memfd(thread, fd)?;
+            memfd.and_then(|memfd| self.nodes.identify(&memfd, (thread, fd)))
         } else {
-            self.nodes.identify_by_info(&info_of(thread, fd)?)
-        }
+            let info = self.shortage(info_of(thread, fd))?;
+            info.and_then(|info| self.nodes.identify_by_info(&info))
+        };
+        self.nodes.catch_up(node.is_some());
+        Ok(node)
     }
 
     /// Which node a descriptor of a thread is, or is the place of.
-    pub(super) fn kind_of(&self, thread: Pid, fd: i32) -> Option<Kind> {
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn kind_of(&self, thread: Pid, fd: i32) -> Result<Option<Kind>> {
         let places = self.places_given.load(Ordering::Acquire);
         if fd < 0 || !(places || self.nodes.any()) {
-            return None;
+            return Ok(None);
         }
         if !self.processes.can_duplicate() {
-            return match self.node(thread, fd) {
+            return Ok(match self.node(thread, fd)? {
                 Some(node) => Some(node.kind),
-                None if places => self.tree.named_by(Identity::at(path_of(thread, fd)).ok()?),
+                None if places => self.tree.named_by(identity_of(thread, fd)?),
                 None => None,
-            };
+            });
         }
-        let name = (thread, fd);
-        let fd = self.processes.duplicate(thread, fd).ok()?;
-        if let Some(node) = self.nodes.identify(&fd, name) {
-            return Some(node.kind);
+        let Some(memfd) = self.memfd(thread, fd)? else {
+            return Ok(None);
+        };
+        if let Some(node) = self.nodes.identify(&memfd, (thread, fd)) {
+            return Ok(Some(node.kind));
         }
         // What names a node is a memfd as well.
-        if places && seals(&fd).is_some() {
-            self.tree.named_by(Identity::of(&fd).ok()?)
-        } else {
-            None
+        if places { Ok(self.tree.named_by(Identity::of(&memfd)?)) } else { Ok(None) }
+    }
+
+    /// A duplicate of a descriptor of a thread if it is a memfd, as all nodes are. Others are not duplicated: to close
+    /// the duplicate some file systems ask a program, which may wait for this supervisor.
+    fn memfd(&self, thread: Pid, fd: i32) -> Result<Option<OwnedFd>> {
+        let known = self.nodes.was_seen((thread, fd));
+        if !known && !link_of(thread, fd).is_some_and(|link| link.starts_with(b"/memfd:")) {
+            return Ok(None);
         }
+        let Some(duplicate) = self.shortage(self.processes.duplicate(thread, fd))? else {
+            return Ok(None);
+        };
+        if seals(&duplicate).is_some() {
+            return Ok(Some(duplicate));
+        }
+        // Another file has the number by now.
+        self.nodes.forget_seen((thread, fd));
+        let close = std::thread::Builder::new().name("panthor-close".into());
+        // Without a thread it is closed here.
+        let _ = close.spawn(move || drop(duplicate));
+        Ok(None)
+    }
+
+    /// What was found; `None` if the kernel says that there is nothing. Only where descriptors have run out, nothing
+    /// is known.
+    fn shortage<T>(&self, found: Result<T>) -> Result<Option<T>> {
+        let errno = match found {
+            Ok(found) => return Ok(Some(found)),
+            Err(Errno(errno)) => errno,
+        };
+        if !matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM) {
+            return Ok(None);
+        }
+        if !self.short.swap(true, Ordering::Relaxed) {
+            // Whoever does not read it is no reason to panic.
+            let _ = writeln!(
+                io::stderr(),
+                "panthor-fake: there are no file descriptors left, and calls fail for it: raise RLIMIT_NOFILE of the \
+                 process that has the loopback"
+            );
+        }
+        Err(Errno(errno))
     }
 
     /// Remembers that a program has a descriptor that is only the place of a node.
@@ -161,43 +225,17 @@ impl World {
     }
 
     /// Gives back memory of BOs that are gone, if there is much of it.
-    pub(super) fn reclaim(&self) {
-        let memory = &self.nodes.device().inner().memory;
-        if memory.should_reclaim() {
-            let looked = Instant::now();
-            let mappings = Mappings::of(self.nodes.identity());
-            memory.reclaim(looked, |range| mappings.is_unmapped(range));
+    pub(super) fn reclaim_if_much(&self) {
+        if self.nodes.memory().should_reclaim() {
+            self.reclaim();
         }
     }
-}
 
-/// Looks after each close whether a node is gone, until the world is.
-fn watch_closes(nodes: &Nodes, gone: &OwnedFd) {
-    // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
-    const AGAIN: [u8; 3] = [1, 20, 200];
-
-    let mut again: &[u8] = &[];
-    loop {
-        let timeout = again.first().map_or(PollTimeout::NONE, |&ms| PollTimeout::from(ms));
-        let mut ready = [
-            PollFd::new(nodes.closes().as_fd(), PollFlags::POLLIN),
-            PollFd::new(gone.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut ready, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(_) => return,
-        }
-        let is_ready =
-            |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
-        if is_ready(1) {
-            return;
-        }
-        again = if is_ready(0) {
-            while nodes.closes().read_events().is_ok_and(|events| !events.is_empty()) {}
-            &AGAIN
-        } else {
-            again.split_first().map_or(&[], |(_, rest)| rest)
-        };
-        nodes.reap();
+    /// Gives back memory of BOs that are gone and that nobody has mapped.
+    pub(super) fn reclaim(&self) {
+        self.nodes.memory().reclaim(|| {
+            let mappings = Mappings::of(self.nodes.identity());
+            move |range: &Range<u64>| mappings.is_unmapped(range)
+        });
     }
 }

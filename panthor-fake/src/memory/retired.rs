@@ -1,7 +1,6 @@
 //! Memory of BOs that are gone, but that other processes may still have mapped: a mapping keeps what it shows.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use super::Memory;
 use crate::lock::lock;
@@ -10,12 +9,9 @@ use crate::lock::lock;
 const STEP_BYTES: u64 = 64 << 20;
 const STEP_RANGES: usize = 1024;
 
-/// A process that was permitted to map a BO has done so after this time.
-const GRACE: Duration = Duration::from_millis(20);
-
 #[derive(Debug)]
 pub(super) struct Retired {
-    ranges: Vec<(Range<u64>, Instant)>,
+    ranges: Vec<Range<u64>>,
     bytes: u64,
     /// When to look.
     limit: (u64, usize),
@@ -27,13 +23,22 @@ impl Default for Retired {
     }
 }
 
+impl Retired {
+    fn add(&mut self, range: Range<u64>) {
+        self.bytes += range.end - range.start;
+        self.ranges.push(range);
+    }
+}
+
 impl Memory {
-    /// Keeps what [`Memory::allocate`] reserved for processes that have it mapped; the last was permitted to
-    /// do so at that time.
-    pub(crate) fn retire(&self, offset: u64, size: u64, permitted: Instant) {
-        let mut retired = lock(&self.retired);
-        retired.ranges.push((offset..offset + size, permitted));
-        retired.bytes += size;
+    /// Keeps what [`Memory::allocate`] reserved for processes that have it mapped.
+    pub(crate) fn retire(&self, offset: u64, size: u64) {
+        lock(&self.retired).add(offset..offset + size);
+    }
+
+    /// Whether something is kept at an offset.
+    pub(crate) fn is_retired(&self, offset: u64) -> bool {
+        lock(&self.retired).ranges.iter().any(|range| range.start == offset)
     }
 
     /// Whether so much is kept that it should be looked who has it mapped.
@@ -42,18 +47,29 @@ impl Memory {
         retired.bytes > retired.limit.0 || retired.ranges.len() > retired.limit.1
     }
 
-    /// Gives back what was retired and was unmapped when somebody looked, at that time or later.
-    pub(crate) fn reclaim(&self, looked: Instant, is_unmapped: impl Fn(&Range<u64>) -> bool) {
+    /// Gives back what was retired and nobody has mapped, as a look at all of them says.
+    pub(crate) fn reclaim<U: Fn(&Range<u64>) -> bool>(&self, look: impl FnOnce() -> U) {
+        let candidates = {
+            let mut retired = lock(&self.retired);
+            retired.bytes = 0;
+            std::mem::take(&mut retired.ranges)
+        };
+        if candidates.is_empty() {
+            return;
+        }
+        // In this order: who is permitted to map something after it was retired is refused, who was before and is
+        // known no more has mapped it.
+        let pending = self.permits.pending();
+        let is_unmapped = look();
+        let overlap = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
+        let (gone, kept): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|range| {
+            is_unmapped(range) && !pending.iter().any(|pending| overlap(pending, range))
+        });
         let mut retired = lock(&self.retired);
-        let (gone, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut retired.ranges).into_iter().partition(|(range, permitted)| {
-                looked.saturating_duration_since(*permitted) > GRACE && is_unmapped(range)
-            });
-        retired.bytes = kept.iter().map(|(range, _)| range.end - range.start).sum();
-        retired.limit = (retired.bytes + STEP_BYTES, kept.len() + STEP_RANGES);
-        retired.ranges = kept;
+        kept.into_iter().for_each(|range| retired.add(range));
+        retired.limit = (retired.bytes + STEP_BYTES, retired.ranges.len() + STEP_RANGES);
         drop(retired);
-        for (range, _) in gone {
+        for range in gone {
             self.free(range.start, range.end - range.start);
         }
     }
@@ -67,45 +83,61 @@ mod tests {
     fn what_is_mapped_keeps_its_contents_and_its_place() {
         let memory = Memory::new().unwrap();
         let (mapped, other) = (memory.allocate(4096).unwrap(), memory.allocate(4096).unwrap());
-        let long_ago = Instant::now().checked_sub(GRACE * 2).unwrap();
         for at in [mapped, other] {
             memory.write(at, &[7]).unwrap();
-            memory.retire(at, 4096, long_ago);
+            memory.retire(at, 4096);
         }
         let content = |at| {
             let mut byte = [0];
             memory.read(at, &mut byte).unwrap();
             byte[0]
         };
-        memory.reclaim(Instant::now(), |range| range.start != mapped);
+        memory.reclaim(|| |range: &Range<u64>| range.start != mapped);
         assert_eq!((content(mapped), content(other)), (7, 0));
         assert!(memory.is_allocated(mapped, 4096) && !memory.is_allocated(other, 1));
-        memory.reclaim(Instant::now(), |_| true);
+        assert!(memory.is_retired(mapped) && !memory.is_retired(other));
+        memory.reclaim(|| |_: &Range<u64>| true);
         assert_eq!(content(mapped), 0);
     }
 
     #[test]
-    fn what_was_just_permitted_waits() {
+    fn what_is_about_to_be_mapped_waits() {
         let memory = Memory::new().unwrap();
-        let at = memory.allocate(4096).unwrap();
-        memory.retire(at, 4096, Instant::now());
-        memory.reclaim(Instant::now(), |_| true);
-        assert!(memory.is_allocated(at, 4096));
+        let at = memory.allocate(8192).unwrap();
+        let thread = nix::unistd::gettid();
+        memory.permits.grant(thread, at + 4096..at + 8192);
+        memory.retire(at, 8192);
+        memory.reclaim(|| |_: &Range<u64>| true);
+        assert!(memory.is_allocated(at, 8192));
+        memory.permits.end(thread);
+        memory.reclaim(|| |_: &Range<u64>| true);
+        assert!(!memory.is_allocated(at, 1));
+    }
+
+    #[test]
+    fn what_is_retired_during_a_look_waits_for_the_next() {
+        let memory = Memory::new().unwrap();
+        let [first, second] = [(); 2].map(|()| memory.allocate(4096).unwrap());
+        memory.retire(first, 4096);
+        memory.reclaim(|| {
+            memory.retire(second, 4096);
+            |_: &Range<u64>| true
+        });
+        assert!(!memory.is_allocated(first, 1) && memory.is_retired(second));
     }
 
     #[test]
     fn a_look_is_worth_it_only_after_more_has_come() {
         let memory = Memory::new().unwrap();
-        let long_ago = Instant::now().checked_sub(GRACE * 2).unwrap();
         let keep = || {
             let at = memory.allocate(STEP_BYTES).unwrap();
-            memory.retire(at, STEP_BYTES, long_ago);
+            memory.retire(at, STEP_BYTES);
         };
         keep();
         assert!(!memory.should_reclaim());
         keep();
         assert!(memory.should_reclaim());
-        memory.reclaim(Instant::now(), |_| false);
+        memory.reclaim(|| |_: &Range<u64>| false);
         assert!(!memory.should_reclaim());
     }
 }

@@ -246,6 +246,7 @@ mod reading {
                 match Event::from_json(text) {
                     Ok(event) => summary.add(&event),
                     Err(_) if line.last() != Some(&b'\n') && number > 1 => break,
+                    Err(_) if is_text(text) => return Err(ReadError::Text { number }),
                     Err(error) => return Err(ReadError::Line { number, error }),
                 }
             }
@@ -259,6 +260,12 @@ mod reading {
     pub enum ReadError {
         /// It could not be read at all.
         Io(io::Error),
+        /// A line is one of text, as [`TraceOptions::text`](super::super::TraceOptions::text) has it, and only JSON is
+        /// read.
+        Text {
+            /// The number of the line, counted from 1.
+            number: u64,
+        },
         /// A line is none of a trace.
         Line {
             /// The number of the line, counted from 1.
@@ -268,10 +275,24 @@ mod reading {
         },
     }
 
+    /// Whether a line is of a trace for people: a process or a dash, a time, and what was done.
+    fn is_text(line: &str) -> bool {
+        let mut words = line.split(' ');
+        let [who, time, done] = [(); 3].map(|()| words.next().unwrap_or_default());
+        (who == "-" || who.parse::<u32>().is_ok())
+            && time.parse::<f64>().is_ok()
+            && (done.starts_with("ioctl(") || done.starts_with("release("))
+    }
+
     impl fmt::Display for ReadError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             match self {
                 Self::Io(error) => write!(f, "the trace cannot be read: {error}"),
+                Self::Text { number } => write!(
+                    f,
+                    "line {number} is of a trace of text, which is for people: a trace of JSON lines is needed \
+                     (--trace-format json)"
+                ),
                 Self::Line { number, error } => {
                     write!(f, "line {number} is none of a trace in JSON: {error}")
                 }

@@ -1,5 +1,5 @@
 /* Programs that do with descriptors, processes and signals what programs do: client CASE. The exit status is 0,
- * or 1 after a message. */
+ * or 1 after a message. client list prints the names of the cases. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -438,12 +438,17 @@ int main(int argc, char **argv)
 	self = argv[0];
 	if (argc == 4 && strcmp(argv[1], "use") == 0)
 		return use(atoi(argv[2]), atoi(argv[3]));
+	int list = argc == 2 && strcmp(argv[1], "list") == 0;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		if (argc == 2 && strcmp(argv[1], cases[i].name) == 0) {
+		if (list) {
+			puts(cases[i].name);
+		} else if (argc == 2 && strcmp(argv[1], cases[i].name) == 0) {
 			cases[i].run();
 			return 0;
 		}
 	}
+	if (list)
+		return 0;
 	fprintf(stderr, "there is no such case\n");
 	return 2;
 }

@@ -17,13 +17,15 @@ Runs programs on a software Panthor (the DRM driver of Arm Mali GPUs) as if a Ma
     panthor-fake summary TRACE
 
 PROGRAM and all that it starts find /dev/dri/renderD128 and /dev/dri/card0, and what sysfs has about
-them. No privileges are needed, and no change to the program. The exit status is that of PROGRAM.
+them. No privileges are needed, and no change to the program.
 
 Options of run:
     --gpu NAME              the GPU: g310, g510, g610 (default), g710, g615, g715, g620, g720, g725
     --kernel VERSION        the driver of Linux 7.3 (default), 7.2 or 6.12
-    --driver 1.MINOR        the driver by its version, 1.0 to 1.9
-    --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; may be repeated
+    --driver 1.MINOR        the driver by its version, 1.0 to 1.9, instead of by a kernel
+    --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; N counts from 1, over
+                            all processes and files; may be repeated. If PROGRAM ends before that call, a
+                            line on the standard error says so.
     --trace FILE            a decoded line for every ioctl, into that file
     --trace-format FORMAT   what a line is: text (default), as strace would print it, or json
 
@@ -31,6 +33,12 @@ summary counts what is in a trace of JSON lines: calls, operations, bytes mapped
 
     -h, --help              this text
     -V, --version           the version
+
+The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same. Otherwise it is
+    125     if panthor-fake itself fails: a wrong option, or what the system lacks
+    126     if PROGRAM cannot be run
+    127     if there is no PROGRAM
+    137     as shells tell it, if somebody kills panthor-fake with SIGKILL, and PROGRAM with it
 
 It needs Linux 5.19 or newer on x86-64 or AArch64 with seccomp user notification, and leave to look into
 its own children (kernel.yama.ptrace_scope below 2). Where a container forbids pidfd_getfd(2) it is slower,
@@ -41,11 +49,14 @@ What cannot be emulated:
   - 32-bit programs, programs that forbid being read, and opens by way of io_uring see no device.
   - It does not run inside itself, nor under qemu-user. PROGRAM runs with no_new_privs: sudo and the like
     give nothing.
+  - In user and mount namespaces, and roots, that PROGRAM makes itself the device stays at its paths, whatever is
+    mounted there; /proc/PID/fd by numbers of a process namespace is another process's.
   - poll on a node says that it is ready and epoll refuses it, where a board's is quiet; read, write and mremap
     reach the memory of BOs; locks of fcntl on a node are refused, those of flock are one for all nodes.
   - /dev/dri can be opened and listed, but not entered with chdir by its path, nor watched; other symbolic
     links than the board's do not lead to a node. /proc/PID/maps shows memory instead of the node.
-  - mmap of an exported dma-buf through its own descriptor, and of a BO that another driver's dma-buf is.
+  - mmap by the CPU of an exported dma-buf through its own descriptor, and of a BO that another driver's
+    dma-buf is: ENODEV.
 ";
 
 /// What to do.
@@ -68,6 +79,8 @@ pub(crate) struct Run {
 /// An ioctl that is to fail.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Failure {
+    /// As it was asked for.
+    pub(crate) text: String,
     pub(crate) request: u32,
     /// Which call, counted from 1.
     pub(crate) call: u64,
@@ -92,18 +105,22 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
 fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
     let mut config = Config::default();
     let mut failures = Vec::new();
-    let (mut trace, mut format) = (None, None);
+    let (mut trace, mut format, mut version) = (None, None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Long("gpu") => config = config.gpu(parser.value()?.parse_with(gpu)?),
-            Arg::Long("kernel") => config = kernel(config, &parser.value()?.string()?)?,
+            Arg::Long("kernel") => {
+                choose_once(&mut version, "--kernel")?;
+                config = kernel(config, &parser.value()?.string()?)?;
+            }
             Arg::Long("driver") => {
+                choose_once(&mut version, "--driver")?;
                 config =
                     config.driver_minor(parser.value()?.parse_with(driver)?).sparse_in_1_8(false);
             }
             Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
-            Arg::Long("trace") => trace = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("trace") => trace = Some(file(&mut parser)?),
             Arg::Long("trace-format") => {
                 format = Some(parser.value()?.parse_with(trace_format)?);
             }
@@ -121,6 +138,28 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
         }
     }
     Err("run needs a program".into())
+}
+
+/// The file that an option names. One named `--`, which is most likely what ends the options, is `./--`.
+fn file(parser: &mut lexopt::Parser) -> Result<PathBuf> {
+    let attached = parser.optional_value();
+    match attached {
+        Some(path) => Ok(path.into()),
+        None => match parser.value()? {
+            end if end == "--" => Err("--trace needs a FILE before --".into()),
+            path => Ok(path.into()),
+        },
+    }
+}
+
+/// The driver is chosen by one option, by the other of which it was not before.
+fn choose_once(chosen: &mut Option<&'static str>, option: &'static str) -> Result<()> {
+    match chosen.replace(option) {
+        Some(before) if before != option => {
+            Err(format!("{before} and {option} both choose the driver: give one of them").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn parse_summary(mut parser: lexopt::Parser) -> Result<Command> {
@@ -184,7 +223,7 @@ fn failure(text: &str) -> std::result::Result<Failure, String> {
     let call = call.parse().ok().filter(|&call| call > 0);
     let call = call.ok_or("N counts from 1")?;
     let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
-    Ok(Failure { request, call, errno })
+    Ok(Failure { text: text.to_owned(), request, call, errno })
 }
 
 /// An error number, such as `ENOMEM`.
@@ -230,8 +269,12 @@ mod tests {
     #[test]
     fn failures_are_planned_by_name() {
         let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
-        let expected =
-            Failure { request: DRM_IOCTL_PANTHOR_VM_BIND, call: 3, errno: Errno::ENOMEM as i32 };
+        let expected = Failure {
+            text: "VM_BIND:3:ENOMEM".into(),
+            request: DRM_IOCTL_PANTHOR_VM_BIND,
+            call: 3,
+            errno: Errno::ENOMEM as i32,
+        };
         assert_eq!(planned, [expected]);
     }
 
@@ -248,6 +291,9 @@ mod tests {
             (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
             (&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"], "DMA_BUF_IOCTL_SYNC"),
             (&["--trace-format", "json", "x"], "needs --trace"),
+            (&["--trace", "--", "x"], "needs a FILE"),
+            (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),
+            (&["--driver", "1.8", "--kernel=7.2", "x"], "--driver and --kernel"),
             (&["--trace", "t", "--trace-format", "xml", "x"], "text, json"),
             (&["--frobnicate", "x"], "frobnicate"),
         ] {

@@ -108,11 +108,12 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&signals, flags)?;
     let (from_server, to_front) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let own = Pid::this();
     // SAFETY: there is no other thread yet.
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop((signals, from_server));
-            exit(server::serve(run, mask, to_front.into()));
+            exit(server::serve(run, own, mask, to_front.into()));
         }
         ForkResult::Parent { child } => {
             drop(to_front);

@@ -10,21 +10,22 @@ use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
 use crate::FAILED;
-use crate::args::Run;
+use crate::args::{Failure as Planned, Run};
 use crate::front::{Message, Status};
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 
-/// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns the exit status of the server.
-pub(crate) fn serve(run: &Run, mask: SigSet, mut front: File) -> i32 {
-    match start(run, mask, &mut front) {
+/// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns
+/// the exit status of the server. The front is the process `run_by`.
+pub(crate) fn serve(run: &Run, run_by: Pid, mask: SigSet, mut front: File) -> i32 {
+    match start(run, run_by, mask, &mut front) {
         Ok(()) => 0,
         Err(Failure { status, message }) => {
             eprintln!("panthor-fake: {message}");
@@ -44,9 +45,13 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
+fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     // Whoever kills the front means the program.
     set_pdeathsig(Signal::SIGKILL)?;
+    // It may have been killed before.
+    if getppid() != run_by {
+        return Err(Errno::ESRCH.into());
+    }
     // What outlives its parents stays a descendant, which may be looked into.
     set_child_subreaper(true)?;
     // Of each sync file and the like that any program has it has a descriptor itself.
@@ -66,12 +71,16 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
     }
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
+    let server = Pid::this();
     let prepare = move || {
         set_pdeathsig(Signal::SIGKILL)?;
+        if getppid() != server {
+            return Err(Errno::ESRCH.into());
+        }
         setrlimit(Resource::RLIMIT_NOFILE, files, files_max)?;
         Ok(mask.thread_set_mask()?)
     };
-    // SAFETY: it makes three system calls and nothing else.
+    // SAFETY: it makes four system calls and nothing else.
     unsafe { command.pre_exec(prepare) };
     // The thread stays until the program ends: with it the program would be killed.
     let ended = loopback.run(|| -> Result<Status, Failure> {
@@ -86,6 +95,8 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
         Ok(wait_for(program)?)
     });
     let status = ended??;
+    // Those that are left running may still make the calls, but nobody would hear of it.
+    tell_what_did_not_fail(&device, &run.failures);
     let others_left = !reap_ended()?;
     if others_left {
         tell_and_detach(front, status)?;
@@ -99,6 +110,39 @@ fn start(run: &Run, mask: SigSet, front: &mut File) -> Result<(), Failure> {
         front.write_all(&Message::Ended(status).to_bytes())?;
     }
     Ok(())
+}
+
+/// Says which failures have not come, whose test has shown nothing.
+fn tell_what_did_not_fail(device: &Device, failures: &[Planned]) {
+    for text in did_not_fail(failures, |request| device.planned_failures(request)) {
+        eprintln!("panthor-fake: {text}");
+    }
+}
+
+/// What to say about the failures that have not come, of which the device has so many calls left for each.
+fn did_not_fail(failures: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut requests: Vec<_> = failures.iter().map(|failure| failure.request).collect();
+    requests.sort_unstable();
+    requests.dedup();
+    for request in requests {
+        let mut left = left(request);
+        left.sort_unstable();
+        let mut planned: Vec<_> =
+            failures.iter().filter(|failure| failure.request == request).collect();
+        planned.sort_by_key(|failure| failure.call);
+        // They come in the order of their calls: those that are left are the last ones.
+        for (failure, left) in planned.iter().rev().zip(left.iter().rev()) {
+            let calls = (failure.call - 1).saturating_sub(*left);
+            let came = match calls {
+                0 => "there was no such call".into(),
+                1 => "there was only one such call".into(),
+                calls => format!("there were only {calls} such calls"),
+            };
+            told.push(format!("--fail {}: it did not fail, {came}", failure.text));
+        }
+    }
+    told
 }
 
 fn end_trace(device: &Device) {
@@ -183,4 +227,25 @@ fn tell_and_detach(front: &mut File, status: Status) -> Result<(), Failure> {
     front.write_all(&Message::Ended(status).to_bytes())?;
     dup2_stderr(&null)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_did_not_come_are_told_with_the_calls_that_did() {
+        let planned = |call| Planned { text: format!("X:{call}:EIO"), request: 7, call, errno: 5 };
+        let all = [planned(9), planned(1), planned(3)];
+        assert_eq!(did_not_fail(&all, |_| vec![]), [""; 0]);
+        // Two calls were made: one of the failures came.
+        let told = did_not_fail(&all, |request| if request == 7 { vec![6, 0] } else { vec![] });
+        assert_eq!(
+            told,
+            [
+                "--fail X:9:EIO: it did not fail, there were only 2 such calls",
+                "--fail X:3:EIO: it did not fail, there were only 2 such calls"
+            ]
+        );
+    }
 }

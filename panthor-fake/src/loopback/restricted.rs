@@ -1,0 +1,160 @@
+//! Opening with restrictions on the way: `openat2(2)`.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::libc;
+use nix::sys::stat::{Mode, SFlag, fstat};
+
+use super::listener::{Answer, Notification};
+use super::open::{KEPT, check_plain, open, open_name};
+use super::paths::{Place, is_elsewhere};
+use super::world::World;
+use crate::descriptors::path as own_path;
+use crate::errno::{Errno, Result};
+use crate::uaccess::{Foreign, UserMemory};
+
+/// Only what the kernel knows at once. One may always be told to ask again without.
+const CACHED: ResolveFlag = ResolveFlag::from_bits_retain(libc::RESOLVE_CACHED);
+
+/// `openat2(2)`.
+pub(super) fn openat2_call(
+    world: &World,
+    call: &Notification<'_>,
+    directory: i32,
+    address: u64,
+    how: u64,
+    size: u64,
+) -> Answer {
+    let mut words = [0_u64; 3];
+    if size < size_of_val(&words) as u64
+        || UserMemory::of(call).read(how, bytemuck::bytes_of_mut(&mut words)).is_err()
+    {
+        return Answer::Continue;
+    }
+    let [flags, mode, resolve] = words;
+    let creates = flags & (libc::O_CREAT | libc::O_TMPFILE) as u64 != 0;
+    let resolve = ResolveFlag::from_bits_retain(resolve);
+    let both = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_IN_ROOT;
+    // What the kernel refuses before it looks at the path.
+    if !ResolveFlag::all().union(CACHED).contains(resolve)
+        || resolve.contains(both)
+        || (mode != 0 && !creates)
+    {
+        return Answer::Continue;
+    }
+    if resolve.is_empty() {
+        return open(world, call, directory, address, flags as i32);
+    }
+    // With a root of its own an absolute path is not one.
+    let in_root = resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
+    let Some(path) = world.path_unless(call, address, |path| !in_root && is_elsewhere(path)) else {
+        return Answer::Continue;
+    };
+    let flags = OFlag::from_bits_retain(flags as i32);
+    find_restricted(world, call, (directory, &path), flags, resolve)
+        .and_then(|found| match found {
+            Some(fd) => open_found(world, call, fd, flags),
+            None => Ok(Answer::Continue),
+        })
+        .into()
+}
+
+/// Finds what a path of the tree leads to; `None` if it is none.
+fn find_restricted(
+    world: &World,
+    call: &Notification<'_>,
+    (directory, path): (i32, &[u8]),
+    flags: OFlag,
+    resolve: ResolveFlag,
+) -> Result<Option<OwnedFd>> {
+    let tree = &world.tree;
+    let absolute = path.starts_with(b"/");
+    let in_root = resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
+    let beneath = resolve.contains(ResolveFlag::RESOLVE_BENEATH);
+    if beneath && absolute {
+        return Ok(None);
+    }
+    let base = if absolute && !in_root {
+        Vec::new()
+    } else {
+        match tree.base(call.thread(), directory) {
+            Some(base) => base.strip_prefix(b"/").unwrap_or(&base).to_vec(),
+            None => return Ok(None),
+        }
+    };
+    // With a root of its own a path does not get above that.
+    let inner = if in_root { below_root(path) } else { path.to_vec() };
+    match tree.place(call.thread(), libc::AT_FDCWD, &[b"/", &base[..], b"/", &inner].concat()) {
+        Place::Tree(_) | Place::Nowhere(_) => {}
+        // Opened anew it would not be a node.
+        Place::Descriptor { .. } if resolve.contains(CACHED) => {
+            return Err(Errno(libc::EAGAIN));
+        }
+        _ => return Ok(None),
+    }
+    if resolve.contains(CACHED) {
+        return Err(Errno(libc::EAGAIN));
+    }
+    let top = |path: &[u8]| path.starts_with(b"dev") || path.starts_with(b"sys");
+    if resolve.contains(ResolveFlag::RESOLVE_NO_XDEV) && (!top(&base) || (absolute && !in_root)) {
+        // /dev and /sys are file systems of their own.
+        return Err(Errno(libc::EXDEV));
+    }
+    let mut kept = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    kept |= flags & (OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY);
+    let resolve = resolve.difference(ResolveFlag::RESOLVE_NO_XDEV);
+    let how = |resolve| OpenHow::new().flags(kept).resolve(resolve);
+    if beneath || in_root {
+        let start = tree.open_own(&base)?;
+        return Ok(Some(openat2(&start, path, how(resolve))?));
+    }
+    let path = [&base[..], b"/", path].concat();
+    let resolve = resolve | ResolveFlag::RESOLVE_IN_ROOT;
+    Ok(Some(openat2(&tree.open_own(b"")?, &path[..], how(resolve))?))
+}
+
+/// A path whose first directory is a root, as an absolute one without detours.
+fn below_root(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join(&b'/')
+}
+
+/// Opens what was found with `O_PATH`.
+fn open_found(
+    world: &World,
+    call: &Notification<'_>,
+    found: OwnedFd,
+    flags: OFlag,
+) -> Result<Answer> {
+    if let Some(kind) = world.tree.node_of(&found)? {
+        return open_name(world, call.thread(), kind, flags);
+    }
+    check_plain(flags)?;
+    let kind = SFlag::from_bits_truncate(fstat(&found)?.st_mode) & SFlag::S_IFMT;
+    if kind == SFlag::S_IFLNK {
+        return Err(Errno(libc::ELOOP));
+    }
+    let kept = (flags & KEPT).difference(OFlag::O_NOFOLLOW) | OFlag::O_CLOEXEC;
+    let fd = nix::fcntl::open(own_path(found.as_raw_fd()).as_str(), kept, Mode::empty())?;
+    Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_above_a_root() {
+        for path in ["/a/b", "../a//./b", "a/../../a/b", "/../../a/b/"] {
+            assert_eq!(below_root(path.as_bytes()), b"a/b", "{path}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Threads that were permitted to map a BO and may not have done so yet: the kernel maps for them after the answer.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nix::unistd::Pid;
+
+use crate::lock::lock;
+
+/// What threads are about to map, one range each: a thread makes one call at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {
+    /// How many there are, for those who only ask whether there are any.
+    count: AtomicUsize,
+    by_thread: Mutex<HashMap<Pid, Range<u64>>>,
+}
+
+impl Permits {
+    /// Remembers that a thread may map a range from now on. That it may is decided afterwards: so of what was given
+    /// up before this is not known, nothing will be mapped.
+    pub(crate) fn grant(&self, thread: Pid, range: Range<u64>) {
+        let mut by_thread = lock(&self.by_thread);
+        by_thread.insert(thread, range);
+        self.count.store(by_thread.len(), Ordering::Release);
+    }
+
+    /// Forgets the permission of a thread: it makes another call, so it has mapped what it was to map, or it was
+    /// refused.
+    pub(crate) fn end(&self, thread: Pid) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut by_thread = lock(&self.by_thread);
+        by_thread.remove(&thread);
+        self.count.store(by_thread.len(), Ordering::Release);
+    }
+
+    /// What may still be mapped by those who were permitted to.
+    pub(super) fn pending(&self) -> Vec<Range<u64>> {
+        let mut by_thread = lock(&self.by_thread);
+        by_thread.retain(|&thread, _| is_alive(thread));
+        self.count.store(by_thread.len(), Ordering::Release);
+        by_thread.values().cloned().collect()
+    }
+}
+
+/// Whether a thread will go on.
+fn is_alive(thread: Pid) -> bool {
+    // The name, in parentheses, may be anything.
+    let Ok(stat) = fs::read(format!("/proc/{thread}/stat")) else {
+        return false;
+    };
+    let state = stat.iter().rposition(|&byte| byte == b')').and_then(|at| stat.get(at + 2));
+    !matches!(state, Some(b'Z' | b'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_ends_with_the_next_call_or_with_its_thread() {
+        let permits = Permits::default();
+        let (own, other) = (nix::unistd::gettid(), Pid::from_raw(i32::MAX));
+        let own_range = 0..4096;
+        permits.grant(own, own_range.clone());
+        permits.grant(other, 4096..8192);
+        assert_eq!(permits.pending(), vec![own_range]);
+        permits.end(other);
+        permits.end(own);
+        assert_eq!(permits.pending(), []);
+    }
+
+    #[test]
+    fn the_dead_do_nothing_though_their_numbers_are_kept() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let number = Pid::from_raw(child.id() as i32);
+        while is_alive(number) {
+            std::thread::yield_now();
+        }
+        assert!(fs::exists(format!("/proc/{number}")).unwrap());
+        child.wait().unwrap();
+        assert!(is_alive(Pid::this()));
+    }
+}
