@@ -5,6 +5,7 @@ pub mod descriptors;
 pub mod fake;
 pub mod gate;
 pub mod kernel;
+pub mod mappings;
 pub mod memory;
 pub mod ops;
 pub mod real;
