@@ -3,7 +3,7 @@
 //! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
 //! before it must be done, nodes that are done are dropped from the chain as it is walked.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::errno::{Errno, Result};
@@ -29,6 +29,8 @@ pub(crate) struct Chain {
     prev_seqno: u64,
     fence: Arc<Leaf>,
     prev: Mutex<Option<Fence>>,
+    /// Whether somebody has asked whether it is done, and it was: the kernel does not know it before.
+    noticed: AtomicBool,
 }
 
 impl Chain {
@@ -46,7 +48,8 @@ impl Chain {
                 (new_context(), seqno.max(least), 0)
             }
         };
-        Arc::new(Self { context, seqno, prev_seqno, fence, prev: Mutex::new(prev) })
+        let (prev, noticed) = (Mutex::new(prev), AtomicBool::new(false));
+        Arc::new(Self { context, seqno, prev_seqno, fence, prev, noticed })
     }
 
     /// The nearest point before that is not done. Drops those between.
@@ -140,7 +143,19 @@ impl Fence {
     }
 
     pub(crate) fn is_signalled(&self) -> bool {
-        self.pending_leaves().next().is_none()
+        let done = self.pending_leaves().next().is_none();
+        if let (Self::Chain(chain), true) = (self, done) {
+            chain.noticed.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    /// Whether the kernel knows that it is done, without a look at it.
+    pub(crate) fn is_known_signalled(&self) -> bool {
+        match self {
+            Self::Leaf(leaf) => leaf.is_signalled(),
+            Self::Chain(chain) => chain.noticed.load(Ordering::Relaxed),
+        }
     }
 
     /// All promises that it is made of, its own first and then those before that are not done.

@@ -95,7 +95,7 @@ fn name(sync_file: &SyncFile, driver_minor: u32) -> Vec<u8> {
         return sync_file.given_name().to_vec();
     }
     let about = sync_file.fence().about();
-    let (driver, timeline) = names(&about, sync_file.fence().is_signalled(), driver_minor);
+    let (driver, timeline) = names(&about, sync_file.fence().is_known_signalled(), driver_minor);
     format!("{driver}-{timeline}{}-{}", about.context, about.seqno).into_bytes()
 }
 

@@ -58,14 +58,24 @@ pub struct Device {
     pub filter: String,
 }
 
+/// The commands with the options that each has, and whether it can be told which cases.
+const COMMANDS: [(&str, &[&str], bool); 7] = [
+    ("help", &[], false),
+    ("list", &[], true),
+    ("record", &["--device", "--jobs", "--held-jobs"], true),
+    ("check", &["--device", "--jobs", "--held-jobs", "--linux"], true),
+    ("show", &["--linux"], true),
+    ("random", &["--device", "--jobs", "--linux", "--calls", "--seed", "--steps"], false),
+    ("record-random", &["--device"], false),
+];
+
 /// The command, if there is one.
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
-    if !["help", "list", "record", "check", "show", "random", "record-random"]
-        .contains(&name.as_str())
-    {
+    let Some((_, options, has_filter)) = COMMANDS.into_iter().find(|(known, ..)| *known == name)
+    else {
         return Ok(None);
-    }
+    };
     let mut device = Device {
         node: "/dev/dri/renderD128".into(),
         jobs: false,
@@ -75,7 +85,11 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
     let mut linux = None;
     let any = RandomState::new().hash_one(0) >> 32;
     let mut amount = Amount { calls: 10_000, seed: any, steps: 400 };
+    let mut filters = 0;
     while let Some(word) = words.next() {
+        if word.starts_with('-') && !options.contains(&word.as_str()) {
+            return Err(format!("{name} has no option {word}"));
+        }
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--device" => device.node = value()?.into(),
@@ -93,11 +107,15 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
                 match word.as_str() {
                     "--calls" => amount.calls = number,
                     "--seed" => amount.seed = number,
-                    _ => amount.steps = 1.max(number),
+                    _ => amount.steps = number,
+                }
+                if number == 0 && word != "--seed" {
+                    return Err(format!("{word} must be at least 1"));
                 }
             }
-            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
-            _ => device.filter = word,
+            _ if !has_filter => return Err(format!("{name} does not know what to do with {word}")),
+            _ if filters > 0 => return Err(format!("one FILTER is enough, not also {word}")),
+            _ => (device.filter, filters) = (word, 1),
         }
     }
     Ok(Some(match name.as_str() {
@@ -140,7 +158,12 @@ pub fn checks() -> Vec<(&'static str, fn())> {
             );
             assert_eq!(words("record --device"), Err("--device needs a value".into()));
             assert_eq!(words("random --seed x"), Err("--seed needs a number, not x".into()));
-            assert_eq!(words("record --x"), Err("unknown option --x".into()));
+            assert_eq!(words("record --x"), Err("record has no option --x".into()));
+            assert_eq!(words("list --calls 5"), Err("list has no option --calls".into()));
+            assert_eq!(words("random vm"), Err("random does not know what to do with vm".into()));
+            assert_eq!(words("list vm bo"), Err("one FILTER is enough, not also bo".into()));
+            assert_eq!(words("random --steps 0"), Err("--steps must be at least 1".into()));
+            assert_eq!(words("random --calls 0"), Err("--calls must be at least 1".into()));
             assert_eq!(words("show"), Err("show needs --linux".into()));
         }),
     ]

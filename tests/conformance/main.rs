@@ -71,6 +71,11 @@ fn compare_with_recordings() -> ExitCode {
             trials.push(Trial::test(name, move || compare_random(linux, &recorded, &tally)));
         }
     }
+    if let Some(filter) = &arguments.filter {
+        if !trials.iter().any(|trial| trial.name().contains(filter.as_str())) {
+            eprintln!("conformance: no test is called like {filter}, nor is a command: see help");
+        }
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -90,6 +95,7 @@ fn checks() -> Vec<(&'static str, fn())> {
     [
         recording::checks(),
         uapi::show::checks(),
+        uapi::wire::checks(),
         uapi::real::checks(),
         arguments::checks(),
         random::checks(),

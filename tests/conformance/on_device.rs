@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::ExitCode;
 
+use nix::libc;
 use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
 
 use crate::arguments::{Command, Device, HELP};
@@ -15,30 +16,20 @@ use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
 use crate::uapi::real::Real;
 
 pub fn run(command: &Command) -> ExitCode {
+    if matches!(command, Command::Help | Command::List(_) | Command::Show(..)) {
+        end_when_nobody_reads();
+    }
     let done = match command {
         Command::Help => {
             print!("{HELP}");
             Ok(())
         }
-        Command::List(filter) => {
-            list(filter);
-            Ok(())
-        }
+        Command::List(filter) => list(filter),
         Command::Record(device) => record(device),
         Command::Check(device, linux) => check(device, *linux),
         Command::Random(device, linux, amount) => random(device, *linux, *amount),
         Command::RecordRandom(device) => record_random(device),
-        Command::Show(linux, filter) => {
-            let cases = chosen(filter);
-            for case in cases.iter().filter(|case| case.is_for(*linux)) {
-                let transcript = case.transcript(&Fake::new(*linux), false);
-                print!("{}", section(&case.name, &transcript.text));
-            }
-            match cases.len() {
-                0 => Err(format!("there is no case whose name contains {filter:?}")),
-                _ => Ok(()),
-            }
-        }
+        Command::Show(linux, filter) => show(*linux, filter),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,21 +40,50 @@ pub fn run(command: &Command) -> ExitCode {
     }
 }
 
-/// The cases by name, as far as their names contain something.
-fn chosen(filter: &str) -> Vec<Case> {
+/// Has the program end without a word when its output is closed, as that of other commands does. Not where it
+/// works on a driver: what it has begun there must come to its end.
+fn end_when_nobody_reads() {
+    // SAFETY: it installs no handler, and no other thread is there yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// The cases by name, as far as their names contain something. There must be some.
+fn chosen(filter: &str) -> Result<Vec<Case>, String> {
     let mut cases = cases::all();
     cases.retain(|case| case.name.contains(filter));
     cases.sort_by(|a, b| a.name.cmp(&b.name));
-    cases
+    match cases.len() {
+        0 => Err(format!("there is no case whose name contains {filter:?}")),
+        _ => Ok(cases),
+    }
 }
 
-fn list(filter: &str) {
-    for case in chosen(filter) {
+/// As [`chosen`], for a kernel.
+fn chosen_for(linux: Linux, filter: &str) -> Result<Vec<Case>, String> {
+    let mut cases = chosen(filter)?;
+    cases.retain(|case| case.is_for(linux));
+    match cases.len() {
+        0 => Err(format!("no case whose name contains {filter:?} is for Linux {linux}")),
+        _ => Ok(cases),
+    }
+}
+
+fn list(filter: &str) -> Result<(), String> {
+    for case in chosen(filter)? {
         println!("{}", case.name);
         for (linux, reason) in case.left_out() {
             println!("    not on Linux {linux}: {reason}");
         }
     }
+    Ok(())
+}
+
+fn show(linux: Linux, filter: &str) -> Result<(), String> {
+    for case in chosen_for(linux, filter)? {
+        let transcript = case.transcript(&Fake::new(linux), false);
+        print!("{}", section(&case.name, &transcript.text));
+    }
+    Ok(())
 }
 
 /// The driver of a node, and the kernel that it belongs to.
@@ -122,7 +142,7 @@ fn record(device: &Device) -> Result<(), String> {
     print_heading(version);
     must_tell_mappings(&node)?;
     let mut count = 0;
-    for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
+    for case in chosen_for(linux, &device.filter)? {
         if !case.can_run(&node) {
             let needs = "jobs that are done, or held, or foreign memory";
             return Err(format!("{} needs {needs}: see --held-jobs and /dev/udmabuf", case.name));
@@ -173,13 +193,13 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
         eprintln!("conformance: without root and debugfs the mappings are not compared");
     }
     let (mut runs, mut calls, mut differences, mut left_out) = (0, 0, 0, 0);
-    for case in chosen(&device.filter).iter().filter(|case| case.is_for(linux)) {
+    for case in chosen_for(linux, &device.filter)? {
         if !case.can_run(&driver.node) {
             left_out += 1;
             continue;
         }
         let real = case.transcript(&driver.node, true);
-        let fake = on_fake(case, linux, told);
+        let fake = on_fake(&case, linux, told);
         runs += 1;
         calls += real.calls;
         let found = difference(&real.text, &fake.text);
@@ -192,7 +212,13 @@ fn check(device: &Device, linux: Option<Linux>) -> Result<(), String> {
         "conformance: {runs} cases on the driver and on the fake: {calls} calls, {differences} differences, \
          {left_out} cases left out that need jobs or foreign memory"
     );
-    if differences == 0 { Ok(()) } else { Err(format!("{differences} cases differ")) }
+    match (runs, differences) {
+        (0, _) => {
+            Err(String::from("nothing was compared: see --jobs, --held-jobs and /dev/udmabuf"))
+        }
+        (_, 0) => Ok(()),
+        _ => Err(format!("{differences} cases differ")),
+    }
 }
 
 fn random(device: &Device, linux: Option<Linux>, amount: Amount) -> Result<(), String> {

@@ -9,6 +9,7 @@ mod common;
 
 mod arguments;
 mod steps;
+mod sync_steps;
 mod world;
 
 use std::fs;
@@ -52,6 +53,7 @@ fn any_safe_calls_leave_no_vm_unusable_and_nothing_behind() {
     let seed = number("PANTHOR_RANDOM_SEED", 1);
     let calls = number("PANTHOR_RANDOM_CALLS", 20_000);
     println!("PANTHOR_RANDOM_SEED={seed}");
+    let descriptors_before = open_descriptors();
     let device = common::device();
     let told = device.fake().is_none() && fs::read_dir(LISTINGS).is_ok();
     let vms_before = if told { vms_of_others() } else { None };
@@ -95,6 +97,13 @@ fn any_safe_calls_leave_no_vm_unusable_and_nothing_behind() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+    // The fake keeps some as long as it is there.
+    assert_eq!(open_descriptors(), descriptors_before, "a descriptor was left behind");
+}
+
+/// How many descriptors the program has open.
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("descriptors").count()
 }
 
 /// Handles and ids are the lowest that are free: with nothing left of what was, they start at 1 again.

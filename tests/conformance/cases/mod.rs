@@ -24,9 +24,11 @@ mod prime;
 mod query;
 mod request;
 mod sync_file;
+mod sync_file_names;
 mod syncobj;
 mod timestamp;
 mod vm;
+mod vm_unusable;
 
 use crate::case::{Case, Cases};
 
@@ -37,6 +39,7 @@ pub fn all() -> Vec<Case> {
     request::add(&mut cases);
     handle_zero::add(&mut cases);
     vm::add(&mut cases);
+    vm_unusable::add(&mut cases);
     bind::add(&mut cases);
     syncobj::add(&mut cases);
     prime::add(&mut cases);
@@ -58,6 +61,7 @@ pub fn all() -> Vec<Case> {
     flink::add(&mut cases);
     mode_setting::add(&mut cases);
     sync_file::add(&mut cases);
+    sync_file_names::add(&mut cases);
     dma_buf::add(&mut cases);
     cases.finish()
 }

@@ -1,5 +1,7 @@
 //! DEV_QUERY.
 
+use std::mem::offset_of;
+
 use bytemuck::Pod;
 use panthor_sys::*;
 
@@ -20,48 +22,23 @@ struct Query {
 }
 
 const QUERIES: [Query; 5] = [
-    Query {
-        name: "gpu_info",
-        type_: DRM_PANTHOR_DEV_QUERY_GPU_INFO,
-        size: size_of::<drm_panthor_gpu_info>() as u32,
-        least: std::mem::offset_of!(drm_panthor_gpu_info, core_features) as u32,
-        tell: tell::<drm_panthor_gpu_info>,
-        fill: 0xa5,
-    },
-    Query {
-        name: "csif_info",
-        type_: DRM_PANTHOR_DEV_QUERY_CSIF_INFO,
-        size: size_of::<drm_panthor_csif_info>() as u32,
-        least: size_of::<drm_panthor_csif_info>() as u32,
-        tell: tell::<drm_panthor_csif_info>,
-        fill: 0xa5,
-    },
-    Query {
-        name: "timestamp_info",
-        type_: DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO,
-        size: size_of::<drm_panthor_timestamp_info>() as u32,
-        least: std::mem::offset_of!(drm_panthor_timestamp_info, timestamp_offset) as u32,
-        tell: tell::<drm_panthor_timestamp_info>,
-        // An input, too.
-        fill: 0,
-    },
-    Query {
-        name: "group_priorities_info",
-        type_: DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO,
-        size: size_of::<drm_panthor_group_priorities_info>() as u32,
-        least: size_of::<drm_panthor_group_priorities_info>() as u32,
-        tell: tell::<drm_panthor_group_priorities_info>,
-        fill: 0xa5,
-    },
-    Query {
-        name: "mmu_info",
-        type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO,
-        size: size_of::<drm_panthor_mmu_info>() as u32,
-        least: size_of::<drm_panthor_mmu_info>() as u32,
-        tell: tell::<drm_panthor_mmu_info>,
-        fill: 0xa5,
-    },
+    query::<drm_panthor_gpu_info>("gpu_info", DRM_PANTHOR_DEV_QUERY_GPU_INFO)
+        .since(offset_of!(drm_panthor_gpu_info, core_features)),
+    query::<drm_panthor_csif_info>("csif_info", DRM_PANTHOR_DEV_QUERY_CSIF_INFO),
+    query::<drm_panthor_timestamp_info>("timestamp_info", DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO)
+        .since(offset_of!(drm_panthor_timestamp_info, timestamp_offset))
+        .with_input(),
+    query::<drm_panthor_group_priorities_info>(
+        "group_priorities_info",
+        DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO,
+    ),
+    query::<drm_panthor_mmu_info>("mmu_info", DRM_PANTHOR_DEV_QUERY_MMU_INFO),
 ];
+
+const fn query<T: Wire + Pod>(name: &'static str, type_: u32) -> Query {
+    let size = size_of::<T>() as u32;
+    Query { name, type_, size, least: size, tell: tell::<T>, fill: 0xa5 }
+}
 
 pub fn add(cases: &mut Cases) {
     cases.group("dev_query");
@@ -92,6 +69,16 @@ fn tell<T: Wire + Pod>(c: &mut Client<'_>, bytes: &[u8]) {
 }
 
 impl Query {
+    /// It was of that size at first.
+    const fn since(self, least: usize) -> Self {
+        Self { least: least as u32, ..self }
+    }
+
+    /// Its structure is looked at, so that it must be zero.
+    const fn with_input(self) -> Self {
+        Self { fill: 0, ..self }
+    }
+
     /// Asks for `size` bytes, with `room` of them before what is not mapped.
     fn ask(&self, c: &mut Client<'_>, size: u32, room: usize) {
         c.memory.write_before_end(&vec![self.fill; room]);

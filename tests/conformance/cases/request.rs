@@ -6,6 +6,7 @@ use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
+use crate::uapi::wire::REQUESTS;
 
 /// The direction bits: the kernel reads, the kernel writes.
 const READS: u32 = 0x4000_0000;
@@ -16,6 +17,7 @@ pub fn add(cases: &mut Cases) {
     cases.group("request");
     shorter(cases);
     longer(cases);
+    sizes(cases);
     directions(cases);
     numbers(cases);
     types(cases);
@@ -101,6 +103,24 @@ fn longer(cases: &mut Cases) {
     });
 }
 
+/// Every request with less and with more of an argument that is all zeros.
+fn sizes(cases: &mut Cases) {
+    for &(name, request) in REQUESTS.iter().filter(|(name, _)| name.starts_with("DRM_")) {
+        let name = name.trim_start_matches("DRM_IOCTL_").to_lowercase();
+        cases.add(format!("sizes_of_{name}"), move |c| {
+            let own = (request >> 16 & 0x3fff) as usize;
+            for size in
+                [1, 4, 8, own.saturating_sub(4), own.saturating_sub(1), own, own + 1, own + 8]
+            {
+                let mut bytes = vec![0; size];
+                c.bytes(resized(request, size), &mut bytes);
+                let written = bytes.iter().rposition(|&byte| byte != 0);
+                c.note(format_args!("  of {size} bytes, written: {written:?}"));
+            }
+        });
+    }
+}
+
 fn directions(cases: &mut Cases) {
     for (name, bits) in [("without_directions", 0), ("read_only", READS), ("written_only", WRITES)]
     {
@@ -181,7 +201,10 @@ fn addresses(cases: &mut Cases) {
         ("get_cap", DRM_IOCTL_GET_CAP),
         ("gem_close", DRM_IOCTL_GEM_CLOSE),
         ("dev_query", DRM_IOCTL_PANTHOR_DEV_QUERY),
+        ("set_client_cap", DRM_IOCTL_SET_CLIENT_CAP),
+        ("set_client_name", DRM_IOCTL_SET_CLIENT_NAME),
         ("vm_destroy", DRM_IOCTL_PANTHOR_VM_DESTROY),
+        ("vm_get_state", DRM_IOCTL_PANTHOR_VM_GET_STATE),
         ("bo_create", DRM_IOCTL_PANTHOR_BO_CREATE),
         ("bo_mmap_offset", DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET),
         ("group_create", DRM_IOCTL_PANTHOR_GROUP_CREATE),
@@ -193,6 +216,7 @@ fn addresses(cases: &mut Cases) {
         ("bo_set_label", DRM_IOCTL_PANTHOR_BO_SET_LABEL),
         ("bo_sync", DRM_IOCTL_PANTHOR_BO_SYNC),
         ("bo_query_info", DRM_IOCTL_PANTHOR_BO_QUERY_INFO),
+        ("set_user_mmio_offset", DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET),
     ];
     for (name, request) in requests {
         cases.add(format!("{name}_at_bad_addresses"), move |c| {

@@ -84,7 +84,7 @@ fn info(cases: &mut Cases) {
                 c.until_readable(&file);
                 c.file_info(&file, room);
                 c.destroy_vm(gate.vm);
-                c.until_no_vm_is_left();
+                c.until_vms(0);
             })
             .needs_held_jobs();
         cases.add(format!("timeline_with_room_for_{room}"), move |c| {

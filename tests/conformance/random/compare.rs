@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::uapi::client::{Spaces, lines};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux};
+use crate::uapi::mappings::{Spaces, lines};
 
 use super::program::Program;
 use super::run::{Outcome, run};

@@ -3,8 +3,8 @@
 use libtest_mimic::Failed;
 
 use crate::case::wait_for_silence;
-use crate::uapi::client::lines;
 use crate::uapi::kernel::{Kernel, Linux};
+use crate::uapi::mappings::lines;
 
 use super::ahead::{Prepared, prepared};
 use super::compare::{Expected, PATIENCE, on_fake};

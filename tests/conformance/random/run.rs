@@ -8,8 +8,9 @@ use std::time::Duration;
 use panthor_sys::*;
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::uapi::client::{Client, Spaces};
+use crate::uapi::client::Client;
 use crate::uapi::kernel::{Kernel, Linux};
+use crate::uapi::mappings::Spaces;
 use crate::uapi::ops::ASYNC;
 
 use super::compare::Expected;
@@ -72,6 +73,10 @@ pub fn run(
     run.settle();
     if !run.outcome.differs {
         run.look(expected);
+        // The last step may have said less than was expected of it.
+        if let Some(expected) = expected.and_then(|expected| expected.text) {
+            run.outcome.differs |= run.client.text() != expected;
+        }
     }
     let Run { client, descriptors, mut outcome, .. } = run;
     drop(descriptors);

@@ -1,22 +1,21 @@
 //! A client that writes down what it asks and what is answered.
 
-use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::{Pid, gettid};
 
-use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
-use super::memory::{Bad, UserMemory};
+use super::kernel::{Kernel, Node, Trouble};
+use super::memory::{Bad, CpuMap, UserMemory};
 use super::show::{self, Show};
 use super::wire::{self, Value, Wire};
 
 /// A client of a kernel, with an open file to begin with.
 pub struct Client<'a> {
-    kernel: &'a dyn Kernel,
+    pub(super) kernel: &'a dyn Kernel,
     files: Vec<Option<Arc<dyn Node>>>,
     current: usize,
     pub memory: UserMemory,
@@ -274,69 +273,7 @@ impl<'a> Client<'a> {
             (if writable { "rw" } else { "r" }, self.show.given(Value::Offset(offset)));
         let result = mapped.as_ref().map_or_else(|&errno| show::result(-errno), |_| "ok".into());
         self.note(format_args!("mmap {access} {len:#x} at {at} = {result}"));
-        mapped.map(|memory| CpuMap { memory, len: len as usize })
-    }
-
-    // Mappings of VMs
-
-    /// Writes down what all VMs have mapped, with objects numbered as they appear. It is left out where
-    /// the kernel does not tell.
-    pub fn mappings(&mut self) {
-        let Some(spaces) = self.spaces(None, Duration::ZERO) else { return };
-        for line in lines(&spaces) {
-            self.note(line);
-        }
-    }
-
-    /// What all VMs have mapped, with objects numbered as they appear.
-    ///
-    /// What is being destroyed goes when the kernel gets to it: there is so much time for what is
-    /// wanted to come about.
-    pub fn spaces(&self, wanted: Option<&Spaces>, patience: Duration) -> Option<Spaces> {
-        let start = Instant::now();
-        loop {
-            let mut spaces = self.kernel.address_spaces()?;
-            number_objects(&mut spaces);
-            if wanted.is_none_or(|wanted| *wanted == spaces) || start.elapsed() > patience {
-                return Some(spaces);
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-    }
-
-    /// The number of mappings of all VMs, if the kernel tells.
-    pub fn mapping_count(&self) -> Option<usize> {
-        self.kernel.address_spaces().map(|spaces| spaces.iter().map(Vec::len).sum())
-    }
-
-    /// The number of VMs that are there, if the kernel tells.
-    pub fn vm_count(&self) -> Option<usize> {
-        self.kernel.address_spaces().map(|spaces| spaces.len())
-    }
-
-    /// Waits until the VMs of files that were closed are gone, which takes the kernel a moment.
-    pub fn until_no_vm_is_left(&mut self) {
-        self.until_vms_are_left(0);
-    }
-
-    /// Waits until there are no more VMs than that: the driver frees them a moment after their last
-    /// operation.
-    pub fn until_vms_are_left(&mut self, count: usize) {
-        self.until("VMs stay", |spaces| spaces.len() <= count);
-    }
-
-    /// Waits until all VMs together have no more mappings than that: those of groups go a moment after them.
-    pub fn until_mappings_are_left(&mut self, count: usize) {
-        self.until("mappings stay", |spaces| spaces.iter().map(Vec::len).sum::<usize>() <= count);
-    }
-
-    /// Waits until what VMs have mapped is as it should be, where the kernel tells.
-    fn until(&mut self, trouble: &str, done: impl Fn(&[Vec<Mapped>]) -> bool) {
-        let patience = Instant::now() + Duration::from_secs(10);
-        while self.kernel.address_spaces().is_some_and(|spaces| !done(&spaces)) {
-            assert!(Instant::now() < patience, "{trouble}\n{}", self.text);
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        mapped.map(|memory| CpuMap::new(memory, len as usize))
     }
 }
 
@@ -347,54 +284,8 @@ fn is_asleep(thread: Pid) -> bool {
     stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
 }
 
-/// What VMs have mapped.
-pub type Spaces = Vec<Vec<Mapped>>;
-
-fn number_objects(spaces: &mut Spaces) {
-    let mut objects = HashMap::new();
-    for mapped in spaces.iter_mut().flatten() {
-        let next = objects.len() as u64;
-        mapped.object = *objects.entry(mapped.object).or_insert(next);
-    }
-}
-
-/// A line for each VM and each mapping.
-pub fn lines(spaces: &Spaces) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (number, space) in spaces.iter().enumerate() {
-        lines.push(format!("VM {number}: {} mappings", space.len()));
-        for Mapped { va, size, object, offset } in space {
-            lines.push(format!("  {va:#x} +{size:#x} object {object} @{offset:#x}"));
-        }
-    }
-    lines
-}
-
 fn hex(bytes: &[u8]) -> String {
     let shown = bytes.iter().take(64).map(|byte| format!("{byte:02x}"));
     let more = if bytes.len() > 64 { "…" } else { "" };
     shown.collect::<String>() + more
-}
-
-/// Memory of a node that the CPU sees.
-pub struct CpuMap {
-    memory: Box<dyn Memory>,
-    len: usize,
-}
-
-impl CpuMap {
-    fn at(&self, offset: u64) -> *mut u32 {
-        assert!(offset % 4 == 0 && offset as usize + 4 <= self.len, "beyond the mapping");
-        self.memory.start().wrapping_add(offset as usize).cast()
-    }
-
-    pub fn load(&self, offset: u64) -> u32 {
-        // SAFETY: in the mapping and aligned; volatile, as others may write there.
-        unsafe { self.at(offset).read_volatile() }
-    }
-
-    pub fn store(&self, offset: u64, value: u32) {
-        // SAFETY: as above; the cases store to what they have mapped for writing.
-        unsafe { self.at(offset).write_volatile(value) }
-    }
 }

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
 use panthor_fake::{Config, Device, File, Mapping, Prot, descriptor_ioctl};
 
 use super::kernel::{Kernel, Linux, Mapped, Memory, Node, Trouble};
@@ -101,6 +102,10 @@ impl Node for File {
             Trouble::PageFault => group.page_fault_next_job(queue),
             Trouble::TimeOut => group.time_out_next_job(queue),
         }
+    }
+
+    fn jam(&self, vm: u32) {
+        self.gpu(vm).expect("the VM").fail_next_job(Errno::ETIMEDOUT as i32);
     }
 }
 

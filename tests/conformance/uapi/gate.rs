@@ -2,7 +2,8 @@
 
 use panthor_sys::*;
 
-use super::client::{Client, CpuMap};
+use super::client::Client;
+use super::memory::CpuMap;
 use super::ops::{MIB, PAGE, UNCACHED, map, stream};
 
 /// Where the memory of a gate is for the GPU.

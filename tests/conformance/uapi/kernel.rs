@@ -120,6 +120,9 @@ pub trait Node: Send + Sync {
 
     /// Has the next job of a queue end badly where jobs do not do so by themselves.
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble);
+
+    /// Has the next queued change of what a VM maps fail where no MMU hangs.
+    fn jam(&self, vm: u32);
 }
 
 /// Memory of a node that is mapped. It is unmapped when it is dropped.

@@ -1,10 +1,12 @@
-//! Addresses for arguments: good ones, and all kinds of bad ones.
+//! Addresses for arguments, good ones and all kinds of bad ones, and memory of the node.
 
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+
+use super::kernel::Memory;
 
 const PAGE: usize = 4096;
 
@@ -100,5 +102,32 @@ impl Drop for UserMemory {
     fn drop(&mut self) {
         // SAFETY: what `new` mapped, of which nobody has a reference.
         unsafe { munmap(self.0.cast(), 3 * PAGE) }.expect("to unmap what was mapped");
+    }
+}
+
+/// Memory of a node that the CPU sees.
+pub struct CpuMap {
+    memory: Box<dyn Memory>,
+    len: usize,
+}
+
+impl CpuMap {
+    pub fn new(memory: Box<dyn Memory>, len: usize) -> Self {
+        Self { memory, len }
+    }
+
+    fn at(&self, offset: u64) -> *mut u32 {
+        assert!(offset % 4 == 0 && offset as usize + 4 <= self.len, "beyond the mapping");
+        self.memory.start().wrapping_add(offset as usize).cast()
+    }
+
+    pub fn load(&self, offset: u64) -> u32 {
+        // SAFETY: in the mapping and aligned; volatile, as others may write there.
+        unsafe { self.at(offset).read_volatile() }
+    }
+
+    pub fn store(&self, offset: u64, value: u32) {
+        // SAFETY: as above; the cases store to what they have mapped for writing.
+        unsafe { self.at(offset).write_volatile(value) }
     }
 }

@@ -174,6 +174,8 @@ impl Node for File {
     fn step(&self, _: u32, _: u32) {}
 
     fn arrange(&self, _: u32, _: u32, _: Trouble) {}
+
+    fn jam(&self, _: u32) {}
 }
 
 struct NodeMemory {

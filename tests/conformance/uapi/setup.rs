@@ -1,11 +1,9 @@
 //! What most cases begin with, and what several have in common.
 
-use std::time::{Duration, Instant};
-
 use panthor_sys::*;
 
-use super::client::{Client, CpuMap};
-use super::memory::Bad;
+use super::client::Client;
+use super::memory::{Bad, CpuMap};
 use super::ops::{self, array, syncobj_wait, timeline_array, timeline_wait, zeroed};
 
 impl Client<'_> {
@@ -117,28 +115,6 @@ impl Client<'_> {
             client.destroy_syncobj(done);
             submitted
         })
-    }
-
-    /// Waits until the VMs have that many mappings in all, if the kernel tells: what a group had goes a
-    /// moment after the group. Not written down.
-    #[track_caller]
-    pub fn until_mapped(&self, count: usize) {
-        let patience = Instant::now() + Duration::from_secs(10);
-        while self.mapping_count().is_some_and(|now| now != count) {
-            assert!(Instant::now() < patience, "not {count} mappings");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Waits until there are that many VMs, if the kernel tells: one that was destroyed stays as long as its
-    /// groups. Not written down.
-    #[track_caller]
-    pub fn until_vms(&self, count: usize) {
-        let patience = Instant::now() + Duration::from_secs(10);
-        while self.vm_count().is_some_and(|now| now != count) {
-            assert!(Instant::now() < patience, "not {count} VMs");
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
 
     /// Where the items are then, with nothing mapped behind them.

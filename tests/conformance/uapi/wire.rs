@@ -51,7 +51,11 @@ impl Fields {
 }
 
 macro_rules! wire {
-    ($($ty:ident { $($field:ident $kind:ident),* $(,)? })*) => {$(
+    ($($ty:ident { $($field:ident $kind:ident),* $(,)? })*) => {
+        /// All of them: name, size and fields.
+        const STRUCTURES: &[(&str, usize, &[Field])] =
+            &[$((stringify!($ty), size_of::<$ty>(), <$ty as Wire>::LAYOUT)),*];
+        $(
         impl Wire for $ty {
             const NAME: &'static str = stringify!($ty);
             const LAYOUT: &'static [Field] = &[$((
@@ -104,11 +108,11 @@ wire! {
     drm_panthor_sync_op { flags hex, handle dec, timeline_value hex }
     drm_panthor_dev_query { type_ dec, size dec, pointer ptr }
     drm_panthor_gpu_info {
-        gpu_id model, gpu_rev model, csf_id model, tiler_features model, mem_features model,
-        mmu_features model, thread_features model, max_threads model,
+        gpu_id model, gpu_rev model, csf_id model, l2_features model, tiler_features model,
+        mem_features model, mmu_features model, thread_features model, max_threads model,
         thread_max_workgroup_size model, thread_max_barrier_size model, coherency_features model,
         texture_features models, as_present model, selected_coherency model, shader_present model,
-        tiler_present model, core_features model, pad hex, gpu_features model,
+        l2_present model, tiler_present model, core_features model, pad hex, gpu_features model,
     }
     drm_panthor_csif_info {
         csg_slot_count model, cs_slot_count model, cs_reg_count model, scoreboard_slot_count model,
@@ -194,7 +198,7 @@ macro_rules! requests {
 }
 
 /// The requests that there are names for.
-const REQUESTS: &[(&str, u32)] = requests![
+pub const REQUESTS: &[(&str, u32)] = requests![
     DRM_IOCTL_PANTHOR_DEV_QUERY,
     DRM_IOCTL_PANTHOR_VM_CREATE,
     DRM_IOCTL_PANTHOR_VM_DESTROY,
@@ -258,4 +262,22 @@ pub fn name(request: u32) -> String {
         }
         None => format!("{request:#x}"),
     }
+}
+
+/// Those that begin with names, which the cases that are about them tell.
+const NAMED: [&str; 3] = ["sync_merge_data", "sync_file_info", "sync_fence_info"];
+
+/// What must hold of this file's own work.
+pub fn checks() -> Vec<(&'static str, fn())> {
+    vec![("wire/every_byte_of_a_structure_is_told", || {
+        // That has a hole of the C compiler's.
+        for &(name, size, layout) in STRUCTURES.iter().filter(|(name, ..)| *name != "drm_version") {
+            let mut end = if NAMED.contains(&name) { layout[0].1 } else { 0 };
+            for &(field, at, len) in layout {
+                assert_eq!(at, end, "{name}: what is before {field} is not told");
+                end = at + len;
+            }
+            assert_eq!(end, size, "{name}: what is behind its last field is not told");
+        }
+    })]
 }

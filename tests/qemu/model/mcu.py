@@ -14,6 +14,9 @@ registers' start values (gpu_image.py --mcu).
 Instructions: MOV32, MOV48, CALL, JUMP, SYNC_ADD/SET 32/64, SYNC_WAIT32, LOAD_MULTIPLE,
 STORE_MULTIPLE, STORE_STATE. Every other one completes at once and does nothing: no shader, tiler or
 fragment work, no tiler out-of-memory. NOEXEC is not looked at: it concerns shaders.
+
+One instruction no GPU has: JAM leaves the MMU of the stream's address space busy until the GPU is reset, so
+that the driver's next change of what is mapped there fails.
 """
 import argparse
 import json
@@ -26,7 +29,8 @@ import time
 RAM_BASE, WINDOW = 0x40000000, 0x7FE00000
 SHARED = 0x04000000  # VA of the firmware's shared section
 GPU_COMMAND, MCU_CONTROL, MCU_STATUS, DOORBELL = 0x30, 0x700, 0x704, 0x80000
-AS_BASE, AS_STRIDE = 0x2400, 64  # TRANSTAB +0, FAULTSTATUS +0x1c, FAULTADDRESS +0x20
+AS_BASE, AS_STRIDE, SPACES = 0x2400, 64, 16  # TRANSTAB +0, FAULTSTATUS +0x1c, FAULTADDRESS +0x20
+AS_STATUS, AS_ACTIVE = AS_BASE + 0x28, 1
 SPI_JOB, SPI_MMU, SPI_GPU = 60, 61, 62
 
 
@@ -159,6 +163,7 @@ class Interrupt:
 # -------------------------------------------------------------------------- command streams --
 MOV48, MOV32, LOAD_MULTIPLE, STORE_MULTIPLE, CALL, JUMP = 1, 2, 20, 21, 32, 33
 SYNC_ADD32, SYNC_SET32, SYNC_WAIT32, STORE_STATE, SYNC_ADD64, SYNC_SET64 = 37, 38, 39, 40, 51, 52
+JAM = 0xFF
 GREATER = 1  # the other condition of a SYNC_WAIT is: less than or equal
 
 
@@ -228,6 +233,8 @@ class Stream:
                             memory.write32(space, at, registers[dst + k])
             elif op == STORE_STATE:  # time stamps and cycles
                 memory.write64(space, self.pair(a) + offset, time.monotonic_ns())
+            elif op == JAM:
+                memory.set_reg(AS_STATUS + AS_STRIDE * space, AS_ACTIVE)
         return synced
 
 
@@ -347,6 +354,8 @@ class Mcu:
                 self.running = False
                 memory.set_reg(MCU_STATUS, 0)
                 memory.set_reg(MCU_CONTROL, 0)
+                for space in range(SPACES):
+                    memory.set_reg(AS_STATUS + AS_STRIDE * space, 0)
                 self.gpu.raise_bits(1 << 8)
             elif command & 0xFF == 4:  # flush caches
                 self.gpu.raise_bits(1 << 17)

@@ -54,7 +54,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[unmap(AT, 64 * KIB)]);
         c.settle(vm);
         c.destroy_vm(vm);
-        c.until_vms_are_left(0);
+        c.until_vms(0);
     });
     cases.add("with_asynchronous_syncs_behind_it", |c| {
         let (vm, done) = (c.vm(), c.syncobj());
@@ -62,7 +62,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[sync_only(&syncs)]);
         c.destroy_vm(vm);
         c.wait(&[done], 0, i64::MAX);
-        c.until_vms_are_left(0);
+        c.until_vms(0);
     });
     cases.add("with_asynchronous_unmaps_behind_it", |c| {
         let (vm, bo, done) = (c.vm(), c.bo(MIB), c.syncobj());
@@ -74,7 +74,7 @@ pub fn add(cases: &mut Cases) {
         c.bind_async(vm, &[sync_only(&syncs)]);
         c.destroy_vm(vm);
         c.wait(&[done], 0, i64::MAX);
-        c.until_vms_are_left(0);
+        c.until_vms(0);
     });
     cases.add("a_file_with_mappings_is_closed", |c| {
         let file = c.open();
@@ -84,7 +84,7 @@ pub fn add(cases: &mut Cases) {
         c.on(0);
         c.vm();
         c.close_file(file);
-        c.until_vms_are_left(1);
+        c.until_vms(1);
     });
     cases.add("an_object_outlives_its_vm", |c| {
         let (vm, bo) = (c.vm(), c.bo(MIB));

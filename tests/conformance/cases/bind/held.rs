@@ -258,7 +258,7 @@ fn ends(cases: &mut Cases) {
         c.settle(held.vm);
         c.vm_state(held.vm);
         // What is the driver's own of the group goes a moment later.
-        c.until_mappings_are_left(2);
+        c.until_mapped(2);
     });
     held(cases, "the_vm_is_destroyed_meanwhile", |c, held| {
         let done = c.syncobj();
@@ -275,6 +275,6 @@ fn ends(cases: &mut Cases) {
         c.mappings();
         c.pass(&mut held.gate, 0);
         c.wait(&[done], 0, i64::MAX);
-        c.until_vms_are_left(2);
+        c.until_vms(2);
     });
 }

@@ -1,7 +1,7 @@
 //! Maps over what is mapped.
 
 use super::AT;
-use super::sides::{LEN, SIDES, UNITS, place};
+use super::sides::{LEN, PLACES, SIDES, UNITS, place};
 use crate::case::Cases;
 use crate::uapi::ops::*;
 
@@ -101,17 +101,7 @@ fn neighbours(cases: &mut Cases, unit_name: &str, unit: u64) {
 
 /// At places that are not borders of 2 MiB, of objects that have large pages.
 fn huge_pages(cases: &mut Cases) {
-    let places = [
-        ("a_page_inside", 3 * MIB, PAGE),
-        ("a_page_at_a_border", 2 * MIB, PAGE),
-        ("a_page_before_a_border", 4 * MIB - PAGE, PAGE),
-        ("two_pages_across_a_border", 4 * MIB - PAGE, 2 * PAGE),
-        ("2_mib_across_a_border", 3 * MIB, 2 * MIB),
-        ("2_mib_and_a_page", 2 * MIB, 2 * MIB + PAGE),
-        ("a_page_and_2_mib", 2 * MIB - PAGE, 2 * MIB + PAGE),
-        ("all_but_a_page_on_either_side", PAGE, 8 * MIB - 2 * PAGE),
-    ];
-    for (name, offset, size) in places {
+    for (name, offset, size) in PLACES {
         for (kind, moved) in [("", 0), ("_of_an_object_that_is_moved", 5 * PAGE)] {
             cases.add(format!("{name}{kind}"), move |c| {
                 let (vm, old, new) = (c.vm(), c.bo(8 * MIB), c.bo(size));

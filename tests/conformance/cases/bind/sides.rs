@@ -1,6 +1,6 @@
 //! The sides from which a range can meet another.
 
-use crate::uapi::ops::{KIB, MIB};
+use crate::uapi::ops::{KIB, MIB, PAGE};
 
 /// What is counted in.
 pub const UNITS: [(&str, u64); 2] = [("4_kib", 4 * KIB), ("2_mib", 2 * MIB)];
@@ -23,6 +23,18 @@ pub const SIDES: [(&str, i64, i64); 13] = [
     ("all_but_the_right_end", 0, 7),
     ("the_left_neighbour", -2, 0),
     ("the_right_neighbour", 8, 10),
+];
+
+/// Places in 8 MiB that have to do with the borders of 2 MiB: what they are, offset and size.
+pub const PLACES: [(&str, u64, u64); 8] = [
+    ("a_page_inside", 3 * MIB, PAGE),
+    ("a_page_at_a_border", 2 * MIB, PAGE),
+    ("a_page_before_a_border", 4 * MIB - PAGE, PAGE),
+    ("two_pages_across_a_border", 4 * MIB - PAGE, 2 * PAGE),
+    ("2_mib_across_a_border", 3 * MIB, 2 * MIB),
+    ("2_mib_and_a_page", 2 * MIB, 2 * MIB + PAGE),
+    ("a_page_and_2_mib", 2 * MIB - PAGE, 2 * MIB + PAGE),
+    ("all_but_a_page_on_either_side", PAGE, 8 * MIB - 2 * PAGE),
 ];
 
 /// Where so many units from a place are.

@@ -1,9 +1,14 @@
 //! Sparse maps over what is mapped, and others over them; parts of them that are unmapped.
 
-use super::AT;
+use panthor_sys::drm_panthor_vm_bind_op;
+
 use super::sides::{LEN, SIDES, UNITS, place};
+use super::{AT, vm_with_range};
 use crate::case::Cases;
 use crate::uapi::ops::*;
+
+/// An operation on a range.
+type Make = fn(u64, u64) -> drm_panthor_vm_bind_op;
 
 pub fn add(cases: &mut Cases) {
     cases.group("bind_sparse_overlap");
@@ -29,6 +34,12 @@ pub fn add(cases: &mut Cases) {
                     c.bind(vm, &[sparse(at, len)]);
                     c.bind(vm, &[map(bo, 0, va, size, 0)]);
                 });
+                // With nothing mapped beforehand.
+                cases.add(format!("object_over_{of}_in_one_call_async"), move |c| {
+                    let (vm, bo) = (c.vm(), c.bo(size));
+                    c.bind_async(vm, &[sparse(at, len), map(bo, 0, va, size, 0)]);
+                    c.settle(vm);
+                });
                 // The same unaligned places are no different for what shows an object.
                 if at == AT {
                     cases.add(format!("sparse_over_an_object_{of}"), move |c| {
@@ -41,6 +52,34 @@ pub fn add(cases: &mut Cases) {
         }
     }
     turns(cases);
+    to_the_end(cases);
+}
+
+/// What is over the last of a sparse map that ends where its VM does.
+fn to_the_end(cases: &mut Cases) {
+    let whole = 8 * MIB;
+    for (vm, wanted) in [("default_vm", 0), ("largest_vm", 0xffff_f000_0000)] {
+        for (part, size) in
+            [("page", PAGE), ("2_mib", 2 * MIB), ("2_mib_and_a_page", 2 * MIB + PAGE)]
+        {
+            let kinds: [(&str, Make); 3] = [
+                ("unmap", unmap),
+                ("object_over", |va, size| map(1, 0, va, size, 0)),
+                ("sparse_over", |va, size| map(0, 0, va, size, SPARSE | READONLY)),
+            ];
+            for (kind, op) in kinds {
+                cases.add(format!("{kind}_the_last_{part}_of_the_{vm}"), move |c| {
+                    let (vm, _) = (vm_with_range(c, wanted), c.bo(whole));
+                    let end = vm.user_va_range;
+                    c.bind(vm.id, &[sparse(end - whole, whole)]);
+                    c.bind(vm.id, &[op(end - size, size)]);
+                    c.mappings();
+                    // A page more, which is not the user's.
+                    c.bind(vm.id, &[op(end - size, size + PAGE)]);
+                });
+            }
+        }
+    }
 }
 
 /// What clients of sparse memory do.

@@ -223,7 +223,7 @@ fn work(cases: &mut Cases, jobs: bool, make: fn(&mut Client<'_>) -> u32, run: Wo
         c.close_file(0);
         let other = c.import_syncobj(&fd);
         c.wait_points(&[other], &[3], 0, FOREVER);
-        c.until_no_vm_is_left();
+        c.until_vms(0);
     });
     add("of_unknown_handles", |c, queue, run| {
         let done = c.syncobj();

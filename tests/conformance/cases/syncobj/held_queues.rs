@@ -103,7 +103,7 @@ fn ends(cases: &mut Cases) {
         c.until_readable(&file);
         // The driver frees what the group had in its own time.
         c.destroy_vm(gate.vm);
-        c.until_no_vm_is_left();
+        c.until_vms(0);
     });
     held(cases, "of_a_group_that_is_destroyed_and_a_bind_waits", |c, gate| {
         let (vm, done, bound) = (c.vm(), c.syncobj(), c.syncobj());
@@ -114,7 +114,7 @@ fn ends(cases: &mut Cases) {
         c.vm_state(vm);
         c.destroy_vm(vm);
         c.destroy_vm(gate.vm);
-        c.until_no_vm_is_left();
+        c.until_vms(0);
     });
     held(cases, "of_a_file_that_is_closed", |c, gate| {
         let done = c.syncobj();
@@ -126,6 +126,6 @@ fn ends(cases: &mut Cases) {
         gate.unmap();
         c.close_file(0);
         c.wait(&[other], 0, FOREVER);
-        c.until_no_vm_is_left();
+        c.until_vms(0);
     });
 }

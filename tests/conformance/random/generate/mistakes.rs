@@ -58,6 +58,10 @@ impl Maker {
         if name == "fd" {
             return n(u64::MAX);
         }
+        // Where numbers lead to may be memory of the program's.
+        if ["pointer", "handles", "points", "label", "name"].contains(&name) {
+            return Arg::Bad(self.bad());
+        }
         let bits = 8 * size.min(8) as u64;
         match arg {
             Arg::Number(number) => n(match self.dice.below(8) {

@@ -5,6 +5,8 @@
 //! programs that the shrinker made. What else would be worth a rule cannot happen: no program has memory
 //! of another device, a part of whose mapping no kernel can unmap (Linux 7.2 and 7.3 crash).
 
+mod syncs;
+
 use std::collections::{HashMap, HashSet};
 
 use panthor_sys::*;
@@ -12,9 +14,10 @@ use panthor_sys::*;
 use crate::uapi::kernel::Linux;
 use crate::uapi::ops::{ASYNC, GIB, MAP, MIB};
 
-use super::program::{Arg, Call, FileId, Slot};
+use super::program::{Arg, Call, FileId};
 use super::requests::*;
-use super::values::{View, number};
+use super::values::View;
+use syncs::Syncs;
 
 /// Where streams are that do nothing.
 pub const CODE: u64 = 1 << 46;
@@ -30,24 +33,12 @@ const ELEMENTS: u64 = 64;
 /// So much is there behind a pointer to space for anything, or to text.
 pub const ROOM: usize = 8192;
 
-/// What a syncobj or sync file holds, as far as the rules must know.
-#[derive(Clone, Copy, Default)]
-struct Sync {
-    /// Perhaps the fence of a point.
-    chained: bool,
-    /// Surely a fence.
-    fenced: bool,
-}
-
 /// What must be remembered for the rules.
 pub struct Watch {
     linux: Linux,
     mapped: HashMap<(FileId, u64), u64>,
     bo_bytes: u64,
-    syncobjs: HashMap<(FileId, u64), usize>,
-    syncs: Vec<Sync>,
-    /// Descriptors of syncobjs and sync files.
-    shared: HashMap<Slot, usize>,
+    syncs: Syncs,
     /// VMs with streams, by file and id.
     with_code: HashSet<(FileId, u64)>,
     /// The VMs of groups.
@@ -66,9 +57,7 @@ impl Watch {
             linux,
             mapped: HashMap::new(),
             bo_bytes: 0,
-            syncobjs: HashMap::new(),
-            syncs: Vec::new(),
-            shared: HashMap::new(),
+            syncs: Syncs::default(),
             with_code: HashSet::new(),
             groups: HashMap::new(),
         }
@@ -89,7 +78,7 @@ impl Watch {
                 jobs.iter().any(faults),
                 "the fake does not read streams, so it does not know of faults and hangs",
             )?;
-            self.syncs(call.file, &jobs)
+            self.syncs.check_batch(call.file, &jobs)
         } else if *request == GROUP_CREATE {
             self.group(args)
         } else if *request == BO_CREATE {
@@ -98,7 +87,7 @@ impl Watch {
             let until = args.number("timeout_nsec") as i64;
             refuse_if(until > 1, "a wait for what may never come does not end")
         } else if *request == SYNCOBJ_FD_TO_HANDLE {
-            self.import(args)
+            self.syncs.check_import(args)
         } else if *request == DEV_QUERY {
             let into = matches!(args.arg("pointer"), Some(Arg::Room));
             let size = args.number("size");
@@ -131,42 +120,7 @@ impl Watch {
                 "page tables of more than 4 GiB take too much memory, and 1 TiB makes the kernel warn",
             )?;
         }
-        if is_async { self.syncs(file, &ops) } else { Ok(()) }
-    }
-
-    /// Syncs of a batch.
-    fn syncs(&self, file: FileId, jobs: &[View<'_>]) -> Refusal {
-        let is_signal =
-            |sync: &View<'_>| sync.number("flags") & u64::from(DRM_PANTHOR_SYNC_OP_SIGNAL) != 0;
-        let place = |sync: &View<'_>| (sync.number("handle"), sync.number("timeline_value"));
-        let all: Vec<_> = jobs
-            .iter()
-            .enumerate()
-            .flat_map(|(job, view)| view.items("syncs").map(move |sync| (job, sync)))
-            .collect();
-        for (job, sync) in &all {
-            if is_signal(sync) {
-                refuse_if(
-                    !self.syncobjs.contains_key(&(file, sync.number("handle"))),
-                    "signalling a syncobj that does not exist crashes Linux 7.3",
-                )?;
-                continue;
-            }
-            let (handle, point) = place(sync);
-            let known = self.syncobjs.get(&(file, handle));
-            if point == 0 && known.is_some_and(|&known| self.syncs[known].fenced) {
-                continue;
-            }
-            let signals = all
-                .iter()
-                .filter(|(_, other)| is_signal(other) && place(other) == place(sync))
-                .map(|(job, _)| job);
-            refuse_if(
-                signals.min().is_some_and(|first| first >= job),
-                "the kernel warns of a wait for what only a later job of the batch will signal",
-            )?;
-        }
-        Ok(())
+        if is_async { self.syncs.check_batch(file, &ops) } else { Ok(()) }
     }
 
     fn group(&self, args: &View<'_>) -> Refusal {
@@ -185,61 +139,16 @@ impl Watch {
         )
     }
 
-    fn import(&self, args: &View<'_>) -> Refusal {
-        let timeline =
-            args.number("flags") & u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_TIMELINE) != 0;
-        let sync = match args.arg("fd") {
-            Some(Arg::Slot(slot)) => self.shared.get(slot).map(|&sync| self.syncs[sync]),
-            _ => None,
-        };
-        refuse_if(
-            timeline && sync.is_some_and(|sync| sync.chained),
-            "the kernel warns of a timeline's fence that becomes another's point",
-        )
-    }
-
     /// Remembers what a call that succeeded has done.
     pub fn done(&mut self, call: &Call, args: &View<'_>, given: Option<u64>) {
         let (file, request) = (call.file, call.request);
-        let (handle, given) = (args.number("handle"), given.unwrap_or(0));
+        let given = given.unwrap_or(0);
         if *request == VM_CREATE {
             self.mapped.insert((file, given), 0);
         } else if *request == BO_CREATE {
             self.bo_bytes += args.number("size");
-        } else if *request == SYNCOBJ_CREATE {
-            let signaled = u64::from(DRM_SYNCOBJ_CREATE_SIGNALED);
-            let fenced = args.number("flags") & signaled != 0;
-            let sync = self.new_sync(Sync { chained: false, fenced });
-            self.syncobjs.insert((file, given), sync);
-        } else if *request == SYNCOBJ_DESTROY {
-            self.syncobjs.remove(&(file, handle));
-        } else if *request == SYNCOBJ_HANDLE_TO_FD {
-            self.exported(call, args);
-        } else if *request == SYNCOBJ_FD_TO_HANDLE {
-            self.imported(call, args, given);
-        } else if *request == SYNCOBJ_TRANSFER {
-            let from = self.syncobjs.get(&(file, args.number("src_handle")));
-            let unknown = Sync { chained: true, fenced: false };
-            let Sync { chained, fenced } = from.map_or(unknown, |&sync| self.syncs[sync]);
-            if chained || args.number("dst_point") != 0 {
-                self.chain(file, args.number("dst_handle"));
-            }
-            self.fence(file, args.number("dst_handle"), fenced);
-        } else if let Some(Arg::Words(handles)) = args.arg("handles") {
-            let count = args.number("count_handles") as usize;
-            for handle in handles.iter().take(count) {
-                let handle = number(handle, args.values);
-                if *request == SYNCOBJ_TIMELINE_SIGNAL {
-                    self.chain(file, handle);
-                }
-                match request {
-                    _ if *request == SYNCOBJ_SIGNAL => self.fence(file, handle, true),
-                    _ if *request == SYNCOBJ_TIMELINE_SIGNAL => self.fence(file, handle, true),
-                    _ if *request == SYNCOBJ_RESET => self.fence(file, handle, false),
-                    _ => {}
-                }
-            }
         }
+        self.syncs.done(call, args, given);
         self.submitted(call, args);
         let vm = (file, args.number("vm_id"));
         if *request == GROUP_CREATE {
@@ -248,12 +157,6 @@ impl Watch {
             self.with_code.remove(&(file, args.number("id")));
         } else if *request == VM_BIND && is_code(args) {
             self.with_code.insert(vm);
-        }
-    }
-
-    fn fence(&mut self, file: FileId, handle: u64, fenced: bool) {
-        if let Some(&sync) = self.syncobjs.get(&(file, handle)) {
-            self.syncs[sync].fenced = fenced;
         }
     }
 
@@ -277,49 +180,7 @@ impl Watch {
             return;
         };
         for job in args.items(jobs) {
-            for sync in job.items("syncs") {
-                if sync.number("timeline_value") != 0 {
-                    self.chain(file, sync.number("handle"));
-                }
-            }
-        }
-    }
-
-    fn new_sync(&mut self, sync: Sync) -> usize {
-        self.syncs.push(sync);
-        self.syncs.len() - 1
-    }
-
-    fn chain(&mut self, file: FileId, handle: u64) {
-        if let Some(&sync) = self.syncobjs.get(&(file, handle)) {
-            self.syncs[sync].chained = true;
-        }
-    }
-
-    fn exported(&mut self, call: &Call, args: &View<'_>) {
-        let Some(slot) = call.gives else { return };
-        let sync = self.syncobjs.get(&(call.file, args.number("handle"))).copied();
-        let file = u64::from(DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE);
-        let sync = match sync {
-            // A file of the fence that is there now.
-            Some(sync) if args.number("flags") & file != 0 => self.new_sync(self.syncs[sync]),
-            Some(sync) => sync,
-            None => self.new_sync(Sync { chained: true, fenced: false }),
-        };
-        self.shared.insert(slot, sync);
-    }
-
-    fn imported(&mut self, call: &Call, args: &View<'_>, given: u64) {
-        let slot = match args.arg("fd") {
-            Some(Arg::Slot(slot)) => *slot,
-            _ => return,
-        };
-        let Some(&sync) = self.shared.get(&slot) else { return };
-        let file = u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE);
-        if args.number("flags") & file == 0 {
-            self.syncobjs.insert((call.file, given), sync);
-        } else if self.syncs[sync].chained || args.number("point") != 0 {
-            self.chain(call.file, args.number("handle"));
+            self.syncs.submitted(file, &job);
         }
     }
 }

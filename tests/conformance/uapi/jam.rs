@@ -1,0 +1,62 @@
+//! VMs that become unusable: the MMU hangs while a queued bind changes what they have mapped.
+
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
+
+/// Where streams are that do something.
+const VA: u64 = GIB;
+
+/// An instruction that only the played microcontroller has: the MMU of the VM is busy from then on, until the
+/// driver resets the GPU.
+const JAM: u64 = 0xff << 56;
+
+impl Client<'_> {
+    /// Has the next queued map or unmap of a VM fail. What does so is left: a group.
+    pub fn jam(&mut self, vm: u32) -> u32 {
+        let (group, done) = (self.group_with_instruction(vm, JAM), self.syncobj());
+        self.submit(group, &[stream(0, VA, 8, &[signal(done, 0)])]);
+        self.wait(&[done], 0, i64::MAX);
+        self.node().jam(vm);
+        group
+    }
+
+    /// A group that tells whether the GPU runs, with a VM of its own.
+    pub fn witness(&mut self) -> u32 {
+        let vm = self.vm();
+        self.group_with_instruction(vm, 0)
+    }
+
+    /// Waits until the GPU runs again after a reset, which has begun. Not written down.
+    ///
+    /// The driver cancels jobs until then. Nothing else is asked of it: to create a group, for example, it flushes
+    /// caches, and the played GPU may miss one of two commands at a time, of which the other is to reset.
+    pub fn until_the_gpu_runs(&mut self, witness: u32) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        self.quietly(|c| {
+            let done = c.syncobj();
+            loop {
+                c.submit(witness, &[stream(0, VA, 8, &[signal(done, 0)])]);
+                c.wait(&[done], 0, i64::MAX);
+                let file = c.sync_file(done);
+                if c.node().fence_status(&file) == 1 {
+                    break;
+                }
+                assert!(Instant::now() < patience, "the GPU does not come back");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            c.destroy_syncobj(done);
+        });
+    }
+
+    /// A group, and a stream of one instruction in its VM.
+    fn group_with_instruction(&mut self, vm: u32, instruction: u64) -> u32 {
+        let bo = self.bo(PAGE);
+        self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
+        let memory = self.cpu_map(bo, PAGE);
+        memory.store(0, instruction as u32);
+        memory.store(4, (instruction >> 32) as u32);
+        self.group(vm, 1)
+    }
+}
