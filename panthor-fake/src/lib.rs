@@ -128,80 +128,33 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod arena;
-mod bind;
-mod bind_async;
-mod bind_queue;
 mod bo;
-mod bo_ioctls;
-mod caller;
-mod config;
-mod descriptor_ioctls;
-mod descriptors;
+mod call;
 mod device;
-mod dma_buf;
-mod dma_buf_ioctls;
-mod drm_core;
 mod dump;
-mod dump_collect;
-mod dump_text;
-mod errno;
-mod events;
-mod fdinfo;
-mod fence;
 mod file;
-mod file_controls;
-mod gpu_model;
-mod gpu_view;
 mod group;
-mod group_ioctls;
-mod group_queue;
-mod group_view;
-mod handles;
-mod heap;
-mod heap_ioctls;
-mod inject;
-mod ioctl;
-mod jobs;
-mod kernel_bo;
-mod kernel_va;
-mod leaf;
 mod lock;
 #[cfg(feature = "loopback")]
 pub mod loopback;
-mod mapping;
-mod memory;
-mod primary;
-mod prime;
-mod query;
-mod reclaim;
-mod reservation;
-mod residency;
-mod stats;
-mod submission;
-mod sync_fd;
-mod sync_file_ioctls;
-mod syncobj;
-mod syncobj_ioctls;
+mod sharing;
+mod sync;
 #[cfg(feature = "trace")]
 pub mod trace;
-mod uaccess;
-mod va_space;
 mod vm;
-mod vm_ioctls;
 
-pub use arena::Arena;
-pub use config::{Config, PageSize};
-pub use descriptor_ioctls::descriptor_ioctl;
+pub use bo::mapping::{Mapping, Prot};
+pub use call::arena::Arena;
 pub use device::Device;
+pub use device::config::{Config, PageSize};
+pub use device::gpu_model::Gpu;
+pub use device::stats::{Leaks, Stats};
 pub use dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, PointDump,
     QueueDump, Signaller, SyncobjDump, SyncobjState, VmDump,
 };
 pub use file::File;
-pub use gpu_model::Gpu;
-pub use gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};
-pub use group_queue::StreamInfo;
-pub use group_view::GroupView;
-pub use mapping::{Mapping, Prot};
-pub use stats::{Leaks, Stats};
+pub use group::queue::StreamInfo;
+pub use group::view::GroupView;
+pub use sharing::ioctls::descriptor_ioctl;
+pub use vm::gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};

@@ -11,8 +11,8 @@ use super::paths::Place;
 use super::stat::bytes_of;
 use super::tree::Found;
 use super::world::World;
-use crate::errno::{Errno, Result};
-use crate::uaccess::{Foreign, UserMemory};
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::{Foreign, UserMemory};
 
 /// What a path leads to if it is in the tree.
 fn find(

@@ -8,7 +8,7 @@ use super::paths::Place;
 use super::supervisor::HandOver;
 use super::world::World;
 use super::{attributes, ioctls, links, mmap, open, restricted, stat};
-use crate::uaccess::Foreign;
+use crate::call::uaccess::Foreign;
 
 /// An argument as a descriptor or a set of flags.
 fn int(argument: u64) -> i32 {
@@ -91,7 +91,7 @@ fn narrow(world: &World, call: &Notification<'_>) -> Answer {
     };
     if refused {
         world.complain(call.thread(), WHY);
-        return Answer::Error(crate::errno::Errno::NODEV);
+        return Answer::Error(crate::call::errno::Errno::NODEV);
     }
     Answer::Continue
 }

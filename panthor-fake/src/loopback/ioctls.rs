@@ -5,11 +5,11 @@ use super::process::identity_of;
 use super::supervisor::HandOver;
 use super::waits::Remote;
 use super::world::World;
-use crate::descriptor_ioctls::{self, FileCall};
-use crate::descriptors::{Object, find, with_table};
-use crate::errno::Errno;
-use crate::ioctl::{TYPE, request_type};
-use crate::uaccess::{Foreign, UserMemory};
+use crate::call::errno::Errno;
+use crate::call::ioctl::{TYPE, request_type};
+use crate::call::uaccess::{Foreign, UserMemory};
+use crate::sharing::descriptors::{Object, find, with_table};
+use crate::sharing::ioctls::{self as descriptor_ioctls, FileCall};
 
 /// `ioctl(2)`.
 pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
@@ -67,7 +67,7 @@ fn traced(
     call: (u32, u64),
     answer: impl FnOnce() -> i32,
 ) -> i32 {
-    use crate::caller::Caller;
+    use crate::call::caller::Caller;
     use crate::trace::Target;
 
     let trace = &caller.world.nodes.device().inner().trace;

@@ -11,8 +11,8 @@ use super::listener::{Answer, Notification};
 use super::paths::Place;
 use super::process::link_of;
 use super::world::World;
-use crate::errno::{Errno, Result};
-use crate::uaccess::{Foreign, UserMemory};
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::{Foreign, UserMemory};
 
 /// `readlinkat(2)`.
 pub(super) fn readlink(

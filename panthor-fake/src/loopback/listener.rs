@@ -11,8 +11,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::utsname::uname;
 use nix::unistd::Pid;
 
-use crate::errno::{Errno, Result};
-use crate::uaccess::Foreign;
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::Foreign;
 
 /// Where the notifications of a filter come from.
 #[derive(Debug)]

@@ -119,7 +119,7 @@ mod tests {
 
         use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-        let memory = crate::memory::Memory::new().unwrap();
+        let memory = crate::bo::memory::Memory::new().unwrap();
         let stat = nix::sys::stat::fstat(&memory).unwrap();
         let at = memory.allocate(8192).unwrap();
         let length = NonZeroUsize::new(4096).unwrap();

@@ -6,10 +6,10 @@ use super::listener::{Answer, Notification};
 use super::node::OpenNode;
 use super::process::identity_of;
 use super::world::World;
-use crate::descriptors::{Object, find, with_table};
-use crate::errno::{Errno, Result};
-use crate::mapping::Prot;
-use crate::uaccess::Foreign;
+use crate::bo::mapping::Prot;
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::Foreign;
+use crate::sharing::descriptors::{Object, find, with_table};
 
 /// The descriptor of an exported BO is a file of its own: what it would show is not the BO.
 fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {

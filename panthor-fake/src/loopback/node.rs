@@ -23,12 +23,12 @@ mod closes;
 
 use super::error::Error;
 use super::process::Capabilities;
-use crate::descriptors::path;
+use crate::bo::memory::{FILE_SIZE, Memory};
+use crate::call::errno::Result;
 use crate::device::Device;
-use crate::errno::Result;
 use crate::file::File;
 use crate::lock::lock;
-use crate::memory::{FILE_SIZE, Memory};
+use crate::sharing::descriptors::path;
 
 /// Which node of the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -286,7 +286,7 @@ fn is_free(fd: impl AsFd, mut lock: libc::flock) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::device::config::Config;
 
     #[test]
     fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {

@@ -15,9 +15,9 @@ use super::node::Kind;
 use super::paths::Place;
 use super::process::{capabilities, info_of};
 use super::world::World;
-use crate::descriptors::path;
-use crate::errno::{Errno, Result};
-use crate::uaccess::Foreign;
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::Foreign;
+use crate::sharing::descriptors::path;
 
 /// `open(2)` and `openat(2)`.
 pub(super) fn open(

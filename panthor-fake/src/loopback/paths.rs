@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 
 use super::process::path_of;
 use super::tree::Tree;
-use crate::descriptors::path as own_path;
-use crate::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result};
+use crate::sharing::descriptors::path as own_path;
 
 /// Where a path leads.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,9 +12,9 @@ use nix::errno::Errno as OsError;
 use nix::libc;
 use nix::unistd::Pid;
 
-use crate::descriptors::Identity;
-use crate::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
+use crate::sharing::descriptors::Identity;
 
 /// A flag of pidfd_open: a thread, with the descriptors it has.
 const PIDFD_THREAD: libc::c_uint = libc::O_EXCL as libc::c_uint;

@@ -10,9 +10,9 @@ use super::listener::{Answer, Notification};
 use super::open::{KEPT, check_plain, open, open_name};
 use super::paths::{Place, is_elsewhere};
 use super::world::World;
-use crate::descriptors::path as own_path;
-use crate::errno::{Errno, Result};
-use crate::uaccess::{Foreign, UserMemory};
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::{Foreign, UserMemory};
+use crate::sharing::descriptors::path as own_path;
 
 /// Only what the kernel knows at once. One may always be told to ask again without.
 const CACHED: ResolveFlag = ResolveFlag::from_bits_retain(libc::RESOLVE_CACHED);

@@ -10,8 +10,8 @@ use super::listener::{Answer, Notification};
 use super::node::{Kind, MAJOR};
 use super::paths::Place;
 use super::world::World;
-use crate::errno::Result;
-use crate::uaccess::{Foreign, UserMemory};
+use crate::call::errno::Result;
+use crate::call::uaccess::{Foreign, UserMemory};
 
 /// Type and permissions of a node.
 const MODE: u32 = libc::S_IFCHR | 0o666;

@@ -15,7 +15,7 @@ use super::calls::answer;
 use super::error::Error;
 use super::listener::{Answer, Listener};
 use super::world::World;
-use crate::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 
 /// What serves the threads under one filter.

@@ -18,8 +18,8 @@ use nix::unistd::mkdtemp;
 
 use super::error::Error;
 use super::node::{Kind, MAJOR};
-use crate::descriptors::{Identity, path};
-use crate::errno::Result;
+use crate::call::errno::Result;
+use crate::sharing::descriptors::{Identity, path};
 
 /// The name of the GPU on its bus: the one of the RK3588.
 const GPU: &str = "fb000000.gpu";

@@ -10,11 +10,11 @@ use super::process::{identity_of, link_of};
 use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
-use crate::caller::Caller;
-use crate::descriptors::Identity;
-use crate::errno::{Errno, Result};
-use crate::events::Place;
-use crate::uaccess::Foreign;
+use crate::call::caller::Caller;
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::Foreign;
+use crate::sharing::descriptors::Identity;
+use crate::sync::events::Place;
 
 /// How often it is looked whether a signal has come: the kernel does not tell.
 const LOOK: Duration = Duration::from_millis(2);

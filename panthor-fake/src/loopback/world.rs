@@ -20,11 +20,11 @@ use super::process::{
     Processes, check_readable, identity_of, info_of, link_of, name_of, process_of,
 };
 use super::tree::Tree;
-use crate::descriptors::Identity;
+use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::{Foreign, UserMemory};
 use crate::device::Device;
-use crate::errno::{Errno, Result};
 use crate::lock::lock;
-use crate::uaccess::{Foreign, UserMemory};
+use crate::sharing::descriptors::Identity;
 
 /// The longest path, with its NUL.
 const PATH_MAX: usize = 4096;

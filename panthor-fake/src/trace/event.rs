@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::gettid;
 use panthor_sys as sys;
 
-use crate::uaccess::UserMemory;
+use crate::call::uaccess::UserMemory;
 
 use super::decode::{Side, fields};
 use super::reader::{Limits, Reader};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use panthor_sys as sys;
 
 use super::{Event, Target, TraceOptions, Who};
-use crate::uaccess::UserMemory;
+use crate::call::uaccess::UserMemory;
 use crate::{Config, Device};
 
 /// The line of a call upon a descriptor, which `answer` answers as the kernel would.

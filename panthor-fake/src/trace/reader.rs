@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use crate::uaccess::UserMemory;
+use crate::call::uaccess::UserMemory;
 
 use super::value::Text;
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use crate::call::uaccess::UserMemory;
 use crate::lock::lock;
-use crate::uaccess::UserMemory;
 
 use super::event::{Event, Pending, Target, Who};
 use super::options::{Format, TraceOptions};

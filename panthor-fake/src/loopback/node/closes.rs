@@ -12,8 +12,8 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Nodes, is_free, lock_at, owns};
+use crate::bo::memory::FILE_SIZE;
 use crate::lock::lock;
-use crate::memory::FILE_SIZE;
 
 impl Nodes {
     /// Forgets the nodes that are closed. Whether there were any.
@@ -105,8 +105,8 @@ mod tests {
     use nix::fcntl::OFlag;
 
     use super::*;
-    use crate::config::Config;
     use crate::device::Device;
+    use crate::device::config::Config;
     use crate::loopback::node::Kind;
     use crate::loopback::process::Capabilities;
 

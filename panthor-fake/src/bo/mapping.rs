@@ -1,0 +1,91 @@
+//! Mappings by the CPU.
+
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+
+use crate::bo::Bo;
+use crate::call::errno::{Errno, Result};
+use crate::file::File;
+
+bitflags::bitflags! {
+    /// What a mapping allows.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub struct Prot: u32 {
+        /// Reading.
+        #[doc(alias = "PROT_READ")]
+        const READ = 1;
+        /// Writing.
+        #[doc(alias = "PROT_WRITE")]
+        const WRITE = 2;
+    }
+}
+
+/// Memory of the device mapped for the CPU, until it is dropped.
+///
+/// It keeps the memory even when the BO's handle is closed, and the file open.
+#[derive(Debug)]
+pub struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    /// Dropped before the file: the last reference to a BO may be this one.
+    bo: Option<Arc<Bo>>,
+    file: File,
+}
+
+// SAFETY: the address stays valid until the drop whichever thread has it, and the type itself
+// never reads or writes what is there.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; shared references only tell the address and the length.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes of a BO, or of the registers.
+    pub(crate) fn new(file: File, bo: Option<Arc<Bo>>, len: usize, prot: Prot) -> Result<Self> {
+        let length = NonZeroUsize::new(len).ok_or(Errno::INVAL)?;
+        let (fd, offset) = match &bo {
+            Some(bo) => bo.memory(),
+            None => file.device().inner().memory.registers(),
+        };
+        let offset = offset.try_into().map_err(|_| Errno::OVERFLOW)?;
+        let mut flags = ProtFlags::PROT_NONE;
+        flags.set(ProtFlags::PROT_READ, prot.contains(Prot::READ));
+        flags.set(ProtFlags::PROT_WRITE, prot.contains(Prot::WRITE));
+        // SAFETY: without an address and MAP_FIXED it cannot replace memory that is in use.
+        let start = unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, fd, offset) };
+        let start = start?.cast();
+        file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
+        if let Some(bo) = &bo {
+            bo.count_cpu_mapping();
+        }
+        Ok(Self { start, len, bo, file })
+    }
+
+    /// The address of the first byte. The GPU and other threads may change what is there at any
+    /// time: access it by volatile or atomic operations.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// The length that was asked for, in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range is the one that mmap returned, and nothing was given a reference
+        // into it that could outlive this.
+        let unmapped = unsafe { munmap(self.start.cast(), self.len) };
+        debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours: {unmapped:?}");
+        if let Some(bo) = &self.bo {
+            bo.uncount_cpu_mapping();
+        }
+        self.file.device().inner().live.cpu_mappings.fetch_sub(1, Ordering::Relaxed);
+    }
+}

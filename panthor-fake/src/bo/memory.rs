@@ -1,0 +1,287 @@
+//! The memory behind BOs: ranges of one memfd.
+//!
+//! The memfd's offsets are also the mmap offsets of BOs. Accesses by the GPU are reads and writes
+//! of the file, so that no reference to shared memory ever exists.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+
+use nix::fcntl::FallocateFlags;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use panthor_sys as sys;
+
+use crate::call::errno::{Errno, Result};
+use crate::lock::lock;
+
+/// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
+/// that take an offset whose lower half is zero for none.
+const START: u64 = (1 << 40) + HUGE;
+
+/// Where BOs end: the mmap offset of registers for a client that asked for 32-bit offsets.
+const END: u64 = 1 << 43;
+
+/// The mmap offsets of registers: there is a page that stands for them at each.
+#[cfg(target_pointer_width = "64")]
+const REGISTERS: [u64; 2] =
+    [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT, sys::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT];
+#[cfg(not(target_pointer_width = "64"))]
+const REGISTERS: [u64; 1] = [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT];
+
+/// The size of the file.
+#[cfg(target_pointer_width = "64")]
+pub(crate) const FILE_SIZE: u64 = 1 << 57;
+#[cfg(not(target_pointer_width = "64"))]
+const FILE_SIZE: u64 = END + ALIGN;
+
+/// As much as all BOs of a device may have together: the address space for mmap offsets that the
+/// kernel manages.
+const LIMIT: u64 = 1 << 40;
+
+/// Every range starts at a multiple of the largest page size.
+const ALIGN: u64 = 64 << 10;
+
+/// Ranges of at least this size start at a multiple of it, for the sake of huge pages.
+const HUGE: u64 = 2 << 20;
+
+/// The value of the register that clients map: the latest flush ID.
+const LATEST_FLUSH_ID: u32 = 1;
+
+#[cfg(feature = "loopback")]
+mod permits;
+#[cfg(feature = "loopback")]
+mod retired;
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    file: File,
+    ranges: Mutex<Ranges>,
+    #[cfg(feature = "loopback")]
+    retired: Mutex<retired::Retired>,
+    #[cfg(feature = "loopback")]
+    pub(crate) permits: permits::Permits,
+}
+
+impl Memory {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let file = File::from(memfd_create(c"panthor-fake", flags)?);
+        file.set_len(FILE_SIZE)?;
+        for at in REGISTERS {
+            file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), at)?;
+        }
+        Ok(Self {
+            file,
+            ranges: Mutex::new(Ranges::new()),
+            #[cfg(feature = "loopback")]
+            retired: Mutex::default(),
+            #[cfg(feature = "loopback")]
+            permits: permits::Permits::default(),
+        })
+    }
+
+    /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
+    pub(crate) fn allocate(&self, size: u64) -> Result<u64> {
+        // Two ranges without a size could be at the same place.
+        debug_assert!(size != 0);
+        let align = if size >= HUGE { HUGE } else { ALIGN };
+        lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
+    }
+
+    /// Whether so many more bytes could be reserved now, were they in one piece.
+    pub(crate) fn has_room(&self, size: u64) -> bool {
+        size <= LIMIT - lock(&self.ranges).used
+    }
+
+    /// Gives back what [`Memory::allocate`] reserved, contents and all.
+    pub(crate) fn free(&self, offset: u64, size: u64) {
+        // Should that fail, the range is not used again, or another BO would start with these
+        // contents.
+        if punch_hole(&self.file, offset, size).is_ok() {
+            lock(&self.ranges).free(offset, size);
+        }
+    }
+
+    /// Where the page is that stands for the registers.
+    pub(crate) fn registers(&self) -> (BorrowedFd<'_>, u64) {
+        (self.file.as_fd(), REGISTERS[0])
+    }
+
+    /// Whether something of at least that size was allocated at an offset.
+    pub(crate) fn is_allocated(&self, offset: u64, size: u64) -> bool {
+        lock(&self.ranges).used_at.get(&offset).is_some_and(|&len| size <= len)
+    }
+
+    /// Reads at an offset.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buf, offset)
+    }
+
+    /// Writes at an offset.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(buf, offset)
+    }
+}
+
+const PUNCH: FallocateFlags =
+    FallocateFlags::FALLOC_FL_PUNCH_HOLE.union(FallocateFlags::FALLOC_FL_KEEP_SIZE);
+
+/// Gives back the pages of a range of the file.
+#[cfg(not(all(target_pointer_width = "32", target_env = "gnu")))]
+fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
+    // Should an offset have less than 64 bits, nothing is done rather than something elsewhere.
+    let [offset, size] =
+        [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
+    nix::fcntl::fallocate(file, PUNCH, offset?, size?)
+}
+
+/// Gives back the pages of a range of the file. The C library's offsets have 32 bits here, unless
+/// one asks for more.
+#[cfg(all(target_pointer_width = "32", target_env = "gnu"))]
+fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    let (fd, mode) = (file.as_raw_fd(), PUNCH.bits());
+    let [offset, size] =
+        [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
+    let (offset, size) = (offset?, size?);
+    // SAFETY: it takes numbers only.
+    let result = unsafe { nix::libc::fallocate64(fd, mode, offset, size) };
+    nix::Error::result(result).map(drop)
+}
+
+impl AsFd for Memory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Which offsets are free. Next fit: a range is reused as late as possible, so that a client that
+/// kept an offset too long does not find somebody else's BO there.
+#[derive(Debug)]
+struct Ranges {
+    /// Free ranges: size by start.
+    free: BTreeMap<u64, u64>,
+    /// What is in use: size by start.
+    used_at: HashMap<u64, u64>,
+    /// Where the next search starts.
+    next: u64,
+    used: u64,
+}
+
+fn round_up(size: u64) -> u64 {
+    size.next_multiple_of(ALIGN)
+}
+
+impl Ranges {
+    fn new() -> Self {
+        let free = BTreeMap::from([(START, END - START)]);
+        Self { free, used_at: HashMap::new(), next: START, used: 0 }
+    }
+
+    fn allocate(&mut self, size: u64, align: u64) -> Option<u64> {
+        if size > LIMIT - self.used {
+            return None;
+        }
+        let taken = round_up(size);
+        let fits = |(&start, &len): (&u64, &u64)| {
+            let at = start.next_multiple_of(align);
+            (len >= at - start + taken).then_some((start, len, at))
+        };
+        let (start, len, at) =
+            self.free.range(self.next..).chain(self.free.range(..self.next)).find_map(fits)?;
+        self.free.remove(&start);
+        if at > start {
+            self.free.insert(start, at - start);
+        }
+        let end = at + taken;
+        if start + len > end {
+            self.free.insert(end, start + len - end);
+        }
+        self.next = end;
+        self.used += size;
+        self.used_at.insert(at, size);
+        Some(at)
+    }
+
+    fn free(&mut self, at: u64, size: u64) {
+        let (mut start, mut len) = (at, round_up(size));
+        if let Some(after) = self.free.remove(&(start + len)) {
+            len += after;
+        }
+        if let Some((&before, &size)) = self.free.range(..start).next_back() {
+            if before + size == start {
+                start = before;
+                len += size;
+            }
+        }
+        self.free.insert(start, len);
+        self.used -= size;
+        self.used_at.remove(&at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_do_not_overlap_and_come_back() {
+        let mut ranges = Ranges::new();
+        let a = ranges.allocate(4096, ALIGN).unwrap();
+        let b = ranges.allocate(3 << 20, HUGE).unwrap();
+        let c = ranges.allocate(4096, ALIGN).unwrap();
+        assert_eq!(b % HUGE, 0);
+        assert!(a + 4096 <= b && b + (3 << 20) <= c);
+        for (at, size) in [(a, 4096), (b, 3 << 20), (c, 4096)] {
+            ranges.free(at, size);
+        }
+        assert_eq!(ranges.free, BTreeMap::from([(START, END - START)]));
+        assert_eq!(ranges.used, 0);
+    }
+
+    #[test]
+    fn a_range_that_was_freed_is_not_the_next_one_given() {
+        let mut ranges = Ranges::new();
+        let a = ranges.allocate(4096, ALIGN).unwrap();
+        let guard = ranges.allocate(4096, ALIGN).unwrap();
+        ranges.free(a, 4096);
+        let b = ranges.allocate(4096, ALIGN).unwrap();
+        assert!(b > guard);
+    }
+
+    #[test]
+    fn more_than_the_whole_is_refused() {
+        let mut ranges = Ranges::new();
+        assert!(ranges.allocate(LIMIT + 4096, HUGE).is_none());
+        let all = ranges.allocate(LIMIT, HUGE).unwrap();
+        assert!(ranges.allocate(4096, ALIGN).is_none());
+        ranges.free(all, LIMIT);
+        assert!(ranges.allocate(4096, ALIGN).is_some());
+    }
+
+    #[test]
+    fn freed_memory_reads_as_zero_again() {
+        let memory = Memory::new().unwrap();
+        let at = memory.allocate(8192).unwrap();
+        memory.write(at, &[7; 8192]).unwrap();
+        memory.free(at, 8192);
+        let mut buf = [1; 8192];
+        memory.read(at, &mut buf).unwrap();
+        assert_eq!(buf, [0; 8192]);
+    }
+
+    #[test]
+    fn freed_memory_can_be_allocated_again() {
+        let memory = Memory::new().unwrap();
+        let at = memory.allocate(LIMIT).unwrap();
+        assert!(memory.is_allocated(at, LIMIT) && memory.allocate(4096).is_err());
+        memory.free(at, LIMIT);
+        assert!(!memory.is_allocated(at, 1));
+        assert_eq!(lock(&memory.ranges).used, 0);
+        assert!(memory.allocate(LIMIT).is_ok());
+    }
+}

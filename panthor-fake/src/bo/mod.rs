@@ -1,0 +1,284 @@
+//! Buffer objects.
+
+pub(crate) mod ioctls;
+pub(crate) mod kernel_bo;
+pub(crate) mod mapping;
+pub(crate) mod memory;
+pub(crate) mod reclaim;
+pub(crate) mod residency;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::bo::residency::Residency;
+use crate::call::errno::Result;
+use crate::device::DeviceInner;
+use crate::lock::lock;
+use crate::sharing::dma_buf::DmaBuf;
+
+/// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
+/// or a mapping of the CPU refers to it.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Bo {
+    device: Arc<DeviceInner>,
+    /// Where it is in the device's memory; also its mmap offset.
+    offset: u64,
+    size: u64,
+    flags: u32,
+    /// The identity of the only VM it may be mapped in.
+    exclusive_vm: Option<u64>,
+    /// Whether a client can know it; the object behind sparse mappings is not one of those.
+    visible: bool,
+    /// Whether it has pages.
+    pub(crate) residency: Residency,
+    /// How often it is mapped by the CPU.
+    cpu_mappings: AtomicUsize,
+    label: Mutex<Option<Vec<u8>>>,
+    /// How many handles there are, in all files.
+    handles: AtomicUsize,
+    /// Its name among the BOs of the device, 0 for none.
+    name: AtomicU32,
+    /// Whether another process was permitted to map it.
+    #[cfg(feature = "loopback")]
+    mapped_elsewhere: std::sync::atomic::AtomicBool,
+    /// The dma-buf that its memory is.
+    import: Option<Arc<DmaBuf>>,
+    /// The dma-buf that it was exported as.
+    exported: Mutex<Weak<DmaBuf>>,
+}
+
+impl Bo {
+    /// Creates an object of `size` bytes, a multiple of the page size.
+    pub(crate) fn new(
+        device: Arc<DeviceInner>,
+        size: u64,
+        flags: u32,
+        exclusive_vm: Option<u64>,
+        visible: bool,
+    ) -> Result<Self> {
+        Self::with_import(device, size, flags, exclusive_vm, visible, None)
+    }
+
+    /// Creates an object whose memory is that of a dma-buf. What was exported has to keep its pages
+    /// for as long.
+    pub(crate) fn import(device: Arc<DeviceInner>, dma_buf: Arc<DmaBuf>) -> Result<Self> {
+        let exported = dma_buf.bo().cloned();
+        if let Some(bo) = &exported {
+            bo.pin()?;
+        }
+        let import = Self::with_import(device, dma_buf.size(), 0, None, true, Some(dma_buf));
+        if let (Err(_), Some(bo)) = (&import, &exported) {
+            bo.unpin();
+        }
+        import
+    }
+
+    fn with_import(
+        device: Arc<DeviceInner>,
+        size: u64,
+        flags: u32,
+        exclusive_vm: Option<u64>,
+        visible: bool,
+        import: Option<Arc<DmaBuf>>,
+    ) -> Result<Self> {
+        let offset = device.memory.allocate(size)?;
+        if visible {
+            device.live.bos.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Self {
+            device,
+            offset,
+            size,
+            flags,
+            exclusive_vm,
+            visible,
+            residency: Residency::default(),
+            cpu_mappings: AtomicUsize::new(0),
+            label: Mutex::new(None),
+            handles: AtomicUsize::new(0),
+            name: AtomicU32::new(0),
+            #[cfg(feature = "loopback")]
+            mapped_elsewhere: false.into(),
+            import,
+            exported: Mutex::new(Weak::new()),
+        })
+    }
+
+    pub(crate) fn device(&self) -> &Arc<DeviceInner> {
+        &self.device
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The `DRM_PANTHOR_BO_*` flags it was created with.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    pub(crate) fn is_of(&self, device: &Arc<DeviceInner>) -> bool {
+        Arc::ptr_eq(&self.device, device)
+    }
+
+    /// The version of its driver.
+    pub(crate) fn driver_minor(&self) -> u32 {
+        self.device.config.driver_minor
+    }
+
+    /// Whether only one VM may map it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive_vm.is_some()
+    }
+
+    /// The identity of the only VM it may be mapped in.
+    pub(crate) fn exclusive_vm(&self) -> Option<u64> {
+        self.exclusive_vm
+    }
+
+    pub(crate) fn is_imported(&self) -> bool {
+        self.import.is_some()
+    }
+
+    /// The dma-buf it came from or was exported as.
+    pub(crate) fn dma_buf(&self) -> Option<Arc<DmaBuf>> {
+        self.import.clone().or_else(|| lock(&self.exported).upgrade())
+    }
+
+    pub(crate) fn set_exported(&self, dma_buf: &Arc<DmaBuf>) {
+        *lock(&self.exported) = Arc::downgrade(dma_buf);
+    }
+
+    pub(crate) fn name(&self) -> u32 {
+        self.name.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_name(&self, name: u32) {
+        self.name.store(name, Ordering::Release);
+    }
+
+    /// Its name, which it loses.
+    pub(crate) fn take_name(&self) -> u32 {
+        self.name.swap(0, Ordering::AcqRel)
+    }
+
+    pub(crate) fn has_handles(&self) -> bool {
+        self.handles.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn count_handle(&self) {
+        self.handles.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether it has another handle, or another name.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.handles.load(Ordering::Acquire) > 1 || self.dma_buf().is_some()
+    }
+
+    pub(crate) fn uncount_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The file with its memory, and where it is there.
+    pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
+        match &self.import {
+            Some(dma_buf) => dma_buf.memory(),
+            None => (self.device.memory.as_fd(), self.offset),
+        }
+    }
+
+    pub(crate) fn mmap_offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether the VM of that identity may map it.
+    pub(crate) fn allows_vm(&self, vm: u64) -> bool {
+        self.exclusive_vm.is_none_or(|only| only == vm)
+    }
+
+    pub(crate) fn set_label(&self, label: Option<Vec<u8>>) {
+        *lock(&self.label) = label;
+    }
+
+    pub(crate) fn label(&self) -> Option<Vec<u8>> {
+        lock(&self.label).clone()
+    }
+
+    /// Counts a mapping by the CPU.
+    pub(crate) fn count_cpu_mapping(&self) {
+        self.cpu_mappings.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn uncount_cpu_mapping(&self) {
+        self.cpu_mappings.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How often the CPU has it mapped.
+    pub(crate) fn cpu_mappings(&self) -> usize {
+        self.cpu_mappings.load(Ordering::Acquire)
+    }
+
+    /// Reads at an offset, within the size.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        match &self.import {
+            Some(dma_buf) => dma_buf.read(offset, buf),
+            None => self.device.memory.read(self.offset + offset, buf),
+        }
+    }
+
+    /// Writes at an offset, within the size.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
+        match &self.import {
+            Some(dma_buf) => dma_buf.write(offset, buf),
+            None => self.device.memory.write(self.offset + offset, buf),
+        }
+    }
+}
+
+#[cfg(not(feature = "loopback"))]
+impl Bo {
+    /// Whether the CPU has it mapped.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0
+    }
+
+    fn give_memory_back(&self) {
+        self.device.memory.free(self.offset, self.size);
+    }
+}
+
+#[cfg(feature = "loopback")]
+impl Bo {
+    /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
+    pub(crate) fn set_mapped_elsewhere(&self) {
+        self.mapped_elsewhere.store(true, Ordering::Release);
+    }
+
+    /// Whether the CPU has it mapped, or another process had and may have it still.
+    pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
+        self.cpu_mappings() != 0 || self.mapped_elsewhere.load(Ordering::Acquire)
+    }
+
+    fn give_memory_back(&self) {
+        if self.mapped_elsewhere.load(Ordering::Acquire) {
+            self.device.memory.retire(self.offset, self.size);
+        } else {
+            self.device.memory.free(self.offset, self.size);
+        }
+    }
+}
+
+impl Drop for Bo {
+    fn drop(&mut self) {
+        self.give_memory_back();
+        self.forget_pages();
+        if let Some(bo) = self.import.as_ref().and_then(|dma_buf| dma_buf.bo()) {
+            bo.unpin();
+        }
+        if self.visible {
+            self.device.live.bos.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Memory pressure: idle BOs lose their pages, and get them back before the GPU needs them.
+//!
+//! The mappings of a BO that was evicted are off, until a job is submitted to a group of their VM:
+//! then the driver gets back what is missing there, all of it or the job is refused. A new mapping
+//! of the BO has its pages at once, which leaves the old ones as they are.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, TryLockError};
+
+use crate::bo::Bo;
+use crate::bo::residency::Turn;
+use crate::call::errno::Result;
+use crate::lock::lock;
+use crate::vm::Vm;
+use crate::vm::bind::page_table_bytes;
+use crate::vm::va_space::start_of;
+
+/// What is not reclaimed for something, since the locks of it are held.
+#[derive(Debug, Default)]
+pub(crate) struct Spared {
+    bo: Option<*const Bo>,
+    /// The identity of the VM whose exclusive BOs are spared: they share a lock.
+    exclusive_to: Option<u64>,
+}
+
+impl Spared {
+    /// While a BO gets pages.
+    pub(crate) fn for_pages_of(bo: &Bo) -> Self {
+        Self { bo: Some(bo), exclusive_to: bo.exclusive_vm() }
+    }
+
+    /// While a BO is about to be mapped.
+    pub(crate) fn for_mapping_of(bo: &Bo) -> Self {
+        Self { bo: Some(bo), exclusive_to: None }
+    }
+
+    fn spares(&self, bo: &Bo) -> bool {
+        let shares_lock = self.exclusive_to.is_some() && bo.exclusive_vm() == self.exclusive_to;
+        shares_lock || self.bo.is_some_and(|spared| std::ptr::eq(spared, bo))
+    }
+}
+
+/// How hard it is to evict a BO, the easiest first: the driver takes those first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Unused,
+    MappedByCpu,
+    /// In one VM, that was last submitted to at that time.
+    MappedByOne(u64),
+    MappedByMany,
+}
+
+/// The VMs of a device while it is decided what to evict.
+struct Vms<'a> {
+    vms: &'a [Arc<Vm>],
+    /// The identities of those that somebody is submitting to.
+    contended: HashSet<u64>,
+    /// The BOs that those map, evicted or not.
+    locked: HashSet<*const Bo>,
+    /// Those with jobs of groups that are not done.
+    working: HashSet<*const Vm>,
+    /// The VMs with mappings of a BO that are not evicted.
+    users: HashMap<*const Bo, Vec<usize>>,
+}
+
+impl Vms<'_> {
+    fn find_users(&mut self) {
+        for (index, vm) in self.vms.iter().enumerate() {
+            let contended = self.contended.contains(&vm.id());
+            vm.with_space(|space| {
+                for (_, mapping) in space.iter() {
+                    let bo = Arc::as_ptr(&mapping.object);
+                    if contended {
+                        self.locked.insert(bo);
+                    }
+                    if !mapping.evicted {
+                        let users = self.users.entry(bo).or_default();
+                        if users.last() != Some(&index) {
+                            users.push(index);
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    fn users(&self, bo: &Arc<Bo>) -> &[usize] {
+        self.users.get(&Arc::as_ptr(bo)).map_or(&[], Vec::as_slice)
+    }
+
+    fn class(&self, bo: &Arc<Bo>) -> Class {
+        match self.users(bo) {
+            [] if !bo.may_be_mapped_by_cpu() => Class::Unused,
+            [] => Class::MappedByCpu,
+            &[only] => Class::MappedByOne(self.vms[only].last_used()),
+            _ => Class::MappedByMany,
+        }
+    }
+
+    /// Whether a VM that maps a BO may be using it.
+    fn is_busy(&self, bo: &Arc<Bo>) -> bool {
+        self.users(bo).iter().any(|&index| {
+            let vm = &self.vms[index];
+            // What is exclusive shares its fences with the VM, and so with every bind.
+            self.working.contains(&Arc::as_ptr(vm))
+                || (bo.is_exclusive() && vm.line.unfinished.load(Ordering::Acquire) != 0)
+        })
+    }
+
+    /// Whether somebody holds its lock.
+    fn is_locked(&self, bo: &Arc<Bo>) -> bool {
+        self.locked.contains(&Arc::as_ptr(bo))
+            || bo.exclusive_vm().is_some_and(|vm| self.contended.contains(&vm))
+    }
+}
+
+impl Turn<'_> {
+    /// Evicts idle BOs until so many bytes are free that were not; how many that are.
+    pub(crate) fn reclaim(&self, bytes: u64, spared: &Spared) -> u64 {
+        self.evict(bytes, |bo| !spared.spares(bo))
+    }
+
+    /// Evicts those BOs that `may` be, until so many bytes are free; how many that are.
+    pub(crate) fn evict(&self, bytes: u64, may: impl Fn(&Arc<Bo>) -> bool) -> u64 {
+        if !evicts(self.device.config.driver_minor) {
+            return 0;
+        }
+        let vms = self.device.vms();
+        // What is submitted meanwhile would rely on mappings that go.
+        let mut guards = Vec::with_capacity(vms.len());
+        let mut contended = HashSet::new();
+        for vm in &vms {
+            match vm.submission.try_lock() {
+                Ok(guard) => guards.push(guard),
+                Err(TryLockError::Poisoned(poisoned)) => guards.push(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => {
+                    contended.insert(vm.id());
+                }
+            }
+        }
+        let mut found = Vms {
+            vms: &vms,
+            contended,
+            locked: HashSet::new(),
+            working: self.device.working_vms(),
+            users: HashMap::new(),
+        };
+        found.find_users();
+        let mut candidates = self.device.residents.all();
+        candidates.retain(may);
+        // The order among equals, by when they got their pages, stays. Once each: other threads go on.
+        candidates.sort_by_cached_key(|bo| found.class(bo));
+
+        let mut freed = 0;
+        let mut evicted = HashSet::new();
+        for bo in &candidates {
+            if freed >= bytes {
+                break;
+            }
+            if !found.is_locked(bo) && !found.is_busy(bo) && self.take_pages(bo) {
+                freed += bo.size();
+                evicted.insert(Arc::as_ptr(bo));
+            }
+        }
+        if !evicted.is_empty() {
+            // All of them, new ones too: another thread may have mapped one a moment ago.
+            for vm in self.device.vms() {
+                vm.evict_mappings(|bo| evicted.contains(&Arc::as_ptr(bo)));
+            }
+        }
+        drop(guards);
+        freed
+    }
+}
+
+/// Whether the driver takes part in reclaim; old ones keep the pages of a BO until it ends.
+fn evicts(minor: u32) -> bool {
+    minor >= 8
+}
+
+impl Vm {
+    /// Gets back what was evicted of this VM. To be called with its submission locked: nothing of
+    /// it is evicted then.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is no memory for it. What was back by then stays so.
+    pub(crate) fn restore(&self) -> Result<()> {
+        if !self.may_have_evicted() {
+            return Ok(());
+        }
+        let turn = Turn::new(&self.device);
+        for (key, size, bo) in self.evicted_mappings() {
+            turn.populate(&bo)?;
+            let bytes = page_table_bytes(&self.device, start_of(key), size)?;
+            let in_flight = self.page_tables_in_flight();
+            turn.make_room(in_flight.saturating_add(bytes), &Spared::for_mapping_of(&bo))?;
+            self.restore_mapping(key, &bo);
+        }
+        Ok(())
+    }
+
+    /// Brings back what was evicted before an access by the GPU, as the submission of the job would
+    /// have done, as far as there is memory.
+    pub(crate) fn restore_for_access(&self) {
+        if self.may_have_evicted() {
+            let _in_one_piece = lock(&self.submission);
+            // The access tells whether it mattered.
+            let _ = self.restore();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::device::config::Config;
+    use crate::vm::Change;
+    use crate::vm::va_space::Mapping;
+
+    #[test]
+    fn a_vm_that_is_made_meanwhile_loses_what_is_evicted() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let bo = || Arc::new(Bo::new(inner.clone(), 4096, 0, None, false).unwrap());
+        let (object, sparse) = (bo(), bo());
+        object.make_resident().unwrap();
+        let late = std::cell::OnceCell::new();
+        let freed = Turn::new(inner).evict(1, |_| {
+            // What another thread may do after the VMs were looked at.
+            let vm = Vm::new(inner.clone(), 1 << 47, sparse.clone());
+            let object = object.clone();
+            let mapping = Mapping { size: 4096, offset: 0, flags: 0, evicted: false, object };
+            vm.apply(Change::Map { va: 0, mapping }).unwrap();
+            late.set(vm).is_ok()
+        });
+        assert_eq!((freed, object.is_resident()), (4096, false));
+        let vm = late.get().unwrap();
+        assert!(vm.with_space(|space| space.evicted().count() == 1));
+        vm.restore().unwrap();
+        assert!(object.is_resident());
+    }
+}

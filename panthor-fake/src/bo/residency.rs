@@ -1,0 +1,209 @@
+//! Which BOs have pages: they get them when a VM first maps them, and lose them under memory
+//! pressure, see [`reclaim`](crate::bo::reclaim).
+//!
+//! Only who has the [`Turn`] of the device changes that. A pin, which keeps pages where they are, is
+//! had without it while they are there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use crate::bo::Bo;
+use crate::bo::reclaim::Spared;
+use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
+use crate::lock::lock;
+
+/// The bit of [`Residency::state`] that tells that there are pages.
+const RESIDENT: u32 = 1 << 31;
+
+/// Whether a BO has pages.
+#[derive(Debug, Default)]
+pub(crate) struct Residency {
+    /// [`RESIDENT`], and below it how many there are that need the pages to stay.
+    state: AtomicU32,
+    /// When it got them, in the device's order.
+    since: AtomicU64,
+    /// How often they were taken away.
+    evictions: AtomicU32,
+}
+
+impl Bo {
+    /// Whether it has pages, or is another driver's.
+    pub(crate) fn is_resident(&self) -> bool {
+        self.is_imported() || self.residency.state.load(Ordering::Acquire) & RESIDENT != 0
+    }
+
+    /// Whether there are those that need its pages to stay.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.residency.state.load(Ordering::Acquire) & !RESIDENT != 0
+    }
+
+    /// How often its pages were taken away.
+    pub(crate) fn evictions(&self) -> u32 {
+        self.residency.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Gets it pages unless it has them. They may be taken away at any time.
+    pub(crate) fn make_resident(self: &Arc<Self>) -> Result<()> {
+        if self.is_resident() { Ok(()) } else { Turn::new(self.device()).populate(self) }
+    }
+
+    /// Gets it pages that stay until as many [`Bo::unpin`].
+    pub(crate) fn pin(self: &Arc<Self>) -> Result<()> {
+        // What is imported is pinned where it comes from.
+        if self.is_imported() || self.pin_if_resident() {
+            return Ok(());
+        }
+        let turn = Turn::new(self.device());
+        turn.populate(self)?;
+        self.residency.state.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn pin_if_resident(&self) -> bool {
+        let one_more = |state: u32| (state & RESIDENT != 0).then_some(state + 1);
+        let state = &self.residency.state;
+        state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+
+    pub(crate) fn unpin(&self) {
+        if !self.is_imported() {
+            self.residency.state.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Gives its pages back: it ends.
+    pub(crate) fn forget_pages(&mut self) {
+        if *self.residency.state.get_mut() & RESIDENT != 0 {
+            let since = *self.residency.since.get_mut();
+            self.device().residents.remove(since);
+            self.device().pinned.give_back(self.size());
+        }
+    }
+}
+
+/// Keeps BOs pinned.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(Vec<Arc<Bo>>);
+
+impl Pins {
+    /// Pins a BO for as long as this exists.
+    pub(crate) fn pin(&mut self, bo: &Arc<Bo>) -> Result<()> {
+        bo.pin()?;
+        self.0.push(bo.clone());
+        Ok(())
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        for bo in &self.0 {
+            bo.unpin();
+        }
+    }
+}
+
+/// The BOs that have pages, in the order in which they got them.
+#[derive(Debug, Default)]
+pub(crate) struct Residents(Mutex<BTreeMap<u64, Weak<Bo>>>);
+
+impl Residents {
+    fn add(&self, since: u64, bo: &Arc<Bo>) {
+        lock(&self.0).insert(since, Arc::downgrade(bo));
+    }
+
+    fn remove(&self, since: u64) {
+        let removed = lock(&self.0).remove(&since);
+        // It may free the memory of the BO, which nobody has to wait for.
+        drop(removed);
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Bo>> {
+        lock(&self.0).values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// Bytes of memory in use by the GPU.
+#[derive(Debug, Default)]
+pub(crate) struct Pinned(AtomicU64);
+
+impl Pinned {
+    fn take(&self, bytes: u64, limit: u64) -> Result<()> {
+        let add = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= limit);
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.map(drop).map_err(|_| Errno::NOMEM)
+    }
+
+    /// Whether so many more could be taken now.
+    pub(crate) fn has_room(&self, bytes: u64, limit: u64) -> bool {
+        self.bytes().checked_add(bytes).is_some_and(|sum| sum <= limit)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The right to change which BOs of a device have pages.
+///
+/// Who has it takes no lock of a table of a file, and only tries those of submissions.
+pub(crate) struct Turn<'a> {
+    pub(crate) device: &'a DeviceInner,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(device: &'a DeviceInner) -> Self {
+        Self { device, _alone: lock(&device.turn) }
+    }
+
+    /// Gets a BO pages unless it has them.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there are none, and none to reclaim.
+    pub(crate) fn populate(&self, bo: &Arc<Bo>) -> Result<()> {
+        if bo.is_resident() {
+            return Ok(());
+        }
+        self.make_room(bo.size(), &Spared::for_pages_of(bo))?;
+        self.device.pinned.take(bo.size(), self.device.config.memory)?;
+        let since = self.device.unique_id();
+        bo.residency.since.store(since, Ordering::Relaxed);
+        self.device.residents.add(since, bo);
+        bo.residency.state.fetch_or(RESIDENT, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Sees to it that so many bytes are free, by reclaiming others if the kernel could do that.
+    ///
+    /// # Errors
+    /// `ENOMEM` if they are not.
+    pub(crate) fn make_room(&self, bytes: u64, spared: &Spared) -> Result<()> {
+        let (pinned, config) = (&self.device.pinned, &self.device.config);
+        if !pinned.has_room(bytes, config.memory) && config.swap {
+            let missing = pinned.bytes().saturating_add(bytes).saturating_sub(config.memory);
+            self.reclaim(missing, spared);
+        }
+        if pinned.has_room(bytes, config.memory) { Ok(()) } else { Err(Errno::NOMEM) }
+    }
+
+    /// Takes the pages of a BO away unless they are pinned; whether it did.
+    pub(crate) fn take_pages(&self, bo: &Bo) -> bool {
+        let residency = &bo.residency;
+        let taken =
+            residency.state.compare_exchange(RESIDENT, 0, Ordering::AcqRel, Ordering::Acquire);
+        if taken.is_err() {
+            return false;
+        }
+        residency.evictions.fetch_add(1, Ordering::Relaxed);
+        self.device.residents.remove(residency.since.load(Ordering::Relaxed));
+        self.device.pinned.give_back(bo.size());
+        true
+    }
+}

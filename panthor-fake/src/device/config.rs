@@ -1,0 +1,194 @@
+//! What a fake device is made to look like.
+
+use crate::device::gpu_model::Gpu;
+
+/// The page size of the CPU that the pretended kernel runs on.
+///
+/// BO sizes and the flush-ID mapping follow it; GPU virtual addresses have a granularity of 4 KiB
+/// whatever it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PageSize {
+    /// 4 KiB.
+    #[default]
+    K4,
+    /// 16 KiB.
+    K16,
+    /// 64 KiB.
+    K64,
+}
+
+impl PageSize {
+    /// The size in bytes.
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::K4 => 4 << 10,
+            Self::K16 => 16 << 10,
+            Self::K64 => 64 << 10,
+        }
+    }
+}
+
+/// The properties of a fake device, chosen before [`Device::new`](crate::Device::new).
+///
+/// The default is a Mali-G610 driven by Panthor 1.9 on a kernel with 4 KiB pages and 8 GiB of
+/// memory.
+///
+/// ```
+/// use panthor_fake::{Config, Device, Gpu, PageSize};
+///
+/// let old = Config::default().gpu(Gpu::G310).driver_minor(0).page_size(PageSize::K16);
+/// let device = Device::new(old)?;
+/// assert_eq!(device.config().version(), (1, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) gpu: Gpu,
+    pub(crate) driver_name: String,
+    pub(crate) driver_major: i32,
+    pub(crate) driver_minor: u32,
+    pub(crate) sparse_in_1_8: bool,
+    pub(crate) page_size: PageSize,
+    pub(crate) memory: u64,
+    pub(crate) swap: bool,
+    pub(crate) coherent: bool,
+    pub(crate) high_priority: bool,
+    pub(crate) administrator: bool,
+    pub(crate) null_calls: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            gpu: Gpu::G610,
+            driver_name: String::from("panthor"),
+            driver_major: 1,
+            driver_minor: Self::NEWEST_MINOR,
+            sparse_in_1_8: false,
+            page_size: PageSize::K4,
+            memory: 8 << 30,
+            swap: false,
+            coherent: false,
+            high_priority: false,
+            administrator: false,
+            null_calls: false,
+        }
+    }
+}
+
+impl Config {
+    /// The newest minor version that the fake knows.
+    pub const NEWEST_MINOR: u32 = 9;
+
+    /// The GPU to pretend to be.
+    #[must_use]
+    pub fn gpu(mut self, gpu: Gpu) -> Self {
+        self.gpu = gpu;
+        self
+    }
+
+    /// The minor version of the driver, 0 to [`Config::NEWEST_MINOR`]; the major is 1.
+    ///
+    /// Flags, queries, structure sizes and ioctls are those of that version.
+    /// [`Device::new`](crate::Device::new) refuses a version that the fake does not know.
+    #[must_use]
+    pub fn driver_minor(mut self, minor: u32) -> Self {
+        self.driver_minor = minor;
+        self
+    }
+
+    /// The major version that `DRM_IOCTL_VERSION` reports: only so that a client's refusal of
+    /// another major can be tested. Behaviour stays that of major 1.
+    #[must_use]
+    pub fn driver_major(mut self, major: i32) -> Self {
+        self.driver_major = major;
+        self
+    }
+
+    /// The name that `DRM_IOCTL_VERSION` reports: only so that a client's refusal of another
+    /// driver can be tested.
+    #[must_use]
+    pub fn driver_name(mut self, name: impl Into<String>) -> Self {
+        self.driver_name = name.into();
+        self
+    }
+
+    /// Makes a 1.8 driver accept sparse map operations, as the one of Linux 7.2 does although it
+    /// does not announce them. Without effect on other versions.
+    #[must_use]
+    pub fn sparse_in_1_8(mut self, accept: bool) -> Self {
+        self.sparse_in_1_8 = accept;
+        self
+    }
+
+    /// The CPU page size of the pretended kernel.
+    ///
+    /// A size smaller than the page size of the CPU the program really runs on makes
+    /// [`File::mmap`](crate::File::mmap) fail where the real kernel's granularity gets in the way.
+    #[must_use]
+    pub fn page_size(mut self, page_size: PageSize) -> Self {
+        self.page_size = page_size;
+        self
+    }
+
+    /// How many bytes the GPU may pin: BOs that have been mapped into a VM and not evicted since, and
+    /// the page tables a VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is
+    /// reserved.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Whether the pretended kernel has swap space, as much as it takes: a call that finds no memory
+    /// then evicts idle BOs first, as [`Device::reclaim`](crate::Device::reclaim) does, and is
+    /// `ENOMEM` only if that does not help. Without, which is the default, nothing is evicted but by
+    /// that function. Drivers before 1.8 evict nothing in either case.
+    #[must_use]
+    pub fn swap(mut self, swap: bool) -> Self {
+        self.swap = swap;
+        self
+    }
+
+    /// Whether the GPU is I/O coherent: it shows in the GPU info query only.
+    #[must_use]
+    pub fn coherent(mut self, coherent: bool) -> Self {
+        self.coherent = coherent;
+        self
+    }
+
+    /// Whether the client may have groups of high and realtime priority, as a process with
+    /// `CAP_SYS_NICE` may. The master of the primary node may in any case.
+    #[must_use]
+    pub fn high_priority(mut self, allowed: bool) -> Self {
+        self.high_priority = allowed;
+        self
+    }
+
+    /// Whether clients have `CAP_SYS_ADMIN`: they are authenticated on the primary node, and may
+    /// become its master, without being introduced by one.
+    #[must_use]
+    pub fn administrator(mut self, administrator: bool) -> Self {
+        self.administrator = administrator;
+        self
+    }
+
+    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once without
+    /// looking at their arguments or counting the call: for measuring what a caller spends before it
+    /// reaches the kernel.
+    #[must_use]
+    pub fn null_calls(mut self, null: bool) -> Self {
+        self.null_calls = null;
+        self
+    }
+
+    /// The driver version that `DRM_IOCTL_VERSION` reports: major, minor.
+    pub fn version(&self) -> (i32, u32) {
+        (self.driver_major, self.driver_minor)
+    }
+
+    /// Whether map operations may be sparse.
+    pub(crate) fn has_sparse(&self) -> bool {
+        self.driver_minor >= 9 || (self.driver_minor == 8 && self.sparse_in_1_8)
+    }
+}

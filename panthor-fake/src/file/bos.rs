@@ -1,0 +1,159 @@
+//! The BOs of a file, their handles, and those that it shares.
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, RwLockReadGuard};
+
+use nix::fcntl::OFlag;
+
+use super::FileInner;
+use crate::bo::Bo;
+use crate::call::errno::{Errno, Result};
+use crate::file::handles::Handles;
+use crate::lock::{read, write};
+use crate::sharing::descriptors::{Identity, sweep};
+use crate::sharing::dma_buf::DmaBuf;
+use crate::vm::gpu_view::HandleOf;
+use crate::vm::va_space::SPARSE_PERIOD;
+
+/// The buffer objects of a file.
+pub(crate) struct Objects {
+    handles: Handles<Arc<Bo>>,
+    /// Those that can be mapped, with the number of their handles.
+    by_offset: HashMap<u64, (Arc<Bo>, usize)>,
+    /// The handle of each dma-buf that was imported or exported.
+    dma_bufs: BTreeMap<Identity, u32>,
+}
+
+impl Objects {
+    pub(crate) fn new() -> Self {
+        Self { handles: Handles::new(), by_offset: HashMap::new(), dma_bufs: BTreeMap::new() }
+    }
+
+    pub(crate) fn take_all(&mut self) -> Vec<Arc<Bo>> {
+        self.handles.take_all()
+    }
+
+    pub(crate) fn bo(&self, handle: u32) -> Option<&Arc<Bo>> {
+        self.handles.get(handle)
+    }
+
+    /// What can be mapped at an offset.
+    pub(crate) fn at_mmap_offset(&self, offset: u64) -> Option<&Arc<Bo>> {
+        self.by_offset.get(&offset).map(|(bo, _)| bo)
+    }
+
+    fn add(&mut self, bo: Arc<Bo>) -> Result<u32> {
+        let handle = self.handles.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
+        bo.count_handle();
+        self.by_offset.entry(bo.mmap_offset()).or_insert((bo, 0)).1 += 1;
+        Ok(handle)
+    }
+
+    fn remove(&mut self, handle: u32) -> Option<Arc<Bo>> {
+        let bo = self.handles.remove(handle)?;
+        if let Some((_, handles)) = self.by_offset.get_mut(&bo.mmap_offset()) {
+            *handles -= 1;
+            if *handles == 0 {
+                self.by_offset.remove(&bo.mmap_offset());
+            }
+        }
+        if bo.dma_buf().is_some() {
+            self.dma_bufs.retain(|_, &mut known| known != handle);
+        }
+        // Last: without a handle a sweep may forget the dma-buf, and it must not stay known here.
+        bo.uncount_handle();
+        Some(bo)
+    }
+
+    /// Handles with their objects.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<Bo>)> {
+        self.handles.iter()
+    }
+}
+
+impl FileInner {
+    /// The table of buffer objects, which does not change while this is held.
+    pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+        read(&self.objects)
+    }
+
+    /// The handles by object.
+    pub(crate) fn handle_of(&self) -> HandleOf {
+        self.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)).collect()
+    }
+
+    /// All BOs with their handles.
+    pub(crate) fn all_bos(&self) -> Vec<(u32, Arc<Bo>)> {
+        self.objects().iter().map(|(handle, bo)| (handle, bo.clone())).collect()
+    }
+
+    /// # Errors
+    /// `ENOENT` if there is no such BO.
+    pub(crate) fn bo(&self, handle: u32) -> Result<Arc<Bo>> {
+        self.objects().bo(handle).cloned().ok_or(Errno::NOENT)
+    }
+
+    pub(crate) fn add_bo(&self, bo: Arc<Bo>) -> Result<u32> {
+        write(&self.objects).add(bo)
+    }
+
+    /// Exports a BO as a dma-buf.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is no such BO, `EINVAL` if it is exclusive to a VM.
+    pub(crate) fn export(&self, handle: u32, flags: OFlag) -> Result<OwnedFd> {
+        let mut objects = write(&self.objects);
+        let bo = objects.bo(handle).cloned().ok_or(Errno::NOENT)?;
+        if bo.is_exclusive() {
+            return Err(Errno::INVAL);
+        }
+        let (fd, identity) = DmaBuf::export(&bo, flags)?;
+        objects.dma_bufs.entry(identity).or_insert(handle);
+        Ok(fd)
+    }
+
+    /// Imports a dma-buf. One that this file knows has its handle already; the BO of another file of
+    /// the device gets a handle here, too; all else becomes a new BO.
+    pub(crate) fn import(&self, dma_buf: &Arc<DmaBuf>) -> Result<u32> {
+        let identity = dma_buf.identity()?;
+        let mut objects = write(&self.objects);
+        if let Some(&handle) = objects.dma_bufs.get(&identity) {
+            return Ok(handle);
+        }
+        let device = self.device_inner();
+        let bo = match dma_buf.bo().filter(|bo| bo.is_of(device)) {
+            Some(bo) => bo.clone(),
+            None => Arc::new(Bo::import(device.clone(), dma_buf.clone())?),
+        };
+        let handle = objects.add(bo)?;
+        objects.dma_bufs.insert(identity, handle);
+        Ok(handle)
+    }
+
+    /// # Errors
+    /// `EINVAL` if there is no such BO.
+    pub(crate) fn close_bo(&self, handle: u32) -> Result<()> {
+        let mut objects = write(&self.objects);
+        let bo = objects.remove(handle).ok_or(Errno::INVAL)?;
+        // It may end here, which takes a while.
+        drop(objects);
+        if bo.name() != 0 {
+            self.device_inner().names.forget(&bo);
+        }
+        if bo.dma_buf().is_some() {
+            sweep();
+        }
+        drop(bo);
+        Ok(())
+    }
+
+    /// The object behind the sparse mappings of this file.
+    pub(crate) fn sparse_object(&self) -> Result<Arc<Bo>> {
+        if let Some(sparse) = self.sparse.get() {
+            return Ok(sparse.clone());
+        }
+        let sparse = Bo::new(self.device_inner().clone(), SPARSE_PERIOD, 0, None, false)?;
+        Ok(self.sparse.get_or_init(|| Arc::new(sparse)).clone())
+    }
+}

@@ -1,0 +1,105 @@
+//! The ioctls of DRM itself that have nothing to do with objects.
+
+use std::mem::offset_of;
+
+use panthor_sys as sys;
+
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::{Call, args, request_nr};
+
+/// `DRM_IOCTL_GEM_CHANGE_HANDLE`, which the kernel withdrew.
+pub(crate) const GEM_CHANGE_HANDLE: u32 = 0xc010_64d2;
+
+/// Whether a kernel with the driver of this minor version has an ioctl that the fake knows: naming
+/// clients came with Linux 6.13, whose driver is newer than 1.0.
+pub(crate) fn exists(nr: u8, minor: u32) -> bool {
+    nr != request_nr(sys::DRM_IOCTL_SET_CLIENT_NAME) || minor >= 1
+}
+
+/// Whether DRM has an ioctl of that number for other nodes than render nodes: mode setting,
+/// authentication and what is left of the times before.
+pub(crate) fn not_for_render_nodes(nr: u8) -> bool {
+    matches!(
+        nr,
+        0x01 | 0x02
+            | 0x05..=0x07
+            | 0x0a
+            | 0x0b
+            | 0x0d
+            | 0x10..=0x13
+            | 0x1e
+            | 0x1f
+            | 0x27
+            | 0x28
+            | 0x2c
+            | 0x3a..=0x3c
+            | 0x3f
+            | 0xa0..=0xbe
+            | 0xc6..=0xc9
+            | 0xce
+            | 0xd0
+    )
+}
+
+/// `DRM_IOCTL_VERSION`.
+pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    type Version = sys::drm_version;
+
+    let config = call.file.config();
+    let (major, minor) = config.version();
+    put(data, offset_of!(Version, version_major), &major.to_ne_bytes());
+    put(data, offset_of!(Version, version_minor), &minor.to_ne_bytes());
+    put(data, offset_of!(Version, version_patchlevel), &0_i32.to_ne_bytes());
+    let texts = [
+        (offset_of!(Version, name), offset_of!(Version, name_len), config.driver_name.as_str()),
+        (offset_of!(Version, date), offset_of!(Version, date_len), "0"),
+        (offset_of!(Version, desc), offset_of!(Version, desc_len), "Panthor DRM driver"),
+    ];
+    for (pointer, length, text) in texts {
+        let room = word(data, length);
+        put(data, length, &text.len().to_ne_bytes());
+        let (pointer, copied) = (word(data, pointer), text.len().min(room));
+        if pointer != 0 {
+            call.user.write(pointer as u64, &text.as_bytes()[..copied])?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
+    data[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// A pointer or length of the caller.
+pub(crate) fn word(data: &[u8], at: usize) -> usize {
+    let mut bytes = [0; size_of::<usize>()];
+    bytes.copy_from_slice(&data[at..at + size_of::<usize>()]);
+    usize::from_ne_bytes(bytes)
+}
+
+/// `DRM_IOCTL_GET_CAP`.
+pub(crate) fn get_cap(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_get_cap = args(data);
+    args.value = 0;
+    args.value = match args.capability {
+        sys::DRM_CAP_TIMESTAMP_MONOTONIC => 1,
+        sys::DRM_CAP_PRIME => sys::DRM_PRIME_CAP_IMPORT | sys::DRM_PRIME_CAP_EXPORT,
+        sys::DRM_CAP_SYNCOBJ | sys::DRM_CAP_SYNCOBJ_TIMELINE => 1,
+        // The others are about displays.
+        _ => return Err(Errno::OPNOTSUPP),
+    };
+    Ok(())
+}
+
+/// `DRM_IOCTL_SET_CLIENT_NAME`. The name is checked and forgotten.
+pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_set_client_name = args(data);
+    let length = usize::try_from(args.name_len).unwrap_or(usize::MAX);
+    if length > sys::DRM_CLIENT_NAME_MAX_LEN {
+        return Err(Errno::INVAL);
+    }
+    let mut name = vec![0; length];
+    call.user.read(args.name, &mut name)?;
+    // What fdinfo could not print as a value of its own.
+    if name.iter().all(u8::is_ascii_graphic) { Ok(()) } else { Err(Errno::INVAL) }
+}

@@ -1,0 +1,60 @@
+//! What of a file can be mapped, and where.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use panthor_sys as sys;
+
+use super::{File, FileInner};
+use crate::bo::Bo;
+use crate::bo::mapping::{Mapping, Prot};
+use crate::call::errno::{Errno, Result};
+use crate::vm::TASK_SIZE;
+
+impl FileInner {
+    pub(crate) fn set_user_mmio_offset(&self, offset: u64) {
+        self.user_mmio_offset.store(offset, Ordering::Relaxed);
+    }
+
+    pub(super) fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
+        let bo = self.check_mmap(len, prot, offset)?;
+        Mapping::new(file.clone(), bo, len, prot)
+    }
+
+    /// What a mapping would show; `None` is the page with the latest flush ID.
+    pub(crate) fn check_mmap(
+        &self,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> Result<Option<Arc<Bo>>> {
+        self.device_inner().check_plugged()?;
+        let page = self.config().page_size.bytes();
+        let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;
+        if size == 0 || offset % page != 0 {
+            return Err(Errno::INVAL);
+        }
+        if size >= TASK_SIZE {
+            return Err(Errno::NOMEM);
+        }
+        let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
+        if let Some(register) = offset.checked_sub(mmio) {
+            // The page with the latest flush ID is the only one, and it is not for writing.
+            if register != 0 || size != page || prot.contains(Prot::WRITE) {
+                return Err(Errno::INVAL);
+            }
+            return Ok(None);
+        }
+        let bo = self.objects().at_mmap_offset(offset).cloned();
+        let Some(bo) = bo else {
+            let somebodys = self.device_inner().memory.is_allocated(offset, size);
+            return Err(if somebodys { Errno::ACCES } else { Errno::INVAL });
+        };
+        let no_mmap = bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0;
+        // Newer drivers only keep the offset to themselves.
+        if size > bo.size() || (no_mmap && self.config().driver_minor < 7) {
+            return Err(Errno::INVAL);
+        }
+        Ok(Some(bo))
+    }
+}

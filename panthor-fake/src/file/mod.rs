@@ -1,0 +1,359 @@
+//! Open files: what ioctls go to.
+
+pub(crate) mod bos;
+pub(crate) mod controls;
+pub(crate) mod drm_core;
+pub(crate) mod fdinfo;
+pub(crate) mod handles;
+pub(crate) mod mmap;
+pub(crate) mod primary;
+pub(crate) mod tables;
+
+use std::ffi::c_void;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
+
+use panthor_sys as sys;
+
+use crate::bo::Bo;
+use crate::bo::mapping::{Mapping, Prot};
+use crate::call::arena::Arena;
+use crate::call::caller::{Caller, ThisProcess};
+use crate::call::errno::Errno;
+use crate::call::ioctl::{Call, dispatch};
+use crate::call::uaccess::UserMemory;
+use crate::device::config::Config;
+use crate::device::inject::Injections;
+use crate::device::stats::FileStats;
+use crate::device::{Device, DeviceInner};
+use crate::file::bos::Objects;
+use crate::file::handles::Handles;
+use crate::file::primary::Primary;
+use crate::group::Group;
+use crate::group::view::GroupView;
+use crate::lock::{lock, write};
+use crate::sharing::descriptors::sweep;
+use crate::sync::syncobj::Syncobj;
+use crate::vm::Vm;
+use crate::vm::gpu_view::GpuView;
+
+/// An open node of a [`Device`].
+///
+/// Handles and VM ids belong to it. Clones are duplicates of one descriptor: the file closes with
+/// the last of them, and with it goes what it holds. A [`Mapping`] counts as one, as a mapping
+/// keeps a real file open.
+#[derive(Clone)]
+pub struct File {
+    inner: Arc<FileInner>,
+}
+
+/// The state of an open file.
+pub(crate) struct FileInner {
+    device: Device,
+    /// What `fdinfo` calls it by.
+    client_id: u64,
+    /// What the file of a primary node has; a render node's has nothing of it.
+    primary: Option<Primary>,
+    /// What the program that opened it may do.
+    pub(crate) administrator: bool,
+    nice: bool,
+    pub(crate) stats: Arc<FileStats>,
+    pub(crate) injections: Injections,
+    objects: RwLock<Objects>,
+    vms: RwLock<Handles<Arc<Vm>>>,
+    /// VMs that were destroyed, as far as jobs keep them.
+    destroyed_vms: Mutex<Vec<Weak<Vm>>>,
+    groups: RwLock<Handles<Arc<Group>>>,
+    syncobjs: RwLock<Handles<Arc<Syncobj>>>,
+    /// What sparse mappings of this file show.
+    sparse: OnceLock<Arc<Bo>>,
+    /// From which mmap offset on the registers are.
+    user_mmio_offset: AtomicU64,
+}
+
+impl File {
+    pub(crate) fn new(device: Device, primary: bool) -> Self {
+        let (administrator, nice) = (device.config().administrator, device.config().high_priority);
+        Self::open_as(device, primary, administrator, nice)
+    }
+
+    /// Opens a node for a program with `CAP_SYS_ADMIN` and `CAP_SYS_NICE`, or without.
+    pub(crate) fn open_as(device: Device, primary: bool, administrator: bool, nice: bool) -> Self {
+        let masters = &device.inner().masters;
+        let primary = primary.then(|| Primary::open(masters, administrator));
+        // The kernel counts the files of all DRM devices together.
+        static NEXT_CLIENT: AtomicU64 = AtomicU64::new(1);
+        let client_id = NEXT_CLIENT.fetch_add(1, Ordering::Relaxed);
+        let inner = Arc::new(FileInner {
+            client_id,
+            primary,
+            administrator,
+            nice,
+            stats: device.inner().open_counters(),
+            injections: Injections::default(),
+            objects: RwLock::new(Objects::new()),
+            vms: RwLock::new(Handles::new()),
+            destroyed_vms: Mutex::new(Vec::new()),
+            groups: RwLock::new(Handles::new()),
+            syncobjs: RwLock::new(Handles::new()),
+            sparse: OnceLock::new(),
+            user_mmio_offset: AtomicU64::new(match size_of::<usize>() {
+                4 => sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
+                _ => sys::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT,
+            }),
+            device,
+        });
+        inner.device.inner().register_file(&inner);
+        Self { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &FileInner {
+        &self.inner
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<FileInner> {
+        &self.inner
+    }
+
+    pub(crate) fn client_id(&self) -> u64 {
+        self.inner.client_id
+    }
+
+    /// Answers an ioctl as `ioctl(2)` on the render node does: zero, or a negative error number.
+    ///
+    /// A bad pointer, in `arg` or in what it points to, is `-EFAULT`.
+    ///
+    /// # Safety
+    /// The fake writes to where `arg` and the pointers behind it point, like the driver: that must
+    /// not break what the program relies on. Memory that is not there is no danger.
+    #[doc(alias = "drm_ioctl")]
+    pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
+        const NULL: [u32; 2] =
+            [sys::DRM_IOCTL_PANTHOR_VM_BIND, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT];
+        if self.inner.config().null_calls && NULL.contains(&request) {
+            return 0;
+        }
+        self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
+    }
+
+    /// As [`File::ioctl`], of a program that has no memory but `memory`: `arg`, and all pointers
+    /// behind it, are addresses there, and any other is `-EFAULT`. So it is safe whatever they are.
+    ///
+    /// Descriptors are still those of this process: an ioctl that gives one away leaves it open, and
+    /// one that takes one takes whatever is open under its number.
+    pub fn ioctl_in(&self, request: u32, arg: u64, memory: &Arena) -> i32 {
+        self.answer(request, arg, memory.user_memory(), &ThisProcess)
+    }
+
+    /// Answers an ioctl, with a line in the trace.
+    pub(crate) fn answer(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        #[cfg(feature = "trace")]
+        if self.inner.device_inner().trace.is_on() {
+            return self.answer_traced(request, arg, user, caller);
+        }
+        self.answer_untraced(request, arg, user, caller)
+    }
+
+    #[cfg(feature = "trace")]
+    #[cold]
+    #[inline(never)]
+    fn answer_traced(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let (trace, on) = (&self.inner.device_inner().trace, self.inner.target());
+        trace.around(caller.who(), on, user, (request, arg), || {
+            self.answer_untraced(request, arg, user, caller)
+        })
+    }
+
+    #[inline]
+    fn answer_untraced(
+        &self,
+        request: u32,
+        arg: u64,
+        user: UserMemory<'_>,
+        caller: &dyn Caller,
+    ) -> i32 {
+        let call = Call { file: &self.inner, user, caller };
+        match dispatch(&call, request, arg) {
+            Ok(()) => 0,
+            Err(Errno(errno)) => -errno,
+        }
+    }
+
+    /// Maps a BO, or the page with the latest flush ID, as a shared `mmap(2)` of the render node
+    /// does.
+    ///
+    /// `len` is in bytes and rounded up to the page size; `offset` is what
+    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
+    ///
+    /// # Errors
+    /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
+    /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
+    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
+        self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
+    }
+
+    /// What the GPU sees through a VM of this file; `None` if there is no such VM.
+    pub fn gpu(&self, vm_id: u32) -> Option<GpuView> {
+        let vm = self.inner.vm(vm_id).ok()?;
+        Some(GpuView::new(&vm, &self.inner))
+    }
+
+    /// The queues of a group of this file; `None` if there is no such group.
+    pub fn group(&self, handle: u32) -> Option<GroupView> {
+        Some(GroupView::new(&self.inner.group(handle).ok()?))
+    }
+
+    /// The device that was opened.
+    pub fn device(&self) -> &Device {
+        &self.inner.device
+    }
+
+    /// The page size of the pretended kernel, in bytes.
+    pub fn page_size(&self) -> usize {
+        self.inner.config().page_size.bytes() as usize
+    }
+
+    /// The label of a BO, without its NUL; `None` if there is no such BO or it has none.
+    pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
+        self.inner.bo(handle).ok()?.label()
+    }
+}
+
+/// The descriptor behind the file: its memory. BOs and the flush ID can be mapped from it at their mmap
+/// offsets; ioctls on it do not work.
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.device_inner().memory.as_fd()
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FileInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileInner").finish_non_exhaustive()
+    }
+}
+
+impl FileInner {
+    pub(crate) fn config(&self) -> &Config {
+        self.device.config()
+    }
+
+    pub(crate) fn device_inner(&self) -> &Arc<DeviceInner> {
+        self.device.inner()
+    }
+
+    pub(crate) fn client_id(&self) -> u64 {
+        self.client_id
+    }
+
+    /// Whether groups may have a high priority.
+    pub(crate) fn may_have_high_priority(&self) -> bool {
+        self.nice || self.is_current_master()
+    }
+
+    /// What it has as the file of a primary node.
+    pub(crate) fn primary(&self) -> Option<&Primary> {
+        self.primary.as_ref()
+    }
+
+    /// Whether it is the master of the primary node.
+    pub(crate) fn is_current_master(&self) -> bool {
+        let masters = &self.device_inner().masters;
+        self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
+    }
+
+    /// What it is in a trace.
+    #[cfg(feature = "trace")]
+    fn target(&self) -> crate::trace::Target {
+        match self.primary {
+            Some(_) => crate::trace::Target::PrimaryNode(self.client_id),
+            None => crate::trace::Target::RenderNode(self.client_id),
+        }
+    }
+}
+
+impl Drop for FileInner {
+    /// The release of a file: everything goes that nothing else keeps.
+    fn drop(&mut self) {
+        for group in write(&self.groups).take_all() {
+            group.destroy();
+        }
+        let vms = write(&self.vms).take_all();
+        let destroyed: Vec<_> =
+            lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();
+        for vm in &vms {
+            vm.destroy();
+        }
+        for vm in vms.iter().chain(&destroyed) {
+            vm.close();
+        }
+        let bos = write(&self.objects).take_all();
+        let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
+        for bo in bos {
+            bo.uncount_handle();
+            if bo.name() != 0 {
+                self.device_inner().names.forget(&bo);
+            }
+        }
+        if shared {
+            sweep();
+        }
+        if let Some(primary) = &self.primary {
+            primary.close(&self.device.inner().masters);
+        }
+        self.device.inner().close_counters(&self.stats);
+        #[cfg(feature = "trace")]
+        self.device.inner().trace.release(self.target());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::jobs::{Job, Queue};
+    use crate::vm::Change;
+    use crate::vm::bind_queue::BindWork;
+
+    #[test]
+    fn a_job_that_is_submitted_while_its_vm_is_destroyed_ends_with_the_file() {
+        let device = Device::new(Config::default()).unwrap();
+        let file = device.open();
+        let inner = &file.inner;
+        let sparse = inner.sparse_object().unwrap();
+        let id = inner.add_vm(Vm::new(device.inner().clone(), 1 << 47, sparse)).unwrap();
+        // What a thread does that submits, with another that destroys in between.
+        let vm = inner.vm(id).unwrap();
+        vm.hold();
+        inner.destroy_vm(id).unwrap();
+        let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
+        let job = Job::new(device.inner().clone(), &vm.line, work);
+        let done = job.done().clone();
+        vm.push_jobs([job]);
+        vm.run();
+        drop(vm);
+        assert!(!done.is_signalled());
+        drop(file);
+        assert!(done.is_signalled());
+        device.assert_released();
+    }
+}

@@ -1,0 +1,374 @@
+//! The primary node: who is master, who is authenticated, and the ioctls that only it has.
+//!
+//! The driver has no displays, so that mode setting comes to nothing.
+
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use panthor_sys as sys;
+
+use crate::bo::Bo;
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::{Call, Entry, Handler, args, request_nr};
+use crate::file::FileInner;
+use crate::file::drm_core::{put, word};
+use crate::file::handles::Handles;
+use crate::lock::lock;
+
+/// The name of the GPU on its bus: the one of the RK3588.
+const UNIQUE: &[u8] = b"fb000000.gpu";
+
+/// The version of DRM's own interface.
+const INTERFACE: (i32, i32) = (1, 4);
+
+/// What a client must be.
+pub(crate) mod needs {
+    /// A master, or introduced by one.
+    pub(crate) const AUTH: u8 = 1;
+    /// The current master.
+    pub(crate) const MASTER: u8 = 2;
+    /// A process with `CAP_SYS_ADMIN`.
+    pub(crate) const ADMIN: u8 = 4;
+}
+
+/// Who may introduce others, with those who asked for it.
+#[derive(Debug, Default)]
+struct Master {
+    /// What was given out; nothing in it once it has been used.
+    magic: Mutex<Handles<Option<Arc<AtomicBool>>>>,
+    /// Whether the name on the bus is told: since the master chose an interface version.
+    tells_unique: AtomicBool,
+}
+
+/// What the primary files of a device share.
+#[derive(Debug, Default)]
+pub(crate) struct Masters {
+    current: Mutex<Option<Arc<Master>>>,
+}
+
+/// What a primary file has beyond a render file. Locked after [`Masters::current`].
+#[derive(Debug)]
+pub(crate) struct Primary {
+    state: Mutex<State>,
+    authenticated: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct State {
+    master: Arc<Master>,
+    /// Whether that is its own.
+    is_master: bool,
+    magic: u32,
+}
+
+impl Primary {
+    /// Opens the primary node: without a master the file becomes it.
+    pub(crate) fn open(masters: &Masters, administrator: bool) -> Self {
+        let mut current = lock(&masters.current);
+        let is_master = current.is_none();
+        let master = current.get_or_insert_default().clone();
+        let authenticated = Arc::new(AtomicBool::new(is_master || administrator));
+        Self { state: Mutex::new(State { master, is_master, magic: 0 }), authenticated }
+    }
+
+    /// Whether it is the current master.
+    pub(crate) fn is_current_master(&self, masters: &Masters) -> bool {
+        let current = lock(&masters.current);
+        lock(&self.state).is_current(current.as_ref())
+    }
+
+    /// The end of the file.
+    pub(crate) fn close(&self, masters: &Masters) {
+        let mut current = lock(&masters.current);
+        let state = lock(&self.state);
+        if state.is_current(current.as_ref()) {
+            *current = None;
+        }
+        lock(&state.master.magic).remove(state.magic);
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Acquire)
+    }
+}
+
+impl State {
+    fn is_current(&self, current: Option<&Arc<Master>>) -> bool {
+        self.is_master && current.is_some_and(|current| Arc::ptr_eq(current, &self.master))
+    }
+}
+
+/// # Errors
+/// `EACCES` if the client of a primary file is not what an ioctl needs.
+pub(crate) fn permit(file: &FileInner, primary: &Primary, needs: u8) -> Result<()> {
+    let lacks = |need, has: bool| needs & need != 0 && !has;
+    let denied = lacks(needs::ADMIN, file.administrator)
+        || lacks(needs::AUTH, primary.is_authenticated())
+        || (needs & needs::MASTER != 0 && !file.is_current_master());
+    if denied { Err(Errno::ACCES) } else { Ok(()) }
+}
+
+/// The ioctls that render nodes lack.
+pub(crate) fn find(request: u32) -> Option<Entry> {
+    const OLD: u8 = needs::AUTH | needs::MASTER | needs::ADMIN;
+
+    let (needs, handler): (u8, Handler) = match request_nr(request) {
+        0x01 => {
+            return Some(Entry {
+                request: sys::DRM_IOCTL_GET_UNIQUE,
+                needs: 0,
+                handler: get_unique,
+            });
+        }
+        0x02 => {
+            return Some(Entry { request: sys::DRM_IOCTL_GET_MAGIC, needs: 0, handler: get_magic });
+        }
+        // `DRM_IOCTL_GET_CLIENT`, `DRM_IOCTL_GET_STATS`.
+        0x05 => return Some(Entry { request: 0xc028_6405, needs: 0, handler: get_client }),
+        0x06 => return Some(Entry { request: 0x80f8_6406, needs: 0, handler: get_stats }),
+        0x07 => {
+            let request = sys::DRM_IOCTL_SET_VERSION;
+            return Some(Entry { request, needs: needs::MASTER, handler: set_version });
+        }
+        0x0a => {
+            let request = sys::DRM_IOCTL_GEM_FLINK;
+            return Some(Entry { request, needs: needs::AUTH, handler: gem_flink });
+        }
+        0x0b => {
+            let request = sys::DRM_IOCTL_GEM_OPEN;
+            return Some(Entry { request, needs: needs::AUTH, handler: gem_open });
+        }
+        0x11 => {
+            let request = sys::DRM_IOCTL_AUTH_MAGIC;
+            return Some(Entry { request, needs: needs::MASTER, handler: auth_magic });
+        }
+        0x1e => (0, set_master),
+        0x1f => (0, drop_master),
+        // Left over from the times before.
+        0x10 => (OLD, invalid),
+        0x12 | 0x13 | 0x27 | 0x28 | 0x3f => (OLD, nothing),
+        0x2c => (needs::AUTH, nothing),
+        // Mode setting, by the master or by anybody.
+        0xa8 | 0xa9 => (needs::MASTER, nothing),
+        0xa2 | 0xa3 | 0xa5 | 0xab | 0xb0 | 0xb1 | 0xb7 | 0xba..=0xbc | 0xc6..=0xc9 => {
+            (needs::MASTER, not_supported)
+        }
+        0xb2 => return Some(Entry { request: 0xc020_64b2, needs: 0, handler: create_dumb }),
+        0xb3 => return Some(Entry { request: 0xc010_64b3, needs: 0, handler: map_dumb }),
+        0xb4 => (0, destroy_dumb),
+        0xce => (0, invalid),
+        0x0d | 0x3a..=0x3c | 0xa0..=0xbe | 0xd0 => (0, not_supported),
+        _ => return None,
+    };
+    Some(Entry { request, needs, handler })
+}
+
+fn nothing(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    Ok(())
+}
+
+fn invalid(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    Err(Errno::INVAL)
+}
+
+fn not_supported(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    Err(Errno::OPNOTSUPP)
+}
+
+/// `DRM_IOCTL_MODE_CREATE_DUMB`.
+fn create_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut data[16..32])
+}
+
+/// `DRM_IOCTL_MODE_MAP_DUMB`.
+fn map_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut data[8..16])
+}
+
+/// `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no outputs.
+fn destroy_dumb(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    no_dumb_buffers(call, &mut [])
+}
+
+/// Newer kernels clear what a dumb buffer would have returned; 1.8 does so for certain, 1.0 does not.
+fn no_dumb_buffers(call: &Call<'_>, outputs: &mut [u8]) -> Result<()> {
+    if call.file.config().driver_minor >= 7 {
+        outputs.fill(0);
+    }
+    Err(Errno::NOSYS)
+}
+
+/// The primary part of the caller's file. The ioctls here are found for no other.
+fn primary<'a>(call: &Call<'a>) -> Result<&'a Primary> {
+    call.file.primary().ok_or(Errno::ACCES)
+}
+
+/// `DRM_IOCTL_GET_UNIQUE`.
+fn get_unique(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    type Unique = sys::drm_unique;
+
+    let master = lock(&primary(call)?.state).master.clone();
+    let unique = if master.tells_unique.load(Ordering::Acquire) { UNIQUE } else { b"" };
+    if word(data, offset_of!(Unique, unique_len)) >= unique.len() {
+        call.user.write(word(data, offset_of!(Unique, unique)) as u64, unique)?;
+    }
+    put(data, offset_of!(Unique, unique_len), &unique.len().to_ne_bytes());
+    Ok(())
+}
+
+/// `DRM_IOCTL_GET_MAGIC`.
+fn get_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_auth = args(data);
+    let primary = primary(call)?;
+    let mut state = lock(&primary.state);
+    if state.magic == 0 {
+        let flag = Some(primary.authenticated.clone());
+        let magic = lock(&state.master.magic).insert(flag, i32::MAX as u32);
+        state.magic = magic.ok_or(Errno::NOSPC)?;
+    }
+    args.magic = state.magic;
+    Ok(())
+}
+
+/// `DRM_IOCTL_AUTH_MAGIC`.
+fn auth_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_auth = args(data);
+    let master = lock(&primary(call)?.state).master.clone();
+    let flag = lock(&master.magic).get_mut(args.magic).and_then(Option::take);
+    flag.ok_or(Errno::INVAL)?.store(true, Ordering::Release);
+    Ok(())
+}
+
+/// `DRM_IOCTL_GET_CLIENT`: nobody but the caller is known.
+fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    /// The user that stands for those without a number.
+    const NOBODY: usize = 65_534;
+
+    let index: &mut [i32; 2] = args(data);
+    if index[0] != 0 {
+        return Err(Errno::INVAL);
+    }
+    index[1] = primary(call)?.is_authenticated().into();
+    let pid = std::process::id() as usize;
+    // Magic and the number of ioctls are not told.
+    for (word, value) in [pid, NOBODY, 0, 0].into_iter().enumerate() {
+        put(data, 8 + word * size_of::<usize>(), &value.to_ne_bytes());
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_GET_STATS`: there are none.
+fn get_stats(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let known = data.len().min(248);
+    data[..known].fill(0);
+    Ok(())
+}
+
+/// `DRM_IOCTL_SET_VERSION`.
+fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_set_version = args(data);
+    let (driver_major, driver_minor) = call.file.config().version();
+    let driver_minor = driver_minor as i32;
+    let asked = *args;
+    *args = sys::drm_set_version {
+        drm_di_major: INTERFACE.0,
+        drm_di_minor: INTERFACE.1,
+        drm_dd_major: driver_major,
+        drm_dd_minor: driver_minor,
+    };
+    if asked.drm_di_major != -1 {
+        let known = 0..=INTERFACE.1;
+        if asked.drm_di_major != INTERFACE.0 || !known.contains(&asked.drm_di_minor) {
+            return Err(Errno::INVAL);
+        }
+        if asked.drm_di_minor >= 1 {
+            lock(&primary(call)?.state).master.tells_unique.store(true, Ordering::Release);
+        }
+    }
+    let known = 0..=driver_minor;
+    let wrong = asked.drm_dd_major != driver_major || !known.contains(&asked.drm_dd_minor);
+    if asked.drm_dd_major != -1 && wrong { Err(Errno::INVAL) } else { Ok(()) }
+}
+
+/// Who never was a master may become it only as an administrator.
+fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
+    let permitted = state.is_master || call.file.administrator;
+    if permitted { Ok(()) } else { Err(Errno::ACCES) }
+}
+
+/// `DRM_IOCTL_SET_MASTER`.
+fn set_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    let primary = primary(call)?;
+    let mut current = lock(&call.file.device_inner().masters.current);
+    let mut state = lock(&primary.state);
+    permit_mastery(call, &state)?;
+    if state.is_current(current.as_ref()) {
+        return Ok(());
+    }
+    if current.is_some() {
+        return Err(Errno::BUSY);
+    }
+    if !state.is_master {
+        state.master = Arc::default();
+        state.is_master = true;
+        primary.authenticated.store(true, Ordering::Release);
+    }
+    *current = Some(state.master.clone());
+    Ok(())
+}
+
+/// `DRM_IOCTL_DROP_MASTER`.
+fn drop_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
+    let mut current = lock(&call.file.device_inner().masters.current);
+    let state = lock(&primary(call)?.state);
+    permit_mastery(call, &state)?;
+    if !state.is_current(current.as_ref()) {
+        return Err(Errno::INVAL);
+    }
+    *current = None;
+    Ok(())
+}
+
+/// The names of BOs, which any authenticated file of the device can open.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Mutex<Handles<Arc<Bo>>>);
+
+impl Names {
+    /// Forgets the name of a BO that has lost its last handle.
+    pub(crate) fn forget(&self, bo: &Bo) {
+        let mut names = lock(&self.0);
+        // Somebody may have opened it a moment ago.
+        let lost = if bo.has_handles() { None } else { names.remove(bo.take_name()) };
+        drop(names);
+        drop(lost);
+    }
+}
+
+/// `DRM_IOCTL_GEM_FLINK`.
+fn gem_flink(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_gem_flink = args(data);
+    // The handle is not closed meanwhile.
+    let objects = call.file.objects();
+    let bo = objects.bo(args.handle).ok_or(Errno::NOENT)?;
+    let mut names = lock(&call.file.device_inner().names.0);
+    args.name = match bo.name() {
+        0 => {
+            let name = names.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
+            bo.set_name(name);
+            name
+        }
+        name => name,
+    };
+    Ok(())
+}
+
+/// `DRM_IOCTL_GEM_OPEN`: a new handle each time.
+fn gem_open(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_gem_open = args(data);
+    let bo = lock(&call.file.device_inner().names.0).get(args.name).cloned();
+    let bo = bo.ok_or(Errno::NOENT)?;
+    args.size = bo.size();
+    args.handle = call.file.add_bo(bo)?;
+    Ok(())
+}

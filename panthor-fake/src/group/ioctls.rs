@@ -1,0 +1,176 @@
+//! The ioctls about groups.
+
+use std::sync::Arc;
+
+use panthor_sys as sys;
+
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::{Call, args};
+use crate::device::query;
+use crate::file::FileInner;
+use crate::group::Group;
+use crate::group::queue::StreamInfo;
+use crate::lock::lock;
+use crate::sync::jobs::{Job, Queue};
+use crate::sync::submission::Submission;
+
+/// The most queues that the driver has room for in a group, whatever the GPU has.
+const QUEUES_MAX: u32 = 32;
+
+/// The highest priority of a queue in its group.
+const QUEUE_PRIORITY_MAX: u8 = 15;
+
+/// The bits of a flush ID, and the one that tells that there is none.
+const FLUSH_ID: u32 = 0x80ff_ffff;
+
+/// `DRM_IOCTL_PANTHOR_GROUP_CREATE`.
+pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    type QueueArgs = sys::drm_panthor_queue_create;
+
+    let args: &mut sys::drm_panthor_group_create = args(data);
+    if args.queues.count == 0 || args.queues.count > QUEUES_MAX {
+        return Err(Errno::INVAL);
+    }
+    let memory = call.file.config().memory;
+    let queues: Vec<QueueArgs> =
+        call.user.read_array(&args.queues, size_of::<QueueArgs>(), memory)?;
+    permit_priority(call.file, args.priority)?;
+    check_group(call.file, args)?;
+    let vm = call.file.vm(args.vm_id)?;
+    args.group_handle = call.file.add_group(|handle| {
+        let ring_sizes = queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size));
+        Group::new(&vm, &call.file.queue_name(handle), ring_sizes)
+    })?;
+    Ok(())
+}
+
+/// # Errors
+/// `EINVAL` for what is no priority, `EACCES` for one that the client may not have.
+fn permit_priority(file: &FileInner, priority: u8) -> Result<()> {
+    if priority > highest_priority(file.config().driver_minor) {
+        return Err(Errno::INVAL);
+    }
+    if priority > sys::PANTHOR_GROUP_PRIORITY_MEDIUM && !file.may_have_high_priority() {
+        return Err(Errno::ACCES);
+    }
+    Ok(())
+}
+
+/// The highest priority that a driver version knows.
+fn highest_priority(minor: u32) -> u8 {
+    match minor {
+        0 | 1 => sys::PANTHOR_GROUP_PRIORITY_HIGH,
+        _ => sys::PANTHOR_GROUP_PRIORITY_REALTIME,
+    }
+}
+
+fn check_group(file: &FileInner, args: &sys::drm_panthor_group_create) -> Result<()> {
+    let gpu = file.config().gpu;
+    let cores = [
+        (args.compute_core_mask, args.max_compute_cores, gpu.shader_present()),
+        (args.fragment_core_mask, args.max_fragment_cores, gpu.shader_present()),
+        (args.tiler_core_mask, args.max_tiler_cores, query::TILER_PRESENT),
+    ];
+    let right = |&(mask, max, present): &(u64, u8, u64)| {
+        mask & !present == 0 && mask.count_ones() >= u32::from(max)
+    };
+    // Old drivers, 1.0 for certain, take more queues than there are slots.
+    let checks_slots = file.config().driver_minor >= 7;
+    let too_many = checks_slots && args.queues.count > query::CSIF_INFO.cs_slot_count;
+    if args.pad != 0 || !cores.iter().all(right) || too_many {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
+}
+
+fn check_queue(args: &sys::drm_panthor_queue_create) -> Result<()> {
+    let size = args.ringbuf_size;
+    let right = args.pad == [0; 3]
+        && (4 << 10..=64 << 10).contains(&size)
+        && size.is_power_of_two()
+        && args.priority <= QUEUE_PRIORITY_MAX;
+    if right { Ok(()) } else { Err(Errno::INVAL) }
+}
+
+/// `DRM_IOCTL_PANTHOR_GROUP_DESTROY`.
+pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_panthor_group_destroy = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    call.file.destroy_group(args.group_handle)
+}
+
+/// `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`. What comes back lacks the handle.
+pub(crate) fn get_state(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_panthor_group_get_state = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let (state, fatal_queues) = call.file.group(args.group_handle)?.shared.flags();
+    *args = sys::drm_panthor_group_get_state { group_handle: 0, state, fatal_queues, pad: 0 };
+    Ok(())
+}
+
+/// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT`: all jobs are queued, or none.
+pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    type SubmitArgs = sys::drm_panthor_queue_submit;
+
+    let args: &mut sys::drm_panthor_group_submit = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let memory = call.file.config().memory;
+    let submits: Vec<SubmitArgs> =
+        call.user.read_array(&args.queue_submits, size_of::<SubmitArgs>(), memory)?;
+
+    let mut group: Option<Arc<Group>> = None;
+    let mut jobs = Vec::with_capacity(submits.len());
+    let mut queues = Vec::with_capacity(submits.len());
+    let mut submission = Submission::default();
+    for submit in &submits {
+        let stream = check_submit(submit)?;
+        // The driver looks at 16 bits of the handle here, and anew for each job.
+        let found = call.file.group(args.group_handle & 0xffff)?;
+        let queue = found.queues.get(submit.queue_index as usize);
+        let queue = queue.filter(|_| found.shared.can_run()).ok_or(Errno::INVAL)?.clone();
+        jobs.push(Job::new(found.shared.device().clone(), queue.line(), stream));
+        queues.push(queue);
+        group = Some(found);
+        submission.read_syncs(call, &submit.syncs)?;
+    }
+    submission.collect_signals(call)?;
+    let Some(group) = group else {
+        return Ok(());
+    };
+    {
+        let _in_one_piece = lock(&group.vm().submission);
+        group.vm().touch();
+        group.vm().restore()?;
+        submission.attach(call, &mut jobs)?;
+        // Nothing can fail from here on.
+        for (queue, job) in queues.iter().zip(jobs) {
+            queue.push_jobs([job]);
+        }
+        submission.publish();
+    }
+    call.file.stats.count_queue_submits(submits.len() as u64);
+    for queue in queues {
+        queue.run();
+    }
+    Ok(())
+}
+
+fn check_submit(args: &sys::drm_panthor_queue_submit) -> Result<StreamInfo> {
+    let stream = StreamInfo {
+        va: args.stream_addr,
+        size: args.stream_size,
+        latest_flush: args.latest_flush,
+    };
+    let right = args.pad == 0
+        && (stream.size == 0) == (stream.va == 0)
+        && stream.va % 64 == 0
+        && stream.size % 8 == 0
+        && stream.latest_flush & !FLUSH_ID == 0;
+    if right { Ok(stream) } else { Err(Errno::INVAL) }
+}

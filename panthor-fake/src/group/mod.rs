@@ -1,0 +1,248 @@
+//! Groups: queues of command streams that share a VM and their fate.
+
+pub(crate) mod heap;
+pub(crate) mod heap_ioctls;
+pub(crate) mod ioctls;
+pub(crate) mod queue;
+pub(crate) mod view;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use panthor_sys as sys;
+
+use crate::bo::kernel_bo::{KernelBo, UNCACHED};
+use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
+use crate::group::queue::GroupQueue;
+use crate::lock::lock;
+use crate::sync::events::Events;
+use crate::sync::leaf::Line;
+use crate::vm::Vm;
+
+/// The bytes of a sync object in memory: a counter of 64 bits, a status, and padding.
+const SYNCOBJ_BYTES: u64 = 16;
+
+/// A group as its handle keeps it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queues: Vec<Arc<GroupQueue>>,
+}
+
+/// What the queues of a group have in common. It lives as long as a job of theirs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    vm: Arc<Vm>,
+    state: Mutex<State>,
+    /// One in-memory sync object a queue, which counts the jobs that are done.
+    syncobjs: KernelBo,
+    queues: OnceLock<Vec<Weak<GroupQueue>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    timed_out: bool,
+    innocent: bool,
+    destroyed: bool,
+    /// A bit for each queue with a fatal fault.
+    fatal_queues: u32,
+}
+
+impl State {
+    fn can_run(&self) -> bool {
+        !self.timed_out && !self.destroyed && self.fatal_queues == 0
+    }
+}
+
+/// How a group fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// A stream did not end in time.
+    TimeOut,
+    /// A queue hit a fault.
+    Fault,
+    /// A queue made the GPU access what is not mapped: no queue is known to be the one.
+    PageFault,
+}
+
+impl Group {
+    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
+    /// its number. What is wrong with one of them is found when it is its turn: those before it had their
+    /// memory, which is free again.
+    pub(crate) fn new(
+        vm: &Arc<Vm>,
+        name: &dyn Fn(u32) -> String,
+        ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
+    ) -> Result<Self> {
+        let count = ring_sizes.len();
+        let syncobjs = KernelBo::new(vm, count as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+        vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(Shared {
+            vm: vm.clone(),
+            state: Mutex::new(State::default()),
+            syncobjs,
+            queues: OnceLock::new(),
+        });
+        let mut queues = Vec::with_capacity(count);
+        for (index, size) in (0..).zip(ring_sizes) {
+            let line = Line::new(name(index));
+            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size?, line)?));
+        }
+        // Just made, so there are none.
+        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
+        vm.device.register_group(&shared);
+        Ok(Self { shared, queues })
+    }
+
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.shared.vm
+    }
+
+    /// Ends it: what the GPU has to do is cancelled.
+    pub(crate) fn destroy(&self) {
+        self.shared.end(|state| state.destroyed = true);
+    }
+}
+
+impl Shared {
+    pub(crate) fn events(&self) -> &Events {
+        &self.vm.device.events
+    }
+
+    pub(crate) fn device(&self) -> &Arc<DeviceInner> {
+        &self.vm.device
+    }
+
+    /// Whether jobs with a stream have a chance.
+    pub(crate) fn can_run(&self) -> bool {
+        lock(&self.state).can_run()
+    }
+
+    /// What `DRM_IOCTL_PANTHOR_GROUP_GET_STATE` tells: flags, and the queues with a fatal fault.
+    pub(crate) fn flags(&self) -> (u32, u32) {
+        let state = lock(&self.state);
+        let knows_innocence = self.device().config.driver_minor >= 3;
+        let flags = [
+            (state.timed_out, sys::DRM_PANTHOR_GROUP_STATE_TIMEDOUT),
+            (state.fatal_queues != 0, sys::DRM_PANTHOR_GROUP_STATE_FATAL_FAULT),
+            (state.innocent && knows_innocence, sys::DRM_PANTHOR_GROUP_STATE_INNOCENT),
+        ];
+        let set = flags.into_iter().filter(|&(set, _)| set);
+        (set.map(|(_, flag)| flag).sum(), state.fatal_queues)
+    }
+
+    /// Lets the group fail, by the fault of a queue.
+    pub(crate) fn fail(&self, failure: Failure, queue: u32) {
+        match failure {
+            Failure::TimeOut => self.end(|state| state.timed_out = true),
+            Failure::Fault => self.end(|state| state.fatal_queues |= 1 << queue),
+            Failure::PageFault => {
+                self.page_fault();
+                page_fault(&self.vm);
+            }
+        }
+    }
+
+    fn page_fault(&self) {
+        self.end(|state| {
+            if state.fatal_queues == 0 {
+                state.fatal_queues = self.all_queues();
+            }
+        });
+    }
+
+    /// Whether the GPU has something to do for it.
+    fn is_active(&self) -> bool {
+        self.queues().any(|queue| queue.is_active())
+    }
+
+    /// Whether its VM was destroyed, so that nothing is mapped.
+    pub(crate) fn lacks_vm(&self) -> bool {
+        self.vm.is_destroyed()
+    }
+
+    /// A bit for each queue.
+    fn all_queues(&self) -> u32 {
+        let count = self.queues.get().map_or(0, Vec::len);
+        ((1_u64 << count) - 1) as u32
+    }
+
+    /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.
+    pub(crate) fn reset(&self) {
+        if !self.is_active() {
+            return;
+        }
+        self.end(|state| {
+            state.innocent |= state.can_run();
+            state.timed_out = true;
+        });
+    }
+
+    /// Takes the GPU away under it: what that was busy with never ends by itself.
+    pub(crate) fn lose(&self) {
+        if self.is_active() {
+            self.end(|state| state.timed_out = true);
+        }
+    }
+
+    /// Whether a queue has jobs that are not done.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.queues().any(|queue| queue.has_pending())
+    }
+
+    /// Whether it was destroyed: what is left is jobs.
+    pub(crate) fn is_destroyed(&self) -> bool {
+        lock(&self.state).destroyed
+    }
+
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.vm
+    }
+
+    /// Tells its VM from others.
+    pub(crate) fn vm_ptr(&self) -> *const Vm {
+        Arc::as_ptr(&self.vm)
+    }
+
+    pub(crate) fn queues(&self) -> impl Iterator<Item = Arc<GroupQueue>> {
+        self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// Ends it for a reason, and with it what its queues do.
+    fn end(&self, reason: impl FnOnce(&mut State)) {
+        let (fatal_queues, others) = {
+            let mut state = lock(&self.state);
+            reason(&mut state);
+            let others = if state.timed_out { Errno::TIMEDOUT } else { Errno::CANCELED };
+            (state.fatal_queues, others)
+        };
+        for queue in self.queues() {
+            let fatal = fatal_queues & 1 << queue.index() != 0;
+            queue.cancel(if fatal { Errno::INVAL } else { others });
+        }
+    }
+
+    /// Writes the sync object of a queue.
+    pub(crate) fn write_seqno(&self, queue: u32, seqno: u64, status: u32) {
+        let at = u64::from(queue) * SYNCOBJ_BYTES;
+        self.syncobjs.write(at, &seqno.to_ne_bytes());
+        self.syncobjs.write(at + 8, &status.to_ne_bytes());
+    }
+}
+
+/// Lets the groups fail that the GPU is busy with in a VM: it stops all of them when one hits what is not
+/// mapped.
+pub(crate) fn page_fault(vm: &Arc<Vm>) {
+    for group in vm.device.groups() {
+        if Arc::ptr_eq(&group.vm, vm) && group.is_active() {
+            group.page_fault();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.vm.device.live.groups.fetch_sub(1, Ordering::Relaxed);
+    }
+}

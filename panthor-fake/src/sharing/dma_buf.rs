@@ -1,0 +1,135 @@
+//! dma-bufs: memory that is shared between devices and files.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex};
+
+use nix::fcntl::OFlag;
+
+use crate::bo::Bo;
+use crate::call::errno::Result;
+use crate::lock::lock;
+use crate::sharing::descriptors::{Identity, Object, StandIn, with_table};
+use crate::sharing::reservation::Reservation;
+
+/// A dma-buf.
+#[derive(Debug)]
+pub(crate) struct DmaBuf {
+    stand_in: StandIn,
+    size: u64,
+    /// Whether its descriptors are for writing, too: as the first export asked.
+    writable: bool,
+    /// The BO that was exported; without one it comes from elsewhere, and its memory is that of
+    /// the stand-in.
+    bo: Option<Arc<Bo>>,
+    /// The driver version whose kernel this is.
+    driver_minor: u32,
+    fences: Reservation,
+    name: Mutex<Option<Vec<u8>>>,
+}
+
+impl DmaBuf {
+    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>, driver_minor: u32) -> Result<Arc<Self>> {
+        let stand_in = StandIn::new(c"dmabuf", size)?;
+        let (fences, name) = (Reservation::default(), Mutex::new(None));
+        Ok(Arc::new(Self { stand_in, size, writable, bo, driver_minor, fences, name }))
+    }
+
+    /// Makes one that no device of the fake exported, and a descriptor of it.
+    pub(crate) fn foreign(size: u64, driver_minor: u32) -> Result<OwnedFd> {
+        let dma_buf = Self::new(size, true, None, driver_minor)?;
+        let (fd, identity) = (dma_buf.open(OFlag::O_CLOEXEC)?, dma_buf.identity()?);
+        with_table(|table| table.insert(identity, Object::DmaBuf(dma_buf)));
+        Ok(fd)
+    }
+
+    /// Gives away a descriptor of the dma-buf of a BO, which is made when there is none.
+    pub(crate) fn export(bo: &Arc<Bo>, flags: OFlag) -> Result<(OwnedFd, Identity)> {
+        let dma_buf = Self::of(bo, flags.contains(OFlag::O_RDWR))?;
+        // Whoever has it keeps it from being forgotten before it is open.
+        Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()?))
+    }
+
+    /// The dma-buf of a BO, which is made when there is none.
+    fn of(bo: &Arc<Bo>, writable: bool) -> Result<Arc<Self>> {
+        // With the table locked nobody forgets it.
+        if let Some(dma_buf) = with_table(|_| bo.dma_buf()) {
+            return Ok(dma_buf);
+        }
+        let new = Self::new(bo.size(), writable, Some(bo.clone()), bo.driver_minor())?;
+        let identity = new.identity()?;
+        Ok(with_table(|table| {
+            // Another thread may have been faster.
+            bo.dma_buf().unwrap_or_else(|| {
+                table.insert(identity, Object::DmaBuf(new.clone()));
+                bo.set_exported(&new);
+                new
+            })
+        }))
+    }
+
+    fn open(&self, flags: OFlag) -> Result<OwnedFd> {
+        let access = if self.writable { OFlag::O_RDWR } else { OFlag::O_RDONLY };
+        self.stand_in.open(access | flags)
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        self.stand_in.identity()
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) fn driver_minor(&self) -> u32 {
+        self.driver_minor
+    }
+
+    /// What is to be waited for before its memory is used.
+    pub(crate) fn fences(&self) -> &Reservation {
+        &self.fences
+    }
+
+    pub(crate) fn name(&self) -> Option<Vec<u8>> {
+        lock(&self.name).clone()
+    }
+
+    pub(crate) fn set_name(&self, name: Vec<u8>) {
+        *lock(&self.name) = Some(name);
+    }
+
+    /// The BO it is the export of.
+    pub(crate) fn bo(&self) -> Option<&Arc<Bo>> {
+        self.bo.as_ref()
+    }
+
+    /// Whether a descriptor is open, or a handle of the exported BO, by which the next export gives
+    /// the same dma-buf.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.bo.as_ref().is_some_and(|bo| bo.has_handles()) || self.stand_in.is_open()
+    }
+
+    /// Reads at an offset, within the size.
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        match &self.bo {
+            Some(bo) => bo.read(offset, buf),
+            None => self.stand_in.file().read_exact_at(buf, offset),
+        }
+    }
+
+    /// Writes at an offset, within the size.
+    pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
+        match &self.bo {
+            Some(bo) => bo.write(offset, buf),
+            None => self.stand_in.file().write_all_at(buf, offset),
+        }
+    }
+
+    /// The file with its memory, and where it is there.
+    pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
+        match &self.bo {
+            Some(bo) => bo.memory(),
+            None => (self.stand_in.file().as_fd(), 0),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The ioctls of dma-bufs and sync files themselves.
+
+use std::ffi::c_void;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::call::caller::{Caller, ThisProcess};
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::request_type;
+use crate::call::uaccess::UserMemory;
+use crate::sharing::descriptors::{Identity, Object, find};
+use crate::sharing::dma_buf_ioctls;
+use crate::sharing::sync_file_ioctls;
+
+/// The types of the requests of dma-bufs and of sync files.
+const DMA_BUF: u32 = b'b' as u32;
+const SYNC_FILE: u32 = b'>' as u32;
+
+/// What a function that answers works with.
+pub(crate) struct FileCall<'a> {
+    pub(crate) user: UserMemory<'a>,
+    pub(crate) caller: &'a dyn Caller,
+}
+
+impl FileCall<'_> {
+    /// The arguments of a request, at `arg`.
+    pub(crate) fn read<T: bytemuck::Pod>(&self, arg: u64) -> Result<T> {
+        let mut value = T::zeroed();
+        self.user.read(arg, bytemuck::bytes_of_mut(&mut value))?;
+        Ok(value)
+    }
+
+    /// Answers with arguments, at `arg`.
+    pub(crate) fn write<T: bytemuck::Pod>(&self, arg: u64, value: &T) -> Result<()> {
+        self.user.write(arg, bytemuck::bytes_of(value))
+    }
+
+    /// What one of the caller's descriptors stands for; `None` also if it is not open.
+    pub(crate) fn find(&self, fd: i32) -> Option<Object> {
+        self.caller.identify(fd).ok().and_then(find)
+    }
+
+    /// Gives a descriptor to the caller, and its number in the arguments at `arg`. Nothing is given
+    /// where that cannot be told.
+    pub(crate) fn give<T: bytemuck::Pod>(
+        &self,
+        fd: OwnedFd,
+        arg: u64,
+        args: &mut T,
+        number: impl Fn(&mut T) -> &mut i32,
+    ) -> Result<()> {
+        self.write(arg, args)?;
+        *number(args) = self.caller.give(fd)?;
+        self.write(arg, args)
+    }
+}
+
+/// Answers an ioctl on a descriptor that the fake gave away, as `ioctl(2)` does on a dma-buf or a
+/// sync file: zero, or a negative error number. `None` if the descriptor is none of the fake's, or if
+/// the request is neither of dma-bufs nor of sync files: then the kernel's answer is the right one.
+///
+/// A dma-buf knows `DMA_BUF_IOCTL_SYNC`, `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`, and passes
+/// fences on by `DMA_BUF_IOCTL_EXPORT_SYNC_FILE` and `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`. As in the
+/// kernel the fences in it are those that were imported: the driver's own jobs leave none for others.
+/// The beginning of an access with `DMA_BUF_IOCTL_SYNC` blocks until the fences before it are signalled.
+///
+/// A sync file knows `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
+///
+/// # Safety
+/// As for [`File::ioctl`](crate::File::ioctl): the fake writes to where `arg` and the pointers behind
+/// it point, and that must not break what the program relies on.
+///
+/// ```
+/// use panthor_fake::{Config, Device, descriptor_ioctl};
+/// use panthor_sys::*;
+/// use std::os::fd::{FromRawFd, OwnedFd};
+///
+/// let device = Device::new(Config::default())?;
+/// let camera = device.foreign_dma_buf(4096)?;
+/// let mut args = dma_buf_export_sync_file { flags: DMA_BUF_SYNC_READ as u32, fd: -1 };
+/// let request = DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
+/// // SAFETY: the argument is ours, and has no pointers.
+/// let result = unsafe { descriptor_ioctl(&camera, request, (&raw mut args).cast()) };
+/// assert_eq!(result, Some(0));
+/// // SAFETY: it is new, and nobody else knows it.
+/// let fences = unsafe { OwnedFd::from_raw_fd(args.fd) };
+/// // Nobody writes to the memory.
+/// assert_eq!(device.sync_file_status(&fences), Some(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "DMA_BUF_IOCTL_SYNC")]
+#[doc(alias = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE")]
+#[doc(alias = "DMA_BUF_IOCTL_IMPORT_SYNC_FILE")]
+#[doc(alias = "SYNC_IOC_MERGE")]
+#[doc(alias = "SYNC_IOC_FILE_INFO")]
+#[doc(alias = "SYNC_IOC_SET_DEADLINE")]
+pub unsafe fn descriptor_ioctl(fd: impl AsFd, request: u32, arg: *mut c_void) -> Option<i32> {
+    let object = find(Identity::of(fd).ok()?)?;
+    let call = FileCall { user: UserMemory::OWN, caller: &ThisProcess };
+    Some(match answer(&call, &object, request, arg.expose_provenance() as u64)? {
+        Ok(()) => 0,
+        Err(Errno(errno)) => -errno,
+    })
+}
+
+/// Answers an ioctl on what a descriptor stands for; `None` if the request is not of these.
+pub(crate) fn answer(
+    call: &FileCall<'_>,
+    object: &Object,
+    request: u32,
+    arg: u64,
+) -> Option<Result<()>> {
+    if !matches!(request_type(request), DMA_BUF | SYNC_FILE) {
+        return None;
+    }
+    Some(match object {
+        Object::DmaBuf(dma_buf) => dma_buf_ioctls::answer(call, dma_buf, request, arg),
+        Object::SyncFile(sync_file) => sync_file_ioctls::answer(call, sync_file, request, arg),
+        Object::Syncobj(_) => Err(Errno::NOTTY),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Instant;
+
+    use panthor_sys as sys;
+
+    use super::*;
+    use crate::call::arena::Arena;
+    use crate::lock::lock;
+    use crate::sharing::dma_buf::DmaBuf;
+    use crate::sharing::reservation::Usage;
+    use crate::sync::events::Place;
+    use crate::sync::fence::Fence;
+    use crate::sync::leaf::Leaf;
+
+    /// A program with descriptors of its own, which have numbers from 100 on.
+    #[derive(Default)]
+    struct Program(Mutex<Vec<OwnedFd>>);
+
+    impl Program {
+        fn object(&self, number: i32) -> Object {
+            self.identify(number).ok().and_then(find).expect("a descriptor of the fake")
+        }
+    }
+
+    impl Caller for Program {
+        fn identify(&self, number: i32) -> Result<Identity> {
+            Identity::of(self.duplicate(number)?)
+        }
+
+        fn duplicate(&self, number: i32) -> Result<OwnedFd> {
+            let fds = lock(&self.0);
+            let index = usize::try_from(number - 100).map_err(|_| Errno::BADF)?;
+            fds.get(index).ok_or(Errno::BADF)?.try_clone().map_err(|_| Errno::MFILE)
+        }
+
+        fn give(&self, fd: OwnedFd) -> Result<i32> {
+            let mut fds = lock(&self.0);
+            fds.push(fd);
+            Ok(fds.len() as i32 + 99)
+        }
+
+        /// It has no patience.
+        fn wait(
+            &self,
+            _: &Place,
+            _: Option<Instant>,
+            ready: &mut dyn FnMut() -> bool,
+        ) -> Result<bool> {
+            if ready() { Ok(true) } else { Err(Errno::INTR) }
+        }
+    }
+
+    const WRITE: u32 = sys::DMA_BUF_SYNC_WRITE as u32;
+
+    #[test]
+    fn memory_and_descriptors_are_those_of_the_program_that_asks() {
+        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
+        let (program, arena) = (Program::default(), Arena::new(0x1000, 256));
+        let call = FileCall { user: arena.user_memory(), caller: &program };
+        let ask = |object: &Object, request, words: &[i32]| {
+            assert!(arena.write(0x1080, bytemuck::cast_slice(words)));
+            answer(&call, object, request, 0x1080).unwrap()
+        };
+        let number = |at| {
+            let mut bytes = [0; 4];
+            assert!(arena.read(at, &mut bytes));
+            i32::from_ne_bytes(bytes)
+        };
+        let export = sys::DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
+        assert_eq!(ask(&dma_buf, export, &[WRITE as i32, -1]), Ok(()));
+        assert_eq!(number(0x1084), 100);
+        let import = sys::DMA_BUF_IOCTL_IMPORT_SYNC_FILE;
+        assert_eq!(ask(&dma_buf, import, &[WRITE as i32, 100]), Ok(()));
+        assert_eq!(ask(&dma_buf, import, &[WRITE as i32, 101]), Err(Errno::INVAL));
+        let fence = program.object(100);
+        let merge = [0, 0, 0, 0, 0, 0, 0, 0, 100, -1, 0, 0];
+        assert_eq!(ask(&fence, sys::SYNC_IOC_MERGE, &merge), Ok(()));
+        assert_eq!(number(0x1080 + 36), 101);
+        assert_eq!(answer(&call, &fence, sys::SYNC_IOC_MERGE, 0x2000), Some(Err(Errno::FAULT)));
+        // So is its patience.
+        let Object::DmaBuf(fences) = &dma_buf else { panic!("not a dma-buf: {dma_buf:?}") };
+        fences.fences().add(&Fence::Leaf(Leaf::pending()), Usage::Write);
+        let read = [sys::DMA_BUF_SYNC_READ as i32, 0];
+        assert_eq!(ask(&dma_buf, sys::DMA_BUF_IOCTL_SYNC, &read), Err(Errno::INTR));
+    }
+
+    #[test]
+    fn a_descriptor_whose_number_cannot_be_told_is_not_given() {
+        /// Where nobody can write.
+        static EXPORT: [u32; 2] = [WRITE, 7];
+        static MERGE: [i32; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 100, 7, 0, 0];
+
+        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
+        let program = Program::default();
+        let call = FileCall { user: UserMemory::OWN, caller: &program };
+        let mut writable = EXPORT;
+        let ask = |object: &Object, request, arg: *const u32| {
+            answer(&call, object, request, arg.expose_provenance() as u64).unwrap()
+        };
+        let export = sys::DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
+        assert_eq!(ask(&dma_buf, export, EXPORT.as_ptr()), Err(Errno::FAULT));
+        assert!(lock(&program.0).is_empty());
+        assert_eq!(ask(&dma_buf, export, (&raw mut writable).cast()), Ok(()));
+        let fence = program.object(100);
+        assert_eq!(ask(&fence, sys::SYNC_IOC_MERGE, MERGE.as_ptr().cast()), Err(Errno::FAULT));
+        assert_eq!(lock(&program.0).len(), 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! What is shared with other files, devices and processes by descriptors: dma-bufs and sync files.
+
+pub(crate) mod descriptors;
+pub(crate) mod dma_buf;
+pub(crate) mod dma_buf_ioctls;
+pub(crate) mod ioctls;
+pub(crate) mod prime;
+pub(crate) mod reservation;
+pub(crate) mod sync_fd;
+pub(crate) mod sync_file_ioctls;

@@ -1,0 +1,283 @@
+//! Fences: single ones, and chains of them that make timelines.
+//!
+//! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
+//! before it must be done, nodes that are done are dropped from the chain as it is walked.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::call::errno::{Errno, Result};
+use crate::lock::lock;
+use crate::sync::leaf::{About, Leaf, new_context};
+
+/// A fence of either kind.
+#[derive(Clone, Debug)]
+pub(crate) enum Fence {
+    /// One promise.
+    Leaf(Arc<Leaf>),
+    /// A point of a timeline.
+    Chain(Arc<Chain>),
+}
+
+/// A point of a timeline.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// Tells timelines apart: points that were added out of order start another one.
+    context: u64,
+    seqno: u64,
+    /// The point before, 0 at the start of a context.
+    prev_seqno: u64,
+    fence: Arc<Leaf>,
+    prev: Mutex<Option<Fence>>,
+    /// Whether somebody has asked whether it is done, and it was: the kernel does not know it before.
+    noticed: AtomicBool,
+}
+
+impl Chain {
+    /// A point after `prev`.
+    pub(crate) fn new(prev: Option<Fence>, fence: Arc<Leaf>, seqno: u64) -> Arc<Self> {
+        let (context, seqno, prev_seqno) = match &prev {
+            Some(Fence::Chain(before)) if seqno > before.seqno => {
+                (before.context, seqno, before.seqno)
+            }
+            other => {
+                let least = match other {
+                    Some(Fence::Chain(before)) => before.seqno,
+                    _ => 0,
+                };
+                (new_context(), seqno.max(least), 0)
+            }
+        };
+        let (prev, noticed) = (Mutex::new(prev), AtomicBool::new(false));
+        Arc::new(Self { context, seqno, prev_seqno, fence, prev, noticed })
+    }
+
+    /// The nearest point before that is not done. Drops those between.
+    fn walk(&self) -> Option<Fence> {
+        loop {
+            let prev = lock(&self.prev).clone()?;
+            let replacement = match &prev {
+                Fence::Leaf(leaf) if leaf.is_signalled() => None,
+                Fence::Chain(chain) if chain.fence.is_signalled() => lock(&chain.prev).clone(),
+                _ => return Some(prev),
+            };
+            let mut current = lock(&self.prev);
+            if current.as_ref().is_some_and(|current| current.same(&prev)) {
+                let done = std::mem::replace(&mut *current, replacement);
+                // A fence may be the last of a long chain: not under the lock.
+                drop(current);
+                drop(done);
+            }
+        }
+    }
+}
+
+impl Drop for Chain {
+    /// Takes a chain apart link by link: left to itself it would recurse once per point.
+    fn drop(&mut self) {
+        let mut next = take_prev(self);
+        while let Some(Fence::Chain(chain)) = next {
+            next = Arc::into_inner(chain).and_then(|mut chain| take_prev(&mut chain));
+        }
+    }
+}
+
+fn take_prev(chain: &mut Chain) -> Option<Fence> {
+    chain.prev.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+}
+
+impl Fence {
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leaf(a), Self::Leaf(b)) => Arc::ptr_eq(a, b),
+            (Self::Chain(a), Self::Chain(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// What comes before it and is not done.
+    fn walk(&self) -> Option<Self> {
+        match self {
+            Self::Leaf(_) => None,
+            Self::Chain(chain) => chain.walk(),
+        }
+    }
+
+    /// Its own promise, without those before it.
+    fn own(&self) -> &Arc<Leaf> {
+        match self {
+            Self::Leaf(leaf) => leaf,
+            Self::Chain(chain) => &chain.fence,
+        }
+    }
+
+    /// The promises that are not kept yet, its own first.
+    pub(crate) fn pending_leaves(&self) -> impl Iterator<Item = Arc<Leaf>> {
+        let mut next = Some(self.clone());
+        std::iter::from_fn(move || {
+            let fence = next.take()?;
+            next = fence.walk();
+            Some(fence.own().clone())
+        })
+        .filter(|leaf| !leaf.is_signalled())
+    }
+
+    /// The promises that are not kept yet, the parts of what was merged one by one, the oldest first, with
+    /// their points of the timeline; 0 for what is none.
+    pub(crate) fn pending_points(&self) -> Vec<(u64, Arc<Leaf>)> {
+        let fences = std::iter::successors(Some(self.clone()), Self::walk);
+        let point = |fence: &Self| match fence {
+            Self::Leaf(_) => 0,
+            Self::Chain(chain) => chain.seqno,
+        };
+        let mut newest_first: Vec<_> = fences.collect();
+        newest_first.reverse();
+        let all = newest_first.iter().flat_map(|fence| {
+            fence.own().components().map(move |leaf| (point(fence), leaf.clone()))
+        });
+        all.filter(|(_, leaf)| !leaf.is_signalled()).collect()
+    }
+
+    pub(crate) fn is_timeline(&self) -> bool {
+        matches!(self, Self::Chain(_))
+    }
+
+    pub(crate) fn is_signalled(&self) -> bool {
+        let done = self.pending_leaves().next().is_none();
+        if let (Self::Chain(chain), true) = (self, done) {
+            chain.noticed.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    /// Whether the kernel knows that it is done, without a look at it.
+    pub(crate) fn is_known_signalled(&self) -> bool {
+        match self {
+            Self::Leaf(leaf) => leaf.is_signalled(),
+            Self::Chain(chain) => chain.noticed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// All promises that it is made of, its own first and then those before that are not done.
+    pub(crate) fn components(&self) -> Vec<Arc<Leaf>> {
+        let mut all = Vec::new();
+        let mut next = Some(self.clone());
+        while let Some(fence) = next {
+            all.extend(fence.own().components().cloned());
+            next = fence.walk();
+        }
+        all
+    }
+
+    /// A single promise that is kept when all of these fences are, of what is not done in them. Of one
+    /// line the last says all.
+    pub(crate) fn merge(fences: &[&Self]) -> Arc<Leaf> {
+        let all = fences.iter().flat_map(|fence| fence.components());
+        let mut pending: Vec<_> = all.filter(|leaf| !leaf.is_signalled()).collect();
+        if pending.len() > 1 {
+            let place = |leaf: &Arc<Leaf>| {
+                let About { context, seqno, .. } = leaf.about();
+                (context, std::cmp::Reverse(seqno))
+            };
+            pending.sort_by_key(place);
+            pending.dedup_by(|next, last| last.is_same_or_after(next));
+        }
+        match pending.len() {
+            0 => Leaf::signalled(),
+            1 => pending.swap_remove(0),
+            _ => Leaf::of_several(pending),
+        }
+    }
+
+    /// How it ended, as the kernel tells: 0 if it has not, 1, or a negative error number. A point of a
+    /// timeline does not tell of errors.
+    pub(crate) fn status(&self) -> i32 {
+        match self {
+            Self::Leaf(leaf) => leaf.status(),
+            Self::Chain(_) => self.is_signalled().into(),
+        }
+    }
+
+    /// What it is, while it is not signalled.
+    pub(crate) fn about(&self) -> About<'_> {
+        match self {
+            Self::Leaf(leaf) => leaf.about(),
+            Self::Chain(chain) => About {
+                driver: "dma_fence_chain",
+                timeline: "unbound",
+                context: chain.context,
+                seqno: chain.seqno,
+            },
+        }
+    }
+
+    /// The fence that stands for a point of this timeline; `None` if that is done and gone.
+    ///
+    /// # Errors
+    /// `EINVAL` if the point was not added yet, or if this is no timeline.
+    pub(crate) fn find_point(&self, point: u64) -> Result<Option<Self>> {
+        if point == 0 {
+            return Ok(Some(self.clone()));
+        }
+        let head = match self {
+            Self::Chain(head) if head.seqno >= point => head,
+            _ => return Err(Errno::INVAL),
+        };
+        let mut next = Some(self.clone());
+        while let Some(Self::Chain(chain)) = &next {
+            if chain.context != head.context || chain.prev_seqno < point {
+                break;
+            }
+            next = chain.walk();
+        }
+        Ok(next)
+    }
+
+    /// The last point of the timeline that is done, or that was added; 0 if this is no timeline.
+    pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
+        let Self::Chain(head) = self else { return 0 };
+        if last_added {
+            return head.seqno;
+        }
+        let mut oldest = head.clone();
+        let mut next = Some(self.clone());
+        while let Some(Self::Chain(chain)) = next {
+            if chain.context != head.context {
+                break;
+            }
+            next = chain.walk();
+            oldest = chain;
+        }
+        let done = Self::Chain(oldest.clone()).is_signalled();
+        if done { oldest.seqno } else { oldest.prev_seqno }
+    }
+
+    /// A single promise that is kept when all of this fence is.
+    ///
+    /// `keep` is called with it at that time and must signal it.
+    pub(crate) fn flatten(&self, keep: impl Fn(&Leaf) + Send + Sync + 'static) -> Arc<Leaf> {
+        let mut pending: Vec<_> = self.pending_leaves().collect();
+        if pending.len() <= 1 {
+            return pending.pop().unwrap_or_else(Leaf::signalled);
+        }
+        let all = Leaf::pending();
+        let left = Arc::new(AtomicU64::new(pending.len() as u64));
+        let keep = Arc::new(keep);
+        for leaf in pending {
+            let (all, left, keep) = (all.clone(), left.clone(), keep.clone());
+            let done = move || {
+                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    keep(&all);
+                }
+            };
+            if let Err(now) = leaf.on_signal(done) {
+                now();
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+#[path = "fence_tests.rs"]
+mod tests;

@@ -1,0 +1,9 @@
+//! Fences, and what waits for them and signals them: queues of jobs, sync objects.
+
+pub(crate) mod events;
+pub(crate) mod fence;
+pub(crate) mod jobs;
+pub(crate) mod leaf;
+pub(crate) mod submission;
+pub(crate) mod syncobj;
+pub(crate) mod syncobj_ioctls;

@@ -1,0 +1,246 @@
+//! Sync objects: containers of a fence, which may be a timeline.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
+use crate::lock::lock;
+use crate::sync::fence::{Chain, Fence};
+use crate::sync::leaf::Leaf;
+
+/// A sync object. Binary ones and timelines are the same kind of object.
+#[derive(Debug)]
+pub(crate) struct Syncobj {
+    device: Arc<DeviceInner>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fence: Option<Fence>,
+    /// Eventfds that wait for a point to be added.
+    eventfds: Vec<EventfdWait>,
+    /// Others who wait for that.
+    awaited: Vec<Weak<Awaited>>,
+}
+
+impl State {
+    /// Notes the fences of points that are there now, and tells which eventfds waited for them.
+    ///
+    /// Called with each change: whoever waits for a point gets the fence that it has at first, even if
+    /// it is reset at once.
+    fn take_ready(&mut self) -> Vec<(EventfdWait, Option<Fence>)> {
+        let Some(fence) = self.fence.clone() else {
+            return Vec::new();
+        };
+        self.awaited.retain(|awaited| awaited.upgrade().is_some_and(|it| !it.note(&fence)));
+        let mut ready = Vec::new();
+        let mut index = 0;
+        while index < self.eventfds.len() {
+            match fence.find_point(self.eventfds[index].point) {
+                Ok(point) => ready.push((self.eventfds.remove(index), point)),
+                Err(_) => index += 1,
+            }
+        }
+        ready
+    }
+}
+
+/// A point that somebody waits for until it is there.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    point: u64,
+    fence: OnceLock<Fence>,
+}
+
+impl Awaited {
+    /// The fence that the point had when it was first there.
+    pub(crate) fn fence(&self) -> Option<&Fence> {
+        self.fence.get()
+    }
+
+    /// Whether the point is there in what the sync object has now.
+    fn note(&self, fence: &Fence) -> bool {
+        let found = fence.find_point(self.point).map(or_signalled);
+        // Nobody notes it twice: it leaves the list.
+        found.map(|fence| self.fence.set(fence)).is_ok()
+    }
+}
+
+/// What is done and gone is a signalled fence.
+fn or_signalled(found: Option<Fence>) -> Fence {
+    found.unwrap_or_else(|| Fence::Leaf(Leaf::signalled()))
+}
+
+#[derive(Debug)]
+pub(crate) struct EventfdWait {
+    pub(crate) fd: OwnedFd,
+    pub(crate) point: u64,
+    /// Whether it is enough that the point was added.
+    pub(crate) available: bool,
+}
+
+impl EventfdWait {
+    fn fire(&self) {
+        /// Of two who find room for one more, the second would wait.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let _alone = lock(&ONE_AT_A_TIME);
+        // A full counter is as good as a signal, and nothing to wait for, as a write would; nobody
+        // could be told of a failure.
+        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
+        if poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready == 1) {
+            let _ = nix::unistd::write(&self.fd, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Fires once `fence`, which is its point, allows it.
+    fn arm(self, fence: Option<Fence>, device: &Arc<DeviceInner>) {
+        let leaf = match fence {
+            Some(fence) if !self.available => {
+                let device = device.clone();
+                fence.flatten(move |all| all.signal(Ok(()), &device.events))
+            }
+            _ => return self.fire(),
+        };
+        if let Err(now) = leaf.on_signal(move || self.fire()) {
+            now();
+        }
+    }
+}
+
+impl Syncobj {
+    pub(crate) fn new(device: Arc<DeviceInner>, signalled: bool) -> Self {
+        device.live.syncobjs.fetch_add(1, Ordering::Relaxed);
+        let fence = signalled.then(|| Fence::Leaf(Leaf::signalled()));
+        Self { device, state: Mutex::new(State { fence, ..State::default() }) }
+    }
+
+    /// Whether it was made on that device.
+    pub(crate) fn is_of(&self, device: &Arc<DeviceInner>) -> bool {
+        Arc::ptr_eq(&self.device, device)
+    }
+
+    /// The fence for a point; 0 is the whole. What is done and gone is a signalled fence.
+    ///
+    /// # Errors
+    /// `EINVAL` if there is none.
+    pub(crate) fn find_fence(&self, point: u64) -> Result<Fence> {
+        let fence = lock(&self.state).fence.clone().ok_or(Errno::INVAL)?;
+        fence.find_point(point).map(or_signalled)
+    }
+
+    /// Waits for a point: its fence is noted as soon as it is there, which may be now.
+    pub(crate) fn await_point(&self, point: u64) -> Arc<Awaited> {
+        let awaited = Arc::new(Awaited { point, fence: OnceLock::new() });
+        let mut state = lock(&self.state);
+        if !state.fence.as_ref().is_some_and(|fence| awaited.note(fence)) {
+            // Without those who gave up.
+            state.awaited.retain(|other| other.strong_count() != 0);
+            state.awaited.push(Arc::downgrade(&awaited));
+        }
+        drop(state);
+        awaited
+    }
+
+    /// Puts another fence, or none, in the place of what it has.
+    pub(crate) fn replace(&self, fence: Option<Fence>) {
+        let (old, ready) = {
+            let mut state = lock(&self.state);
+            (std::mem::replace(&mut state.fence, fence), state.take_ready())
+        };
+        drop(old);
+        self.changed(ready);
+    }
+
+    /// Adds a point to its timeline.
+    pub(crate) fn add_point(&self, fence: Arc<Leaf>, point: u64) {
+        let (prev, ready) = {
+            let mut state = lock(&self.state);
+            let prev = state.fence.clone();
+            state.fence = Some(Fence::Chain(Chain::new(prev.clone(), fence, point)));
+            (prev, state.take_ready())
+        };
+        self.changed(ready);
+        // The walk drops the points that are done.
+        if let Some(prev) = prev {
+            prev.pending_leaves().for_each(drop);
+        }
+    }
+
+    /// The last point that is done, or that was added.
+    pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
+        let fence = lock(&self.state).fence.clone();
+        fence.map_or(0, |fence| fence.reached_point(last_added))
+    }
+
+    /// Its fence, and how many eventfds wait for a point to be added.
+    pub(crate) fn fence_and_eventfds(&self) -> (Option<Fence>, usize) {
+        let state = lock(&self.state);
+        (state.fence.clone(), state.eventfds.len())
+    }
+
+    /// Has an eventfd written to when a point is there.
+    pub(crate) fn add_eventfd(&self, wait: EventfdWait) {
+        let ready = {
+            let mut state = lock(&self.state);
+            state.eventfds.push(wait);
+            state.take_ready()
+        };
+        self.arm(ready);
+    }
+
+    fn changed(&self, ready: Vec<(EventfdWait, Option<Fence>)>) {
+        self.device.events.notify();
+        self.arm(ready);
+    }
+
+    fn arm(&self, ready: Vec<(EventfdWait, Option<Fence>)>) {
+        for (wait, fence) in ready {
+            wait.arm(fence, &self.device);
+        }
+    }
+}
+
+impl Drop for Syncobj {
+    fn drop(&mut self) {
+        self.device.live.syncobjs.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::device::config::Config;
+
+    fn syncobj() -> Syncobj {
+        Syncobj::new(Device::new(Config::default()).unwrap().inner().clone(), false)
+    }
+
+    #[test]
+    fn a_fence_that_is_there_for_a_moment_ends_a_wait() {
+        let syncobj = syncobj();
+        let (whole, point) = (syncobj.await_point(0), syncobj.await_point(3));
+        syncobj.replace(Some(Fence::Leaf(Leaf::signalled())));
+        syncobj.replace(None);
+        assert!(whole.fence().is_some_and(Fence::is_signalled));
+        assert!(point.fence().is_none());
+        syncobj.add_point(Leaf::pending(), 5);
+        syncobj.replace(None);
+        assert!(point.fence().is_some_and(|fence| !fence.is_signalled()));
+    }
+
+    #[test]
+    fn who_gave_up_is_forgotten() {
+        let syncobj = syncobj();
+        for _ in 0..10 {
+            drop(syncobj.await_point(0));
+        }
+        assert!(lock(&syncobj.state).awaited.len() <= 1);
+    }
+}

@@ -1,0 +1,255 @@
+//! The ioctls about sync objects.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytemuck::{Pod, Zeroable};
+use nix::time::{ClockId, clock_gettime};
+use panthor_sys as sys;
+
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::{Call, args};
+use crate::sharing::descriptors::path;
+use crate::sharing::sync_fd::put_fence;
+use crate::sync::fence::Fence;
+use crate::sync::leaf::Leaf;
+use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
+
+/// The largest array that the kernel allocates in one piece, in bytes.
+pub(crate) const ARRAY_MAX: usize = 4 << 20;
+
+/// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
+/// for, in bytes.
+const FOUND_BYTES: usize = 8;
+const WAITED_BYTES: usize = 64;
+
+/// The flags of either wait.
+const WAIT_FLAGS: u32 = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
+    | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
+    | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
+
+/// How long a transfer waits for its source to be submitted.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `DRM_IOCTL_SYNCOBJ_CREATE`.
+pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_create = args(data);
+    if args.flags & !sys::DRM_SYNCOBJ_CREATE_SIGNALED != 0 {
+        return Err(Errno::INVAL);
+    }
+    let signalled = args.flags & sys::DRM_SYNCOBJ_CREATE_SIGNALED != 0;
+    let syncobj = Syncobj::new(call.file.device_inner().clone(), signalled);
+    args.handle = call.file.add_syncobj(Arc::new(syncobj))?;
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_DESTROY`.
+pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_destroy = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    call.file.remove_syncobj(args.handle)
+}
+
+/// # Errors
+/// `ENOMEM` if the kernel could not allocate an array of so many elements of that size.
+fn check_array(count: u32, bytes: usize) -> Result<()> {
+    if count as usize > ARRAY_MAX / bytes { Err(Errno::NOMEM) } else { Ok(()) }
+}
+
+/// An array of the caller, refused where the kernel could not allocate it.
+fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
+    check_array(count, size_of::<T>())?;
+    call.user.read_dense(pointer, count as usize)
+}
+
+/// The objects of an array of handles.
+fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
+    let handles: Vec<u32> = array(call, handles, count)?;
+    check_array(count, FOUND_BYTES)?;
+    handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
+}
+
+/// The points of an array, all zero without one.
+fn points(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<u64>> {
+    match pointer {
+        0 => Ok(vec![0; count as usize]),
+        pointer => array(call, pointer, count),
+    }
+}
+
+/// `DRM_IOCTL_SYNCOBJ_RESET`.
+pub(crate) fn reset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    replace_all(call, args(data), || None)
+}
+
+/// `DRM_IOCTL_SYNCOBJ_SIGNAL`.
+pub(crate) fn signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    replace_all(call, args(data), || Some(Fence::Leaf(Leaf::signalled())))
+}
+
+/// Gives each object of an array another fence, or none.
+fn replace_all(
+    call: &Call<'_>,
+    args: &mut sys::drm_syncobj_array,
+    fence: impl Fn() -> Option<Fence>,
+) -> Result<()> {
+    if args.pad != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    for syncobj in find_all(call, args.handles, args.count_handles)? {
+        syncobj.replace(fence());
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL`.
+pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_array = args(data);
+    if args.flags != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = points(call, args.points, args.count_handles)?;
+    for (syncobj, point) in syncobjs.iter().zip(points) {
+        syncobj.add_point(Leaf::signalled(), point);
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_QUERY`.
+pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_array = args(data);
+    let last_added = sys::DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
+    if args.flags & !last_added != 0 || args.count_handles == 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    for (index, syncobj) in syncobjs.iter().enumerate() {
+        let point = syncobj.reached_point(args.flags & last_added != 0);
+        let at = args.points.wrapping_add(index as u64 * 8);
+        call.user.write(at, &point.to_ne_bytes())?;
+    }
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_WAIT`: a wait for point 0 of each, which does not know WAIT_AVAILABLE.
+pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_wait = args(data);
+    let mut at_zero = sys::drm_syncobj_timeline_wait::zeroed();
+    at_zero.handles = args.handles;
+    at_zero.timeout_nsec = args.timeout_nsec;
+    at_zero.count_handles = args.count_handles;
+    at_zero.flags = args.flags;
+    at_zero.first_signaled = args.first_signaled;
+    args.first_signaled = wait_for(call, &at_zero, WAIT_FLAGS)?;
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT`.
+pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_timeline_wait = args(data);
+    let known = WAIT_FLAGS | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    args.first_signaled = wait_for(call, args, known)?;
+    Ok(())
+}
+
+/// Whether a wait for a point is over. A later change of the sync object does not matter.
+fn is_done(point: &Awaited, available: bool) -> bool {
+    point.fence().is_some_and(|fence| available || fence.is_signalled())
+}
+
+/// Waits, and tells which was the first to be done; all ones if that is not known, and what was there
+/// before if there is nothing to wait for.
+fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) -> Result<u32> {
+    if args.flags & !known != 0 {
+        return Err(Errno::INVAL);
+    }
+    if args.count_handles == 0 {
+        return Ok(args.first_signaled);
+    }
+    let syncobjs = find_all(call, args.handles, args.count_handles)?;
+    let points = points(call, args.points, args.count_handles)?;
+    let has = |flag| args.flags & flag != 0;
+    let all = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL);
+    let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
+    let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
+
+    check_array(syncobjs.len() as u32, WAITED_BYTES)?;
+    let mut waited = Vec::with_capacity(syncobjs.len());
+    for (syncobj, point) in syncobjs.iter().zip(points) {
+        let awaited = syncobj.await_point(point);
+        if awaited.fence().is_none() && !may_be_absent {
+            return Err(Errno::INVAL);
+        }
+        waited.push(awaited);
+    }
+    // With "all", what was done at first is told, not what came in later.
+    let first = waited.iter().position(|point| is_done(point, available));
+    let first = first.map_or(u32::MAX, |index| index as u32);
+
+    let ready = || {
+        if all {
+            waited.iter().all(|point| is_done(point, available)).then_some(first)
+        } else {
+            waited.iter().position(|point| is_done(point, available)).map(|index| index as u32)
+        }
+    };
+    let deadline = deadline(args.timeout_nsec)?;
+    call.wait(deadline, ready)?.ok_or(Errno::TIME)
+}
+
+/// The time of an absolute timeout of the monotonic clock; `None` if it is too far away to come.
+/// Zero and less are in the past.
+fn deadline(timeout_nsec: i64) -> Result<Option<Instant>> {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+    let timeout = Duration::from_nanos(u64::try_from(timeout_nsec).unwrap_or(0));
+    Ok(Instant::now().checked_add(timeout.saturating_sub(now)))
+}
+
+/// `DRM_IOCTL_SYNCOBJ_TRANSFER`.
+pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_transfer = args(data);
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let target = call.file.syncobj(args.dst_handle).ok_or(Errno::NOENT)?;
+    let source = call.file.syncobj(args.src_handle).ok_or(Errno::NOENT)?;
+    let for_submit = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
+    if args.flags & !for_submit != 0 {
+        return Err(Errno::INVAL);
+    }
+    let point = args.src_point;
+    let fence = if args.flags & for_submit == 0 {
+        source.find_fence(point)?
+    } else {
+        let deadline = Instant::now() + SUBMIT_TIMEOUT;
+        let awaited = source.await_point(point);
+        call.wait(Some(deadline), || awaited.fence().cloned())?.ok_or(Errno::TIME)?
+    };
+    put_fence(&target, fence, args.dst_point);
+    Ok(())
+}
+
+/// `DRM_IOCTL_SYNCOBJ_EVENTFD`.
+pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_syncobj_eventfd = args(data);
+    let available = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    if args.flags & !available != 0 || args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    let syncobj = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
+    let fd = duplicate_eventfd(call, args.fd)?;
+    let available = args.flags & available != 0;
+    syncobj.add_eventfd(EventfdWait { fd, point: args.point, available });
+    Ok(())
+}
+
+/// A duplicate of a descriptor of the caller, if it is an eventfd.
+fn duplicate_eventfd(call: &Call<'_>, fd: i32) -> Result<OwnedFd> {
+    let fd = call.caller.duplicate(fd)?;
+    let link = std::fs::read_link(path(fd.as_raw_fd())).map_err(|_| Errno::BADF)?;
+    if link.as_os_str() == "anon_inode:[eventfd]" { Ok(fd) } else { Err(Errno::INVAL) }
+}

@@ -1,0 +1,236 @@
+//! `DRM_IOCTL_PANTHOR_VM_BIND`: what an operation may be, and the synchronous way of doing it.
+
+use std::sync::Arc;
+
+use panthor_sys as sys;
+
+use crate::bo::Bo;
+use crate::bo::reclaim::Spared;
+use crate::bo::residency::{Pins, Turn};
+use crate::call::errno::{Errno, Result};
+use crate::call::ioctl::{Call, args};
+use crate::device::DeviceInner;
+use crate::file::bos::Objects;
+use crate::vm::bind_async;
+use crate::vm::va_space::Mapping;
+use crate::vm::{Change, Vm};
+
+/// The granularity of addresses, sizes and offsets.
+const PAGE: u64 = 4096;
+
+/// The largest array that the kernel allocates in one piece.
+const ARRAY_MAX: u64 = 4 << 20;
+
+/// How many operations are done before others get a turn with the table of objects.
+const BATCH: usize = 256;
+
+/// An operation that was checked and has what it needs.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) change: Change,
+    /// Bytes of page tables it needs until it has run.
+    pub(crate) page_tables: u64,
+}
+
+pub(crate) fn vm_bind(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
+    let args: &mut sys::drm_panthor_vm_bind = args(data);
+    // Other flags are not looked at.
+    if args.flags & sys::DRM_PANTHOR_VM_BIND_ASYNC != 0 {
+        return bind_async::submit(call, args);
+    }
+    let vm = call.file.vm(args.vm_id)?;
+    let ops = read_ops(call, args)?;
+    let count = ops.len() as u64;
+    let failure = call.file.injections.take_bind();
+    let stop = failure.map_or(ops.len(), |failure| ops.len().min(failure.index as usize));
+
+    let done = run(call, &vm, &ops[..stop]);
+    let (done, result) = match (done, failure) {
+        (Ok(()), Some(failure)) if stop < ops.len() => (stop as u64, Err(failure.errno)),
+        (Ok(()), _) => (count, Ok(())),
+        (Err((index, errno)), _) => (index as u64, Err(errno)),
+    };
+    call.file.stats.count_bind_ops(done);
+    if result.is_err() {
+        // Where it stopped.
+        args.ops.count = done as u32;
+    }
+    result
+}
+
+/// The operations, all copied before any is looked at.
+pub(crate) fn read_ops(
+    call: &Call<'_>,
+    args: &sys::drm_panthor_vm_bind,
+) -> Result<Vec<sys::drm_panthor_vm_bind_op>> {
+    let min_stride = size_of::<sys::drm_panthor_vm_bind_op>();
+    call.user.read_array(&args.ops, min_stride, call.file.config().memory)
+}
+
+/// Does the operations one by one up to the first that fails.
+fn run(
+    call: &Call<'_>,
+    vm: &Vm,
+    ops: &[sys::drm_panthor_vm_bind_op],
+) -> core::result::Result<(), (usize, Errno)> {
+    for (batch, ops) in ops.chunks(BATCH).enumerate() {
+        let objects = call.file.objects();
+        for (index, op) in ops.iter().enumerate() {
+            run_one(&objects, vm, op).map_err(|errno| (batch * BATCH + index, errno))?;
+        }
+    }
+    Ok(())
+}
+
+fn run_one(objects: &Objects, vm: &Vm, op: &sys::drm_panthor_vm_bind_op) -> Result<()> {
+    if op.syncs.count != 0 {
+        return Err(Errno::INVAL);
+    }
+    if op.size == 0 {
+        return Ok(());
+    }
+    let prepared = prepare(objects, vm, op, vm.page_tables_in_flight(), None)?;
+    vm.apply(prepared.change)
+}
+
+/// Checks an operation and gets it what it needs.
+///
+/// `in_flight` are the bytes of page tables that operations hold which have not run; `pins` keep
+/// the pages of the BO for an operation that does not run at once.
+pub(crate) fn prepare(
+    objects: &Objects,
+    vm: &Vm,
+    op: &sys::drm_panthor_vm_bind_op,
+    in_flight: u64,
+    pins: Option<&mut Pins>,
+) -> Result<Prepared> {
+    if (op.va | op.size | op.bo_offset) % PAGE != 0 {
+        return Err(Errno::INVAL);
+    }
+    let range = vm.user_va_range();
+    if op.va >= range || op.size > range - op.va {
+        return Err(Errno::INVAL);
+    }
+    match op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK {
+        sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP => prepare_map(objects, vm, op, in_flight, pins),
+        sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP => {
+            check_plain(op)?;
+            Ok(Prepared { change: Change::Unmap { va: op.va, size: op.size }, page_tables: 0 })
+        }
+        sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY => {
+            check_plain(op)?;
+            if op.va != 0 || op.size != 0 || op.syncs.count == 0 {
+                return Err(Errno::INVAL);
+            }
+            Ok(Prepared { change: Change::SyncOnly, page_tables: 0 })
+        }
+        _ => Err(Errno::INVAL),
+    }
+}
+
+/// Checks that an operation which is not a map has nothing that belongs to one.
+fn check_plain(op: &sys::drm_panthor_vm_bind_op) -> Result<()> {
+    let flags = op.flags & !sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK;
+    if flags != 0 || op.bo_handle != 0 || op.bo_offset != 0 {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
+}
+
+fn prepare_map(
+    objects: &Objects,
+    vm: &Vm,
+    op: &sys::drm_panthor_vm_bind_op,
+    in_flight: u64,
+    pins: Option<&mut Pins>,
+) -> Result<Prepared> {
+    const PLAIN: u32 = sys::DRM_PANTHOR_VM_BIND_OP_MAP_READONLY
+        | sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC
+        | sys::DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED;
+
+    let config = &vm.device.config;
+    let sparse = op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0;
+    let known =
+        if config.has_sparse() { PLAIN | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE } else { PLAIN };
+    if op.flags & !known != 0 {
+        return Err(Errno::INVAL);
+    }
+    let bo: &Arc<Bo> = if sparse {
+        let noexec = op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC != 0;
+        if !noexec || op.bo_handle != 0 || op.bo_offset != 0 {
+            return Err(Errno::INVAL);
+        }
+        vm.sparse_object()
+    } else {
+        let bo = objects.bo(op.bo_handle).ok_or(Errno::INVAL)?;
+        if op.size > bo.size() || op.bo_offset > bo.size() - op.size {
+            return Err(Errno::INVAL);
+        }
+        bo
+    };
+    if !bo.allows_vm(vm.id()) {
+        return Err(Errno::INVAL);
+    }
+    match pins {
+        Some(pins) => pins.pin(bo)?,
+        None => bo.make_resident()?,
+    }
+    let page_tables = page_tables(bo, op.va, op.size, in_flight)?;
+    let (size, offset, flags, object) = (op.size, op.bo_offset, op.flags, bo.clone());
+    let mapping = Mapping { size, offset, flags, evicted: false, object };
+    Ok(Prepared { change: Change::Map { va: op.va, mapping }, page_tables })
+}
+
+/// How many tables of a level a range touches, each spanning `1 << bits` bytes.
+fn tables(va: u64, end: u64, bits: u32) -> u64 {
+    let last = end.div_ceil(1 << bits);
+    last - (va >> bits)
+}
+
+/// The bytes of page tables that a map of a BO takes before it starts, once there is room for them.
+///
+/// # Errors
+/// `ENOMEM` if there is not enough, otherwise what [`page_table_bytes`] says.
+pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result<u64> {
+    let device = bo.device();
+    let bytes = page_table_bytes(device, va, size)?;
+    let needed = in_flight.saturating_add(bytes);
+    if !device.pinned.has_room(needed, device.config.memory) {
+        Turn::new(device).make_room(needed, &Spared::for_mapping_of(bo))?;
+    }
+    Ok(bytes)
+}
+
+/// The bytes of page tables that a map takes before it starts: those of three levels for the whole
+/// range, whatever is there.
+///
+/// # Errors
+/// `ENOMEM` if the array that lists them would be too large: so it is from about 1 TiB on.
+pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
+    let end = va + size;
+    let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
+    // A map of nothing at such an address needs none, which the driver takes for a failure since
+    // it reworked its allocations.
+    if count == 0 && device.config.driver_minor >= 7 {
+        return Err(Errno::NOMEM);
+    }
+    if count * 8 > ARRAY_MAX { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_tables_are_counted_as_the_driver_does() {
+        let count = |va, size| {
+            let end = va + size;
+            (tables(va, end, 39), tables(va, end, 30), tables(va, end, 21))
+        };
+        assert_eq!(count(0, 4096), (1, 1, 1));
+        assert_eq!(count((2 << 20) - 4096, 8192), (1, 1, 2));
+        assert_eq!(count(0, 1 << 40), (2, 1024, 524_288));
+        assert_eq!(count(0, 0), (0, 0, 0));
+        assert_eq!(count(2 << 20, 0), (1, 1, 0));
+    }
+}

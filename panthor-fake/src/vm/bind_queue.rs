@@ -1,0 +1,148 @@
+//! The queue of asynchronous VM_BIND operations of a VM.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use crate::bo::residency::Pins;
+use crate::call::errno::Errno;
+use crate::lock::lock;
+use crate::sync::jobs::{Jobs, Queue, Started};
+use crate::vm::{Change, Vm};
+
+/// An operation that is queued.
+#[derive(Debug)]
+pub(crate) struct BindWork {
+    pub(crate) change: Change,
+    /// Bytes of page tables it holds until it has run.
+    pub(crate) page_tables: u64,
+    /// The BOs of its batch, which keep their pages until the last job of it has run.
+    pub(crate) pins: Option<Arc<Pins>>,
+}
+
+impl Queue for Vm {
+    type Work = BindWork;
+
+    fn jobs(&self) -> &Mutex<Jobs<Self>> {
+        &self.jobs
+    }
+
+    fn start(self: &Arc<Self>, job: Started<BindWork>) {
+        let Started { work: BindWork { change, page_tables, pins }, done, count } = job;
+        let changes = !matches!(change, Change::SyncOnly);
+        let failure = if changes { lock(&self.fail_next).take() } else { None };
+        let result = match failure {
+            Some(errno) => Err(errno),
+            None => self.apply(change),
+        };
+        if result.is_err() {
+            self.declare_unusable();
+        }
+        // All that it had is free before anybody hears of its end.
+        self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
+        drop(pins);
+        drop(count);
+        done.signal(result, &self.device.events);
+    }
+}
+
+impl Vm {
+    /// Bytes of page tables that pending jobs hold.
+    pub(crate) fn page_tables_in_flight(&self) -> u64 {
+        self.page_tables.load(Ordering::Relaxed)
+    }
+
+    /// Counts the page tables of jobs that are about to be queued.
+    pub(crate) fn add_page_tables(&self, bytes: u64) {
+        self.page_tables.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Stops the queue.
+    pub(crate) fn hold(&self) {
+        lock(&self.jobs).hold(true);
+    }
+
+    /// Runs one job if it is ready, held or not.
+    pub(crate) fn step(self: &Arc<Self>) -> bool {
+        let done = self.run_one(true);
+        // Who released the queue meanwhile found this thread at it, and left.
+        self.run();
+        done
+    }
+
+    /// Lets the queue go on.
+    pub(crate) fn release(self: &Arc<Self>) {
+        lock(&self.jobs).hold(false);
+        self.run();
+    }
+
+    /// Lets the queue go on for ever: its file is closed.
+    pub(crate) fn close(self: &Arc<Self>) {
+        lock(&self.jobs).close();
+        self.run();
+    }
+
+    /// Number of jobs that have not run.
+    pub(crate) fn pending(&self) -> usize {
+        lock(&self.jobs).len()
+    }
+
+    /// Has the next job that changes something fail.
+    pub(crate) fn fail_next_job(&self, errno: Errno) {
+        *lock(&self.fail_next) = Some(errno);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bo::Bo;
+    use crate::device::Device;
+    use crate::device::config::Config;
+    use crate::sync::jobs::Job;
+    use crate::vm::va_space::SPARSE_PERIOD;
+
+    fn vm(device: &Device) -> Arc<Vm> {
+        let sparse = Bo::new(device.inner().clone(), SPARSE_PERIOD, 0, None, false).unwrap();
+        Vm::new(device.inner().clone(), 1 << 47, Arc::new(sparse))
+    }
+
+    #[test]
+    fn a_release_while_a_job_runs_is_not_lost() {
+        let device = Device::new(Config::default()).unwrap();
+        let (inner, vm) = (device.inner(), vm(&device));
+        let job = || {
+            Job::new(
+                inner.clone(),
+                &vm.line,
+                BindWork { change: Change::SyncOnly, page_tables: 0, pins: None },
+            )
+        };
+        let (first, second) = (job(), job());
+        // What another thread may do at that moment.
+        let releaser = vm.clone();
+        assert!(first.done().on_signal(move || releaser.release()).is_ok());
+        let done = second.done().clone();
+        vm.hold();
+        vm.push_jobs([first, second]);
+        assert!(vm.step());
+        assert!(done.is_signalled());
+        assert_eq!(vm.pending(), 0);
+    }
+
+    #[test]
+    fn page_tables_are_free_when_the_fence_is_signalled() {
+        let device = Device::new(Config::default()).unwrap();
+        let vm = vm(&device);
+        let work = BindWork { change: Change::SyncOnly, page_tables: 4096, pins: None };
+        let job = Job::new(device.inner().clone(), &vm.line, work);
+        let seen = Arc::new(Mutex::new(None));
+        let (looker, into) = (vm.clone(), seen.clone());
+        let look = move || *lock(&into) = Some(looker.page_tables_in_flight());
+        assert!(job.done().on_signal(look).is_ok());
+        vm.add_page_tables(4096);
+        vm.push_jobs([job]);
+        assert_eq!(vm.page_tables_in_flight(), 4096);
+        vm.run();
+        assert_eq!(*lock(&seen), Some(0));
+    }
+}

@@ -1,0 +1,297 @@
+//! Looking through the GPU's eyes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use panthor_sys as sys;
+
+use crate::bo::Bo;
+use crate::call::errno::Errno;
+use crate::file::FileInner;
+use crate::vm::Vm;
+use crate::vm::va_space::{Mapping, SPARSE_PERIOD};
+
+/// What the GPU sees through a VM, and a hand on the VM's queue.
+///
+/// An access is that of a job, so what was evicted of the VM is brought back before it, see
+/// [`Device::reclaim`](crate::Device::reclaim).
+///
+/// It does not keep the VM: when that is gone, every access faults.
+#[derive(Clone, Debug)]
+pub struct GpuView {
+    vm: Weak<Vm>,
+    file: Weak<FileInner>,
+}
+
+/// A mapping of a VM.
+#[non_exhaustive]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MappingInfo {
+    /// The GPU virtual address.
+    pub va: u64,
+    /// The size in bytes; zero is possible after an asynchronous map of nothing.
+    pub size: u64,
+    /// A handle of the BO in the file of the VM; `None` if it was closed, or for a sparse mapping.
+    pub bo_handle: Option<u32>,
+    /// The offset in the BO, or in the 2 MiB object behind sparse mappings, in bytes.
+    pub bo_offset: u64,
+    /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
+    pub flags: u32,
+    /// Whether it is sparse.
+    pub sparse: bool,
+    /// Whether it is off because the memory behind it was reclaimed, until the next job of the VM.
+    pub evicted: bool,
+}
+
+/// A mapping in one of the lists of [`Device::address_spaces`](crate::Device::address_spaces).
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GpuVa {
+    /// The GPU virtual address.
+    pub va: u64,
+    /// The size in bytes.
+    pub size: u64,
+    /// The same for all mappings of an object, and another for each object that is alive.
+    pub object: u64,
+    /// The offset in the object, in bytes.
+    pub offset: u64,
+}
+
+impl GpuVa {
+    pub(crate) fn of((va, mapping): (u64, &Mapping<Arc<Bo>>)) -> Self {
+        let Mapping { size, offset, ref object, .. } = *mapping;
+        Self { va, size, object: object.mmap_offset(), offset }
+    }
+}
+
+/// The handles of a file by object.
+pub(crate) type HandleOf = HashMap<*const Bo, u32>;
+
+impl MappingInfo {
+    pub(crate) fn new(va: u64, mapping: &Mapping<Arc<Bo>>, handles: &HandleOf) -> Self {
+        Self {
+            va,
+            size: mapping.size,
+            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
+            bo_offset: mapping.offset,
+            flags: mapping.flags,
+            sparse: mapping.is_sparse(),
+            evicted: mapping.evicted,
+        }
+    }
+
+    /// Those of a VM.
+    pub(crate) fn all(vm: &Vm, handles: &HandleOf) -> Vec<Self> {
+        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| Self::new(va, mapping, handles);
+        vm.with_space(|space| space.iter().map(info).collect())
+    }
+}
+
+/// What the GPU tried.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// Why it did not work.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FaultKind {
+    /// Nothing is mapped there.
+    Translation,
+    /// The mapping does not allow it.
+    Permission,
+    /// The VM is unusable: its address space is off.
+    Unusable,
+    /// The memory behind the mapping could not be accessed: the machine has none left.
+    Bus,
+    /// The memory behind the mapping was reclaimed, and there is none to bring it back. On the driver
+    /// a job does not get so far: its submission is `ENOMEM`.
+    Evicted,
+}
+
+/// A fault of the GPU's MMU.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GpuFault {
+    /// The first address that faults.
+    pub va: u64,
+    /// Why.
+    pub kind: FaultKind,
+    /// What was tried.
+    pub access: Access,
+}
+
+impl fmt::Display for GpuFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = match self.access {
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Execute => "instruction fetch",
+        };
+        let kind = match self.kind {
+            FaultKind::Translation => "nothing is mapped there",
+            FaultKind::Permission => "the mapping does not allow it",
+            FaultKind::Unusable => "the VM is unusable",
+            FaultKind::Bus => "the memory behind it cannot be accessed",
+            FaultKind::Evicted => "the memory behind it was reclaimed",
+        };
+        write!(f, "GPU {access} at {:#x}: {kind}", self.va)
+    }
+}
+
+impl std::error::Error for GpuFault {}
+
+/// A part of an access that lies in one piece in one object.
+struct Piece {
+    bo: Arc<Bo>,
+    offset: u64,
+    len: usize,
+}
+
+impl GpuView {
+    pub(crate) fn new(vm: &Arc<Vm>, file: &Arc<FileInner>) -> Self {
+        Self { vm: Arc::downgrade(vm), file: Arc::downgrade(file) }
+    }
+
+    /// Loads from a virtual address.
+    ///
+    /// # Errors
+    /// The first fault; what lies before it may have been read.
+    pub fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), GpuFault> {
+        self.load(va, buf, Access::Read)
+    }
+
+    /// Fetches instructions from a virtual address: faults in mappings with `NOEXEC`.
+    ///
+    /// # Errors
+    /// The first fault; what lies before it may have been read.
+    pub fn fetch(&self, va: u64, buf: &mut [u8]) -> Result<(), GpuFault> {
+        self.load(va, buf, Access::Execute)
+    }
+
+    /// Stores to a virtual address: faults in mappings with `READONLY`.
+    ///
+    /// # Errors
+    /// The first fault; what lies before it is written.
+    pub fn write(&self, va: u64, data: &[u8]) -> Result<(), GpuFault> {
+        let mut done = 0;
+        while done < data.len() {
+            let at = va.wrapping_add(done as u64);
+            let piece = self.translate(at, data.len() - done, Access::Write)?;
+            let part = &data[done..done + piece.len];
+            let written = piece.bo.write(piece.offset, part);
+            written.map_err(|_| fault(at, FaultKind::Bus, Access::Write))?;
+            done += piece.len;
+        }
+        Ok(())
+    }
+
+    fn load(&self, va: u64, buf: &mut [u8], access: Access) -> Result<(), GpuFault> {
+        let mut done = 0;
+        while done < buf.len() {
+            let at = va.wrapping_add(done as u64);
+            let piece = self.translate(at, buf.len() - done, access)?;
+            let part = &mut buf[done..done + piece.len];
+            let read = piece.bo.read(piece.offset, part);
+            read.map_err(|_| fault(at, FaultKind::Bus, access))?;
+            done += piece.len;
+        }
+        Ok(())
+    }
+
+    /// Where the byte at `va` is, and how many of the `wanted` ones follow it there.
+    fn translate(&self, va: u64, wanted: usize, access: Access) -> Result<Piece, GpuFault> {
+        let vm = self.vm.upgrade().ok_or_else(|| fault(va, FaultKind::Translation, access))?;
+        if vm.is_unusable() {
+            return Err(fault(va, FaultKind::Unusable, access));
+        }
+        vm.restore_for_access();
+        vm.with_space(|space| {
+            let (start, mapping) =
+                space.find(va).ok_or_else(|| fault(va, FaultKind::Translation, access))?;
+            if !allows(mapping, access) {
+                return Err(fault(va, FaultKind::Permission, access));
+            }
+            if mapping.evicted {
+                return Err(fault(va, FaultKind::Evicted, access));
+            }
+            let mut left = mapping.size - (va - start);
+            let offset = if mapping.is_sparse() {
+                let offset = va % SPARSE_PERIOD;
+                left = left.min(SPARSE_PERIOD - offset);
+                offset
+            } else {
+                mapping.offset + (va - start)
+            };
+            let len = left.min(wanted as u64) as usize;
+            Ok(Piece { bo: mapping.object.clone(), offset, len })
+        })
+    }
+
+    /// The mappings, by ascending address.
+    pub fn mappings(&self) -> Vec<MappingInfo> {
+        let Some(vm) = self.vm.upgrade() else {
+            return Vec::new();
+        };
+        let handles = self.file.upgrade().map_or_else(HandleOf::new, |file| file.handle_of());
+        MappingInfo::all(&vm, &handles)
+    }
+
+    /// The number of mappings.
+    pub fn mapping_count(&self) -> usize {
+        self.vm.upgrade().map_or(0, |vm| vm.mapping_count())
+    }
+
+    /// Stops the queue of asynchronous VM_BIND operations: nothing runs until
+    /// [`GpuView::release`], except by [`GpuView::step`]. Closing the file releases it too.
+    pub fn hold(&self) {
+        if let Some(vm) = self.vm.upgrade() {
+            vm.hold();
+        }
+    }
+
+    /// Runs the next queued operation if the fences it waits for are signalled; whether it did.
+    pub fn step(&self) -> bool {
+        self.vm.upgrade().is_some_and(|vm| vm.step())
+    }
+
+    /// Lets the queue go on by itself, and runs what is ready.
+    pub fn release(&self) {
+        if let Some(vm) = self.vm.upgrade() {
+            vm.release();
+        }
+    }
+
+    /// The number of queued operations that have not run.
+    pub fn pending(&self) -> usize {
+        self.vm.upgrade().map_or(0, |vm| vm.pending())
+    }
+
+    /// Makes the next queued map or unmap fail with an error number from 1 to 4095, else `EIO`, when it
+    /// runs, as trouble with the hardware does: the VM becomes unusable.
+    pub fn fail_next_job(&self, errno: i32) {
+        if let Some(vm) = self.vm.upgrade() {
+            vm.fail_next_job(Errno::wanted(errno));
+        }
+    }
+}
+
+fn fault(va: u64, kind: FaultKind, access: Access) -> GpuFault {
+    GpuFault { va, kind, access }
+}
+
+fn allows(mapping: &Mapping<Arc<Bo>>, access: Access) -> bool {
+    let denied = match access {
+        Access::Read => 0,
+        Access::Write => sys::DRM_PANTHOR_VM_BIND_OP_MAP_READONLY,
+        Access::Execute => sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
+    };
+    mapping.flags & denied == 0
+}

@@ -1,0 +1,288 @@
+//! VMs: GPU address spaces with their queue of asynchronous operations.
+
+pub(crate) mod bind;
+pub(crate) mod bind_async;
+pub(crate) mod bind_queue;
+pub(crate) mod gpu_view;
+pub(crate) mod ioctls;
+pub(crate) mod kernel_va;
+pub(crate) mod va_space;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::bo::Bo;
+use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
+use crate::device::gpu_model::Gpu;
+use crate::group::heap::HeapPool;
+use crate::lock::lock;
+use crate::sync::jobs::Jobs;
+use crate::sync::leaf::Line;
+use crate::vm::kernel_va::KernelVa;
+use crate::vm::va_space::{Mapping, VaSpace};
+
+/// The least that the kernel keeps for itself of an address space.
+const MIN_KERNEL_RANGE: u64 = 256 << 20;
+
+/// The granularity of addresses.
+const PAGE: u64 = 4096;
+
+/// The end of the address space of a process on 64-bit Arm, the default for the user's part.
+pub(crate) const TASK_SIZE: u64 = 1 << 48;
+
+/// How much of the address space a VM gives to the user who asks for `wanted` bytes, 0 for the
+/// default: the kernel's part becomes a power of two, so it may be much more.
+///
+/// # Errors
+/// `EINVAL` if too little would be left for the kernel.
+pub(crate) fn user_va_range(wanted: u64) -> Result<u64> {
+    let full = 1_u64 << Gpu::VA_BITS;
+    let largest = full - MIN_KERNEL_RANGE;
+    let user = match wanted {
+        0 if TASK_SIZE < full => TASK_SIZE.min(largest),
+        0 => full / 2,
+        wanted if wanted > largest => return Err(Errno::INVAL),
+        wanted => wanted,
+    };
+    let kernel = 1 << (full - user).ilog2();
+    Ok(full - kernel)
+}
+
+/// What a VM_BIND operation does to an address space.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Map {
+        va: u64,
+        mapping: Mapping<Arc<Bo>>,
+    },
+    Unmap {
+        va: u64,
+        size: u64,
+    },
+    /// Nothing: it is there for its syncs.
+    SyncOnly,
+}
+
+/// A GPU address space of a file.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Vm {
+    pub(crate) device: Arc<DeviceInner>,
+    /// Tells VMs of a device apart, whatever id they have in a file.
+    id: u64,
+    user_va_range: u64,
+    /// What sparse mappings show: one per file, so that nothing leaks between files.
+    sparse: Arc<Bo>,
+    space: Mutex<VaSpace<Arc<Bo>>>,
+    /// Whether mappings may be off for want of memory. Set with the space locked.
+    evicted: AtomicBool,
+    /// When it was last submitted to, in the order of the device.
+    last_used: AtomicU64,
+    unusable: AtomicBool,
+    destroyed: AtomicBool,
+    /// The queue of asynchronous operations.
+    pub(crate) jobs: Mutex<Jobs<Self>>,
+    /// The line of its fences.
+    pub(crate) line: Arc<Line>,
+    /// How the next job that changes something fails.
+    pub(crate) fail_next: Mutex<Option<Errno>>,
+    /// Bytes of page tables held by jobs.
+    pub(crate) page_tables: AtomicU64,
+    kernel_va: Mutex<KernelVa>,
+    /// The tiler heaps, once there was one.
+    pub(crate) heaps: Mutex<Option<HeapPool>>,
+    /// Held while a batch gets its fences, so that two batches do not interleave.
+    pub(crate) submission: Mutex<()>,
+}
+
+impl Vm {
+    pub(crate) fn new(device: Arc<DeviceInner>, user_va_range: u64, sparse: Arc<Bo>) -> Arc<Self> {
+        device.live.vms.fetch_add(1, Ordering::Relaxed);
+        let vm = Arc::new(Self {
+            id: device.unique_id(),
+            user_va_range,
+            sparse,
+            space: Mutex::new(VaSpace::new()),
+            evicted: AtomicBool::new(false),
+            last_used: AtomicU64::new(0),
+            unusable: AtomicBool::new(false),
+            destroyed: AtomicBool::new(false),
+            jobs: Mutex::new(Jobs::new()),
+            line: Line::new("panthor-vm-bind".into()),
+            fail_next: Mutex::new(None),
+            page_tables: AtomicU64::new(0),
+            // The driver leaves out the last page.
+            kernel_va: Mutex::new(KernelVa::new(user_va_range, (1 << Gpu::VA_BITS) - PAGE)),
+            heaps: Mutex::new(None),
+            submission: Mutex::new(()),
+            device,
+        });
+        vm.device.register_vm(&vm);
+        vm
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn user_va_range(&self) -> u64 {
+        self.user_va_range
+    }
+
+    pub(crate) fn sparse_object(&self) -> &Arc<Bo> {
+        &self.sparse
+    }
+
+    pub(crate) fn is_unusable(&self) -> bool {
+        self.unusable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn declare_unusable(&self) {
+        self.unusable.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_destroyed(&self) -> bool {
+        self.destroyed.load(Ordering::Acquire)
+    }
+
+    /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive, as
+    /// groups do.
+    pub(crate) fn destroy(&self) {
+        self.destroyed.store(true, Ordering::Release);
+        let heaps = lock(&self.heaps).take();
+        drop(heaps);
+        let mut empty = VaSpace::new();
+        std::mem::swap(&mut empty, &mut *lock(&self.space));
+        // The objects go here, without the lock.
+        drop(empty);
+    }
+
+    /// Carries out an operation that was checked.
+    ///
+    /// # Errors
+    /// `EINVAL` for a map in a VM that is unusable.
+    pub(crate) fn apply(&self, change: Change) -> Result<()> {
+        match change {
+            Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
+            Change::Map { va, mapping } => self.map(va, mapping),
+            Change::Unmap { va, size } => lock(&self.space).unmap(va, size),
+            Change::SyncOnly => {}
+        }
+        Ok(())
+    }
+
+    fn map(&self, va: u64, mut mapping: Mapping<Arc<Bo>>) {
+        let mut space = lock(&self.space);
+        // It may have lost its pages since the operation got them.
+        if !mapping.object.is_resident() {
+            mapping.evicted = true;
+            self.evicted.store(true, Ordering::Release);
+        }
+        space.map(va, mapping);
+    }
+
+    /// Switches off the mappings of certain BOs.
+    pub(crate) fn evict_mappings(&self, of: impl Fn(&Arc<Bo>) -> bool) {
+        let mut space = lock(&self.space);
+        if space.evict(of) {
+            self.evicted.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether mappings may be off for want of memory; if not, none was a moment ago.
+    pub(crate) fn may_have_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Acquire)
+    }
+
+    /// The mappings that are off: key, size and BO. If there are none, that is remembered.
+    pub(crate) fn evicted_mappings(&self) -> Vec<(u64, u64, Arc<Bo>)> {
+        let space = lock(&self.space);
+        let all: Vec<_> = space.evicted().map(|(key, m)| (key, m.size, m.object.clone())).collect();
+        self.evicted.store(!all.is_empty(), Ordering::Release);
+        all
+    }
+
+    /// Switches a mapping on if it still is that of the BO, which has its pages.
+    pub(crate) fn restore_mapping(&self, key: u64, bo: &Arc<Bo>) {
+        lock(&self.space).restore(key, |object| Arc::ptr_eq(object, bo));
+    }
+
+    /// When it was last submitted to, in the order of the device.
+    pub(crate) fn last_used(&self) -> u64 {
+        self.last_used.load(Ordering::Relaxed)
+    }
+
+    /// Somebody submits to it.
+    pub(crate) fn touch(&self) {
+        self.last_used.store(self.device.unique_id(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn allocate_kernel_va(&self, size: u64) -> Option<u64> {
+        lock(&self.kernel_va).allocate(size)
+    }
+
+    pub(crate) fn free_kernel_va(&self, va: u64, size: u64) {
+        lock(&self.kernel_va).free(va, size);
+    }
+
+    pub(crate) fn mapping_count(&self) -> usize {
+        lock(&self.space).len()
+    }
+
+    /// Looks at the address space.
+    pub(crate) fn with_space<T>(&self, look: impl FnOnce(&VaSpace<Arc<Bo>>) -> T) -> T {
+        look(&lock(&self.space))
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // Its file or VM_DESTROY unmapped everything; what groups and heaps map keeps the VM.
+        if self.mapping_count() != 0 {
+            self.device.live.stuck_vms.fetch_add(1, Ordering::Relaxed);
+        }
+        self.device.live.vms.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::device::config::Config;
+
+    #[test]
+    fn what_is_evicted_just_before_it_is_mapped_is_off_until_it_is_restored() {
+        let device = Device::new(Config::default()).unwrap();
+        let inner = device.inner();
+        let bo = || Arc::new(Bo::new(inner.clone(), PAGE, 0, None, false).unwrap());
+        let (vm, object) = (Vm::new(inner.clone(), 1 << 47, bo()), bo());
+        object.make_resident().unwrap();
+        // What another thread may do between the checks of a bind and the bind.
+        assert_eq!(device.reclaim(1), PAGE);
+        let mapping =
+            Mapping { size: PAGE, offset: 0, flags: 0, evicted: false, object: object.clone() };
+        vm.apply(Change::Map { va: 0, mapping }).unwrap();
+        let off = || vm.with_space(|space| space.evicted().count());
+        assert_eq!(off(), 1);
+        vm.restore().unwrap();
+        assert_eq!((off(), object.is_resident()), (0, true));
+    }
+
+    #[test]
+    fn the_kernel_part_is_a_power_of_two() {
+        assert_eq!(user_va_range(0), Ok(1 << 47));
+        assert_eq!(user_va_range(4 << 30), Ok(1 << 47));
+        assert_eq!(user_va_range(1 << 47), Ok(1 << 47));
+        assert_eq!(user_va_range((1 << 47) + 1), Ok(0xc000_0000_0000));
+        assert_eq!(user_va_range(0xffff_f000_0000), Ok(0xffff_f000_0000));
+    }
+
+    #[test]
+    fn the_kernel_keeps_256_mib() {
+        assert_eq!(user_va_range(0xffff_f000_0001), Err(Errno::INVAL));
+        assert_eq!(user_va_range(1 << 48), Err(Errno::INVAL));
+        assert_eq!(user_va_range(u64::MAX), Err(Errno::INVAL));
+    }
+}
