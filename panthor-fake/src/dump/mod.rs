@@ -1,5 +1,5 @@
-//! What a dump for a debugger consists of. [`dump_collect`](crate::dump::collect) fills it in,
-//! [`dump_text`](crate::dump::text) writes it out.
+//! What a dump for a debugger consists of. [`collect`](crate::dump::collect) fills it in,
+//! [`text`](crate::dump::text) writes it out.
 
 pub(crate) mod collect;
 pub(crate) mod text;

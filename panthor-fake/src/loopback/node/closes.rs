@@ -25,11 +25,14 @@ impl Nodes {
         let is_closed = |&position: &i64| owns(memory, position);
         let closed: Vec<_> = open.nodes.keys().copied().filter(is_closed).collect();
         let gone: Vec<_> = closed.iter().filter_map(|at| open.nodes.remove(at)).collect();
-        self.count.store(open.nodes.len(), Ordering::Release);
         let none_left = open.nodes.is_empty();
         drop(open);
         let any = !gone.is_empty();
         drop(gone);
+        // Not before: who sees a node less finds that released.
+        let open = lock(&self.open);
+        self.count.store(open.nodes.len(), Ordering::Release);
+        drop(open);
         if any && none_left {
             // Another loopback of the same device has nodes of its own. A mapping keeps its node open: so nobody has
             // any. What is opened from here on is later.
