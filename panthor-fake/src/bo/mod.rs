@@ -4,6 +4,7 @@ pub(crate) mod ioctls;
 pub(crate) mod kernel_bo;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+pub(crate) mod names;
 pub(crate) mod reclaim;
 pub(crate) mod residency;
 

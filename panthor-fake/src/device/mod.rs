@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use crate::bo::memory::Memory;
+use crate::bo::names::Names;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pinned, Residents, Turn};
 use crate::call::errno::{Errno, Result};
@@ -24,7 +25,7 @@ use crate::device::inject::Injections;
 use crate::device::stats::{Counters, FileStats, Leaks, Live, Stats};
 use crate::dump::DeviceDump;
 use crate::dump::collect::dump_of_device;
-use crate::file::primary::{Masters, Names};
+use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;

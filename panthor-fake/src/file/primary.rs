@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use panthor_sys as sys;
 
-use crate::bo::Bo;
+use crate::bo::names::{gem_flink, gem_open};
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, Entry, Handler, args, request_nr};
 use crate::file::FileInner;
@@ -327,48 +327,5 @@ fn drop_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     *current = None;
-    Ok(())
-}
-
-/// The names of BOs, which any authenticated file of the device can open.
-#[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<Handles<Arc<Bo>>>);
-
-impl Names {
-    /// Forgets the name of a BO that has lost its last handle.
-    pub(crate) fn forget(&self, bo: &Bo) {
-        let mut names = lock(&self.0);
-        // Somebody may have opened it a moment ago.
-        let lost = if bo.has_handles() { None } else { names.remove(bo.take_name()) };
-        drop(names);
-        drop(lost);
-    }
-}
-
-/// `DRM_IOCTL_GEM_FLINK`.
-fn gem_flink(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
-    let args: &mut sys::drm_gem_flink = args(data);
-    // The handle is not closed meanwhile.
-    let objects = call.file.objects();
-    let bo = objects.bo(args.handle).ok_or(Errno::NOENT)?;
-    let mut names = lock(&call.file.device_inner().names.0);
-    args.name = match bo.name() {
-        0 => {
-            let name = names.insert(bo.clone(), i32::MAX as u32).ok_or(Errno::NOSPC)?;
-            bo.set_name(name);
-            name
-        }
-        name => name,
-    };
-    Ok(())
-}
-
-/// `DRM_IOCTL_GEM_OPEN`: a new handle each time.
-fn gem_open(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
-    let args: &mut sys::drm_gem_open = args(data);
-    let bo = lock(&call.file.device_inner().names.0).get(args.name).cloned();
-    let bo = bo.ok_or(Errno::NOENT)?;
-    args.size = bo.size();
-    args.handle = call.file.add_bo(bo)?;
     Ok(())
 }
