@@ -120,6 +120,11 @@ fn a_program_is_stopped_in_a_wait() {
 }
 
 #[test]
+fn a_program_is_stopped_though_one_of_its_threads_waits() {
+    client("stopped_together");
+}
+
+#[test]
 fn a_program_that_forbids_being_read() {
     client("unreadable");
 }

@@ -334,6 +334,57 @@ static void stopped(void)
 	join(child);
 }
 
+/* Takes a signal itself that stops all. */
+static void *stopping(void *unused)
+{
+	(void)unused;
+	usleep(10000);
+	check(pthread_kill(pthread_self(), SIGSTOP) == 0);
+	return NULL;
+}
+
+static void *stopped_waiter(void *argument)
+{
+	int *numbers = argument;
+	check(wait_until(numbers[0], numbers[1], after(60000)) == 0);
+	_exit(0);
+}
+
+/* The same of a process whose first thread, or another one, takes the signal, while the other waits in a call. */
+static void stopped_together(void)
+{
+	int numbers[2] = { node(), 0 };
+	numbers[1] = syncobj(numbers[0]);
+	for (int first_waits = 0; first_waits < 2; first_waits++) {
+		pid_t child = fork();
+		if (child == 0) {
+			pthread_t thread;
+			if (first_waits) {
+				check(pthread_create(&thread, NULL, stopping, NULL) == 0);
+				stopped_waiter(numbers);
+			}
+			check(pthread_create(&thread, NULL, stopped_waiter, numbers) == 0);
+			for (;;)
+				pause();
+		}
+		usleep(20000);
+		if (!first_waits)
+			check(kill(child, SIGSTOP) == 0);
+		int status = 0;
+		for (s64 end = after(10000); after(0) < end && !WIFSTOPPED(status); usleep(1000))
+			check(waitpid(child, &status, WUNTRACED | WNOHANG) >= 0);
+		if (!WIFSTOPPED(status))
+			kill(child, SIGKILL);
+		check(WIFSTOPPED(status));
+		check(kill(child, SIGCONT) == 0);
+		usleep(20000);
+		signal_syncobj(numbers[0], numbers[1]);
+		join(child);
+		struct syncobj_array array = { .handles = (unsigned long)&numbers[1], .count = 1 };
+		check(ioctl(numbers[0], DRM_SYNCOBJ_RESET, &array) == 0);
+	}
+}
+
 /* A program that nobody may look into sees no device, and the others go on. */
 static void unreadable(void)
 {
@@ -426,6 +477,7 @@ static const struct {
 	{ "binds", binds },
 	{ "across", across },
 	{ "stopped", stopped },
+	{ "stopped_together", stopped_together },
 	{ "unreadable", unreadable },
 	{ "worker", worker },
 #ifdef __x86_64__
