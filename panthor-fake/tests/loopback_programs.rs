@@ -115,6 +115,11 @@ fn one_process_waits_and_another_signals() {
 }
 
 #[test]
+fn who_takes_long_keeps_nobody_waiting() {
+    client("huge");
+}
+
+#[test]
 fn a_program_is_stopped_in_a_wait() {
     client("stopped");
 }

@@ -73,6 +73,7 @@ mod signals;
 mod stat;
 mod supervisor;
 mod tree;
+mod turns;
 mod waits;
 mod world;
 

@@ -385,6 +385,32 @@ static void stopped_together(void)
 	}
 }
 
+/* Reads an array for longer than anybody waits here: 32 elements of a GiB each. */
+static void *reader(void *memory)
+{
+	int fd = node();
+	struct vm_bind bind = { vm(fd), 0, { 1 << 30, 32, (unsigned long)memory } };
+	ioctl(fd, PANTHOR_VM_BIND, &bind);
+	return NULL;
+}
+
+/* A call with very much memory, while others go on. */
+static void huge(void)
+{
+	void *memory = mmap(NULL, 32UL << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	check(memory != MAP_FAILED);
+	int fd = node();
+	pthread_t thread;
+	check(pthread_create(&thread, NULL, reader, memory) == 0);
+	usleep(100000);
+	s64 start = after(0);
+	for (int i = 0; i < 20; i++)
+		bo(fd);
+	check(after(0) - start < 1000000000LL);
+	/* The thread is still at it. */
+	check(pthread_tryjoin_np(thread, NULL) == EBUSY);
+}
+
 /* A program that nobody may look into sees no device, and the others go on. */
 static void unreadable(void)
 {
@@ -476,6 +502,7 @@ static const struct {
 	{ "killed", killed },
 	{ "binds", binds },
 	{ "across", across },
+	{ "huge", huge },
 	{ "stopped", stopped },
 	{ "stopped_together", stopped_together },
 	{ "unreadable", unreadable },
