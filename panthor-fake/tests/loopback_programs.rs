@@ -115,6 +115,11 @@ fn one_process_waits_and_another_signals() {
 }
 
 #[test]
+fn an_open_does_not_look_at_all_that_is_open() {
+    client("opens");
+}
+
+#[test]
 fn who_takes_long_keeps_nobody_waiting() {
     client("huge");
 }

@@ -385,6 +385,29 @@ static void stopped_together(void)
 	}
 }
 
+/* The shortest time that an open takes, of some, with that many others open. */
+static s64 open_time(int others)
+{
+	static int opened;
+	for (; opened < others; opened++)
+		node();
+	s64 shortest = 1000000000;
+	for (int i = 0; i < 50; i++, opened++) {
+		s64 start = after(0);
+		node();
+		s64 took = after(0) - start;
+		shortest = took < shortest ? took : shortest;
+	}
+	return shortest;
+}
+
+/* An open does not look at all that is open. */
+static void opens(void)
+{
+	s64 first = open_time(1);
+	check(open_time(900) < 6 * first);
+}
+
 /* Reads an array for longer than anybody waits here: 32 elements of a GiB each. */
 static void *reader(void *memory)
 {
@@ -502,6 +525,7 @@ static const struct {
 	{ "killed", killed },
 	{ "binds", binds },
 	{ "across", across },
+	{ "opens", opens },
 	{ "huge", huge },
 	{ "stopped", stopped },
 	{ "stopped_together", stopped_together },
