@@ -1,7 +1,8 @@
 //! Eight threads do anything to everything, on one device file and on files of their own.
 //!
 //! A plain run does so many steps; `PANTHOR_STRESS_SECONDS` has it go on for that long. What happens follows
-//! from the seed, which is printed, and from how the threads meet; `PANTHOR_STRESS_SEED` sets it.
+//! from the seed, which is printed, and from how the threads meet; `PANTHOR_STRESS_SEED` sets it. It runs on the fake, or
+//! on the node that `PANTHOR_TEST_DEVICE` names.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -255,8 +256,12 @@ fn eight_threads_do_anything_to_everything() {
     let seconds = number("PANTHOR_STRESS_SECONDS").map(Duration::from_secs);
     let seed = number("PANTHOR_STRESS_SEED").unwrap_or(0x9e37_79b9);
     println!("PANTHOR_STRESS_SEED={seed}");
+    let node = std::env::var("PANTHOR_TEST_DEVICE").ok().filter(|name| name != "fake");
     let fake = fake::Device::new(Config::default()).unwrap();
-    let open = || Device::from_fake(fake.open()).unwrap();
+    let open = || match &node {
+        Some(path) => Device::open(path).unwrap(),
+        None => Device::from_fake(fake.open()).unwrap(),
+    };
     let world = World {
         device: open(),
         vms: Pool::new(),

@@ -115,8 +115,23 @@ fn one_process_waits_and_another_signals() {
 }
 
 #[test]
+fn an_open_does_not_look_at_all_that_is_open() {
+    client("opens");
+}
+
+#[test]
+fn who_takes_long_keeps_nobody_waiting() {
+    client("huge");
+}
+
+#[test]
 fn a_program_is_stopped_in_a_wait() {
     client("stopped");
+}
+
+#[test]
+fn a_program_is_stopped_though_one_of_its_threads_waits() {
+    client("stopped_together");
 }
 
 #[test]

@@ -39,9 +39,11 @@
 //!   io_uring. The first two are told on the standard error. x32 calls are answered as by a kernel without them.
 //! - `poll(2)` on a node says that it is ready, and `epoll_ctl(2)` refuses it, where a board's is quiet;
 //!   `read(2)`, `write(2)`, `fallocate(2)` and their like reach the memory of all BOs, and `mremap(2)` makes a
-//!   mapping longer, into what is behind its BO. `/proc/PID/maps` shows the memory and not the node.
-//! - Locks of `fcntl(2)` that cover a whole node are refused, and `flock(2)` knows one file, which all open nodes
-//!   are. A private mapping is refused only where a BO or the registers can be, not below.
+//!   mapping longer, into what is behind its BO. `mprotect(2)` makes the page of the flush ID writable, for all.
+//!   `/proc/PID/maps` shows the memory and not the node.
+//! - Locks of `fcntl(2)` that cover a whole node are refused, but for those of open file descriptions, which keep
+//!   others from opening one; and `flock(2)` knows one file, which all open nodes are. `fchmod(2)` changes all of
+//!   them, for the server too where it is not root. A private mapping is refused only where a BO or the registers can be, not below.
 //! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
 //!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
 //! - Where a program makes itself a user or mount namespace, or another root directory, the device stays at these
@@ -73,6 +75,7 @@ mod signals;
 mod stat;
 mod supervisor;
 mod tree;
+mod turns;
 mod waits;
 mod world;
 

@@ -151,10 +151,15 @@ impl Nodes {
     /// Opens a node, with flags of `open(2)`.
     pub(super) fn open(&self, kind: Kind, flags: OFlag, caller: Capabilities) -> Result<OwnedFd> {
         // A program that closed one and opens another finds it closed.
-        self.reap();
+        self.catch_up(false);
         let kept = OFlag::O_ACCMODE | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_APPEND;
         let memory = path(self.device.inner().memory.as_fd().as_raw_fd());
-        let fd = open(memory.as_str(), flags & kept, Mode::empty())?;
+        let mut flags = flags & kept;
+        if flags.contains(OFlag::O_ACCMODE) {
+            // For ioctls only, after a check for both. The lock and mmap need one of them.
+            flags = flags.difference(OFlag::O_ACCMODE) | OFlag::O_RDWR;
+        }
+        let fd = open(memory.as_str(), flags, Mode::empty())?;
         let file = File::open_as(
             self.device.clone(),
             kind == Kind::Primary,

@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::errno::Errno as OsError;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fstat};
 
@@ -33,13 +34,10 @@ pub(super) fn openat2_call(
         return Answer::Continue;
     }
     let [flags, mode, resolve] = words;
-    let creates = flags & (libc::O_CREAT | libc::O_TMPFILE) as u64 != 0;
     let resolve = ResolveFlag::from_bits_retain(resolve);
-    let both = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_IN_ROOT;
-    // What the kernel refuses before it looks at the path.
-    if !ResolveFlag::all().union(CACHED).contains(resolve)
-        || resolve.contains(both)
-        || (mode != 0 && !creates)
+    let rest = size - size_of_val(&words) as u64;
+    if is_refused(flags, mode, resolve)
+        || !is_zero(call, how.wrapping_add(size_of_val(&words) as u64), rest)
     {
         return Answer::Continue;
     }
@@ -58,6 +56,25 @@ pub(super) fn openat2_call(
             None => Ok(Answer::Continue),
         })
         .into()
+}
+
+/// Whether the kernel refuses such arguments before it looks at the path: it is asked, with one that leads nowhere.
+fn is_refused(flags: u64, mode: u64, resolve: ResolveFlag) -> bool {
+    let (Ok(flags), Ok(mode)) = (i32::try_from(flags), libc::mode_t::try_from(mode)) else {
+        return true;
+    };
+    let (flags, mode) = (OFlag::from_bits_retain(flags), Mode::from_bits_retain(mode));
+    let how = OpenHow::new().flags(flags).mode(mode).resolve(resolve);
+    openat2(AT_FDCWD, "", how).is_err_and(|errno| errno == OsError::EINVAL)
+}
+
+/// Whether what a caller knows more of than this does is not used. More than a page of it the kernel refuses.
+fn is_zero(call: &Notification<'_>, at: u64, size: u64) -> bool {
+    let mut rest = [0; 4096];
+    let Some(rest) = usize::try_from(size).ok().and_then(|size| rest.get_mut(..size)) else {
+        return false;
+    };
+    UserMemory::of(call).read(at, rest).is_ok() && rest.iter().all(|&byte| byte == 0)
 }
 
 /// Finds what a path of the tree leads to; `None` if it is none.

@@ -26,6 +26,12 @@ struct Signals {
     shared: u64,
     /// Those that it does not take.
     blocked: u64,
+    /// Whether it is stopped, by a signal and not by a debugger.
+    stopped: bool,
+    /// Whether it has a debugger.
+    traced: bool,
+    /// Whether it is the only thread of its process.
+    alone: bool,
 }
 
 impl Signals {
@@ -36,10 +42,18 @@ impl Signals {
     fn parse(status: &str) -> Self {
         let mask = |name| field(status, name).and_then(|text| u64::from_str_radix(text, 16).ok());
         let mask = |name| mask(name).unwrap_or(0);
-        let ended = field(status, "State").is_some_and(|state| state.starts_with(['Z', 'X']));
-        let blocked = if ended { u64::MAX } else { mask("SigBlk") };
+        let is_in =
+            |states: &[char]| field(status, "State").is_some_and(|state| state.starts_with(states));
+        let blocked = if is_in(&['Z', 'X']) { u64::MAX } else { mask("SigBlk") };
         let ignored = mask("SigIgn");
-        Self { own: mask("SigPnd") & !ignored, shared: mask("ShdPnd") & !ignored, blocked }
+        Self {
+            own: mask("SigPnd") & !ignored,
+            shared: mask("ShdPnd") & !ignored,
+            blocked,
+            stopped: is_in(&['T']),
+            traced: field(status, "TracerPid").is_some_and(|tracer| tracer != "0"),
+            alone: field(status, "Threads") == Some("1"),
+        }
     }
 }
 
@@ -68,7 +82,9 @@ impl Watch {
         let before = std::mem::replace(&mut self.before, shared);
         let process = self.process?;
         if shared == 0 {
-            return None;
+            // Whoever took a signal that stops the process waits for this thread to stop as well.
+            let stops = !signals.alone && !signals.traced && is_stopping(process, self.thread);
+            return stops.then_some(Interruption::Restart);
         }
         // The kernel prefers the first thread.
         if self.thread == process {
@@ -86,15 +102,31 @@ impl Watch {
 
 /// Whether another thread of a process takes one of these signals.
 fn others_that_take(process: Pid, thread: Pid, signals: u64) -> bool {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+    let Ok(mut others) = others(process, thread) else {
         return true;
     };
-    threads
+    others.any(|other| signals & !other.blocked != 0)
+}
+
+/// Whether a process is being stopped, by what its other threads do: all stop, the first thread as soon as it can.
+fn is_stopping(process: Pid, thread: Pid) -> bool {
+    /// Of so many others the first thread looks, which is told of most signals itself.
+    const SOME: usize = 8;
+
+    if thread != process {
+        return Signals::of(process).is_some_and(|first| first.stopped);
+    }
+    others(process, thread).is_ok_and(|others| others.take(SOME).any(|other| other.stopped))
+}
+
+/// The signals of the other threads of a process.
+fn others(process: Pid, thread: Pid) -> std::io::Result<impl Iterator<Item = Signals>> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"))?;
+    Ok(threads
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
-        .filter(|&other| other != thread)
-        .filter_map(Signals::of)
-        .any(|other| signals & !other.blocked != 0)
+        .filter(move |&other| other != thread)
+        .filter_map(Signals::of))
 }
 
 #[cfg(test)]
@@ -105,8 +137,20 @@ mod tests {
     fn what_is_ignored_is_not_pending_and_the_dead_take_nothing() {
         let text = "State:\tS (sleeping)\nSigPnd:\t0000000000000003\nShdPnd:\t0000000000000201\n\
                     SigBlk:\t0000000000000002\nSigIgn:\t0000000000000001\n";
-        assert_eq!(Signals::parse(text), Signals { own: 2, shared: 0x200, blocked: 2 });
+        let expected = Signals { own: 2, shared: 0x200, blocked: 2, ..Signals::default() };
+        assert_eq!(Signals::parse(text), expected);
         assert_eq!(Signals::parse("State:\tZ (zombie)\n").blocked, u64::MAX);
+    }
+
+    #[test]
+    fn who_is_stopped_by_a_debugger_is_not_stopped_by_a_signal() {
+        for (text, stopped, traced, alone) in [
+            ("State:\tT (stopped)\nTracerPid:\t0\nThreads:\t2\n", true, false, false),
+            ("State:\tt (tracing stop)\nTracerPid:\t7\nThreads:\t1\n", false, true, true),
+        ] {
+            let expected = Signals { stopped, traced, alone, ..Signals::default() };
+            assert_eq!(Signals::parse(text), expected);
+        }
     }
 
     #[test]

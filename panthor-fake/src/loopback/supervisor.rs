@@ -1,9 +1,9 @@
 //! The threads that answer notifications.
 //!
 //! One at a time receives. When it is about to sleep for a program, it starts another that goes on in its place,
-//! and ends when the program has its answer: so a blocking wait blocks its caller only.
+//! and ends when the program has its answer: so a blocking wait blocks its caller only. Whoever takes long without
+//! sleeping by intent, because the memory of a program is slow or there is much of it, has another started by a watch.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -14,6 +14,7 @@ use nix::libc;
 use super::calls::answer;
 use super::error::Error;
 use super::listener::{Answer, Listener};
+use super::turns::Turns;
 use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
@@ -24,6 +25,7 @@ pub(super) struct Supervisor {
     world: Arc<World>,
     listener: Listener,
     threads: Threads,
+    turns: Turns,
 }
 
 /// The threads that serve. They end by themselves.
@@ -63,7 +65,7 @@ impl Threads {
 /// Lets another thread receive, once.
 pub(super) struct HandOver<'a> {
     supervisor: &'a Arc<Supervisor>,
-    done: Cell<bool>,
+    turn: u64,
 }
 
 impl Supervisor {
@@ -73,9 +75,19 @@ impl Supervisor {
         listener: Listener,
         threads: Threads,
     ) -> std::result::Result<(), Error> {
-        let supervisor = Arc::new(Self { world, listener, threads });
-        supervisor
-            .spawn()
+        let supervisor = Arc::new(Self { world, listener, threads, turns: Turns::default() });
+        let watch = supervisor.clone();
+        let thread = std::thread::Builder::new().name("panthor-watch".into());
+        thread
+            .spawn(move || watch.turns.watch(|| watch.spawn()))
+            .and_then(|watch| {
+                let started = supervisor.spawn();
+                if started.is_err() {
+                    supervisor.turns.end_all();
+                }
+                supervisor.threads.add(watch);
+                started
+            })
             .map_err(|error| Error::new("start the supervisor's thread", "").because(error))
     }
 
@@ -90,19 +102,20 @@ impl Supervisor {
         loop {
             let call = match self.listener.receive() {
                 Ok(Some(call)) => call,
-                Ok(None) => return,
+                Ok(None) => return self.turns.end_all(),
                 Err(error) => {
                     eprintln!("panthor-fake: cannot receive notifications any more: {error}");
-                    return;
+                    return self.turns.end_all();
                 }
             };
-            let hand_over = HandOver { supervisor: &self, done: Cell::new(false) };
+            let turn = self.turns.begin();
+            let hand_over = HandOver { supervisor: &self, turn };
             let answered =
                 catch_unwind(AssertUnwindSafe(|| answer(&self.world, &call, &hand_over)));
             // The panic has printed its message. The program sees a broken device, and the others go on.
             call.answer(answered.unwrap_or(Answer::Error(Errno(libc::EIO))));
             let _ = catch_unwind(AssertUnwindSafe(|| self.world.reclaim_if_much()));
-            if hand_over.done.get() {
+            if !self.turns.end(turn) {
                 return;
             }
         }
@@ -115,10 +128,7 @@ impl HandOver<'_> {
     /// # Errors
     /// `ENOMEM` if there can be no other thread.
     pub(super) fn now(&self) -> Result<()> {
-        if !self.done.get() {
-            self.supervisor.spawn().map_err(|_| Errno::NOMEM)?;
-            self.done.set(true);
-        }
-        Ok(())
+        let supervisor = self.supervisor;
+        supervisor.turns.hand_over(self.turn, || supervisor.spawn()).map_err(|_| Errno::NOMEM)
     }
 }

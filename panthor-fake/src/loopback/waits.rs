@@ -1,6 +1,7 @@
 //! The caller of an ioctl when it is a thread of another process.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::listener::Notification;
@@ -18,6 +19,33 @@ use crate::sync::events::Place;
 
 /// How often it is looked whether a signal has come: the kernel does not tell.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// The longest time between two looks.
+const LOOK_MAX: Duration = Duration::from_millis(50);
+
+/// So many threads look that often; of more each looks less often, that together they do not keep the machine busy.
+const OFTEN: u32 = 16;
+
+/// How many threads wait, each of which is counted by one of these.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn count(all: &'a AtomicU32) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+
+    /// How long one of them waits until its next look.
+    fn interval(&self) -> Duration {
+        (LOOK * self.0.load(Ordering::Relaxed).max(OFTEN) / OFTEN).min(LOOK_MAX)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// A thread of another process that waits for the answer to an ioctl.
 pub(super) struct Remote<'a> {
@@ -76,9 +104,10 @@ impl Caller for Remote<'_> {
             return Ok(false);
         }
         self.hand_over.now()?;
+        let waiting = Waiting::count(&self.world.waiting);
         let mut signals = Watch::new(self.call.thread());
         loop {
-            let look = Instant::now() + LOOK;
+            let look = Instant::now() + waiting.interval();
             let until = deadline.map_or(look, |deadline| deadline.min(look));
             if events.wait(Some(until), || ready().then_some(())).is_some() {
                 return Ok(true);
@@ -96,5 +125,22 @@ impl Caller for Remote<'_> {
                 Some(Interruption::Plain) => return Err(Errno::INTR),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_that_wait_look_less_often() {
+        let all = AtomicU32::new(0);
+        let first = Waiting::count(&all);
+        let others: Vec<_> = (1..OFTEN * 2).map(|_| Waiting::count(&all)).collect();
+        assert_eq!(first.interval(), LOOK * 2);
+        let crowd: Vec<_> = (0..10_000).map(|_| Waiting::count(&all)).collect();
+        assert_eq!(first.interval(), LOOK_MAX);
+        drop((crowd, others));
+        assert_eq!(first.interval(), LOOK);
     }
 }

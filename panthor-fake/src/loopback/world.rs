@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use nix::fcntl::OFlag;
@@ -40,6 +40,8 @@ pub(super) struct World {
     complaints: Mutex<HashSet<Pid>>,
     /// Whether it was said that descriptors have run out.
     short: AtomicBool,
+    /// How many threads wait in ioctls.
+    pub(super) waiting: AtomicU32,
     /// Its end tells the thread that waits for closed nodes.
     _alive: OwnedFd,
 }
@@ -79,6 +81,7 @@ impl World {
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
             short: AtomicBool::new(false),
+            waiting: AtomicU32::new(0),
             _alive: alive,
         })
     }

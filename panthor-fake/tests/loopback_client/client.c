@@ -334,6 +334,106 @@ static void stopped(void)
 	join(child);
 }
 
+/* Takes a signal itself that stops all. */
+static void *stopping(void *unused)
+{
+	(void)unused;
+	usleep(10000);
+	check(pthread_kill(pthread_self(), SIGSTOP) == 0);
+	return NULL;
+}
+
+static void *stopped_waiter(void *argument)
+{
+	int *numbers = argument;
+	check(wait_until(numbers[0], numbers[1], after(60000)) == 0);
+	_exit(0);
+}
+
+/* The same of a process whose first thread, or another one, takes the signal, while the other waits in a call. */
+static void stopped_together(void)
+{
+	int numbers[2] = { node(), 0 };
+	numbers[1] = syncobj(numbers[0]);
+	for (int first_waits = 0; first_waits < 2; first_waits++) {
+		pid_t child = fork();
+		if (child == 0) {
+			pthread_t thread;
+			if (first_waits) {
+				check(pthread_create(&thread, NULL, stopping, NULL) == 0);
+				stopped_waiter(numbers);
+			}
+			check(pthread_create(&thread, NULL, stopped_waiter, numbers) == 0);
+			for (;;)
+				pause();
+		}
+		usleep(20000);
+		if (!first_waits)
+			check(kill(child, SIGSTOP) == 0);
+		int status = 0;
+		for (s64 end = after(10000); after(0) < end && !WIFSTOPPED(status); usleep(1000))
+			check(waitpid(child, &status, WUNTRACED | WNOHANG) >= 0);
+		if (!WIFSTOPPED(status))
+			kill(child, SIGKILL);
+		check(WIFSTOPPED(status));
+		check(kill(child, SIGCONT) == 0);
+		usleep(20000);
+		signal_syncobj(numbers[0], numbers[1]);
+		join(child);
+		struct syncobj_array array = { .handles = (unsigned long)&numbers[1], .count = 1 };
+		check(ioctl(numbers[0], DRM_SYNCOBJ_RESET, &array) == 0);
+	}
+}
+
+/* The shortest time that an open takes, of some, with that many others open. */
+static s64 open_time(int others)
+{
+	static int opened;
+	for (; opened < others; opened++)
+		node();
+	s64 shortest = 1000000000;
+	for (int i = 0; i < 50; i++, opened++) {
+		s64 start = after(0);
+		node();
+		s64 took = after(0) - start;
+		shortest = took < shortest ? took : shortest;
+	}
+	return shortest;
+}
+
+/* An open does not look at all that is open. */
+static void opens(void)
+{
+	s64 first = open_time(1);
+	check(open_time(900) < 6 * first);
+}
+
+/* Reads an array for longer than anybody waits here: 32 elements of a GiB each. */
+static void *reader(void *memory)
+{
+	int fd = node();
+	struct vm_bind bind = { vm(fd), 0, { 1 << 30, 32, (unsigned long)memory } };
+	ioctl(fd, PANTHOR_VM_BIND, &bind);
+	return NULL;
+}
+
+/* A call with very much memory, while others go on. */
+static void huge(void)
+{
+	void *memory = mmap(NULL, 32UL << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	check(memory != MAP_FAILED);
+	int fd = node();
+	pthread_t thread;
+	check(pthread_create(&thread, NULL, reader, memory) == 0);
+	usleep(100000);
+	s64 start = after(0);
+	for (int i = 0; i < 20; i++)
+		bo(fd);
+	check(after(0) - start < 1000000000LL);
+	/* The thread is still at it. */
+	check(pthread_tryjoin_np(thread, NULL) == EBUSY);
+}
+
 /* A program that nobody may look into sees no device, and the others go on. */
 static void unreadable(void)
 {
@@ -425,7 +525,10 @@ static const struct {
 	{ "killed", killed },
 	{ "binds", binds },
 	{ "across", across },
+	{ "opens", opens },
+	{ "huge", huge },
 	{ "stopped", stopped },
+	{ "stopped_together", stopped_together },
 	{ "unreadable", unreadable },
 	{ "worker", worker },
 #ifdef __x86_64__

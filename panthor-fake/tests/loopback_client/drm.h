@@ -38,6 +38,7 @@ struct syncobj_wait {
 #define DRM_GEM_CLOSE DRM_IO(1, 0x09, struct gem_close)
 #define DRM_SYNCOBJ_CREATE DRM_IO(3, 0xbf, struct syncobj_create)
 #define DRM_SYNCOBJ_WAIT DRM_IO(3, 0xc3, struct syncobj_wait)
+#define DRM_SYNCOBJ_RESET DRM_IO(3, 0xc4, struct syncobj_array)
 #define DRM_SYNCOBJ_SIGNAL DRM_IO(3, 0xc5, struct syncobj_array)
 #define PANTHOR_VM_CREATE DRM_IO(3, 0x41, struct vm_create)
 #define PANTHOR_VM_BIND DRM_IO(3, 0x43, struct vm_bind)

@@ -60,6 +60,19 @@ static long opens2(int directory, const char *path, u64 resolve)
 	return fd;
 }
 
+/* With something behind the structure that the kernel does not know. */
+static long opens2_as(const char *path, u64 flags, u64 mode, u64 behind)
+{
+	struct {
+		struct how how;
+		u64 behind;
+	} how = { { flags, mode, 0 }, behind };
+	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
 struct statx_ {
 	u32 mask, block_size;
 	u64 attributes;
@@ -125,6 +138,7 @@ static void spellings(void)
 	static const char *const missing[] = { "/dev/dri/card1", "/dev/dri/card1/", "/dev/dri/x/../card0" };
 	for (unsigned i = 0; i < sizeof(missing) / sizeof(*missing); i++)
 		looks(AT_FDCWD, missing[i], ENOENT);
+	expect(opens(AT_FDCWD, CARD, O_RDWR | O_WRONLY), 0);
 	expect(opens(AT_FDCWD, "/dev/dri/", O_RDONLY), 0);
 	expect(opens(AT_FDCWD, "/dev/dri/.", O_RDONLY | O_DIRECTORY), 0);
 	expect(opens(AT_FDCWD, BY_PATH, O_RDONLY | O_NOFOLLOW), ELOOP);
@@ -247,6 +261,13 @@ static void restricted(void)
 	expect(opens2(dev, "dri/card0", NO_XDEV | BENEATH), 0);
 	expect(opens2(dri, "card0", 1 << 20), EINVAL);
 	expect(opens2(dri, "card0", BENEATH | IN_ROOT), EINVAL);
+	/* What the kernel refuses whatever the path. */
+	expect(opens2_as(CARD, 1ULL << 40, 0, 0), EINVAL);
+	expect(opens2_as(CARD, 1 << 30, 0, 0), EINVAL);
+	expect(opens2_as(CARD, O_RDWR, 0600, 0), EINVAL);
+	expect(opens2_as(CARD, O_PATH | O_RDWR, 0, 0), EINVAL);
+	expect(opens2_as(CARD, O_RDWR, 0, 1), E2BIG);
+	expect(opens2_as(CARD, O_RDWR | O_CREAT, 0600, 0), 0);
 	/* What is not known at once may be asked for without that flag. */
 	check(opens2(dri, "card0", CACHED) >= 0 || errno == EAGAIN);
 	close(root), close(dev), close(dri), close(card);
