@@ -110,7 +110,13 @@ const SEALS: SealFlag =
 
 impl Nodes {
     pub(super) fn new(device: Device) -> std::result::Result<Self, Error> {
-        let failed = |task: &str, errno: OsError| Error::new(task, "").because(errno.into());
+        let failed = |task: &str, errno: OsError| {
+            let help = match errno {
+                OsError::EMFILE => "raise fs.inotify.max_user_instances or RLIMIT_NOFILE",
+                _ => "",
+            };
+            Error::new(task, help).because(errno.into())
+        };
         let memory = &device.inner().memory;
         let seals = FcntlArg::F_ADD_SEALS(SEALS);
         match fcntl(memory, seals) {

@@ -34,7 +34,8 @@ summary counts what is in a trace of JSON lines: calls, operations, bytes mapped
     -h, --help              this text
     -V, --version           the version
 
-The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same. Otherwise it is
+The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same, or with 128 + N by a
+real-time signal N. Otherwise it is
     125     if panthor-fake itself fails: a wrong option, or what the system lacks
     126     if PROGRAM cannot be run
     127     if there is no PROGRAM

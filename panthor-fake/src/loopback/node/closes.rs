@@ -16,8 +16,8 @@ use crate::bo::memory::FILE_SIZE;
 use crate::lock::lock;
 
 impl Nodes {
-    /// Forgets the nodes that are closed. Whether there were any.
-    pub(in crate::loopback) fn reap(&self) -> bool {
+    /// Forgets the nodes that are closed.
+    pub(in crate::loopback) fn reap(&self) {
         // Whoever comes second waits for what the first one found.
         let _one_at_a_time = lock(&self.reaping);
         let mut open = lock(&self.open);
@@ -41,7 +41,6 @@ impl Nodes {
                 move |_: &Range<u64>| nobodys
             });
         }
-        any
     }
 
     /// Forgets the nodes that were closed before a program made its call, which is on one that is open or on none.
@@ -63,7 +62,7 @@ impl Nodes {
         // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
         const AGAIN: [u8; 3] = [1, 20, 200];
 
-        let (mut again, mut found): (&[u8], _) = (&[], false);
+        let mut again: &[u8] = &[];
         loop {
             let timeout = again.first().map_or(PollTimeout::NONE, |&ms| PollTimeout::from(ms));
             let mut ready = [
@@ -79,18 +78,16 @@ impl Nodes {
             if is_ready(1) {
                 return;
             }
-            let told = is_ready(0);
-            again = if told {
+            again = if is_ready(0) {
                 self.unsettled.store(true, Ordering::Release);
                 while self.closes.read_events().is_ok_and(|events| !events.is_empty()) {}
-                found = false;
                 &AGAIN
             } else {
                 again.split_first().map_or(&[], |(_, rest)| rest)
             };
-            found |= self.reap();
-            // Two at the same time may have been told as one.
-            if again.is_empty() || (found && !told) {
+            self.reap();
+            // Not when one is found: two at the same time may have been told as one.
+            if again.is_empty() {
                 self.unsettled.store(false, Ordering::Release);
             }
         }
