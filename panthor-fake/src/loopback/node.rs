@@ -190,6 +190,15 @@ impl Nodes {
         self.count.load(Ordering::Acquire) != 0
     }
 
+    /// The node behind the duplicate of a descriptor that was one when it was last seen, if it is that still.
+    pub(super) fn find_seen(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
+        // Nobody guesses a position: nothing else need be asked. The answer may take its time if the number is
+        // another file's by now, which a thread reads from; others are not kept waiting by that.
+        let position = lseek(fd, 0, Whence::SeekCur).ok()?;
+        let node = lock(&self.open).nodes.get(&position).cloned()?;
+        (node.seen_as.load(Ordering::Relaxed) == name_of(descriptor)).then_some(node)
+    }
+
     /// The node behind the duplicate of a descriptor, which a thread has under that number.
     pub(super) fn identify(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
         if seals(fd)? & SEALS.bits() != SEALS.bits() {
@@ -197,13 +206,8 @@ impl Nodes {
         }
         let position = lseek(fd, 0, Whence::SeekCur).ok()?;
         let open = lock(&self.open);
-        // Nobody guesses a position: the inode need not be looked at. Nor is the lock, if that position was found
-        // there before.
         let name = name_of(descriptor);
         if let Some(node) = open.nodes.get(&position) {
-            if node.seen_as.load(Ordering::Relaxed) == name {
-                return Some(node.clone());
-            }
             if owns(fd, position) {
                 node.seen_as.store(name, Ordering::Relaxed);
                 self.seen_at(descriptor).store(name, Ordering::Relaxed);

@@ -46,6 +46,14 @@ pub(super) struct World {
     _alive: OwnedFd,
 }
 
+/// What a descriptor of a program is that is a memfd.
+enum Memfd {
+    /// A node, as when it was last seen.
+    Node(Arc<OpenNode>),
+    /// A duplicate of what else it may be.
+    Other(OwnedFd),
+}
+
 /// A thread that is not asked whether it still waits.
 struct Unverified<'a>(&'a Notification<'a>);
 
@@ -130,8 +138,11 @@ impl World {
             return Ok(None);
         }
         let node = if self.processes.can_duplicate() {
-            let memfd = self.memfd(thread, fd)?;
-            memfd.and_then(|memfd| self.nodes.identify(&memfd, (thread, fd)))
+            match self.memfd(thread, fd)? {
+                Some(Memfd::Node(node)) => Some(node),
+                Some(Memfd::Other(memfd)) => self.nodes.identify(&memfd, (thread, fd)),
+                None => None,
+            }
         } else {
             let info = self.shortage(info_of(thread, fd))?;
             info.and_then(|info| self.nodes.identify_by_info(&info))
@@ -156,8 +167,10 @@ impl World {
                 None => None,
             });
         }
-        let Some(memfd) = self.memfd(thread, fd)? else {
-            return Ok(None);
+        let memfd = match self.memfd(thread, fd)? {
+            Some(Memfd::Node(node)) => return Ok(Some(node.kind)),
+            Some(Memfd::Other(memfd)) => memfd,
+            None => return Ok(None),
         };
         if let Some(node) = self.nodes.identify(&memfd, (thread, fd)) {
             return Ok(Some(node.kind));
@@ -168,7 +181,7 @@ impl World {
 
     /// A duplicate of a descriptor of a thread if it is a memfd, as all nodes are. Others are not duplicated: to close
     /// the duplicate some file systems ask a program, which may wait for this supervisor.
-    fn memfd(&self, thread: Pid, fd: i32) -> Result<Option<OwnedFd>> {
+    fn memfd(&self, thread: Pid, fd: i32) -> Result<Option<Memfd>> {
         let known = self.nodes.was_seen((thread, fd));
         if !known && !link_of(thread, fd).is_some_and(|link| link.starts_with(b"/memfd:")) {
             return Ok(None);
@@ -176,8 +189,12 @@ impl World {
         let Some(duplicate) = self.shortage(self.processes.duplicate(thread, fd))? else {
             return Ok(None);
         };
+        if let Some(node) = known.then(|| self.nodes.find_seen(&duplicate, (thread, fd))).flatten()
+        {
+            return Ok(Some(Memfd::Node(node)));
+        }
         if seals(&duplicate).is_some() {
-            return Ok(Some(duplicate));
+            return Ok(Some(Memfd::Other(duplicate)));
         }
         // Another file has the number by now.
         self.nodes.forget_seen((thread, fd));
