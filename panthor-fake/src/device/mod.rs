@@ -1,5 +1,6 @@
 //! The device: what all open files share.
 
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod gpu_model;
 pub(crate) mod inject;
@@ -20,6 +21,7 @@ use crate::bo::residency::{Pinned, Residents, Turn};
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::request_nr;
 use crate::call::uaccess::UserMemory;
+use crate::device::client::Client;
 use crate::device::config::Config;
 use crate::device::inject::Injections;
 use crate::device::stats::{Counters, FileStats, Leaks, Live, Stats};
@@ -57,6 +59,7 @@ pub(crate) struct DeviceInner {
     /// What is to fail on whichever file.
     pub(crate) injections: Injections,
     unplugged: AtomicBool,
+    client: Client,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
     next_id: AtomicU64,
@@ -86,6 +89,7 @@ impl Device {
         }
         UserMemory::probe()?;
         let inner = DeviceInner {
+            client: Client::new(&config),
             config,
             memory: Memory::new()?,
             pinned: Pinned::default(),
