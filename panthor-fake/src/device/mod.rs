@@ -214,15 +214,18 @@ impl Device {
         }
     }
 
-    /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.
+    /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.
     ///
     /// Those that did nothing wrong are innocent (see `DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3
-    /// and later); their jobs on the GPU end with `ETIMEDOUT`. Groups without such jobs go on. For the
-    /// group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
+    /// and later); their jobs on the GPU end with `ETIMEDOUT`. The GPU has the groups that it is busy with, and so
+    /// many others that its eight slots are full: when a group gets something to do that has no slot, the driver
+    /// gives slots to all that are there. Later ones go on. For the group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
     pub fn reset(&self) {
-        for group in alive(&self.inner.groups) {
-            group.reset();
+        let mut lost = alive(&self.inner.groups);
+        lost.retain(|group| group.lose_by_reset());
+        for group in lost {
+            group.end_lost();
         }
     }
 
