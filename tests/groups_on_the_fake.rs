@@ -70,7 +70,7 @@ fn a_reset_that_others_caused_leaves_innocence_from_driver_1_3_on() {
     for minor in [0, 2, 3, 9] {
         let (fake, device) = open(Config::default().driver_minor(minor));
         let group = group(&device.create_vm(Default::default()).unwrap());
-        // One that has nothing to do survives.
+        // Before anything is submitted it has no slot, and survives.
         fake.reset();
         assert!(group.state().unwrap().is_usable());
         hand_on(&group).hold();

@@ -468,14 +468,54 @@ fn a_reset_takes_the_innocent_who_are_on_the_gpu() {
     for (minor, flags) in [(9, TIMED_OUT | INNOCENT), (3, TIMED_OUT | INNOCENT), (2, TIMED_OUT)] {
         let file = version(minor).open();
         let (hit, done) = busy(&file);
+        // Without a job it has a slot all the same, from the next submission of a group that has none on.
+        let seated = group(&file, 1, 1);
         let (guilty, other_done) = busy(&file);
         let idle = group(&file, 1, 1);
         file.group(guilty).unwrap().time_out();
         file.device().reset();
+        assert_eq!(group_state(&file, seated), (flags, 0));
+        assert_eq!(submit(&file, seated, &[stream(0, &[])]), -EINVAL);
         assert_dead(&file, hit, done, (flags, 0));
         assert_dead(&file, guilty, other_done, (TIMED_OUT, 0));
         assert_eq!((group_state(&file, idle), submit(&file, idle, &[stream(0, &[])])), ((0, 0), 0));
     }
+}
+
+#[test]
+fn a_reset_takes_as_many_groups_as_there_are_slots() {
+    let file = device().open();
+    let vm = vm(&file);
+    let idle: Vec<_> = (0..10).map(|_| group(&file, vm, 1)).collect();
+    let (hit, done) = busy(&file);
+    file.device().reset();
+    assert_dead(&file, hit, done, (TIMED_OUT | INNOCENT, 0));
+    let lost = |&&group: &&u32| group_state(&file, group) != (0, 0);
+    assert_eq!(idle.iter().filter(lost).count(), 7);
+    // They have no slots any more.
+    file.device().reset();
+    assert_eq!(idle.iter().filter(lost).count(), 7);
+}
+
+#[test]
+fn what_waits_for_a_job_of_a_lost_group_is_lost_with_it() {
+    let file = device().open();
+    let vm = vm(&file);
+    let (blocker, waiting) = (group(&file, vm, 1), group(&file, vm, 1));
+    let (first, done) = (syncobj(&file), syncobj(&file));
+    file.group(blocker).unwrap().hold();
+    assert_eq!(submit(&file, blocker, &[stream(0, &[signal_sync(first, 0)])]), 0);
+    let job = stream(0, &[wait_sync(first, 0), signal_sync(done, 0)]);
+    assert_eq!(submit(&file, waiting, &[job]), 0);
+    file.device().reset();
+    assert_eq!(
+        (group_state(&file, blocker), is_signalled(&file, first, 0)),
+        ((TIMED_OUT | INNOCENT, 0), true)
+    );
+    assert_eq!(
+        (group_state(&file, waiting), is_signalled(&file, done, 0)),
+        ((TIMED_OUT | INNOCENT, 0), true)
+    );
 }
 
 #[test]

@@ -112,6 +112,20 @@ fn an_administrator_may_be_master() {
 }
 
 #[test]
+fn capabilities_are_those_of_the_call() {
+    let device = administrated();
+    let (first, second) = (device.open_primary(), device.open_primary());
+    device.set_administrator(false);
+    assert_eq!((set_master(&second), drop_master(&second)), (-EACCES, -EACCES));
+    // That was found out when it was opened.
+    let third = device.open_primary();
+    assert_eq!((is_authenticated(&second), is_authenticated(&third)), (true, false));
+    assert_eq!((drop_master(&first), set_master(&third)), (0, -EACCES));
+    device.set_administrator(true);
+    assert_eq!((set_master(&third), is_authenticated(&third)), (0, true));
+}
+
+#[test]
 fn the_master_may_have_high_priorities() {
     let device = device();
     let file = device.open_primary();

@@ -12,7 +12,7 @@ use crate::cases;
 use crate::random::{self, Amount, recorded};
 use crate::recording::{difference, section};
 use crate::uapi::fake::Fake;
-use crate::uapi::kernel::{Kernel, Linux, Mapped, Node};
+use crate::uapi::kernel::{Capability, Kernel, Linux, Mapped, Node};
 use crate::uapi::real::Real;
 
 pub fn run(command: &Command) -> ExitCode {
@@ -174,6 +174,10 @@ impl Kernel for Blind {
 
     fn foreign_dma_buf(&self, size: u64) -> std::io::Result<std::os::fd::OwnedFd> {
         self.0.foreign_dma_buf(size)
+    }
+
+    fn allow(&self, capability: Capability, allowed: bool) -> std::io::Result<()> {
+        self.0.allow(capability, allowed)
     }
 
     fn jobs_run(&self) -> bool {

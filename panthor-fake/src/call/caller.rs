@@ -1,11 +1,21 @@
-//! The program that issued an ioctl, beyond its memory: its descriptors, and its patience.
+//! The program that issued an ioctl, beyond its memory: its descriptors, what it may do, and its patience.
 
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
 
 use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
 use crate::sharing::descriptors::{Identity, path};
 use crate::sync::events::Place;
+
+/// Capabilities that matter to the driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Capabilities {
+    /// `CAP_SYS_ADMIN`.
+    pub(crate) administrator: bool,
+    /// `CAP_SYS_NICE`.
+    pub(crate) nice: bool,
+}
 
 /// Who issued an ioctl.
 pub(crate) trait Caller {
@@ -23,6 +33,9 @@ pub(crate) trait Caller {
 
     /// Leaves it a descriptor, which is closed on exec if it is here; returns the number it has there.
     fn give(&self, fd: OwnedFd) -> Result<i32>;
+
+    /// What it may do now, whatever it might when it opened the file.
+    fn capabilities(&self, device: &DeviceInner) -> Capabilities;
 
     /// Sleeps until `ready` says so, which is asked after each change of a fence or sync object, or until
     /// the deadline has passed. Whether it was ready.
@@ -68,6 +81,10 @@ impl Caller for ThisProcess {
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {
         Ok(fd.into_raw_fd())
+    }
+
+    fn capabilities(&self, device: &DeviceInner) -> Capabilities {
+        device.capabilities()
     }
 
     fn wait(

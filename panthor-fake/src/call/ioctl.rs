@@ -8,7 +8,7 @@ use std::time::Instant;
 use panthor_sys as sys;
 
 use crate::bo::ioctls as bo_ioctls;
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, Capabilities};
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::UserMemory;
 use crate::device::query;
@@ -54,6 +54,16 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// What the caller may do.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.caller.capabilities(self.file.device_inner())
+    }
+
+    /// Whether the caller's groups may have a high priority.
+    pub(crate) fn may_have_high_priority(&self) -> bool {
+        self.file.is_current_master() || self.capabilities().nice
+    }
+
     /// Calls `ready` after each change of a fence or sync object until it answers, or until the deadline
     /// has passed; `None` is no deadline. It is called at least once.
     ///
@@ -207,7 +217,7 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     let data: &mut [u8] = bytemuck::cast_slice_mut(words);
     call.user.read(arg, &mut data[..in_size])?;
     let permitted = match call.file.primary() {
-        Some(primary) => primary::permit(call.file, primary, entry.needs),
+        Some(primary) => primary::permit(call, primary, entry.needs),
         None => Ok(()),
     };
     let result = permitted.and_then(|()| (entry.handler)(call, data));

@@ -158,7 +158,8 @@ impl Config {
     }
 
     /// Whether the client may have groups of high and realtime priority, as a process with
-    /// `CAP_SYS_NICE` may. The master of the primary node may in any case.
+    /// `CAP_SYS_NICE` may. The master of the primary node may in any case. It may change, see
+    /// [`Device::set_high_priority`](crate::Device::set_high_priority).
     #[must_use]
     pub fn high_priority(mut self, allowed: bool) -> Self {
         self.high_priority = allowed;
@@ -166,7 +167,8 @@ impl Config {
     }
 
     /// Whether clients have `CAP_SYS_ADMIN`: they are authenticated on the primary node, and may
-    /// become its master, without being introduced by one.
+    /// become its master, without being introduced by one. It may change, see
+    /// [`Device::set_administrator`](crate::Device::set_administrator).
     #[must_use]
     pub fn administrator(mut self, administrator: bool) -> Self {
         self.administrator = administrator;

@@ -1,5 +1,6 @@
 //! The device: what all open files share.
 
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod gpu_model;
 pub(crate) mod inject;
@@ -20,6 +21,7 @@ use crate::bo::residency::{Pinned, Residents, Turn};
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::request_nr;
 use crate::call::uaccess::UserMemory;
+use crate::device::client::Client;
 use crate::device::config::Config;
 use crate::device::inject::Injections;
 use crate::device::stats::{Counters, FileStats, Leaks, Live, Stats};
@@ -57,6 +59,7 @@ pub(crate) struct DeviceInner {
     /// What is to fail on whichever file.
     pub(crate) injections: Injections,
     unplugged: AtomicBool,
+    client: Client,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
     next_id: AtomicU64,
@@ -86,6 +89,7 @@ impl Device {
         }
         UserMemory::probe()?;
         let inner = DeviceInner {
+            client: Client::new(&config),
             config,
             memory: Memory::new()?,
             pinned: Pinned::default(),
@@ -210,15 +214,18 @@ impl Device {
         }
     }
 
-    /// Resets the GPU, as the driver does when it hangs: groups that the GPU is busy with are lost.
+    /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.
     ///
     /// Those that did nothing wrong are innocent (see `DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3
-    /// and later); their jobs on the GPU end with `ETIMEDOUT`. Groups without such jobs go on. For the
-    /// group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
+    /// and later); their jobs on the GPU end with `ETIMEDOUT`. The GPU has the groups that it is busy with, and so
+    /// many others that its eight slots are full: when a group gets something to do that has no slot, the driver
+    /// gives slots to all that are there. Later ones go on. For the group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
     pub fn reset(&self) {
-        for group in alive(&self.inner.groups) {
-            group.reset();
+        let mut lost = alive(&self.inner.groups);
+        lost.retain(|group| group.lose_by_reset());
+        for group in lost {
+            group.end_lost();
         }
     }
 

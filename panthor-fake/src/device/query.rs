@@ -78,10 +78,9 @@ fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Res
             let min_size = offset_of!(sys::drm_panthor_timestamp_info, timestamp_offset);
             (bytemuck::bytes_of(&info).to_vec(), min_size as u32)
         }
-        sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO => (
-            bytemuck::bytes_of(&group_priorities(call.file.may_have_high_priority())).to_vec(),
-            size,
-        ),
+        sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO => {
+            (bytemuck::bytes_of(&group_priorities(call.may_have_high_priority())).to_vec(), size)
+        }
         sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO => (bytemuck::bytes_of(&MMU_INFO).to_vec(), size),
         _ => return Err(Errno::INVAL),
     };

@@ -56,9 +56,6 @@ pub(crate) struct FileInner {
     client_id: u64,
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
-    /// What the program that opened it may do.
-    pub(crate) administrator: bool,
-    nice: bool,
     pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
@@ -75,12 +72,12 @@ pub(crate) struct FileInner {
 
 impl File {
     pub(crate) fn new(device: Device, primary: bool) -> Self {
-        let (administrator, nice) = (device.config().administrator, device.config().high_priority);
-        Self::open_as(device, primary, administrator, nice)
+        let administrator = device.inner().capabilities().administrator;
+        Self::open_as(device, primary, administrator)
     }
 
-    /// Opens a node for a program with `CAP_SYS_ADMIN` and `CAP_SYS_NICE`, or without.
-    pub(crate) fn open_as(device: Device, primary: bool, administrator: bool, nice: bool) -> Self {
+    /// Opens a node for a program with `CAP_SYS_ADMIN`, or without.
+    pub(crate) fn open_as(device: Device, primary: bool, administrator: bool) -> Self {
         let masters = &device.inner().masters;
         let primary = primary.then(|| Primary::open(masters, administrator));
         // The kernel counts the files of all DRM devices together.
@@ -89,8 +86,6 @@ impl File {
         let inner = Arc::new(FileInner {
             client_id,
             primary,
-            administrator,
-            nice,
             stats: device.inner().open_counters(),
             injections: Injections::default(),
             objects: RwLock::new(Objects::new()),
@@ -264,11 +259,6 @@ impl FileInner {
 
     pub(crate) fn client_id(&self) -> u64 {
         self.client_id
-    }
-
-    /// Whether groups may have a high priority.
-    pub(crate) fn may_have_high_priority(&self) -> bool {
-        self.nice || self.is_current_master()
     }
 
     /// What it has as the file of a primary node.

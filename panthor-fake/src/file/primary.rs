@@ -11,7 +11,6 @@ use panthor_sys as sys;
 use crate::bo::names::{gem_flink, gem_open};
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, Entry, Handler, args, request_nr};
-use crate::file::FileInner;
 use crate::file::drm_core::{put, word};
 use crate::file::handles::Handles;
 use crate::lock::lock;
@@ -101,11 +100,11 @@ impl State {
 
 /// # Errors
 /// `EACCES` if the client of a primary file is not what an ioctl needs.
-pub(crate) fn permit(file: &FileInner, primary: &Primary, needs: u8) -> Result<()> {
-    let lacks = |need, has: bool| needs & need != 0 && !has;
-    let denied = lacks(needs::ADMIN, file.administrator)
-        || lacks(needs::AUTH, primary.is_authenticated())
-        || (needs & needs::MASTER != 0 && !file.is_current_master());
+pub(crate) fn permit(call: &Call<'_>, primary: &Primary, needs: u8) -> Result<()> {
+    let needs = |need| needs & need != 0;
+    let denied = (needs(needs::ADMIN) && !call.capabilities().administrator)
+        || (needs(needs::AUTH) && !primary.is_authenticated())
+        || (needs(needs::MASTER) && !call.file.is_current_master());
     if denied { Err(Errno::ACCES) } else { Ok(()) }
 }
 
@@ -293,7 +292,7 @@ fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// Who never was a master may become it only as an administrator.
 fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
-    let permitted = state.is_master || call.file.administrator;
+    let permitted = state.is_master || call.capabilities().administrator;
     if permitted { Ok(()) } else { Err(Errno::ACCES) }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let memory = call.file.config().memory;
     let queues: Vec<QueueArgs> =
         call.user.read_array(&args.queues, size_of::<QueueArgs>(), memory)?;
-    permit_priority(call.file, args.priority)?;
+    permit_priority(call, args.priority)?;
     check_group(call.file, args)?;
     let vm = call.file.vm(args.vm_id)?;
     args.group_handle = call.file.add_group(|handle| {
@@ -46,11 +46,11 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// # Errors
 /// `EINVAL` for what is no priority, `EACCES` for one that the client may not have.
-fn permit_priority(file: &FileInner, priority: u8) -> Result<()> {
-    if priority > highest_priority(file.config().driver_minor) {
+fn permit_priority(call: &Call<'_>, priority: u8) -> Result<()> {
+    if priority > highest_priority(call.file.config().driver_minor) {
         return Err(Errno::INVAL);
     }
-    if priority > sys::PANTHOR_GROUP_PRIORITY_MEDIUM && !file.may_have_high_priority() {
+    if priority > sys::PANTHOR_GROUP_PRIORITY_MEDIUM && !call.may_have_high_priority() {
         return Err(Errno::ACCES);
     }
     Ok(())

@@ -6,14 +6,14 @@ pub(crate) mod ioctls;
 pub(crate) mod queue;
 pub(crate) mod view;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use panthor_sys as sys;
 
 use crate::bo::kernel_bo::{KernelBo, UNCACHED};
 use crate::call::errno::{Errno, Result};
-use crate::device::DeviceInner;
+use crate::device::{DeviceInner, query};
 use crate::group::queue::GroupQueue;
 use crate::lock::lock;
 use crate::sync::events::Events;
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     /// One in-memory sync object a queue, which counts the jobs that are done.
     syncobjs: KernelBo,
     queues: OnceLock<Vec<Weak<GroupQueue>>>,
+    /// Whether it has one of the GPU's slots, with or without something to do.
+    seated: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +85,7 @@ impl Group {
             state: Mutex::new(State::default()),
             syncobjs,
             queues: OnceLock::new(),
+            seated: AtomicBool::new(false),
         });
         let mut queues = Vec::with_capacity(count);
         for (index, size) in (0..).zip(ring_sizes) {
@@ -168,15 +171,28 @@ impl Shared {
         ((1_u64 << count) - 1) as u32
     }
 
-    /// Resets the GPU under it: what it was busy with is lost, although it did nothing wrong.
-    pub(crate) fn reset(&self) {
-        if !self.is_active() {
-            return;
-        }
-        self.end(|state| {
+    /// Whether it has one of the GPU's slots.
+    pub(crate) fn is_seated(&self) -> bool {
+        self.seated.load(Ordering::Acquire)
+    }
+
+    /// Marks it as lost by a reset of the GPU if that has it, although it may have done nothing wrong; whether it
+    /// is. [`Shared::end_lost`] comes when all are marked.
+    pub(crate) fn lose_by_reset(&self) -> bool {
+        let seated = self.seated.swap(false, Ordering::AcqRel);
+        let active = self.is_active();
+        let mut state = lock(&self.state);
+        let lost = active || (seated && state.can_run());
+        if lost {
             state.innocent |= state.can_run();
             state.timed_out = true;
-        });
+        }
+        lost
+    }
+
+    /// Ends what its queues do.
+    pub(crate) fn end_lost(&self) {
+        self.end(|_| ());
     }
 
     /// Takes the GPU away under it: what that was busy with never ends by itself.
@@ -228,6 +244,19 @@ impl Shared {
         let at = u64::from(queue) * SYNCOBJ_BYTES;
         self.syncobjs.write(at, &seqno.to_ne_bytes());
         self.syncobjs.write(at + 8, &status.to_ne_bytes());
+    }
+}
+
+/// Gives the GPU's slots to groups, as the driver does when one has something to do that has none: those go first
+/// that have something to do, and others have what is left.
+pub(crate) fn seat(device: &DeviceInner) {
+    let (busy, idle): (Vec<_>, Vec<_>) = device
+        .groups()
+        .into_iter()
+        .filter(|group| group.can_run())
+        .partition(|group| group.is_active());
+    for (index, group) in (0..).zip(busy.iter().chain(&idle)) {
+        group.seated.store(index < query::CSIF_INFO.csg_slot_count, Ordering::Release);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::bo::kernel_bo::{KernelBo, UNCACHED};
 use crate::call::errno::{Errno, Result};
-use crate::group::{Failure, Shared};
+use crate::group::{Failure, Shared, seat};
 use crate::lock::lock;
 use crate::sync::fence::Fence;
 use crate::sync::jobs::{Counted, Job, Jobs, Queue, Started};
@@ -270,7 +270,12 @@ impl Queue for GroupQueue {
         };
         match refused {
             Some(job) => self.finish(job, Err(Errno::CANCELED)),
-            None => while self.execute(false) {},
+            None => {
+                if !self.shared.is_seated() && self.is_active() {
+                    seat(self.shared.device());
+                }
+                while self.execute(false) {}
+            }
         }
     }
 }

@@ -22,7 +22,6 @@ use nix::unistd::{Pid, Whence, lseek};
 mod closes;
 
 use super::error::Error;
-use super::process::Capabilities;
 use crate::bo::memory::{FILE_SIZE, Memory};
 use crate::call::errno::Result;
 use crate::device::Device;
@@ -155,7 +154,9 @@ impl Nodes {
     }
 
     /// Opens a node, with flags of `open(2)`.
-    pub(super) fn open(&self, kind: Kind, flags: OFlag, caller: Capabilities) -> Result<OwnedFd> {
+    ///
+    /// `administrator` is whether the caller has `CAP_SYS_ADMIN`.
+    pub(super) fn open(&self, kind: Kind, flags: OFlag, administrator: bool) -> Result<OwnedFd> {
         // A program that closed one and opens another finds it closed.
         self.catch_up(false);
         let kept = OFlag::O_ACCMODE | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_APPEND;
@@ -166,12 +167,7 @@ impl Nodes {
             flags = flags.difference(OFlag::O_ACCMODE) | OFlag::O_RDWR;
         }
         let fd = open(memory.as_str(), flags, Mode::empty())?;
-        let file = File::open_as(
-            self.device.clone(),
-            kind == Kind::Primary,
-            caller.administrator,
-            caller.nice,
-        );
+        let file = File::open_as(self.device.clone(), kind == Kind::Primary, administrator);
 
         let mut open = lock(&self.open);
         open.opened += 1;
@@ -306,8 +302,7 @@ mod tests {
     #[test]
     fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {
         let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
-        let nobody = Capabilities { administrator: false, nice: false };
-        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, nobody).unwrap();
+        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, false).unwrap();
         // They are tried in a random order: it is unlikely that none of these comes before.
         let closed: Vec<_> = (0..16).map(|_| open()).collect();
         let fd = open();

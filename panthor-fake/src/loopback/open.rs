@@ -86,7 +86,8 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
     if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
         return Err(Errno(libc::EEXIST));
     }
-    let fd = world.nodes.open(kind, flags | OFlag::O_CLOEXEC, capabilities(caller))?;
+    let fd =
+        world.nodes.open(kind, flags | OFlag::O_CLOEXEC, capabilities(caller).administrator)?;
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 

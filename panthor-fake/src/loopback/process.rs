@@ -12,6 +12,7 @@ use nix::errno::Errno as OsError;
 use nix::libc;
 use nix::unistd::Pid;
 
+use crate::call::caller::Capabilities;
 use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 use crate::sharing::descriptors::Identity;
@@ -176,15 +177,6 @@ pub(super) fn process_of(thread: Pid) -> Option<Pid> {
 pub(super) fn name_of(thread: Pid) -> String {
     let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
     name.unwrap_or_else(|| String::from("?"))
-}
-
-/// Capabilities that matter to the driver.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Capabilities {
-    /// `CAP_SYS_ADMIN`.
-    pub(super) administrator: bool,
-    /// `CAP_SYS_NICE`.
-    pub(super) nice: bool,
 }
 
 /// What a thread may do. In a user namespace of its own it has no capability that a driver asks for.

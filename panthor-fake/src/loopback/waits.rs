@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use super::listener::Notification;
 #[cfg(feature = "trace")]
 use super::process::process_of;
-use super::process::{identity_of, link_of};
+use super::process::{capabilities, identity_of, link_of};
 use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, Capabilities};
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
+use crate::device::DeviceInner;
 use crate::sharing::descriptors::Identity;
 use crate::sync::events::Place;
 
@@ -80,6 +81,10 @@ impl Caller for Remote<'_> {
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {
         self.call.give(&fd)
+    }
+
+    fn capabilities(&self, _: &DeviceInner) -> Capabilities {
+        capabilities(self.call.thread())
     }
 
     #[cfg(feature = "trace")]

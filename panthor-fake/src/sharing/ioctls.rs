@@ -128,6 +128,8 @@ mod tests {
 
     use super::*;
     use crate::call::arena::Arena;
+    use crate::call::caller::Capabilities;
+    use crate::device::DeviceInner;
     use crate::lock::lock;
     use crate::sharing::dma_buf::DmaBuf;
     use crate::sharing::reservation::Usage;
@@ -160,6 +162,10 @@ mod tests {
             let mut fds = lock(&self.0);
             fds.push(fd);
             Ok(fds.len() as i32 + 99)
+        }
+
+        fn capabilities(&self, device: &DeviceInner) -> Capabilities {
+            device.capabilities()
         }
 
         /// It has no patience.

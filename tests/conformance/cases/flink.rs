@@ -11,13 +11,13 @@ pub fn add(cases: &mut Cases) {
     flink(cases);
 }
 
-fn gem_flink(c: &mut Client<'_>, handle: u32) -> u32 {
+pub fn gem_flink(c: &mut Client<'_>, handle: u32) -> u32 {
     let mut args = drm_gem_flink { handle, name: 0 };
     c.call(DRM_IOCTL_GEM_FLINK, &mut args);
     args.name
 }
 
-fn gem_open(c: &mut Client<'_>, name: u32) -> u32 {
+pub fn gem_open(c: &mut Client<'_>, name: u32) -> u32 {
     let mut args = drm_gem_open { name, ..zeroed() };
     c.call(DRM_IOCTL_GEM_OPEN, &mut args);
     args.handle

@@ -30,7 +30,7 @@ fn get_unique(c: &mut Client<'_>, len: usize) {
     c.note(format_args!("  {name:?}"));
 }
 
-fn version(c: &mut Client<'_>, interface: (i32, i32), driver: (i32, i32)) -> i32 {
+pub fn version(c: &mut Client<'_>, interface: (i32, i32), driver: (i32, i32)) -> i32 {
     let mut args = drm_set_version {
         drm_di_major: interface.0,
         drm_di_minor: interface.1,
@@ -40,7 +40,7 @@ fn version(c: &mut Client<'_>, interface: (i32, i32), driver: (i32, i32)) -> i32
     c.call(DRM_IOCTL_SET_VERSION, &mut args)
 }
 
-const ANY: (i32, i32) = (-1, -1);
+pub const ANY: (i32, i32) = (-1, -1);
 
 fn unique(cases: &mut Cases) {
     cases.add("before_a_version_was_set", |c| {
@@ -105,13 +105,13 @@ fn set_version(cases: &mut Cases) {
     });
 }
 
-fn get_magic(c: &mut Client<'_>) -> u32 {
+pub fn get_magic(c: &mut Client<'_>) -> u32 {
     let mut args = zeroed::<drm_auth>();
     c.call(DRM_IOCTL_GET_MAGIC, &mut args);
     args.magic
 }
 
-fn auth_magic(c: &mut Client<'_>, magic: u32) {
+pub fn auth_magic(c: &mut Client<'_>, magic: u32) {
     c.call(DRM_IOCTL_AUTH_MAGIC, &mut drm_auth { magic });
 }
 
@@ -166,11 +166,11 @@ fn magic(cases: &mut Cases) {
     });
 }
 
-fn set(c: &mut Client<'_>) {
+pub fn set(c: &mut Client<'_>) {
     c.bytes(DRM_IOCTL_SET_MASTER, &mut []);
 }
 
-fn drop_it(c: &mut Client<'_>) {
+pub fn drop_it(c: &mut Client<'_>) {
     c.bytes(DRM_IOCTL_DROP_MASTER, &mut []);
 }
 

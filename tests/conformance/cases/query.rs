@@ -55,9 +55,14 @@ pub fn add(cases: &mut Cases) {
     });
     cases.add("group_priorities_of_a_primary_node", |c| {
         c.open_primary();
-        let query = &QUERIES[3];
-        query.ask(c, query.size, 64);
+        group_priorities(c);
     });
+}
+
+/// Asks which priorities groups may have.
+pub fn group_priorities(c: &mut Client<'_>) {
+    let query = &QUERIES[3];
+    query.ask(c, query.size, 64);
 }
 
 /// The first of the bytes as a structure.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::{Pid, gettid};
 
-use super::kernel::{Kernel, Node, Trouble};
+use super::kernel::{Capability, Kernel, Node, Trouble};
 use super::memory::{Bad, CpuMap, UserMemory};
 use super::show::{self, Show};
 use super::wire::{self, Value, Wire};
@@ -69,6 +69,17 @@ impl<'a> Client<'a> {
         let before = std::mem::replace(&mut self.quiet, true);
         let result = work(self);
         self.quiet = before;
+        result
+    }
+
+    /// Does something without a capability.
+    pub fn without<T>(&mut self, capability: Capability, work: impl FnOnce(&mut Self) -> T) -> T {
+        let name = capability.name();
+        self.kernel.allow(capability, false).expect("to drop a capability");
+        self.note(format_args!("without {name}"));
+        let result = work(self);
+        self.kernel.allow(capability, true).expect("to take a capability back");
+        self.note(format_args!("with {name}"));
         result
     }
 

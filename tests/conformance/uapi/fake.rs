@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use panthor_fake::{Config, Device, File, Mapping, Prot, descriptor_ioctl};
 
-use super::kernel::{Kernel, Linux, Mapped, Memory, Node, Trouble};
+use super::kernel::{Capability, Kernel, Linux, Mapped, Memory, Node, Trouble};
 
 /// A fake device of its own.
 pub struct Fake(Device);
@@ -52,6 +52,14 @@ impl Kernel for Fake {
 
     fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
         self.0.foreign_dma_buf(size)
+    }
+
+    fn allow(&self, capability: Capability, allowed: bool) -> io::Result<()> {
+        match capability {
+            Capability::SysAdmin => self.0.set_administrator(allowed),
+            Capability::SysNice => self.0.set_high_priority(allowed),
+        }
+        Ok(())
     }
 
     fn jobs_run(&self) -> bool {
@@ -106,6 +114,17 @@ impl Node for File {
 
     fn jam(&self, vm: u32) {
         self.gpu(vm).expect("the VM").fail_next_job(Errno::ETIMEDOUT as i32);
+    }
+
+    fn begin(&self, vm: u32, va: u64) {
+        self.gpu(vm)
+            .expect("the VM")
+            .write(va, &1_u32.to_ne_bytes())
+            .expect("memory that is mapped");
+    }
+
+    fn reset(&self) {
+        self.device().reset();
     }
 }
 

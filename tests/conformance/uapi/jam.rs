@@ -28,7 +28,7 @@ impl Client<'_> {
         self.group_with_instruction(vm, 0)
     }
 
-    /// Waits until the GPU runs again after a reset, which has begun. Not written down.
+    /// Waits until the GPU runs again after a reset, which has begun or will with the next job. Not written down.
     ///
     /// The driver cancels jobs until then. Nothing else is asked of it: to create a group, for example, it flushes
     /// caches, and the played GPU may miss one of two commands at a time, of which the other is to reset.

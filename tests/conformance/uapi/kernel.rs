@@ -71,6 +71,22 @@ pub enum Trouble {
     TimeOut,
 }
 
+/// What a process may do that others may not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Capability {
+    SysAdmin,
+    SysNice,
+}
+
+impl Capability {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysNice => "CAP_SYS_NICE",
+        }
+    }
+}
+
 /// A kernel with a device of which nobody else makes use.
 pub trait Kernel {
     /// Opens the render node: a new open file.
@@ -84,6 +100,9 @@ pub trait Kernel {
 
     /// Makes a dma-buf of a driver that is not Panthor, of whole pages.
     fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd>;
+
+    /// Takes a capability away from the calling thread, or gives it back if it could ever have it.
+    fn allow(&self, capability: Capability, allowed: bool) -> io::Result<()>;
 
     /// Whether jobs of groups are done.
     fn jobs_run(&self) -> bool;
@@ -123,6 +142,12 @@ pub trait Node: Send + Sync {
 
     /// Has the next queued change of what a VM maps fail where no MMU hangs.
     fn jam(&self, vm: u32);
+
+    /// Tells in memory of a VM that a stream has begun where streams do not run.
+    fn begin(&self, vm: u32, va: u64);
+
+    /// Resets the GPU where it does not hang by itself.
+    fn reset(&self);
 }
 
 /// Memory of a node that is mapped. It is unmapped when it is dropped.

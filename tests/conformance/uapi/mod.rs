@@ -4,6 +4,7 @@ pub mod client;
 pub mod descriptors;
 pub mod fake;
 pub mod gate;
+pub mod hang;
 mod jam;
 pub mod kernel;
 pub mod mappings;

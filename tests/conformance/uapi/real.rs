@@ -14,10 +14,11 @@ use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
 
-use super::kernel::{Kernel, Mapped, Memory, Node, Trouble};
+use super::kernel::{Capability, Kernel, Mapped, Memory, Node, Trouble};
 use super::ops::resized;
 
 /// A Panthor of the machine. Its mappings can be told by root, where debugfs is mounted.
@@ -72,6 +73,17 @@ impl Kernel for Real {
 
     fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
         udmabuf(size)
+    }
+
+    fn allow(&self, capability: Capability, allowed: bool) -> io::Result<()> {
+        let capability = match capability {
+            Capability::SysAdmin => CapabilitySet::SYS_ADMIN,
+            Capability::SysNice => CapabilitySet::SYS_NICE,
+        };
+        // Those of the calling thread alone. Only what is permitted can become effective.
+        let mut sets = capabilities(None)?;
+        sets.effective.set(capability & sets.permitted, allowed);
+        Ok(set_capabilities(None, sets)?)
     }
 
     fn jobs_run(&self) -> bool {
@@ -176,6 +188,10 @@ impl Node for File {
     fn arrange(&self, _: u32, _: u32, _: Trouble) {}
 
     fn jam(&self, _: u32) {}
+
+    fn begin(&self, _: u32, _: u64) {}
+
+    fn reset(&self) {}
 }
 
 struct NodeMemory {

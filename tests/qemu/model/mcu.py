@@ -15,8 +15,9 @@ Instructions: MOV32, MOV48, CALL, JUMP, SYNC_ADD/SET 32/64, SYNC_WAIT32, LOAD_MU
 STORE_MULTIPLE, STORE_STATE. Every other one completes at once and does nothing: no shader, tiler or
 fragment work, no tiler out-of-memory. NOEXEC is not looked at: it concerns shaders.
 
-One instruction no GPU has: JAM leaves the MMU of the stream's address space busy until the GPU is reset, so
-that the driver's next change of what is mapped there fails.
+Two instructions no GPU has: JAM leaves the MMU of the stream's address space busy until the GPU is reset, so
+that the driver's next change of what is mapped there fails. HANG stops the microcontroller until then: no stream
+goes on, and no request of the driver is acknowledged.
 """
 import argparse
 import json
@@ -163,8 +164,12 @@ class Interrupt:
 # -------------------------------------------------------------------------- command streams --
 MOV48, MOV32, LOAD_MULTIPLE, STORE_MULTIPLE, CALL, JUMP = 1, 2, 20, 21, 32, 33
 SYNC_ADD32, SYNC_SET32, SYNC_WAIT32, STORE_STATE, SYNC_ADD64, SYNC_SET64 = 37, 38, 39, 40, 51, 52
-JAM = 0xFF
+JAM, HANG = 0xFF, 0xFE
 GREATER = 1  # the other condition of a SYNC_WAIT is: less than or equal
+
+
+class Hang(Exception):
+    """The microcontroller answers no more."""
 
 
 class Stream:
@@ -235,6 +240,8 @@ class Stream:
                 memory.write64(space, self.pair(a) + offset, time.monotonic_ns())
             elif op == JAM:
                 memory.set_reg(AS_STATUS + AS_STRIDE * space, AS_ACTIVE)
+            elif op == HANG:
+                raise Hang
         return synced
 
 
@@ -251,7 +258,7 @@ class Mcu:
         self.job = Interrupt(memory, qemu, 0x1000, SPI_JOB)
         self.mmu = Interrupt(memory, qemu, 0x2000, SPI_MMU)
         self.gpu = Interrupt(memory, qemu, 0x20, SPI_GPU)
-        self.running = self.blocked = False
+        self.running = self.blocked = self.hung = False
         # Streams by group, of which the suspend buffer is the name, and number.
         self.global_io, self.groups, self.streams = None, [], {}
 
@@ -278,11 +285,20 @@ class Mcu:
 
     def look(self):
         """One look at every interface; runs what was submitted."""
-        memory, interrupts = self.memory, 0
+        interrupts = [0]
+        try:
+            self.look_for(interrupts)
+        finally:  # what was done before it hung is told
+            if interrupts[0]:
+                self.job.raise_bits(interrupts[0])
+
+    def look_for(self, interrupts):
+        """The work of look, which tells in interrupts[0] what the driver is to be told."""
+        memory = self.memory
         request_va, ack_va = self.global_io
         request, changed = self.acknowledge(request_va, ack_va, GLOBAL_EVENTS)
         if changed:
-            interrupts |= JOB_GLOBAL
+            interrupts[0] |= JOB_GLOBAL
         if request & 1:  # GLB_HALT
             memory.set_reg(MCU_STATUS, 2)
         memory.write32(0, ack_va + 8, memory.read32(0, request_va + 8))
@@ -290,7 +306,7 @@ class Mcu:
             before = memory.read32(0, group_out) & 7
             request, changed = self.acknowledge(group_in, group_out, GROUP_EVENTS)
             if changed:
-                interrupts |= 1 << group
+                interrupts[0] |= 1 << group
             # What a group has begun goes on when it is resumed, wherever that is, and ends when it is
             # terminated.
             if request & 7 != before and request & 7 in (TERMINATE, START):
@@ -301,9 +317,7 @@ class Mcu:
                 # A sync object has changed: CSG_SYNC_UPDATE makes ack differ from req.
                 request, ack = memory.read32(0, group_in), memory.read32(0, group_out)
                 memory.write32(0, group_out, (ack & ~SYNC_UPDATE) | (~request & SYNC_UPDATE))
-                interrupts |= 1 << group
-        if interrupts:
-            self.job.raise_bits(interrupts)
+                interrupts[0] |= 1 << group
 
     def run_group(self, group_in, streams):
         memory, synced = self.memory, False
@@ -351,7 +365,7 @@ class Mcu:
             memory.set_reg(GPU_COMMAND, 0)
             busy = True
             if command & 0xFF == 1:  # reset, soft or hard
-                self.running = False
+                self.running = self.hung = False
                 memory.set_reg(MCU_STATUS, 0)
                 memory.set_reg(MCU_CONTROL, 0)
                 for space in range(SPACES):
@@ -372,7 +386,7 @@ class Mcu:
             memory.set_reg(MCU_STATUS, 0)
         for interrupt in (self.job, self.mmu, self.gpu):
             interrupt.poll()
-        if self.running:
+        if self.running and not self.hung:
             for bell in range(16):
                 if memory.reg(DOORBELL + 0x10000 * bell):
                     memory.set_reg(DOORBELL + 0x10000 * bell, 0)
@@ -382,6 +396,8 @@ class Mcu:
                 self.blocked = False
                 try:
                     self.look()
+                except Hang:
+                    self.hung = True
                 except Fault:  # tables not in place: the firmware's VM is being torn down
                     pass
         return busy

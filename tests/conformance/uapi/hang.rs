@@ -1,0 +1,69 @@
+//! A GPU that hangs: its microcontroller answers no more, until the driver resets it.
+
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
+
+/// Where the stream is, and in front of it the word that tells that it has begun.
+const VA: u64 = 2 * GIB;
+const STREAM: u64 = 64;
+
+/// An instruction that only the played microcontroller has.
+const HANG: u64 = 0xfe << 56;
+
+const MOV48: u64 = 1 << 56;
+const MOV32: u64 = 2 << 56;
+const SYNC_SET32: u64 = 38 << 56;
+
+/// What a hang leaves.
+#[derive(Clone, Copy)]
+pub struct Hung {
+    /// The group that did it.
+    pub group: u32,
+    /// A group that was made afterwards.
+    pub witness: u32,
+}
+
+impl Client<'_> {
+    /// Hangs the GPU by a group of a VM. It finds out when it looks at its groups the next time, which is soon.
+    pub fn hang(&mut self, vm: u32) -> Hung {
+        let bo = self.bo(PAGE);
+        self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
+        let memory = self.cpu_map(bo, PAGE);
+        let instructions = [
+            MOV48 | VA,
+            MOV32 | 2 << 48 | 1,
+            // What register 2 has goes where registers 0 and 1 say.
+            SYNC_SET32 | 2 << 32,
+            HANG,
+        ];
+        for (index, instruction) in (0..).zip(instructions) {
+            memory.store(STREAM + index * 8, instruction as u32);
+            memory.store(STREAM + index * 8 + 4, (instruction >> 32) as u32);
+        }
+        let (group, done) = (self.group(vm, 1), self.syncobj());
+        self.node().hold(group);
+        let size = size_of_val(&instructions) as u32;
+        self.submit(group, &[stream(0, VA + STREAM, size, &[signal(done, 0)])]);
+        self.node().begin(vm, VA);
+        let patience = Instant::now() + Duration::from_secs(10);
+        while memory.load(0) == 0 {
+            assert!(Instant::now() < patience, "the stream does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.note("the GPU hangs");
+        // The driver gives slots on the GPU to all groups that are there, and does so no more now.
+        Hung { group, witness: self.witness() }
+    }
+
+    /// Waits until the driver has reset the GPU and it runs again; tells how the fences end of what was lost.
+    pub fn recover(&mut self, hung: Hung, lost: &[u32]) {
+        self.node().reset();
+        self.until_the_gpu_runs(hung.witness);
+        for &fence in lost {
+            self.wait(&[fence], 0, i64::MAX);
+            self.fence(fence);
+        }
+    }
+}
