@@ -58,8 +58,8 @@ impl Maker {
         if name == "fd" {
             return n(u64::MAX);
         }
-        // Where numbers lead to may be memory of the program's.
-        if ["pointer", "handles", "points", "label", "name"].contains(&name) {
+        // Where numbers lead to may be memory of the program's. The name of a BO is none of these, by its size.
+        if size == 8 && ["pointer", "handles", "points", "label", "name"].contains(&name) {
             return Arg::Bad(self.bad());
         }
         let bits = 8 * size.min(8) as u64;
