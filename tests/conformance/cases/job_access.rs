@@ -7,6 +7,7 @@ use crate::uapi::client::Client;
 use crate::uapi::kernel::{Linux, Trouble};
 use crate::uapi::memory::CpuMap;
 use crate::uapi::ops::*;
+use crate::uapi::streams::*;
 
 /// Where the data is.
 const DATA: u64 = 64 * MIB;
@@ -14,18 +15,15 @@ const DATA: u64 = 64 * MIB;
 /// Where nothing is mapped.
 const NOTHING: u64 = 3 * GIB;
 
-const MOV48: u64 = 1 << 56;
-const MOV32: u64 = 2 << 56;
 /// Registers 4 to 7 from and to what registers 0 and 1 say.
-const LOAD_MULTIPLE: u64 = 20 << 56 | 4 << 48 | 0xf << 16;
-const STORE_MULTIPLE: u64 = 21 << 56 | 4 << 48 | 0xf << 16;
+const LOAD: u64 = LOAD_MULTIPLE | 4 << 48 | 0xf << 16;
+const STORE: u64 = STORE_MULTIPLE | 4 << 48 | 0xf << 16;
 /// What register 2 has goes where registers 0 and 1 say, or is added there.
-const SYNC_ADD32: u64 = 37 << 56 | 2 << 32;
-const SYNC_SET32: u64 = 38 << 56 | 2 << 32;
+const ADD: u64 = SYNC_ADD32 | 2 << 32;
+const SET: u64 = SYNC_SET32 | 2 << 32;
 
 /// What a stream does with memory.
-const WRITES: [(&str, u64); 3] =
-    [("store_multiple", STORE_MULTIPLE), ("sync_add", SYNC_ADD32), ("sync_set", SYNC_SET32)];
+const WRITES: [(&str, u64); 3] = [("store_multiple", STORE), ("sync_add", ADD), ("sync_set", SET)];
 
 /// A VM with a group, and a stream at [`CODE`].
 struct Program {
@@ -46,11 +44,8 @@ impl Program {
     /// Runs an instruction on what is at an address, and tells how it ended.
     fn access(&self, c: &mut Client<'_>, va: u64, instruction: u64) {
         let instructions = [MOV48 | va, MOV32 | 2 << 48 | 7, instruction];
-        for (index, instruction) in (0..).zip(instructions) {
-            self.memory.store(index * 8, instruction as u32);
-            self.memory.store(index * 8 + 4, (instruction >> 32) as u32);
-        }
-        self.run(c, CODE, size_of_val(&instructions) as u32);
+        let size = self.memory.store_stream(0, &instructions);
+        self.run(c, CODE, size);
     }
 
     /// Runs a stream.
@@ -104,7 +99,7 @@ fn readonly(cases: &mut Cases) {
         .add("write_to_its_own_stream_that_is_readonly", |c| {
             let program = program(c, READONLY);
             program.faults(c);
-            program.access(c, CODE + 512, SYNC_SET32);
+            program.access(c, CODE + 512, SET);
             c.note(format_args!("  memory has {}", program.memory.load(512)));
         })
         .needs_jobs();
@@ -113,9 +108,9 @@ fn readonly(cases: &mut Cases) {
             let program = program(c, 0);
             let memory = data(c, program.vm, 0);
             c.bind(program.vm, &[map(program.bo, 0, DATA + PAGE, PAGE, UNCACHED | READONLY)]);
-            program.access(c, DATA, SYNC_SET32);
+            program.access(c, DATA, SET);
             program.faults(c);
-            program.access(c, DATA + PAGE, SYNC_SET32);
+            program.access(c, DATA + PAGE, SET);
             c.note(format_args!("  memory has {}", memory.load(PAGE)));
         })
         .needs_jobs();
@@ -125,16 +120,16 @@ fn readonly(cases: &mut Cases) {
             let mut op = sparse(DATA, 2 * MIB);
             op.flags |= READONLY;
             c.bind(program.vm, &[op]);
-            program.access(c, DATA + MIB, LOAD_MULTIPLE);
+            program.access(c, DATA + MIB, LOAD);
             program.faults(c);
-            program.access(c, DATA + MIB, STORE_MULTIPLE);
+            program.access(c, DATA + MIB, STORE);
         })
         .needs_jobs()
         .not_on(Linux::V6_12, "it takes no sparse maps");
 }
 
 fn missing(cases: &mut Cases) {
-    for (name, instruction) in WRITES.into_iter().chain([("load_multiple", LOAD_MULTIPLE)]) {
+    for (name, instruction) in WRITES.into_iter().chain([("load_multiple", LOAD)]) {
         cases
             .add(format!("{name}_where_nothing_is_mapped"), move |c| {
                 let program = program(c, 0);
@@ -147,20 +142,20 @@ fn missing(cases: &mut Cases) {
         .add("behind_the_end_of_a_mapping", |c| {
             let program = program(c, 0);
             let _memory = data(c, program.vm, 0);
-            program.access(c, DATA + 2 * PAGE - 16, LOAD_MULTIPLE);
+            program.access(c, DATA + 2 * PAGE - 16, LOAD);
             program.faults(c);
-            program.access(c, DATA + 2 * PAGE - 12, LOAD_MULTIPLE);
+            program.access(c, DATA + 2 * PAGE - 12, LOAD);
         })
         .needs_jobs();
     cases
         .add("what_was_unmapped", |c| {
             let program = program(c, 0);
             let _memory = data(c, program.vm, 0);
-            program.access(c, DATA, LOAD_MULTIPLE);
+            program.access(c, DATA, LOAD);
             c.bind(program.vm, &[unmap(DATA, PAGE)]);
-            program.access(c, DATA + PAGE, LOAD_MULTIPLE);
+            program.access(c, DATA + PAGE, LOAD);
             program.faults(c);
-            program.access(c, DATA, LOAD_MULTIPLE);
+            program.access(c, DATA, LOAD);
         })
         .needs_jobs();
     cases
@@ -169,7 +164,7 @@ fn missing(cases: &mut Cases) {
             let other = c.vm();
             let _memory = data(c, other, 0);
             program.faults(c);
-            program.access(c, DATA, LOAD_MULTIPLE);
+            program.access(c, DATA, LOAD);
             c.vm_state(other);
         })
         .needs_jobs();
@@ -180,7 +175,7 @@ fn permitted(cases: &mut Cases) {
         .add("load_from_readonly_memory", |c| {
             let program = program(c, 0);
             let memory = data(c, program.vm, READONLY);
-            program.access(c, DATA, LOAD_MULTIPLE);
+            program.access(c, DATA, LOAD);
             c.note(format_args!("  memory has {}", memory.load(0)));
         })
         .needs_jobs();
@@ -197,7 +192,7 @@ fn permitted(cases: &mut Cases) {
         .add("load_and_store_in_sparse_memory", |c| {
             let program = program(c, 0);
             c.bind(program.vm, &[sparse(DATA, 4 * MIB)]);
-            for instruction in [LOAD_MULTIPLE, STORE_MULTIPLE, SYNC_ADD32] {
+            for instruction in [LOAD, STORE, ADD] {
                 program.access(c, DATA + 3 * MIB, instruction);
             }
         })
@@ -208,7 +203,7 @@ fn permitted(cases: &mut Cases) {
             let program = program(c, 0);
             let _memory = data(c, program.vm, READONLY);
             c.bind(program.vm, &[map(program.bo, 0, DATA + PAGE, PAGE, UNCACHED)]);
-            program.access(c, DATA + PAGE + 512, SYNC_SET32);
+            program.access(c, DATA + PAGE + 512, SET);
         })
         .needs_jobs();
 }
@@ -222,7 +217,7 @@ fn code(cases: &mut Cases) {
             .add(format!("stream_in_{name}_memory"), move |c| {
                 let program = program(c, flags);
                 let _memory = data(c, program.vm, 0);
-                program.access(c, DATA, LOAD_MULTIPLE);
+                program.access(c, DATA, LOAD);
             })
             .needs_jobs();
     }

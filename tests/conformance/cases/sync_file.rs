@@ -21,10 +21,21 @@ fn done(c: &mut Client<'_>) -> OwnedFd {
 }
 
 /// A sync file with the fence of a job that is held.
-fn pending(c: &mut Client<'_>, gate: &mut Gate, queue: u32) -> OwnedFd {
+pub fn pending(c: &mut Client<'_>, gate: &mut Gate, queue: u32) -> OwnedFd {
     let handle = c.syncobj();
     c.submit_held(gate, queue, &[signal(handle, 0)]);
     c.sync_file(handle)
+}
+
+/// A sync file with the fence of a job that has failed.
+pub fn failed(c: &mut Client<'_>) -> OwnedFd {
+    let vm = c.vm();
+    let (group, done) = (c.group(vm, 1), c.syncobj());
+    c.arrange(group, 0, Trouble::PageFault);
+    c.submit(group, &[stream(0, GIB, 64, &[signal(done, 0)])]);
+    let file = c.sync_file(done);
+    c.until_readable(&file);
+    file
 }
 
 pub fn add(cases: &mut Cases) {
@@ -67,12 +78,7 @@ fn info(cases: &mut Cases) {
             .needs_held_jobs();
         cases
             .add(format!("failed_with_room_for_{room}"), move |c| {
-                let vm = c.vm();
-                let (group, done) = (c.group(vm, 1), c.syncobj());
-                c.arrange(group, 0, Trouble::PageFault);
-                c.submit(group, &[stream(0, GIB, 64, &[signal(done, 0)])]);
-                let file = c.sync_file(done);
-                c.until_readable(&file);
+                let file = failed(c);
                 c.file_info(&file, room);
             })
             .needs_jobs();

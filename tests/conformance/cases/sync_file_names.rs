@@ -5,9 +5,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use panthor_sys::*;
 
+use super::sync_file;
 use crate::case::Cases;
 use crate::uapi::client::Client;
-use crate::uapi::kernel::Trouble;
 use crate::uapi::ops::*;
 use crate::uapi::sync_files::text;
 
@@ -79,12 +79,7 @@ pub fn add(cases: &mut Cases) {
     });
     cases
         .add("failed_job", |c| {
-            let vm = c.vm();
-            let (group, done) = (c.group(vm, 1), c.syncobj());
-            c.arrange(group, 0, Trouble::PageFault);
-            c.submit(group, &[stream(0, GIB, 64, &[signal(done, 0)])]);
-            let file = c.sync_file(done);
-            c.until_readable(&file);
+            let file = sync_file::failed(c);
             names(c, &file);
         })
         .needs_jobs();
@@ -94,9 +89,8 @@ pub fn add(cases: &mut Cases) {
 fn pending(cases: &mut Cases) {
     cases
         .add("job", |c| {
-            let (mut gate, done) = (c.gate(1), c.syncobj());
-            c.submit_held(&mut gate, 0, &[signal(done, 0)]);
-            let file = c.sync_file(done);
+            let mut gate = c.gate(1);
+            let file = sync_file::pending(c, &mut gate, 0);
             names(c, &file);
             c.pass(&mut gate, 0);
             c.until_readable(&file);
@@ -134,9 +128,8 @@ fn pending(cases: &mut Cases) {
         .needs_held_jobs();
     cases
         .add("cancelled_job", |c| {
-            let (mut gate, done) = (c.gate(1), c.syncobj());
-            c.submit_held(&mut gate, 0, &[signal(done, 0)]);
-            let file = c.sync_file(done);
+            let mut gate = c.gate(1);
+            let file = sync_file::pending(c, &mut gate, 0);
             c.destroy_group(gate.group);
             c.until_readable(&file);
             names(c, &file);

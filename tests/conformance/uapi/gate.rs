@@ -5,6 +5,7 @@ use panthor_sys::*;
 use super::client::Client;
 use super::memory::CpuMap;
 use super::ops::{MIB, PAGE, UNCACHED, map, stream};
+use super::streams::{MOV32, MOV48, SYNC_WAIT32};
 
 /// Where the memory of a gate is for the GPU.
 const VA: u64 = MIB;
@@ -31,8 +32,8 @@ impl Gate {
         self.memory = None;
     }
 
-    fn store(&self, offset: u64, value: u32) {
-        self.memory.as_ref().expect("a gate that is not closed").store(offset, value);
+    fn memory(&self) -> &CpuMap {
+        self.memory.as_ref().expect("a gate that is not closed")
     }
 }
 
@@ -59,12 +60,8 @@ impl Client<'_> {
             // Registers 0 and 1 have the address, 2 the value that it must exceed.
             SYNC_WAIT32 | 2 << 32 | GREATER << 28,
         ];
-        for (index, instruction) in (0..).zip(instructions) {
-            gate.store(at + index * 8, instruction as u32);
-            gate.store(at + index * 8 + 4, (instruction >> 32) as u32);
-        }
+        let size = gate.memory().store_stream(at, &instructions);
         gate.queues[queue as usize].0 = jobs + 1;
-        let size = size_of_val(&instructions) as u32;
         let result = self.submit(gate.group, &[stream(queue, VA + at, size, syncs)]);
         assert_eq!(result, 0, "a job is refused");
     }
@@ -73,7 +70,7 @@ impl Client<'_> {
     pub fn pass(&mut self, gate: &mut Gate, queue: u32) {
         let passed = gate.queues[queue as usize].1 + 1;
         gate.queues[queue as usize].1 = passed;
-        gate.store(u64::from(queue) * 8, passed);
+        gate.memory().store(u64::from(queue) * 8, passed);
         self.node().step(gate.group, queue);
         self.note(format_args!("job {passed} of queue {queue} may end"));
     }
@@ -85,7 +82,5 @@ impl Client<'_> {
     }
 }
 
-const MOV48: u64 = 1 << 56;
-const MOV32: u64 = 2 << 56;
-const SYNC_WAIT32: u64 = 39 << 56;
+/// The condition of SYNC_WAIT32.
 const GREATER: u64 = 1;

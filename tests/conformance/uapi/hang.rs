@@ -4,17 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
+use super::streams::{HANG, MOV32, MOV48, SYNC_SET32};
 
 /// Where the stream is, and in front of it the word that tells that it has begun.
 const VA: u64 = 2 * GIB;
 const STREAM: u64 = 64;
-
-/// An instruction that only the played microcontroller has.
-const HANG: u64 = 0xfe << 56;
-
-const MOV48: u64 = 1 << 56;
-const MOV32: u64 = 2 << 56;
-const SYNC_SET32: u64 = 38 << 56;
 
 /// What a hang leaves.
 #[derive(Clone, Copy)]
@@ -38,13 +32,9 @@ impl Client<'_> {
             SYNC_SET32 | 2 << 32,
             HANG,
         ];
-        for (index, instruction) in (0..).zip(instructions) {
-            memory.store(STREAM + index * 8, instruction as u32);
-            memory.store(STREAM + index * 8 + 4, (instruction >> 32) as u32);
-        }
+        let size = memory.store_stream(STREAM, &instructions);
         let (group, done) = (self.group(vm, 1), self.syncobj());
         self.node().hold(group);
-        let size = size_of_val(&instructions) as u32;
         self.submit(group, &[stream(0, VA + STREAM, size, &[signal(done, 0)])]);
         self.node().begin(vm, VA);
         let patience = Instant::now() + Duration::from_secs(10);

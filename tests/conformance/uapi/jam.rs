@@ -4,13 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
+use super::streams::JAM;
 
 /// Where streams are that do something.
 const VA: u64 = GIB;
-
-/// An instruction that only the played microcontroller has: the MMU of the VM is busy from then on, until the
-/// driver resets the GPU.
-const JAM: u64 = 0xff << 56;
 
 impl Client<'_> {
     /// Has the next queued map or unmap of a VM fail. What does so is left: a group.
@@ -55,8 +52,7 @@ impl Client<'_> {
         let bo = self.bo(PAGE);
         self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
         let memory = self.cpu_map(bo, PAGE);
-        memory.store(0, instruction as u32);
-        memory.store(4, (instruction >> 32) as u32);
+        memory.store_stream(0, &[instruction]);
         self.group(vm, 1)
     }
 }

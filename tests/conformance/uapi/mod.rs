@@ -13,5 +13,6 @@ pub mod ops;
 pub mod real;
 pub mod setup;
 pub mod show;
+pub mod streams;
 pub mod sync_files;
 pub mod wire;
