@@ -129,8 +129,8 @@ fn others(cases: &mut Cases) {
         let busy = busy(c, &mut gate);
         let hung = c.hang(vm);
         c.recover(hung, &[busy]);
-        for group in idle {
-            c.group_state(group);
-        }
+        // Which of them have a slot depends on how often the driver has looked at the groups until then.
+        let lost = idle.iter().filter(|&&group| c.quietly(|c| c.state_of(group)) != 0).count();
+        c.note(format_args!("{lost} of {} groups without jobs are lost", idle.len()));
     }));
 }

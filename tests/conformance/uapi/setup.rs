@@ -195,6 +195,13 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, &mut args)
     }
 
+    /// The flags of a group that is there.
+    #[track_caller]
+    pub fn state_of(&mut self, group_handle: u32) -> u32 {
+        let args = drm_panthor_group_get_state { group_handle, ..zeroed() };
+        self.must(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, args).state
+    }
+
     pub fn submit(&mut self, group_handle: u32, jobs: &[drm_panthor_queue_submit]) -> i32 {
         self.show("job", jobs);
         let mut args =
