@@ -1,6 +1,5 @@
 //! What sync files and their fences are called, with all numbers told as `#`.
 
-use std::ffi::c_char;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use panthor_sys::*;
@@ -9,26 +8,9 @@ use super::sync_file;
 use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::*;
-use crate::uapi::sync_files::text;
+use crate::uapi::sync_files::told;
 
 const ROOM: usize = 4;
-
-/// Numbers of fences and of their lines are as the kernel likes, and so is where a name that they are in ends.
-fn told(name: &[c_char; 32]) -> String {
-    let name = text(name);
-    let is_cut = name.len() == 31;
-    let mut told = String::new();
-    for char in name.chars() {
-        match char {
-            '0'..='9' if told.ends_with('#') => {}
-            '0'..='9' => told.push('#'),
-            char => told.push(char),
-        }
-    }
-    let end = told.find('#').filter(|_| is_cut);
-    told.truncate(end.map_or(told.len(), |end| end + 1));
-    told
-}
 
 /// Writes down what a sync file and its fences are called.
 fn names(c: &mut Client<'_>, file: &OwnedFd) {
@@ -42,8 +24,7 @@ fn names(c: &mut Client<'_>, file: &OwnedFd) {
     c.descriptor_call(file.as_raw_fd(), SYNC_IOC_FILE_INFO, &mut args);
     c.note(format_args!("  file {:?}", told(&args.name)));
     for fence in &fences[..ROOM.min(args.num_fences as usize)] {
-        let (timeline, driver) = (told(&fence.obj_name), told(&fence.driver_name));
-        c.note(format_args!("  fence of {timeline:?} of {driver:?}"));
+        c.fence_name(fence);
     }
 }
 

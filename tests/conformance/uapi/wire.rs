@@ -244,6 +244,8 @@ pub const REQUESTS: &[(&str, u32)] = requests![
     DRM_IOCTL_SYNCOBJ_TRANSFER,
     DRM_IOCTL_SYNCOBJ_EVENTFD,
     DMA_BUF_IOCTL_SYNC,
+    DMA_BUF_SET_NAME_A,
+    DMA_BUF_SET_NAME_B,
     DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
     DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
     SYNC_IOC_MERGE,
@@ -254,7 +256,8 @@ pub const REQUESTS: &[(&str, u32)] = requests![
 /// What a request is called: without its prefix, with its size and directions where they are not
 /// those of the header.
 pub fn name(request: u32) -> String {
-    let found = REQUESTS.iter().find(|(_, known)| known & 0xffff == request & 0xffff);
+    let exactly = REQUESTS.iter().find(|(_, known)| *known == request);
+    let found = exactly.or(REQUESTS.iter().find(|(_, known)| known & 0xffff == request & 0xffff));
     match found {
         Some((name, known)) => {
             let name = name.trim_start_matches("DRM_IOCTL_").trim_start_matches("PANTHOR_");
