@@ -13,6 +13,7 @@ use crate::uapi::kernel::{Kernel, Linux};
 use crate::uapi::mappings::Spaces;
 use crate::uapi::ops::ASYNC;
 
+use super::answers;
 use super::compare::Expected;
 use super::forbidden::Watch;
 use super::program::{Arg, Call, FileId, MapNode, Program, Slot, Step};
@@ -225,12 +226,8 @@ impl<'a> Run<'a> {
         for answers in behind.answers() {
             self.client.note(format_args!("  {answers:x?}"));
         }
-        if *request == DEV_QUERY && result == 0 {
-            self.show_answer(&fields, &behind);
-        }
-        if *request == SYNC_FILE_INFO && result == 0 {
-            let info = bytemuck::pod_read_unaligned(&bytes);
-            self.client.file_names(&info, behind.room().unwrap_or(&[]));
+        if result == 0 {
+            answers::show(&mut self.client, request, &fields, &bytes, &behind);
         }
         let given = request.gives.filter(|_| result >= 0).map(|field| {
             let &(_, at, len) =
@@ -279,35 +276,6 @@ impl<'a> Run<'a> {
             if !self.pending.contains(&pending) {
                 self.pending.push(pending);
             }
-        }
-    }
-
-    /// Writes down what a query answered.
-    fn show_answer(&mut self, fields: &[(&str, Arg)], behind: &Bytes) {
-        let of = |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, arg)| arg);
-        let (Some(Arg::Number(kind)), Some(Arg::Room)) = (of("type_"), of("pointer")) else {
-            return;
-        };
-        let Some(room) = behind.room() else { return };
-        let bytes: &[u8] = bytemuck::cast_slice(room);
-        let client = &mut self.client;
-        macro_rules! show {
-            ($($kind:ident $ty:ident),*) => {
-                match i64::from(*kind as u32) {
-                    $(kind if kind == i64::from($kind) => {
-                        let answer: $ty = bytemuck::pod_read_unaligned(&bytes[..size_of::<$ty>()]);
-                        client.show("answer", &[answer]);
-                    })*
-                    _ => {}
-                }
-            };
-        }
-        show! {
-            DRM_PANTHOR_DEV_QUERY_GPU_INFO drm_panthor_gpu_info,
-            DRM_PANTHOR_DEV_QUERY_CSIF_INFO drm_panthor_csif_info,
-            DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO drm_panthor_timestamp_info,
-            DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO drm_panthor_group_priorities_info,
-            DRM_PANTHOR_DEV_QUERY_MMU_INFO drm_panthor_mmu_info
         }
     }
 
