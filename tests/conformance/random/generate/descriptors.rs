@@ -62,9 +62,8 @@ impl Maker {
     }
 
     fn some(&mut self, file: FileId, kind: Descriptor) -> Option<Slot> {
-        let is_there = self.descriptors.iter().any(|(_, known)| *known == kind);
         match kind {
-            _ if is_there && !self.dice.one_in(8) => {}
+            _ if self.has_descriptor(kind) && !self.dice.one_in(8) => {}
             Descriptor::DmaBuf => self.export_bo(file),
             Descriptor::SyncFile => {
                 let (handle, _) = self.reached(file);

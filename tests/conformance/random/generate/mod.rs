@@ -180,6 +180,10 @@ impl Maker {
         }
     }
 
+    fn has_descriptor(&self, kind: Descriptor) -> bool {
+        self.descriptors.iter().any(|(_, known)| *known == kind)
+    }
+
     /// A descriptor, mostly of a kind.
     fn descriptor(&mut self, kind: Descriptor) -> Arg {
         let of_kind: Vec<_> = self

@@ -138,6 +138,10 @@ impl Maker {
         match self.dice.below(12) {
             0..=2 => self.export_bo(file),
             3..=5 => {
+                if !self.has_descriptor(Descriptor::DmaBuf) {
+                    let other = self.dice.index(self.files.len());
+                    self.export_bo(other as FileId);
+                }
                 let fd = self.descriptor(Descriptor::DmaBuf);
                 let size = match &fd {
                     Arg::Slot(slot) => self.dma_buf_sizes.get(slot).copied(),
