@@ -215,6 +215,7 @@ impl Printer<'_> {
                     self.line(format!("let mut {variable} = [0_u64; 1024];"));
                     format!("address_mut(&mut {variable})")
                 }
+                Arg::Text(text) if size > 8 => format!("name(\"{text}\")"),
                 Arg::Text(text) => {
                     self.line(format!("let {variable} = \"{text}\\0\";"));
                     format!("address({variable})")

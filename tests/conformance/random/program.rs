@@ -95,7 +95,7 @@ pub enum Arg {
     Answers(usize),
     /// A pointer to space for anything.
     Room,
-    /// A pointer to text with a zero behind it.
+    /// A pointer to text with a zero behind it, or the text itself in a field for it.
     Text(String),
     /// A pointer that leads nowhere.
     Bad(Bad),

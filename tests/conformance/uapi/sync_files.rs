@@ -47,7 +47,10 @@ impl Client<'_> {
     /// What a sync file and its fences are called, and what the fences say of themselves: those that a
     /// SYNC_IOC_FILE_INFO has put into `room`.
     pub fn file_names(&mut self, info: &sync_file_info, room: &[u64]) {
-        self.note(format_args!("  file {:?}", told(&info.name)));
+        // Where a name with numbers is cut depends on how long they are.
+        let name = told(&info.name);
+        let end = name.find('#').map_or(name.len(), |number| number + 1);
+        self.note(format_args!("  file {:?}", &name[..end]));
         if info.sync_fence_info == 0 {
             return;
         }

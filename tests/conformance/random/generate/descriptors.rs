@@ -103,7 +103,11 @@ impl Maker {
 
     fn merge(&mut self, file: FileId) {
         if let Some(other) = self.some(file, Descriptor::SyncFile) {
-            let fields = vec![("fd2", Arg::Slot(other)), ("fence", n(u64::MAX))];
+            let mut fields = vec![("fd2", Arg::Slot(other)), ("fence", n(u64::MAX))];
+            if self.dice.one_in(3) {
+                let len = self.dice.of(&[1, 12, 31, 32]);
+                fields.push(("name", Arg::Text("m".repeat(len))));
+            }
             self.ask_for(file, Descriptor::SyncFile, &SYNC_MERGE, fields);
         }
     }
