@@ -47,7 +47,7 @@ fn drop_master(file: &File) -> i32 {
 fn is_authenticated(file: &File) -> bool {
     let mut client = [0_u64; 5];
     assert_eq!(ioctl(file, 0xc028_6405, &mut client), 0);
-    assert_eq!(client[1], u64::from(std::process::id()));
+    assert_eq!(client[1], nix::unistd::gettid().as_raw() as u64);
     client[0] >> 32 == 1
 }
 

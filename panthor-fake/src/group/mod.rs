@@ -68,17 +68,19 @@ pub(crate) enum Failure {
     PageFault,
 }
 
-impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
-    /// its number. What is wrong with one of them is found when it is its turn: those before it had their
-    /// memory, which is free again.
-    pub(crate) fn new(
-        vm: &Arc<Vm>,
-        name: &dyn Fn(u32) -> String,
-        ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
-    ) -> Result<Self> {
-        let count = ring_sizes.len();
-        let syncobjs = KernelBo::new(vm, count as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+/// A group in the making. If it comes to nothing, the memory that it had is free again.
+pub(crate) struct Unfinished {
+    shared: Arc<Shared>,
+    queues: Vec<Arc<GroupQueue>>,
+}
+
+impl Unfinished {
+    /// The beginning of a group with room for so many queues.
+    ///
+    /// # Errors
+    /// What [`KernelBo::new`] says.
+    pub(crate) fn new(vm: &Arc<Vm>, queues: usize) -> Result<Self> {
+        let syncobjs = KernelBo::new(vm, queues as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             vm: vm.clone(),
@@ -87,17 +89,31 @@ impl Group {
             queues: OnceLock::new(),
             seated: AtomicBool::new(false),
         });
-        let mut queues = Vec::with_capacity(count);
-        for (index, size) in (0..).zip(ring_sizes) {
-            let line = Line::new(name(index));
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size?, line)?));
-        }
-        // Just made, so there are none.
-        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
-        vm.device.register_group(&shared);
-        Ok(Self { shared, queues })
+        Ok(Self { shared, queues: Vec::with_capacity(queues) })
     }
 
+    /// Adds a queue with a ring buffer of that many bytes.
+    ///
+    /// # Errors
+    /// What [`KernelBo::new`] says.
+    pub(crate) fn add_queue(&mut self, ring_size: u32, name: String) -> Result<()> {
+        let (shared, index) = (&self.shared, self.queues.len() as u32);
+        let queue = GroupQueue::new(&shared.vm, shared, index, ring_size, Line::new(name))?;
+        self.queues.push(Arc::new(queue));
+        Ok(())
+    }
+
+    /// The group, with the queues that it has.
+    pub(crate) fn finish(self) -> Group {
+        let Self { shared, queues } = self;
+        // Just made, so there are none.
+        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
+        shared.vm.device.register_group(&shared);
+        Group { shared, queues }
+    }
+}
+
+impl Group {
     pub(crate) fn vm(&self) -> &Arc<Vm> {
         &self.shared.vm
     }

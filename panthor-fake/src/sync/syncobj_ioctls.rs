@@ -11,7 +11,6 @@ use panthor_sys as sys;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::path;
-use crate::sharing::sync_fd::put_fence;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
@@ -114,7 +113,7 @@ pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let syncobjs = find_all(call, args.handles, args.count_handles)?;
     let points = points(call, args.points, args.count_handles)?;
     for (syncobj, point) in syncobjs.iter().zip(points) {
-        syncobj.add_point(Leaf::signalled(), point);
+        syncobj.add_point(Leaf::long_signalled(), point);
     }
     Ok(())
 }
@@ -247,7 +246,11 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let awaited = source.await_point(point);
         call.wait(Some(deadline), || awaited.fence().cloned())?.ok_or(Errno::TIME)?
     };
-    put_fence(&target, fence, args.dst_point);
+    match args.dst_point {
+        0 => target.replace(Some(fence)),
+        // A point has what is left of the fence: neither the parts that are done nor an error.
+        point => target.add_point(Fence::merge(&[&fence]), point),
+    }
     Ok(())
 }
 
