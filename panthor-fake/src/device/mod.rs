@@ -128,7 +128,8 @@ impl Device {
 
     /// Takes the device away, as when its driver is unbound: every ioctl and mmap of every file is
     /// `ENODEV` from now on, also of those that are opened later, and jobs that the GPU has end with
-    /// `ETIMEDOUT`. What files hold is released when they are closed.
+    /// `ETIMEDOUT`. Jobs with a stream whose waits are over later end with `EACCES`: nothing wakes the GPU up.
+    /// What files hold is released when they are closed.
     #[doc(alias = "drm_dev_unplug")]
     pub fn unplug(&self) {
         self.inner.unplugged.store(true, Ordering::Release);

@@ -173,7 +173,6 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     };
     {
         let _in_one_piece = lock(&group.vm().submission);
-        group.vm().touch();
         group.vm().restore()?;
         submission.attach(call, &mut jobs)?;
         // Nothing can fail from here on.

@@ -6,6 +6,7 @@ pub(crate) mod ioctls;
 pub(crate) mod queue;
 pub(crate) mod view;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -271,8 +272,21 @@ pub(crate) fn seat(device: &DeviceInner) {
         .into_iter()
         .filter(|group| group.can_run())
         .partition(|group| group.is_active());
+    let mut in_use = HashSet::new();
+    let mut others = Vec::new();
     for (index, group) in (0..).zip(busy.iter().chain(&idle)) {
-        group.seated.store(index < query::CSIF_INFO.csg_slot_count, Ordering::Release);
+        let seated = index < query::CSIF_INFO.csg_slot_count;
+        let before = group.seated.swap(seated, Ordering::AcqRel);
+        match (before, seated) {
+            (true, true) => drop(in_use.insert(group.vm_ptr())),
+            (false, true) => others.push(group),
+            (_, false) => {}
+        }
+    }
+    for group in others {
+        if in_use.insert(group.vm_ptr()) {
+            group.vm.use_now();
+        }
     }
 }
 

@@ -237,6 +237,19 @@ impl GroupQueue {
         }
     }
 
+    /// Whether a job gets as far as the GPU. To be called with the ring locked: who takes the GPU away looks at the
+    /// ring after that.
+    fn check(&self, work: &StreamInfo) -> Result<()> {
+        if work.is_empty() {
+            return Ok(());
+        }
+        if self.shared.device().check_plugged().is_err() {
+            // What is gone cannot be woken up.
+            return Err(Errno::ACCES);
+        }
+        if self.shared.can_run() { Ok(()) } else { Err(Errno::CANCELED) }
+    }
+
     /// Has the fences signalled of jobs that have just ended: here, or by the thread that does so now.
     fn end(self: &Arc<Self>, end: impl FnOnce(&mut Ring)) {
         let is_mine = {
@@ -280,19 +293,22 @@ impl Queue for GroupQueue {
     }
 
     fn start(self: &Arc<Self>, job: Started<StreamInfo>) {
+        let is_stream = !job.work.is_empty();
         let refused = {
             let mut ring = lock(&self.ring);
-            if job.work.is_empty() || self.shared.can_run() {
-                ring.in_flight.push_back(job);
-                None
-            } else {
-                Some(job)
+            match self.check(&job.work) {
+                Ok(()) => {
+                    ring.in_flight.push_back(job);
+                    None
+                }
+                Err(error) => Some((job, error)),
             }
         };
         match refused {
-            Some(job) => self.end(|ring| ring.ended.push_back((job, Err(Errno::CANCELED)))),
+            Some((job, error)) => self.end(|ring| ring.ended.push_back((job, Err(error)))),
             None => {
-                if !self.shared.is_seated() && self.is_active() {
+                // Without a stream the GPU has nothing to do with it.
+                if is_stream && !self.shared.is_seated() && self.is_active() {
                     seat(self.shared.device());
                 }
                 while self.execute(false) {}

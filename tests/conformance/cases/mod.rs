@@ -7,6 +7,7 @@ mod bo_mmap;
 mod bo_sync;
 mod core;
 mod dma_buf;
+mod fdinfo;
 mod flink;
 mod group_create;
 mod group_innocent;
@@ -69,5 +70,6 @@ pub fn all() -> Vec<Case> {
     sync_file::add(&mut cases);
     sync_file_names::add(&mut cases);
     dma_buf::add(&mut cases);
+    fdinfo::add(&mut cases);
     cases.finish()
 }
