@@ -23,7 +23,6 @@ mod kernel_va;
 mod mode_setting;
 mod primary;
 mod prime;
-mod privileges;
 mod query;
 mod request;
 mod sync_file;
@@ -32,6 +31,8 @@ mod syncobj;
 mod timestamp;
 mod vm;
 mod vm_unusable;
+mod without_sys_admin;
+mod without_sys_nice;
 
 use crate::case::{Case, Cases};
 
@@ -64,7 +65,8 @@ pub fn all() -> Vec<Case> {
     core::add(&mut cases);
     primary::add(&mut cases);
     flink::add(&mut cases);
-    privileges::add(&mut cases);
+    without_sys_nice::add(&mut cases);
+    without_sys_admin::add(&mut cases);
     mode_setting::add(&mut cases);
     sync_file::add(&mut cases);
     sync_file_names::add(&mut cases);
