@@ -102,6 +102,7 @@ impl EventfdWait {
     fn arm(self, fence: Option<Fence>, device: &Arc<DeviceInner>) {
         let leaf = match fence {
             Some(fence) if !self.available => {
+                fence.watch();
                 let device = device.clone();
                 fence.flatten(move |all| all.signal(Ok(()), &device.events))
             }
