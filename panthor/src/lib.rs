@@ -68,13 +68,14 @@ mod usage;
 mod va;
 mod version;
 mod vm;
+mod word;
 
 pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
 pub use bo::{Bo, BoFlags, BoInfo, BoOptions, BoSync, CacheMaintenance, CacheOp, DmaBufAccess};
-pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
+pub use bo_map::{BoMap, MapAccess};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
 pub use flush_id::{FlushId, UserMmioOffset};
@@ -93,6 +94,7 @@ pub use usage::{Profiling, Usage};
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
+pub use word::{AtomicWord, Word};
 
 // Drivers store these and share them between threads.
 const _: () = {
