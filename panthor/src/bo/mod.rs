@@ -1,10 +1,12 @@
 //! Buffer objects: memory of the GPU.
 //!
 //! `options` says how one shall be, `info` what the driver tells about it; `caching` says when the CPU's caches
-//! need maintenance, and `cache` does it; `prime` shares BOs, and `table` knows who owns a handle then.
+//! need maintenance, and `cache` does it; `prime` shares BOs, `fences` has the fences that shared memory implies, and
+//! `table` knows who owns a handle then.
 
 mod cache;
 mod caching;
+mod fences;
 mod info;
 mod options;
 mod prime;
@@ -30,9 +32,9 @@ use crate::vm::Vm;
 
 pub use cache::{BoSync, CacheOp};
 pub use caching::CacheMaintenance;
+pub use fences::DmaBufAccess;
 pub use info::BoInfo;
 pub use options::{BoFlags, BoOptions};
-pub use prime::DmaBufAccess;
 pub(crate) use table::BoTable;
 use table::{About, close};
 
