@@ -54,12 +54,15 @@ mod heap;
 mod interop;
 mod node;
 mod owned;
+mod profiling;
 mod query;
 mod range;
 mod sparse;
 mod spilling;
 mod sync;
 mod sync_ops;
+#[cfg(test)]
+mod temp_file;
 #[cfg(feature = "tracing")]
 mod trace;
 mod transport;
@@ -84,13 +87,14 @@ pub use group::{
 };
 pub use heap::{TilerHeap, TilerHeapOptions};
 pub use node::{Node, NodeNumber, NodeNumbers, list};
+pub use profiling::Profiling;
 pub use query::{
     Arch, Coherency, CpuClock, CsifInfo, GpuInfo, GroupPriorities, GroupPriority, PageSizeSource,
     PageSizes, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
 pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
-pub use usage::{Profiling, Usage};
+pub use usage::Usage;
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
