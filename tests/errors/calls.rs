@@ -128,6 +128,10 @@ calls! {
         let bo = bo(&fresh);
         then!(arm, bo.cache_maintenance())
     };
+    "bo/caching.rs cache_maintenance" DRM_IOCTL_PANTHOR_DEV_QUERY "DEV_QUERY" |device, arm| {
+        let fresh = Device::from_fake(device.fake().expect("a fake").clone())?;
+        then!(arm, fresh.cache_maintenance(panthor::BoFlags::WB_MMAP))
+    };
     "flush_id.rs set_user_mmio_offset" DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET "SET_USER_MMIO_OFFSET" |device, arm| {
         then!(arm, device.set_user_mmio_offset(UserMmioOffset::Bits64))
     };
