@@ -30,7 +30,8 @@
 //!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
 //! * A call that a signal interrupts goes on. A batch that stops half-way says where.
 //! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
-//!   [`Device::ioctl`].
+//!   [`Device::ioctl`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
+//!   change: end literals of them with `..Default::default()`.
 //!
 //! # Features
 //!
