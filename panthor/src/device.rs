@@ -202,11 +202,13 @@ impl Device {
         self.inner.transport.page_size() as u64
     }
 
-    /// The device numbers of this device's render and primary nodes.
+    /// The device numbers of this device's render and primary nodes. Where sysfs cannot be read, that of the node
+    /// that was opened.
     ///
     /// # Errors
     ///
-    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node.
+    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node; without sysfs also when
+    /// the number does not tell which one, as after the 64th device of a machine.
     #[doc(alias = "VK_EXT_physical_device_drm")]
     pub fn node_numbers(&self) -> Result<NodeNumbers> {
         #[cfg(feature = "fake")]

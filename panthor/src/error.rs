@@ -257,6 +257,21 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// The error goes along whole, with its text, for [`get_ref`](std::io::Error::get_ref) and
+/// [`into_inner`](std::io::Error::into_inner). So `raw_os_error` is `None`, as of any error that has more to say
+/// than a number: [`Error::errno`] has that.
+///
+/// ```
+/// use panthor::{BoOptions, Error};
+/// # let device = panthor::Device::open_fake()?;
+/// # device.fake().expect("a fake").fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, 12);
+/// let error = device.create_bo(BoOptions::new(4096)).unwrap_err();
+/// let error = std::io::Error::from(error);
+/// assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory);
+/// let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+/// assert_eq!(inner.and_then(Error::errno), Some(12));
+/// # Ok::<(), panthor::Error>(())
+/// ```
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind as Io;
