@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::bo::BoTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,15 +83,19 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) and [`PermissionDenied`](ErrorKind::PermissionDenied) as `open`
-    /// says, else as [`from_fd`](Self::from_fd).
+    /// [`NotFound`](ErrorKind::NotFound), also for a node without a device, and
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` says, else as [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let fd = rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(
             |errno| {
-                let error = Error::os("open", errno).with_detail(path.display().to_string());
-                let is_dir = errno == rustix::io::Errno::ISDIR;
-                if is_dir { error.with_kind(ErrorKind::NotPanthor) } else { error }
+                let error = Error::elsewhere("open", errno).with_detail(path.display().to_string());
+                match errno {
+                    Errno::ISDIR => error.with_kind(ErrorKind::NotPanthor),
+                    // A node that was left behind.
+                    Errno::NODEV | Errno::NXIO => error.with_kind(ErrorKind::NotFound),
+                    _ => error,
+                }
             },
         )?;
         Self::from_fd(fd).map_err(|error| error.at(path))
@@ -147,6 +152,10 @@ impl Device {
             // Any character device answers so to an ioctl that it does not know.
             ErrorKind::Unsupported | ErrorKind::InvalidArgument => {
                 error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
+            }
+            // DRM says nothing else of a device that is gone; who says this is yet unknown.
+            ErrorKind::DeviceLost if error.errno() != Some(Errno::NODEV.raw_os_error()) => {
+                error.with_kind(ErrorKind::Other)
             }
             _ => error,
         })?;

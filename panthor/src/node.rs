@@ -159,7 +159,7 @@ fn render_nodes(dri: &Path) -> Result<Vec<PathBuf>> {
 
 /// The number of the node behind `fd`.
 pub(crate) fn own_number(fd: BorrowedFd<'_>) -> Result<NodeNumber> {
-    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::os("fstat", errno))?;
+    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::elsewhere("fstat", errno))?;
     let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
     Ok(NodeNumber { major, minor })
 }
@@ -347,5 +347,17 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
         assert!(error.to_string().contains("/nonexistent/renderD128"), "{error}");
         assert_eq!(Device::open("/dev").unwrap_err().kind(), ErrorKind::NotPanthor);
+    }
+
+    /// As the system says it of a node whose device is gone, too.
+    #[test]
+    fn a_file_that_nobody_stands_behind_is_not_found() {
+        let dir = TempDir::new("stale", &[]);
+        let path = dir.0.join("renderD128");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let error = Device::open(&path).unwrap_err();
+        assert_eq!(error.errno(), Some(rustix::io::Errno::NXIO.raw_os_error()));
+        assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "open"), "{error}");
+        assert_eq!(open_first_in(&dir.0).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

@@ -174,7 +174,8 @@ impl Bo {
     /// # Errors
     ///
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted.
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted; [`Other`](ErrorKind::Other)
+    /// for a [foreign](Self::is_foreign) BO whose driver does not map it.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET")]
     pub fn map(&self) -> Result<BoMap> {
         self.map_range(.., MapAccess::ReadWrite)

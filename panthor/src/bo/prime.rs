@@ -26,7 +26,8 @@ impl Device {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a dma-buf, or one that the driver cannot
-    /// use; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// use; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; [`Other`](ErrorKind::Other) for what
+    /// the driver that the memory comes from says, which is not taken for a loss of this device.
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -72,7 +73,8 @@ impl Device {
 
 /// What there is to know about an object that has just been imported for the first time.
 fn about_import(device: &Device, handle: u32, fd: BorrowedFd<'_>) -> Result<About> {
-    let size = rustix::fs::seek(fd, SeekFrom::End(0)).map_err(|errno| Error::os("lseek", errno))?;
+    let size =
+        rustix::fs::seek(fd, SeekFrom::End(0)).map_err(|errno| Error::elsewhere("lseek", errno))?;
     let mut arg = sys::drm_panthor_bo_query_info::zeroed();
     arg.handle = handle;
     let can_tell = device.features().contains(Features::BO_QUERY_INFO);
@@ -84,7 +86,7 @@ fn about_import(device: &Device, handle: u32, fd: BorrowedFd<'_>) -> Result<Abou
         None
     } else {
         let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
-        Some(Arc::new(kept.map_err(|errno| Error::os("dup", errno))?))
+        Some(Arc::new(kept.map_err(|errno| Error::elsewhere("dup", errno))?))
     };
     Ok(About { size, flags: BoFlags::from_bits_retain(arg.create_flags), dma_buf })
 }
