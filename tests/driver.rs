@@ -462,8 +462,10 @@ fn a_batch_that_fails_in_the_middle_says_what_is_done() {
     let device = device();
     let vm = vm(&device);
     let good = bo(&device, 4096);
-    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and closing it too.
-    let bad = unsafe { Bo::from_raw(&device, 0x00ff_ffff, 4096, BoFlags::empty(), None) };
+    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and closing it too. (It is not asked
+    // about one that is exclusive.)
+    let bad = unsafe { Bo::from_raw(&device, 0x00ff_ffff, 4096, BoFlags::empty(), Some(&vm)) };
+    let bad = bad.unwrap();
     let error = vm
         .bind()
         .map(&good, .., MIB, MapFlags::NOEXEC)

@@ -106,6 +106,19 @@ calls! {
         let bo = bo(device);
         then!(arm, bo.map_range(0..4096, panthor::MapAccess::Read))
     };
+    "bo/mod.rs from_raw" DRM_IOCTL_PANTHOR_BO_QUERY_INFO "BO_QUERY_INFO" |device, arm| {
+        let handle = bo(device).into_raw()?;
+        let flags = panthor::BoFlags::WB_MMAP;
+        // SAFETY: it was just given up, and is so again with an error.
+        then!(arm, unsafe { panthor::Bo::from_raw(device, handle, 4096, flags, None) })
+    };
+    "bo/mod.rs from_raw" DRM_IOCTL_PRIME_HANDLE_TO_FD "PRIME_HANDLE_TO_FD" |device, arm| {
+        let dma_buf = device.fake().expect("a fake").device().foreign_dma_buf(4096).expect("a dma-buf");
+        let handle = device.import_bo(dma_buf)?.into_raw()?;
+        let flags = panthor::BoFlags::empty();
+        // SAFETY: as above.
+        then!(arm, unsafe { panthor::Bo::from_raw(device, handle, 4096, flags, None) })
+    };
     "bo/mod.rs destroy" DRM_IOCTL_GEM_CLOSE "GEM_CLOSE" |device, arm| {
         let bo = bo(device);
         then!(arm, bo.destroy())

@@ -254,7 +254,9 @@ impl Bo {
 
     /// Gives up the BO for its GEM handle, which is the caller's to close.
     ///
-    /// Importing the object from then on makes this crate an owner of the same handle, too: do not.
+    /// What else is known of it is forgotten: below driver 1.7 that the memory is
+    /// [foreign](Self::is_foreign), which the handle does not tell there. Importing the object from then on
+    /// makes this crate an owner of the same handle, too, and so it is closed with that import: do not.
     ///
     /// # Errors
     ///
@@ -279,20 +281,27 @@ impl Bo {
 
     /// Takes over a BO by its GEM handle.
     ///
-    /// It counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well: foreign
-    /// memory is better imported there.
+    /// Unless it is exclusive to a VM, the driver is asked whether the memory is [foreign](Self::is_foreign)
+    /// (BO_QUERY_INFO, driver 1.7), and for the dma-buf then (PRIME_HANDLE_TO_FD). An older driver cannot tell:
+    /// there it counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well.
     ///
     /// # Safety
     ///
     /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to this
-    /// VM or to none, and nothing but `Bo`s closes it.
+    /// VM or to none, and nothing but `Bo`s of this process closes it. Below driver 1.7 the memory is not another
+    /// driver's, unless an import that is still there gave the same handle.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a handle that the driver does not know, if it is asked;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) of descriptors. The handle stays the caller's.
     ///
     /// ```
     /// use panthor::{Bo, BoFlags, BoOptions};
     /// # let device = panthor::Device::open_fake()?;
     /// let handle = device.create_bo(BoOptions::new(4096))?.into_raw()?;
     /// // SAFETY: that was a BO of this size without flags, and it has no owner now.
-    /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }?;
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn from_raw(
@@ -301,15 +310,16 @@ impl Bo {
         size: u64,
         flags: BoFlags,
         exclusive_to: Option<&Vm>,
-    ) -> Self {
-        let about = About { size, flags, dma_buf: None };
-        Self::of(match exclusive_to {
-            Some(vm) => BoInner::exclusive(device, handle, about, vm.uid()),
+    ) -> Result<Self> {
+        let about = |dma_buf| About { size, flags, dma_buf };
+        Ok(Self::of(match exclusive_to {
+            // Nothing that is imported is exclusive.
+            Some(vm) => BoInner::exclusive(device, handle, about(None), vm.uid()),
             None => {
-                let about = device.bos().adopt(handle, about);
-                BoInner::shareable(device, handle, about)
+                let ask = || prime::dma_buf_behind(device, handle).map(about);
+                BoInner::shareable(device, handle, device.bos().adopt(handle, ask)?)
             }
-        })
+        }))
     }
 
     #[inline]

@@ -3,15 +3,16 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::fs::SeekFrom;
 
 use super::table::{About, Entry, close};
-use super::{Bo, BoFlags, BoInner};
+use super::{Bo, BoFlags, BoInfo, BoInner};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
-use crate::version::Features;
+
+/// How BOs are exported.
+const EXPORT: u32 = sys::DRM_CLOEXEC | sys::DRM_RDWR;
 
 impl Device {
     /// Imports a dma-buf as a BO (PRIME_FD_TO_HANDLE). The descriptor is not needed any longer then.
@@ -45,6 +46,9 @@ impl Device {
     #[doc(alias = "drmPrimeFDToHandle")]
     pub fn import_bo(&self, dma_buf: impl AsFd) -> Result<Bo> {
         let fd = dma_buf.as_fd();
+        // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
+        let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
+        let kept = kept.map_err(|errno| Error::elsewhere("dup", errno))?;
         let mut handles = self.bos().lock();
         let handle = self.transport().prime_from_fd(fd).map_err(|error| match error.kind() {
             ErrorKind::InvalidArgument => error
@@ -58,8 +62,9 @@ impl Device {
                 entry.about.clone()
             }
             None => {
-                let about = about_import(self, handle, fd).inspect_err(|_| {
-                    // Nobody else has this handle: it is new, and the lock is held.
+                let about = about_import(self, handle, kept).inspect_err(|_| {
+                    // The handle is new, or was given up and is somebody's. But of one that is open the device
+                    // fails to tell only when it is gone, and then this closes nothing either.
                     let _ = close(self, handle);
                 })?;
                 handles.insert(handle, Entry { owners: 1, about: about.clone() });
@@ -72,23 +77,25 @@ impl Device {
 }
 
 /// What there is to know about an object that has just been imported for the first time.
-fn about_import(device: &Device, handle: u32, fd: BorrowedFd<'_>) -> Result<About> {
-    let size =
-        rustix::fs::seek(fd, SeekFrom::End(0)).map_err(|errno| Error::elsewhere("lseek", errno))?;
-    let mut arg = sys::drm_panthor_bo_query_info::zeroed();
-    arg.handle = handle;
-    let can_tell = device.features().contains(Features::BO_QUERY_INFO);
-    if can_tell {
-        device.transport().call(&mut arg)?;
+fn about_import(device: &Device, handle: u32, dma_buf: OwnedFd) -> Result<About> {
+    let end = rustix::fs::seek(&dma_buf, SeekFrom::End(0));
+    let size = end.map_err(|errno| Error::elsewhere("lseek", errno))?;
+    let told = BoInfo::if_told(device, handle)?;
+    let native = told.is_some_and(|info| !info.imported);
+    Ok(About {
+        size,
+        flags: told.map_or(BoFlags::empty(), |info| info.create_flags),
+        dma_buf: (!native).then(|| Arc::new(dma_buf)),
+    })
+}
+
+/// The dma-buf behind an object that somebody hands over, if the driver says that another one made it.
+pub(super) fn dma_buf_behind(device: &Device, handle: u32) -> Result<Option<Arc<OwnedFd>>> {
+    if !BoInfo::if_told(device, handle)?.is_some_and(|info| info.imported) {
+        return Ok(None);
     }
-    let native = can_tell && arg.extra_flags & sys::DRM_PANTHOR_BO_IS_IMPORTED == 0;
-    let dma_buf = if native {
-        None
-    } else {
-        let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
-        Some(Arc::new(kept.map_err(|errno| Error::elsewhere("dup", errno))?))
-    };
-    Ok(About { size, flags: BoFlags::from_bits_retain(arg.create_flags), dma_buf })
+    // The export of an import is the dma-buf that it came from.
+    device.transport().prime_to_fd(handle, EXPORT).map(|fd| Some(Arc::new(fd)))
 }
 
 impl Bo {
@@ -123,8 +130,7 @@ impl Bo {
             let rule = "is exclusive to a VM, which rules out to share it: create it without";
             return Err(Error::invalid("PRIME_HANDLE_TO_FD", "self", rule));
         }
-        let flags = sys::DRM_CLOEXEC | sys::DRM_RDWR;
-        inner.device().transport().prime_to_fd(inner.handle(), flags)
+        inner.device().transport().prime_to_fd(inner.handle(), EXPORT)
     }
 
     /// Whether both stand for the same object, which then has one GEM handle for the two of them.
@@ -137,7 +143,7 @@ impl Bo {
     /// Whether the memory comes from another driver.
     ///
     /// A driver below 1.7 does not tell: there, everything counts as foreign that was imported and that this
-    /// file did not export.
+    /// file did not export, and nothing that was [taken over](Self::from_raw).
     ///
     /// ```
     /// use panthor::BoOptions;
