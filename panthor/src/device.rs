@@ -14,7 +14,7 @@ use crate::flush_id::UserMmio;
 use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
-use crate::transport::Transport;
+use crate::transport::{Process, Transport};
 use crate::uid::Uid;
 use crate::version::{Features, Version};
 
@@ -33,8 +33,15 @@ const DRIVER_MAJOR: i32 = 1;
 /// A child of `fork` shares the open file with its parent, handles and VM ids included, and CPU mappings too. An
 /// object is destroyed on drop by the process that made it: what a child drops of its parent's, the parent
 /// keeps, and the other way round. Whatever is asked for explicitly, `destroy` too, is done to the one file that
-/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them. As
-/// everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
+/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them.
+///
+/// Two things would go wrong unseen, as each process counts for itself, and are refused in a child:
+/// [`import_bo`](Self::import_bo) on its parent's device, where both may get the same handle, and
+/// [`bind_async`](crate::Vm::bind_async) on a VM of its parent's on which nothing was queued before the fork, as
+/// the parent would end it without regard to that. One remains to whoever shares the file: not to import in one
+/// process what another one made or took over after the fork.
+///
+/// As everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
 /// there it is best to `exec`, or to open a device anew.
 ///
 /// ```
@@ -52,6 +59,8 @@ pub struct Device {
 
 pub(crate) struct DeviceInner {
     transport: Transport,
+    /// The process that opened it, and counts who owns a handle.
+    process: Process,
     uid: Uid,
     version: Version,
     features: Features,
@@ -103,8 +112,9 @@ impl Device {
 
     /// Takes over an open file of a device.
     ///
-    /// It must be an open file description that nobody else drives: handles and VM ids belong to the
-    /// description, not to the descriptor, so a second owner could close what this one uses.
+    /// It must be an open file description that nobody else drives, in a parent or child process neither: handles
+    /// and VM ids belong to the description, not to the descriptor, so a second owner could close what this one
+    /// uses. A copy of a descriptor is the same description.
     ///
     /// # Errors
     ///
@@ -183,6 +193,7 @@ impl Device {
         Ok(Self {
             inner: Arc::new(DeviceInner {
                 transport,
+                process: Process::current(),
                 uid: Uid::next(),
                 version,
                 features,
@@ -301,6 +312,11 @@ impl Device {
     #[inline]
     pub(crate) fn user_mmio(&self) -> &UserMmio {
         &self.inner.user_mmio
+    }
+
+    /// Whether another process opened it, which is this one's parent then.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inner.process != Process::current()
     }
 
     pub(crate) fn bos(&self) -> &BoTable {

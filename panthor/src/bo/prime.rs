@@ -27,7 +27,7 @@ impl Device {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a dma-buf, or one that the driver cannot
-    /// use; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; [`Other`](ErrorKind::Other) for what
+    /// use, and on a device that a [parent process](Device#fork) opened; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; [`Other`](ErrorKind::Other) for what
     /// the driver that the memory comes from says, which is not taken for a loss of this device.
     ///
     /// ```
@@ -46,6 +46,10 @@ impl Device {
     #[doc(alias = "drmPrimeFDToHandle")]
     pub fn import_bo(&self, dma_buf: impl AsFd) -> Result<Bo> {
         let fd = dma_buf.as_fd();
+        if self.is_inherited() {
+            let rule = "is of a parent process, which counts for itself who has a handle: open the device anew";
+            return Err(Error::invalid("PRIME_FD_TO_HANDLE", "self", rule));
+        }
         // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
         let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
         let kept = kept.map_err(|errno| Error::elsewhere("dup", errno))?;
