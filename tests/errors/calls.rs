@@ -98,11 +98,11 @@ calls! {
     "bo/mod.rs create_bo" DRM_IOCTL_PANTHOR_BO_CREATE "BO_CREATE" |device, arm| {
         then!(arm, device.create_bo(BoOptions::new(1)))
     };
-    "bo/mod.rs map" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+    "bo/map.rs map" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
         let bo = bo(device);
         then!(arm, bo.map())
     };
-    "bo/mod.rs map_range" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+    "bo/map.rs map_range" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
         let bo = bo(device);
         then!(arm, bo.map_range(0..4096, panthor::MapAccess::Read))
     };

@@ -153,7 +153,7 @@ fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
 }
 
 /// Of each object the operation that does what its others do as well: a dma-buf is maintained as a whole.
-fn once_each<'a, 'b>(syncs: &'a mut [&'b BoSync<'b>]) -> impl Iterator<Item = &'b BoSync<'b>> {
+fn once_each<'b>(syncs: &mut [&'b BoSync<'b>]) -> impl Iterator<Item = &'b BoSync<'b>> {
     syncs.sort_unstable_by_key(|sync| (sync.bo.handle(), sync.op == CacheOp::Flush));
     let mut last = None;
     let is_first = move |sync: &&BoSync<'_>| {

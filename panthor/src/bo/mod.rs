@@ -1,13 +1,14 @@
 //! Buffer objects: memory of the GPU.
 //!
-//! `options` says how one shall be, `info` what the driver tells about it; `caching` says when the CPU's caches
-//! need maintenance, and `cache` does it; `prime` shares BOs, `fences` has the fences that shared memory implies, and
-//! `table` knows who owns a handle then.
+//! `options` says how one shall be, `info` what the driver tells about it; `map` maps for the CPU, `caching` says
+//! when the CPU's caches need maintenance, and `cache` does it; `prime` shares BOs, `fences` has the fences that
+//! shared memory implies, and `table` knows who owns a handle then.
 
 mod cache;
 mod caching;
 mod fences;
 mod info;
+mod map;
 mod options;
 mod prime;
 mod table;
@@ -20,12 +21,10 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::bo_map::{BoMap, MapAccess};
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::range::to_range;
-use crate::transport::Protection;
 use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
@@ -167,65 +166,6 @@ impl Bo {
     /// The device that it was created on.
     pub fn device(&self) -> &Device {
         &self.inner.device
-    }
-
-    /// Maps the whole BO into the CPU's address space, to read and write (BO_MMAP_OFFSET and `mmap`).
-    ///
-    /// # Errors
-    ///
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted; [`Other`](ErrorKind::Other)
-    /// for a [foreign](Self::is_foreign) BO whose driver does not map it.
-    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET")]
-    pub fn map(&self) -> Result<BoMap> {
-        self.map_range(.., MapAccess::ReadWrite)
-    }
-
-    /// Maps a part of the BO. Both ends are multiples of the CPU's page size.
-    ///
-    /// # Errors
-    ///
-    /// As for [`map`](Self::map), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is
-    /// empty, unaligned or not within the BO.
-    ///
-    /// ```
-    /// use panthor::{BoOptions, MapAccess};
-    /// # let device = panthor::Device::open_fake()?;
-    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
-    /// let map = bo.map_range(4096..8192, MapAccess::Read)?;
-    /// assert_eq!(map.load::<u64>(0)?, 0);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    pub fn map_range(&self, range: impl RangeBounds<u64>, access: MapAccess) -> Result<BoMap> {
-        let call = "mmap";
-        let range = self.checked(call, &range)?;
-        let page = self.inner.device.cpu_page_size();
-        if range.is_empty() {
-            return Err(Error::invalid(call, "range", "is empty"));
-        }
-        if range.start % page != 0 || range.end % page != 0 {
-            let rule = format!("{range:#x?} is not made of CPU pages of {page} bytes");
-            return Err(Error::invalid(call, "range", rule));
-        }
-        if self.inner.flags.contains(BoFlags::NO_MMAP) {
-            let detail = "the BO was created with NO_MMAP";
-            return Err(Error::refused(ErrorKind::PermissionDenied, call, detail));
-        }
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
-        else {
-            return Err(Error::invalid(call, "range", "is larger than the address space"));
-        };
-        let transport = self.inner.device.transport();
-        let mut arg = sys::drm_panthor_bo_mmap_offset::zeroed();
-        arg.handle = self.inner.handle;
-        transport.call(&mut arg)?;
-        let protection = match access {
-            MapAccess::Read => Protection::Read,
-            MapAccess::ReadWrite => Protection::ReadWrite,
-        };
-        // DRM maps an object from its start only, so what lies before the range is mapped and not shown.
-        let mapping = transport.map(call, arg.offset, end, protection)?;
-        Ok(BoMap::new(self.inner.clone(), mapping, start..end, access))
     }
 
     /// Closes the BO and says how that went (GEM_CLOSE). What is mapped in a VM stays mapped. Where an import
