@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bo::{Bo, BoFlags, BoInner};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::transport::Mapping;
 use crate::word::{AtomicWord, Word};
@@ -26,6 +26,8 @@ pub enum MapAccess {
 }
 
 /// A CPU mapping of a BO or a part of it; unmapped on drop.
+///
+/// It has at most `isize::MAX` bytes, as all in Rust.
 ///
 /// Offsets are bytes from the start of the mapping. An access beyond its end, or not aligned to its own
 /// size, is an error. Threads may share a map, and race in it with each other and with the GPU: a load gives
@@ -73,6 +75,27 @@ impl BoMap {
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
         self.mapping.as_ptr().wrapping_add(self.shown.start)
+    }
+
+    /// Ends the map, and leaves its addresses reserved, without access: nothing else is mapped there by chance.
+    ///
+    /// They are the caller's from then on, `len` bytes from [`as_ptr`](Self::as_ptr): to
+    /// [map something there](Bo::map_placed), or to unmap them with `munmap`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the kernel has none left. The map comes back with the error.
+    ///
+    /// See [`Bo::map_placed`] for an example.
+    #[doc(alias = "VK_MEMORY_UNMAP_RESERVE_BIT_EXT")]
+    #[doc(alias = "vkUnmapMemory2")]
+    #[doc(alias = "PROT_NONE")]
+    pub fn unmap_reserve(self) -> Result<(), DestroyError<Self>> {
+        let Self { mapping, shown, access, bo } = self;
+        mapping.reserve(shown.start).map_err(|(mapping, errno)| DestroyError {
+            object: Self { mapping, shown, access, bo },
+            error: Error::elsewhere("mmap", errno),
+        })
     }
 
     /// Whether it maps this BO.

@@ -12,6 +12,7 @@ pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("bo_map.rs read", "looks at bounds"),
     ("bo_map.rs write", "looks at bounds"),
     ("bo_map.rs fill", "looks at bounds"),
+    ("bo_map.rs unmap_reserve", "maps without a file"),
     ("bo_map.rs as_mut_slice", "looks at what the map allows"),
     ("bo/mod.rs into_raw", "looks at who needs it"),
     ("device.rs open_any", "opens nodes"),

@@ -106,6 +106,14 @@ calls! {
         let bo = bo(device);
         then!(arm, bo.map_range(0..4096, panthor::MapAccess::Read))
     };
+    "bo/map.rs map_placed" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+        let bo = bo(device);
+        let map = bo.map()?;
+        let address = map.as_ptr();
+        map.unmap_reserve()?;
+        // SAFETY: that is reserved, and as long as the BO.
+        then!(arm, unsafe { bo.map_placed(address, .., panthor::MapAccess::ReadWrite) })
+    };
     "bo/mod.rs from_raw" DRM_IOCTL_PANTHOR_BO_QUERY_INFO "BO_QUERY_INFO" |device, arm| {
         let handle = bo(device).into_raw()?;
         let flags = panthor::BoFlags::WB_MMAP;

@@ -13,6 +13,7 @@ mod process;
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 
 use panthor_sys as sys;
 use rustix::io::Errno;
@@ -110,6 +111,33 @@ impl Transport {
             Self::Kernel(fd) => Mapping::of_node(fd.as_fd(), offset, len, protection),
             #[cfg(feature = "fake")]
             Self::Fake(file) => Mapping::of_fake(file, offset, len, protection),
+        };
+        mapped.map_err(|errno| self.whose_error(call, errno))
+    }
+
+    /// As [`map`](Self::map), from this address on, in place of what is there.
+    ///
+    /// # Safety
+    ///
+    /// The `len` bytes from `address` on are the caller's to replace.
+    pub(crate) unsafe fn map_at(
+        &self,
+        call: &'static str,
+        address: NonNull<u8>,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Mapping> {
+        let mapped = match self {
+            Self::Kernel(fd) => {
+                // SAFETY: the caller's promise.
+                unsafe { Mapping::of_node_at(address, fd.as_fd(), offset, len, protection) }
+            }
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => {
+                // SAFETY: the caller's promise.
+                unsafe { Mapping::of_fake_at(address, file, offset, len, protection) }
+            }
         };
         mapped.map_err(|errno| self.whose_error(call, errno))
     }
