@@ -86,9 +86,9 @@ impl Fragmentation {
 /// Hands out ranges of VA, and takes them back.
 ///
 /// Ranges come from the lowest place that fits, from 4 GiB up: what lies below is for requests with a
-/// [limit](VaRequest::below) of 4 GiB or less, and for others when nothing else fits. Those that a larger GPU page (2 MiB) fits in start at a
-/// multiple of it, so that the MMU can use it. The search looks at the free ranges one by one: what counts is
-/// how fragmented the VA is, not how much is in use.
+/// [limit](VaRequest::below) of 4 GiB or less, and for others when nothing else fits. Those that a larger GPU
+/// page (2 MiB) fits in start at a multiple of it, so that the MMU can use it. The search looks at the free ranges
+/// one by one: what counts is how fragmented the VA is, not how much is in use.
 ///
 /// It knows of no VM: binding and unbinding is the caller's, in the order that the caller needs.
 ///

@@ -173,8 +173,8 @@ impl Bo {
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives, else what the driver says. The BO comes back
-    /// with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, else what the driver says. The
+    /// BO comes back with the error.
     ///
     /// ```
     /// use panthor::{BoOptions, ErrorKind};
@@ -200,8 +200,8 @@ impl Bo {
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives, or another `Bo` with the same handle, which an
-    /// [import](Device::import_bo) made. The BO comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, or another `Bo` with the
+    /// same handle, which an [import](Device::import_bo) made. The BO comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let call = "into_raw";
         let inner = self.into_owned(call)?;

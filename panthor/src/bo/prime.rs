@@ -27,8 +27,9 @@ impl Device {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a dma-buf, or one that the driver cannot
-    /// use, and on a device that a [parent process](Device#fork) opened; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; [`Other`](ErrorKind::Other) for what
-    /// the driver that the memory comes from says, which is not taken for a loss of this device.
+    /// use, and on a device that a [parent process](Device#fork) opened; [`OutOfMemory`](ErrorKind::OutOfMemory),
+    /// also of descriptors; [`Other`](ErrorKind::Other) for what the driver that the memory comes from says, which
+    /// is not taken for a loss of this device.
     ///
     /// ```
     /// use panthor::BoOptions;
