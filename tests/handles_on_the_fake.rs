@@ -32,7 +32,7 @@ fn what_is_given_up_lives_on_and_is_taken_over() {
     // SAFETY: it was just given up, and this is its only owner.
     let vm = unsafe { Vm::from_raw(&device, id, range) };
     // SAFETY: as above.
-    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }.unwrap();
     // SAFETY: as above.
     let syncobj = unsafe { SyncObj::from_raw(&device, syncobj) };
     // SAFETY: as above.

@@ -494,7 +494,7 @@ fn a_bo_that_is_exclusive_is_so_to_the_driver() {
     let bo = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
     let handle = bo.into_raw().unwrap();
     // SAFETY: the handle was just given up; that it is exclusive is what the driver shall find out.
-    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }.unwrap();
     vm.bind().map(&bo, .., 0, MapFlags::NOEXEC).submit().unwrap();
     let error = other.bind().map(&bo, .., 0, MapFlags::NOEXEC).submit().unwrap_err();
     assert_eq!((error.errno(), error.op_index()), (Some(22), Some(0)));
@@ -595,7 +595,8 @@ fn raw_handles_go_both_ways() {
     // SAFETY: BO_CREATE takes this struct, has no pointers in it, and takes nothing from anybody.
     unsafe { device.ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, &mut create) }.unwrap();
     // SAFETY: the handle was just made, with this size and no flags, and this is its only owner.
-    let bo = unsafe { Bo::from_raw(&device, create.handle, create.size, BoFlags::empty(), None) };
+    let bo = unsafe { Bo::from_raw(&device, create.handle, create.size, BoFlags::empty(), None) }
+        .unwrap();
     bo.map().unwrap().store(0, 1u8).unwrap();
     drop((bo, device));
     fake.assert_released();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::bo::BoTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +14,7 @@ use crate::flush_id::UserMmio;
 use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
-use crate::transport::Transport;
+use crate::transport::{Process, Transport};
 use crate::uid::Uid;
 use crate::version::{Features, Version};
 
@@ -32,8 +33,15 @@ const DRIVER_MAJOR: i32 = 1;
 /// A child of `fork` shares the open file with its parent, handles and VM ids included, and CPU mappings too. An
 /// object is destroyed on drop by the process that made it: what a child drops of its parent's, the parent
 /// keeps, and the other way round. Whatever is asked for explicitly, `destroy` too, is done to the one file that
-/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them. As
-/// everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
+/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them.
+///
+/// Two things would go wrong unseen, as each process counts for itself, and are refused in a child:
+/// [`import_bo`](Self::import_bo) on its parent's device, where both may get the same handle, and
+/// [`bind_async`](crate::Vm::bind_async) on a VM of its parent's on which nothing was queued before the fork, as
+/// the parent would end it without regard to that. One remains to whoever shares the file: not to import in one
+/// process what another one made or took over after the fork.
+///
+/// As everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
 /// there it is best to `exec`, or to open a device anew.
 ///
 /// ```
@@ -51,6 +59,8 @@ pub struct Device {
 
 pub(crate) struct DeviceInner {
     transport: Transport,
+    /// The process that opened it, and counts who owns a handle.
+    process: Process,
     uid: Uid,
     version: Version,
     features: Features,
@@ -82,15 +92,19 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) and [`PermissionDenied`](ErrorKind::PermissionDenied) as `open`
-    /// says, else as [`from_fd`](Self::from_fd).
+    /// [`NotFound`](ErrorKind::NotFound), also for a node without a device, and
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` says, else as [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let fd = rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(
             |errno| {
-                let error = Error::os("open", errno).with_detail(path.display().to_string());
-                let is_dir = errno == rustix::io::Errno::ISDIR;
-                if is_dir { error.with_kind(ErrorKind::NotPanthor) } else { error }
+                let error = Error::elsewhere("open", errno).with_detail(path.display().to_string());
+                match errno {
+                    Errno::ISDIR => error.with_kind(ErrorKind::NotPanthor),
+                    // A node that was left behind.
+                    Errno::NODEV | Errno::NXIO => error.with_kind(ErrorKind::NotFound),
+                    _ => error,
+                }
             },
         )?;
         Self::from_fd(fd).map_err(|error| error.at(path))
@@ -98,8 +112,9 @@ impl Device {
 
     /// Takes over an open file of a device.
     ///
-    /// It must be an open file description that nobody else drives: handles and VM ids belong to the
-    /// description, not to the descriptor, so a second owner could close what this one uses.
+    /// It must be an open file description that nobody else drives, in a parent or child process neither: handles
+    /// and VM ids belong to the description, not to the descriptor, so a second owner could close what this one
+    /// uses. A copy of a descriptor is the same description.
     ///
     /// # Errors
     ///
@@ -148,6 +163,10 @@ impl Device {
             ErrorKind::Unsupported | ErrorKind::InvalidArgument => {
                 error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
             }
+            // DRM says nothing else of a device that is gone; who says this is yet unknown.
+            ErrorKind::DeviceLost if error.errno() != Some(Errno::NODEV.raw_os_error()) => {
+                error.with_kind(ErrorKind::Other)
+            }
             _ => error,
         })?;
         if identity.name != DRIVER_NAME {
@@ -174,6 +193,7 @@ impl Device {
         Ok(Self {
             inner: Arc::new(DeviceInner {
                 transport,
+                process: Process::current(),
                 uid: Uid::next(),
                 version,
                 features,
@@ -202,11 +222,13 @@ impl Device {
         self.inner.transport.page_size() as u64
     }
 
-    /// The device numbers of this device's render and primary nodes.
+    /// The device numbers of this device's render and primary nodes. Where sysfs cannot be read, that of the node
+    /// that was opened.
     ///
     /// # Errors
     ///
-    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node.
+    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node; without sysfs also when
+    /// the number does not tell which one, as after the 64th device of a machine.
     #[doc(alias = "VK_EXT_physical_device_drm")]
     pub fn node_numbers(&self) -> Result<NodeNumbers> {
         #[cfg(feature = "fake")]
@@ -290,6 +312,11 @@ impl Device {
     #[inline]
     pub(crate) fn user_mmio(&self) -> &UserMmio {
         &self.inner.user_mmio
+    }
+
+    /// Whether another process opened it, which is this one's parent then.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inner.process != Process::current()
     }
 
     pub(crate) fn bos(&self) -> &BoTable {

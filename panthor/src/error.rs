@@ -17,11 +17,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `OutOfMemory` | `VK_ERROR_OUT_OF_DEVICE_MEMORY` or `VK_ERROR_OUT_OF_HOST_MEMORY` |
 /// | `Unsupported` | `VK_ERROR_FEATURE_NOT_PRESENT` |
 /// | `NotFound`, `NotPanthor`, `PermissionDenied` | `VK_ERROR_INITIALIZATION_FAILED` |
+/// | others, of an import | `VK_ERROR_INVALID_EXTERNAL_HANDLE` |
+/// | others, of a CPU mapping | `VK_ERROR_MEMORY_MAP_FAILED` |
 /// | others | a bug of the caller, or `VK_ERROR_UNKNOWN` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The device is gone, or a VM became unusable through a fault or a reset.
+    /// The device is gone, or a VM became unusable through a fault or a reset. What the device says of itself: the
+    /// same number from somebody else, as another driver whose memory is imported or mapped, is `Other`.
     DeviceLost,
     /// Memory, address space, descriptors or a per-file table (32 VMs) is exhausted.
     OutOfMemory,
@@ -42,6 +45,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// What it means when the device says so.
     fn of(errno: Errno) -> Self {
         match errno {
             // Of a stuck MMU the driver says that time is out; what a reset kills is cancelled.
@@ -164,6 +168,16 @@ impl Error {
         }))
     }
 
+    /// Of something else than the device, which is not lost whatever that says.
+    #[cold]
+    pub(crate) fn elsewhere(call: &'static str, errno: Errno) -> Self {
+        let error = Self::os(call, errno);
+        match error.kind() {
+            ErrorKind::DeviceLost => error.with_kind(ErrorKind::Other),
+            _ => error,
+        }
+    }
+
     #[cold]
     pub(crate) fn invalid(
         call: &'static str,
@@ -257,6 +271,21 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// The error goes along whole, with its text, for [`get_ref`](std::io::Error::get_ref) and
+/// [`into_inner`](std::io::Error::into_inner). So `raw_os_error` is `None`, as of any error that has more to say
+/// than a number: [`Error::errno`] has that.
+///
+/// ```
+/// use panthor::{BoOptions, Error};
+/// # let device = panthor::Device::open_fake()?;
+/// # device.fake().expect("a fake").fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, 12);
+/// let error = device.create_bo(BoOptions::new(4096)).unwrap_err();
+/// let error = std::io::Error::from(error);
+/// assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory);
+/// let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+/// assert_eq!(inner.and_then(Error::errno), Some(12));
+/// # Ok::<(), panthor::Error>(())
+/// ```
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind as Io;
@@ -328,6 +357,18 @@ mod tests {
         assert!(text.starts_with("VM_BIND: operation 3: "), "{text}");
         assert!(text.contains("os error 12"), "{text}");
         assert!(text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"), "{text}");
+    }
+
+    #[test]
+    fn what_others_say_is_no_lost_device() {
+        for errno in [Errno::NODEV, Errno::NXIO, Errno::IO, Errno::TIMEDOUT, Errno::CANCELED] {
+            assert_eq!(Error::os("VM_BIND", errno).kind(), ErrorKind::DeviceLost);
+            let error = Error::elsewhere("DMA_BUF_IOCTL_SYNC", errno);
+            assert_eq!(error.kind(), ErrorKind::Other);
+            assert_eq!(error.errno(), Some(errno.raw_os_error()));
+        }
+        let error = Error::elsewhere("dup", Errno::MFILE);
+        assert_eq!((error.kind(), error.call()), (ErrorKind::OutOfMemory, "dup"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::sparse;
+use crate::transport::Process;
 use crate::uid::Uid;
 
 /// How a VM shall be.
@@ -87,6 +88,8 @@ pub(crate) struct VmInner {
     file: Uid,
     /// The object that stands for sparse memory where the driver has no native sparse mappings.
     sparse_object: OnceLock<Bo>,
+    /// The process that made it, and ends it on drop.
+    process: Process,
     /// Whether an operation may be queued that has not run.
     may_have_queued: AtomicBool,
 }
@@ -167,6 +170,9 @@ impl Vm {
 
     /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
     /// syncobjs it waits for, but not behind or before synchronous ones, which overtake it.
+    ///
+    /// On a VM that a [parent process](Device#fork) made `submit` refuses it, unless the parent has queued
+    /// something before the fork.
     #[inline]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
         VmBind::new(&self.inner, InlineStorage::new())
@@ -250,7 +256,7 @@ impl Vm {
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
         let inner = VmInner::new(device, id, user_va_range);
         // Who had it may have queued something.
-        inner.note_queued();
+        inner.may_have_queued.store(true, Ordering::Relaxed);
         Self::of(Owned::new(inner))
     }
 
@@ -277,14 +283,26 @@ impl VmInner {
             uid: Uid::next(),
             file: device.uid(),
             sparse_object: OnceLock::new(),
+            process: Process::current(),
             may_have_queued: AtomicBool::new(false),
         }
     }
 
     /// Notes that operations are about to be queued.
     #[inline]
-    pub(crate) fn note_queued(&self) {
+    pub(crate) fn note_queued(&self) -> Result<()> {
+        if self.may_have_queued.load(Ordering::Relaxed) { Ok(()) } else { self.note_first_queued() }
+    }
+
+    /// The first time: whoever is to end the VM has to know.
+    #[cold]
+    fn note_first_queued(&self) -> Result<()> {
+        if self.process != Process::current() {
+            let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
+            return Err(Error::invalid("VM_BIND", "self", rule));
+        }
         self.may_have_queued.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was

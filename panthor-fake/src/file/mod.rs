@@ -12,6 +12,7 @@ pub(crate) mod tables;
 use std::ffi::c_void;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
@@ -203,6 +204,27 @@ impl File {
     /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
         self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
+    }
+
+    /// As [`mmap`](Self::mmap), from this address on, in place of what is there (`MAP_FIXED`). The end is unmapping,
+    /// as of any other.
+    ///
+    /// # Safety
+    /// The `len` bytes from `address` on, rounded up to pages, are the caller's to replace: nothing is there that
+    /// anybody else uses.
+    ///
+    /// # Errors
+    /// As for [`mmap`](Self::mmap).
+    pub unsafe fn mmap_at(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> core::result::Result<Mapping, i32> {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.mmap_at(self, address, len, prot, offset) }
+            .map_err(|Errno(errno)| errno)
     }
 
     /// What the GPU sees through a VM of this file; `None` if there is no such VM.

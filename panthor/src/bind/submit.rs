@@ -187,7 +187,7 @@ fn run(
 #[inline]
 fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
     check_count(ops)?;
-    vm.note_queued();
+    vm.note_queued()?;
     let mut ioctls = 0;
     loop {
         ioctls += 1;

@@ -82,7 +82,7 @@ impl Device {
     pub fn merge_sync_files(&self, first: impl AsFd, second: impl AsFd) -> Result<OwnedFd> {
         let (first, second) = (first.as_fd(), second.as_fd());
         self.transport().merge_sync_files(first, second).map_err(|errno| {
-            let error = Error::os("SYNC_IOC_MERGE", errno);
+            let error = Error::elsewhere("SYNC_IOC_MERGE", errno);
             // The first is what the ioctl is made on, and other files do not know it.
             match error.kind() {
                 ErrorKind::Unsupported => {

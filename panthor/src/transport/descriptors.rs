@@ -71,7 +71,7 @@ impl Transport {
         let mut arg = sys::drm_prime_handle { handle: 0, flags: 0, fd: fd.as_raw_fd() };
         // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_FD_TO_HANDLE, &mut arg) }
-            .map_err(|errno| Error::os("PRIME_FD_TO_HANDLE", errno))?;
+            .map_err(|errno| self.whose_error("PRIME_FD_TO_HANDLE", errno))?;
         Ok(arg.handle)
     }
 
@@ -91,14 +91,14 @@ impl Transport {
     /// DMA_BUF_IOCTL_SYNC: the beginning or the end of access by the CPU.
     pub(crate) fn dma_buf_sync(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<()> {
         let mut arg = sys::dma_buf_sync { flags };
-        self.ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_SYNC", errno))
+        self.ask(dma_buf, &mut arg).map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_SYNC", errno))
     }
 
     /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: the fences that such an access waits for.
     pub(crate) fn dma_buf_fences(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<OwnedFd> {
         let mut arg = sys::dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
         self.ask(dma_buf, &mut arg)
-            .map_err(|errno| Error::os("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
+            .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
         // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
     }
@@ -113,7 +113,7 @@ impl Transport {
         let fd = sync_file.as_raw_fd();
         let mut arg = sys::dma_buf_import_sync_file { flags: flags as u32, fd };
         self.ask(dma_buf, &mut arg)
-            .map_err(|errno| Error::os("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
+            .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
     }
 
     /// Issues a request on a file other than the device's, again after a signal.

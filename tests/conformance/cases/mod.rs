@@ -24,7 +24,6 @@ mod kernel_va;
 pub mod mode_setting;
 mod primary;
 mod prime;
-mod privileges;
 mod query;
 mod request;
 mod sync_file;
@@ -33,6 +32,8 @@ mod syncobj;
 mod timestamp;
 mod vm;
 mod vm_unusable;
+mod without_sys_admin;
+mod without_sys_nice;
 
 use crate::case::{Case, Cases};
 
@@ -65,7 +66,8 @@ pub fn all() -> Vec<Case> {
     core::add(&mut cases);
     primary::add(&mut cases);
     flink::add(&mut cases);
-    privileges::add(&mut cases);
+    without_sys_nice::add(&mut cases);
+    without_sys_admin::add(&mut cases);
     mode_setting::add(&mut cases);
     sync_file::add(&mut cases);
     sync_file_names::add(&mut cases);

@@ -1,118 +1,22 @@
-//! Clients that lack capabilities: CAP_SYS_NICE for priorities, CAP_SYS_ADMIN for the primary node.
+//! Clients that lack CAP_SYS_ADMIN, which the primary node asks for.
+
+use std::os::fd::AsRawFd;
 
 use panthor_sys::*;
 
 use super::flink::{gem_flink, gem_open};
+use super::jobs::until_done;
 use super::primary::{ANY, auth_magic, drop_it, get_magic, set, version};
-use super::query::group_priorities;
 use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::kernel::Capability::{SysAdmin, SysNice};
 use crate::uapi::ops::*;
 
 pub fn add(cases: &mut Cases) {
-    cases.group("without_sys_nice");
-    priorities(cases);
     cases.group("without_sys_admin");
     masters(cases);
     authenticated(cases);
     driver(cases);
-}
-
-/// Tries to create a group with a priority.
-fn try_group(c: &mut Client<'_>, vm: u32, priority: u8) {
-    let queues = [queue(4 * KIB)];
-    let mut args = drm_panthor_group_create { priority, ..group(vm, &queues) };
-    c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args);
-}
-
-/// What may be, and what is done.
-fn try_priorities(c: &mut Client<'_>) {
-    group_priorities(c);
-    let vm = c.vm();
-    for priority in 0..=4 {
-        try_group(c, vm, priority);
-    }
-}
-
-fn priorities(cases: &mut Cases) {
-    for priority in [0, 1, 2, 3, 4, 5, 255] {
-        cases.add(format!("group_of_priority_{priority}"), move |c| {
-            let vm = c.vm();
-            c.without(SysNice, |c| try_group(c, vm, priority));
-        });
-    }
-    cases.add("group_of_high_priority_that_is_wrong_otherwise", |c| {
-        let vm = c.vm();
-        let (right, wrong) = ([queue(4 * KIB)], [queue(KIB)]);
-        let high = |queues, vm| drm_panthor_group_create {
-            priority: PANTHOR_GROUP_PRIORITY_HIGH,
-            ..group(vm, queues)
-        };
-        c.without(SysNice, |c| {
-            for mut args in [
-                high(&right, 99),
-                high(&wrong, vm),
-                drm_panthor_group_create { pad: 1, ..high(&right, vm) },
-                drm_panthor_group_create { compute_core_mask: 0, ..high(&right, vm) },
-                high(&[], vm),
-            ] {
-                c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args);
-            }
-        });
-    });
-    cases.add("priorities", |c| {
-        c.without(SysNice, group_priorities);
-        group_priorities(c);
-    });
-    cases.add("priorities_of_a_file_that_was_opened_so", |c| {
-        c.without(SysNice, |c| c.open());
-        try_priorities(c);
-    });
-    cases.add("priorities_of_the_master", |c| {
-        c.without(SysNice, |c| {
-            c.open_primary();
-            try_priorities(c);
-        });
-    });
-    cases.add("priorities_of_another_than_the_master", |c| {
-        c.open_primary();
-        c.open_primary();
-        c.without(SysNice, try_priorities);
-    });
-    cases.add("priorities_of_who_is_no_more_master", |c| {
-        c.open_primary();
-        c.without(SysNice, |c| {
-            drop_it(c);
-            try_priorities(c);
-            set(c);
-            try_priorities(c);
-        });
-    });
-    cases.add("priorities_of_the_render_node_while_the_primary_has_a_master", |c| {
-        c.open_primary();
-        c.on(0);
-        c.without(SysNice, try_priorities);
-    });
-    cases.add("priorities_without_sys_admin", |c| c.without(SysAdmin, try_priorities));
-    cases
-        .add("stream_of_a_group_that_was_made_before", |c| {
-            let vm = c.vm();
-            super::jobs::code(c, vm);
-            let queues = [queue(4 * KIB)];
-            let args = drm_panthor_group_create {
-                priority: PANTHOR_GROUP_PRIORITY_HIGH,
-                ..group(vm, &queues)
-            };
-            let group = c.must(DRM_IOCTL_PANTHOR_GROUP_CREATE, args).group_handle;
-            c.without(SysNice, |c| {
-                let done = c.syncobj();
-                c.submit(group, &[stream(0, super::jobs::CODE, 64, &[signal(done, 0)])]);
-                super::jobs::until_done(c, &[done]);
-                c.group_state(group);
-            });
-        })
-        .needs_jobs();
 }
 
 /// What only the current master may.
@@ -268,11 +172,16 @@ fn try_names(c: &mut Client<'_>, name: u32) {
     gem_open(c, name);
 }
 
-/// A name that the master has given; calls go to a new file then.
+/// A name that the master has given; calls go to its file then.
 fn named(c: &mut Client<'_>) -> u32 {
     c.open_primary();
     let bo = c.bo(MIB);
     gem_flink(c, bo)
+}
+
+/// Another file of the primary node, which calls go to then, and what it is introduced by.
+fn stranger(c: &mut Client<'_>) -> (usize, u32) {
+    (c.open_primary(), get_magic(c))
 }
 
 fn authenticated(cases: &mut Cases) {
@@ -302,8 +211,7 @@ fn authenticated(cases: &mut Cases) {
     cases.add("names_of_who_was_introduced", |c| {
         c.without(SysAdmin, |c| {
             let name = named(c);
-            let other = c.open_primary();
-            let magic = get_magic(c);
+            let (other, magic) = stranger(c);
             c.on(other - 1);
             auth_magic(c, magic);
             c.on(other);
@@ -314,8 +222,7 @@ fn authenticated(cases: &mut Cases) {
     cases.add("introduced_by_another_than_the_master", |c| {
         c.without(SysAdmin, |c| {
             let name = named(c);
-            let other = c.open_primary();
-            let magic = get_magic(c);
+            let (other, magic) = stranger(c);
             c.open_primary();
             auth_magic(c, magic);
             c.on(other);
@@ -326,8 +233,7 @@ fn authenticated(cases: &mut Cases) {
     cases.add("introduced_by_who_is_no_more_master", |c| {
         c.without(SysAdmin, |c| {
             let name = named(c);
-            let other = c.open_primary();
-            let magic = get_magic(c);
+            let (other, magic) = stranger(c);
             c.on(other - 1);
             drop_it(c);
             auth_magic(c, magic);
@@ -355,7 +261,7 @@ fn driver(cases: &mut Cases) {
             let offset = c.mmap_offset(bo);
             let _ = c.map_node(MIB, true, offset);
             let dma_buf = c.export(bo);
-            c.import(std::os::fd::AsRawFd::as_raw_fd(&dma_buf));
+            c.import(dma_buf.as_raw_fd());
         });
     });
     cases.add("has_groups_and_syncobjs", |c| {
@@ -365,7 +271,7 @@ fn driver(cases: &mut Cases) {
             let vm = c.vm();
             let (group, done) = (c.group(vm, 1), c.syncobj());
             c.submit(group, &[sync_point(0, &[signal(done, 0)])]);
-            super::jobs::until_done(c, &[done]);
+            until_done(c, &[done]);
             c.group_state(group);
         });
     });
