@@ -188,9 +188,47 @@ fn a_vm_that_was_drained_is_a_new_one() {
     let [one, two] = [vm(&file), vm(&file)];
     let ([a], [b, c]) = (mapped::<1>(&file, one), mapped::<2>(&file, two));
     assert_eq!(file.device().reclaim(3 * PAGE), 3 * PAGE);
-    map(&file, two, b, 0, 8 * GIB, PAGE);
-    map(&file, one, a, 0, 8 * GIB, PAGE);
-    map(&file, two, c, 0, 9 * GIB, PAGE);
+    for bo in [a, b, c] {
+        close(&file, bo);
+    }
+    let ([b, c], [a]) = (mapped::<2>(&file, two), mapped::<1>(&file, one));
+    assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
+}
+
+#[test]
+fn what_comes_back_is_in_the_order_in_which_it_does() {
+    for (exclusive, expected) in [(false, [0, 1, 2]), (true, [0, 2, 1])] {
+        let file = device().open();
+        let vm = vm(&file);
+        let group = group(&file, vm, 1);
+        let only = if exclusive { vm } else { 0 };
+        let bos = [(); 3].map(|()| try_bo(&file, PAGE, 0, only).unwrap());
+        for (index, va) in [(0, 3), (1, 1), (2, 2), (1, 8)] {
+            map(&file, vm, bos[index], 0, va * GIB, PAGE);
+        }
+        assert_eq!(order(&file, bos), [0, 2, 1]);
+        assert_eq!(submit(&file, group, &[sync_point(0, &[])]), 0);
+        assert_eq!(order(&file, bos), expected, "{exclusive}");
+    }
+}
+
+#[test]
+fn what_was_evicted_is_not_mapped_to_the_driver_until_the_vm_has_it_back() {
+    let file = device().open();
+    let [one, two] = [vm(&file), vm(&file)];
+    let group = group(&file, two, 1);
+    let ([a], [b, c]) = (mapped::<1>(&file, one), mapped::<2>(&file, two));
+    // The group has made the other VM one that has BOs, before this one had any.
+    assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
+    // By the order of the VMs it would be the first.
+    for (vm, bo, va) in [(two, b, 8), (one, a, 8), (two, c, 9)] {
+        map(&file, vm, bo, 0, va * GIB, PAGE);
+    }
+    assert_eq!(order(&file, [a, b, c]), [1, 0, 2]);
+    for (vm, bo, va) in [(two, b, 10), (one, a, 10)] {
+        map(&file, vm, bo, 0, va * GIB, PAGE);
+    }
+    assert_eq!(submit(&file, group, &[sync_point(0, &[])]), 0);
     assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
 }
 

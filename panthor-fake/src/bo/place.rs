@@ -2,6 +2,8 @@
 //!
 //! The driver has a list for each state, to whose end a BO goes when it gets into the state, and takes from the
 //! beginning. A VM has a list of its own, of the BOs that only it maps; the VMs are in a list, too.
+//!
+//! A VM where mappings of a BO went off does not count for it until they are back, also if it has mapped it anew.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,12 +27,34 @@ pub(crate) struct Place(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How many mappings that are not off each VM has.
-    users: Vec<(Arc<Rank>, usize)>,
+    users: Vec<User>,
     /// None while it cannot be evicted.
     state: Option<State>,
     /// Since when, in the order of the device.
     since: u64,
+}
+
+/// A VM that maps a BO.
+#[derive(Debug)]
+struct User {
+    vm: Arc<Rank>,
+    /// Since when, in the order of the device.
+    since: u64,
+    /// How many mappings there are, on or off.
+    mappings: usize,
+    /// Whether it lost mappings, and has not got them back.
+    evicted: bool,
+}
+
+impl Inner {
+    fn user(&mut self, vm: &Arc<Rank>) -> Option<&mut User> {
+        self.users.iter_mut().find(|user| Arc::ptr_eq(&user.vm, vm))
+    }
+
+    /// The VMs that count.
+    fn counted(&self) -> impl Iterator<Item = &Arc<Rank>> {
+        self.users.iter().filter(|user| !user.evicted).map(|user| &user.vm)
+    }
 }
 
 /// The place of a VM among the VMs.
@@ -55,7 +79,7 @@ impl Rank {
     }
 
     /// It gets a BO: if it is not in the list it goes to its beginning.
-    fn enter(&self, now: u64) {
+    pub(crate) fn enter(&self, now: u64) {
         lock(&self.rank).get_or_insert(-(now as i64));
     }
 
@@ -94,30 +118,47 @@ impl Ordered {
 }
 
 impl Bo {
-    /// Counts a mapping that is not off.
+    /// Counts a mapping.
     pub(crate) fn count_user(&self, vm: &Arc<Rank>) {
         if !evicts(self.driver_minor()) {
             return;
         }
-        let users = &mut lock(&self.place.0).users;
-        match users.iter_mut().find(|(user, _)| Arc::ptr_eq(user, vm)) {
-            Some((_, count)) => *count += 1,
-            None => users.push((vm.clone(), 1)),
+        let inner = &mut *lock(&self.place.0);
+        match inner.user(vm) {
+            Some(user) => user.mappings += 1,
+            None => {
+                let since = self.device().unique_id();
+                inner.users.push(User { vm: vm.clone(), since, mappings: 1, evicted: false });
+            }
         }
     }
 
-    /// Discounts a mapping that was not off; whether it was the last of its VM.
+    /// Discounts a mapping; whether it was the last of its VM.
     pub(crate) fn discount_user(&self, vm: &Arc<Rank>) -> bool {
-        let users = &mut lock(&self.place.0).users;
-        let Some(index) = users.iter().position(|(user, _)| Arc::ptr_eq(user, vm)) else {
+        let inner = &mut *lock(&self.place.0);
+        let Some(user) = inner.user(vm) else {
             return false;
         };
-        users[index].1 -= 1;
-        let last = users[index].1 == 0;
-        if last {
-            users.swap_remove(index);
-        }
+        user.mappings -= 1;
+        let last = user.mappings == 0;
+        inner.users.retain(|user| user.mappings != 0);
         last
+    }
+
+    /// Notes that mappings of a VM are off, or that they are back; whether that was otherwise.
+    pub(crate) fn set_evicted(&self, vm: &Arc<Rank>, evicted: bool) -> bool {
+        let inner = &mut *lock(&self.place.0);
+        inner.user(vm).is_some_and(|user| std::mem::replace(&mut user.evicted, evicted) != evicted)
+    }
+
+    /// What the BOs that a VM has lost are ordered by when it gets them back: those that are exclusive to it go first, in
+    /// the order in which they were evicted, then the others, in the order in which it began to map them.
+    pub(crate) fn restore_key(&self, vm: &Arc<Rank>) -> (bool, u64) {
+        let inner = &mut *lock(&self.place.0);
+        match self.is_exclusive() {
+            true => (false, inner.since),
+            false => (true, inner.user(vm).map_or(0, |user| user.since)),
+        }
     }
 
     /// Looks what its state is now. It is in a new one since now, also if it left it for a moment.
@@ -126,19 +167,22 @@ impl Bo {
             return;
         }
         let inner = &mut *lock(&self.place.0);
-        let state = match &inner.users[..] {
+        let mut counted = inner.counted();
+        let (first, second) = (counted.next().cloned(), counted.next());
+        let state = match (&first, second) {
             _ if !self.is_evictable() => None,
-            [] if !self.may_be_mapped_by_cpu() => Some(State::Unused),
-            [] => Some(State::MappedByCpu),
-            [(vm, _)] => Some(State::MappedByOne(vm.vm)),
+            (None, _) if !self.may_be_mapped_by_cpu() => Some(State::Unused),
+            (None, _) => Some(State::MappedByCpu),
+            (Some(only), None) => Some(State::MappedByOne(only.vm)),
             _ => Some(State::MappedByMany),
         };
+        drop(counted);
         if state == inner.state && !left {
             return;
         }
         (inner.state, inner.since) = (state, self.device().unique_id());
-        if let (Some(State::MappedByOne(_)), Some((vm, _))) = (state, inner.users.first()) {
-            vm.enter(inner.since);
+        if let (Some(State::MappedByOne(_)), Some(only)) = (state, first) {
+            only.enter(inner.since);
         }
     }
 
@@ -147,7 +191,7 @@ impl Bo {
         let inner = lock(&self.place.0);
         let state = inner.state?;
         let vm = match state {
-            State::MappedByOne(_) => inner.users.first().map(|(vm, _)| vm.clone()),
+            State::MappedByOne(_) => inner.counted().next().cloned(),
             _ => None,
         };
         Some(Ordered { state, vm, since: inner.since })

@@ -185,6 +185,7 @@ impl Vm {
             turn.make_room(in_flight.saturating_add(bytes), &Spared::for_mapping_of(&bo))?;
             self.restore_mapping(key, &bo);
         }
+        self.count_restored();
         Ok(())
     }
 

@@ -161,7 +161,7 @@ impl Vm {
 
     /// Discounts mappings that are gone. BOs that are no longer mapped here become easier to evict, the last first.
     fn forget(&self, gone: impl Iterator<Item = Mapping<Arc<Bo>>>) {
-        let objects = gone.filter(|mapping| !mapping.evicted).map(|mapping| mapping.object);
+        let objects = gone.map(|mapping| mapping.object);
         let mut free: Vec<_> = objects.filter(|object| object.discount_user(&self.rank)).collect();
         while let Some(object) = free.pop() {
             object.settle(false);
@@ -192,9 +192,9 @@ impl Vm {
         {
             let mut space = lock(&self.space);
             // It may have lost its pages since the operation got them.
-            if object.is_resident() {
-                object.count_user(&self.rank);
-            } else {
+            object.count_user(&self.rank);
+            if !object.is_resident() {
+                object.set_evicted(&self.rank, true);
                 mapping.evicted = true;
                 self.evicted.store(true, Ordering::Release);
             }
@@ -209,8 +209,7 @@ impl Vm {
     fn note(&self, cut: Cut<'_, Arc<Bo>>, gone: &mut Vec<Mapping<Arc<Bo>>>) {
         match cut {
             Cut::Gone(mapping) => gone.push(mapping),
-            Cut::InTwo(mapping) if !mapping.evicted => mapping.object.count_user(&self.rank),
-            Cut::InTwo(_) => {}
+            Cut::InTwo(mapping) => mapping.object.count_user(&self.rank),
         }
     }
 
@@ -220,7 +219,7 @@ impl Vm {
         space.evict(|object| {
             let is_one = of(object);
             if is_one {
-                object.discount_user(&self.rank);
+                object.set_evicted(&self.rank, true);
                 self.evicted.store(true, Ordering::Release);
             }
             is_one
@@ -232,24 +231,38 @@ impl Vm {
         self.evicted.load(Ordering::Acquire)
     }
 
-    /// The mappings that are off: key, size and BO. If there are none, that is remembered.
+    /// The mappings that are off, in the order in which they come back: key, size and BO. If there are none, that is
+    /// remembered.
     pub(crate) fn evicted_mappings(&self) -> Vec<(u64, u64, Arc<Bo>)> {
         let space = lock(&self.space);
-        let all: Vec<_> = space.evicted().map(|(key, m)| (key, m.size, m.object.clone())).collect();
+        let off = space.evicted().map(|(key, m)| (key, m.size, m.object.clone()));
+        let mut all: Vec<_> = off.collect();
         self.evicted.store(!all.is_empty(), Ordering::Release);
+        drop(space);
+        all.sort_by_cached_key(|(_, _, bo)| bo.restore_key(&self.rank));
         all
     }
 
     /// Switches a mapping on if it still is that of the BO, which has its pages.
     pub(crate) fn restore_mapping(&self, key: u64, bo: &Arc<Bo>) {
-        {
-            let mut space = lock(&self.space);
-            if !space.restore(key, |object| Arc::ptr_eq(object, bo)) {
-                return;
-            }
-            bo.count_user(&self.rank);
+        lock(&self.space).restore(key, |object| Arc::ptr_eq(object, bo));
+    }
+
+    /// All that was off is back: the BOs count as mapped again.
+    pub(crate) fn count_restored(&self) {
+        let objects = |space: &VaSpace<Arc<Bo>>| -> Vec<_> {
+            space.iter().map(|(_, mapping)| mapping.object.clone()).collect()
+        };
+        let mut all = self.with_space(objects);
+        all.sort_by_cached_key(|bo| bo.restore_key(&self.rank));
+        for object in all.iter().filter(|object| object.set_evicted(&self.rank, false)) {
+            object.settle(false);
         }
-        bo.settle(false);
+    }
+
+    /// It has a BO that can be evicted, be it for a moment.
+    pub(crate) fn list(&self) {
+        self.rank.enter(self.device.unique_id());
     }
 
     /// The GPU begins to use it: what only it maps is evicted later than that of others.

@@ -90,10 +90,11 @@ impl<O: Clone> VaSpace<O> {
         }
     }
 
-    /// Switches a mapping on if it is one of a certain object, by its key; whether it was off.
-    pub(crate) fn restore(&mut self, key: u64, of: impl Fn(&O) -> bool) -> bool {
-        let mapping = self.map.get_mut(&key).filter(|mapping| of(&mapping.object));
-        mapping.is_some_and(|mapping| std::mem::replace(&mut mapping.evicted, false))
+    /// Switches a mapping on if it is one of a certain object, by its key.
+    pub(crate) fn restore(&mut self, key: u64, of: impl Fn(&O) -> bool) {
+        if let Some(mapping) = self.map.get_mut(&key).filter(|mapping| of(&mapping.object)) {
+            mapping.evicted = false;
+        }
     }
 
     /// The mappings that are off, ascending, with their keys.
