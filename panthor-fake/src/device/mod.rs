@@ -234,7 +234,9 @@ impl Device {
     /// which were not, or none are left to take; how many bytes that are.
     ///
     /// BOs that nothing maps go first, then those that only the CPU has mapped, then those of one VM,
-    /// the VM that was submitted to the longest time ago first, then the others. A BO stays while a
+    /// VM by VM, then the others; among equals who became so first. The newest VM comes first of those that no
+    /// stream was submitted to, then those whose groups have been on the GPU for the longest time. What was mapped
+    /// counts as unmapped where it was evicted, also if it is mapped anew, until the VM gets it back. A BO stays while a
     /// VM that maps it has jobs of groups that are not done, or an asynchronous map of it has not
     /// run, for one that is exclusive to a VM any asynchronous operation; so does one that another
     /// device has imported, and one that was imported. The BO behind sparse mappings goes as others do.

@@ -12,7 +12,9 @@ use crate::sharing::ioctls::FileCall;
 use crate::sharing::sync_fd::SyncFile;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::{About, Leaf};
-use crate::sync::syncobj_ioctls::ARRAY_MAX;
+
+/// The largest array that the kernel allocates in one piece, in bytes, with pages of 4 KiB.
+const ARRAY_MAX: usize = 4 << 20;
 
 /// Bytes of a name, with its NUL.
 const NAME_LEN: usize = 32;

@@ -15,9 +15,6 @@ use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
 
-/// The largest array that the kernel allocates in one piece, in bytes.
-pub(crate) const ARRAY_MAX: usize = 4 << 20;
-
 /// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
 /// for, in bytes.
 const FOUND_BYTES: usize = 8;
@@ -54,20 +51,21 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// # Errors
 /// `ENOMEM` if the kernel could not allocate an array of so many elements of that size.
-fn check_array(count: u32, bytes: usize) -> Result<()> {
-    if count as usize > ARRAY_MAX / bytes { Err(Errno::NOMEM) } else { Ok(()) }
+fn check_array(call: &Call<'_>, count: u32, bytes: usize) -> Result<()> {
+    let bytes = u64::from(count) * bytes as u64;
+    if bytes > call.file.config().page_size.array_max() { Err(Errno::NOMEM) } else { Ok(()) }
 }
 
 /// An array of the caller, refused where the kernel could not allocate it.
 fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
-    check_array(count, size_of::<T>())?;
+    check_array(call, count, size_of::<T>())?;
     call.user.read_dense(pointer, count as usize)
 }
 
 /// The objects of an array of handles.
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
-    check_array(count, FOUND_BYTES)?;
+    check_array(call, count, FOUND_BYTES)?;
     handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
 }
 
@@ -185,7 +183,7 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
     let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
     let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
 
-    check_array(syncobjs.len() as u32, WAITED_BYTES)?;
+    check_array(call, syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
     // With "all", what was done at first is told, not what came in later.
     let (mut first, mut done) = (None, 0);

@@ -18,9 +18,6 @@ use crate::vm::{Change, Vm};
 /// The granularity of addresses, sizes and offsets.
 const PAGE: u64 = 4096;
 
-/// The largest array that the kernel allocates in one piece.
-const ARRAY_MAX: u64 = 4 << 20;
-
 /// How many operations are done before others get a turn with the table of objects.
 const BATCH: usize = 256;
 
@@ -205,7 +202,7 @@ pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result
 /// range, whatever is there.
 ///
 /// # Errors
-/// `ENOMEM` if the array that lists them would be too large: so it is from about 1 TiB on.
+/// `ENOMEM` if the array that lists them would be too large: with pages of 4 KiB so it is from about 1 TiB on.
 pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
     let end = va + size;
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
@@ -214,7 +211,8 @@ pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Resu
     if count == 0 && device.config.driver_minor >= 7 {
         return Err(Errno::NOMEM);
     }
-    if count * 8 > ARRAY_MAX { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
+    let array_max = device.config.page_size.array_max();
+    if count * 8 > array_max { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ pub fn add(cases: &mut Cases) {
 }
 
 fn names(cases: &mut Cases) {
-    cases.add("of_a_new_file", |c| c.fdinfo());
     cases.add("of_a_primary_node", |c| {
         c.open_primary();
         c.fdinfo();
