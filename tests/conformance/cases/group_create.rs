@@ -11,6 +11,9 @@ use crate::uapi::ops::*;
 type Args = drm_panthor_group_create;
 type Queue = drm_panthor_queue_create;
 
+/// What is wrong, with queues and a change of the arguments.
+type Wrong<'a> = (&'a str, &'a [Queue], fn(&mut Args));
+
 pub fn add(cases: &mut Cases) {
     cases.group("group_create");
     counts(cases);
@@ -218,7 +221,7 @@ fn others(cases: &mut Cases) {
                     c.group(vm, 1);
                 }
             });
-            let wrong: [(&str, &[Queue], fn(&mut Args)); 7] = [
+            let wrong: [Wrong<'_>; 7] = [
                 ("the ring", &[queue(2 * KIB)], |_| ()),
                 ("the second ring", &[queue(4 * KIB), queue(2 * KIB)], |_| ()),
                 ("the priority of the queue", &[Queue { priority: 16, ..queue(4 * KIB) }], |_| ()),
