@@ -303,3 +303,34 @@ fn after_an_unplug_nothing_answers() {
     device.assert_released();
     assert_eq!(ioctl_at(&version(9).open(), 0, 0), -ENOTTY);
 }
+
+#[test]
+fn a_bo_that_is_opened_by_name_just_before_its_last_handle_goes_keeps_the_name() {
+    let device = administrated();
+    let (file, other) = (device.open_primary(), device.open_primary());
+    for _ in 0..2000 {
+        let handle = bo(&file, 4096);
+        let name = flink(&file, handle).unwrap();
+        let both = std::sync::Barrier::new(2);
+        let opened = std::thread::scope(|scope| {
+            let opens = scope.spawn(|| {
+                both.wait();
+                open_name(&other, name)
+            });
+            both.wait();
+            close(&file, handle);
+            opens.join().unwrap()
+        });
+        match opened {
+            Ok((handle, _)) => {
+                // FLINK would not tell: it would give the same number anew.
+                let (again, _) =
+                    open_name(&other, name).expect("the name of a BO that has a handle");
+                close(&other, handle);
+                close(&other, again);
+            }
+            Err(errno) => assert_eq!(errno, ENOENT),
+        }
+        assert_eq!(open_name(&other, name), Err(ENOENT));
+    }
+}
