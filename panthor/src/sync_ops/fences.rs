@@ -1,0 +1,72 @@
+//! Whether the waits of a batch have a fence to wait for.
+
+use panthor_sys as sys;
+
+use super::SyncOp;
+use super::order::{FirstSignals, is_signal};
+use crate::device::Device;
+use crate::error::{BindProgress, Error, Result};
+use crate::sync::{Timeout, Wait, wait_for_fences, wait_for_point};
+
+/// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
+/// puts one there.
+pub(crate) fn without_fence<'a>(
+    device: &Device,
+    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+) -> Option<(usize, SyncOp)> {
+    let signals = FirstSignals::of(all.clone());
+    let mut waits = all.filter(|(_, sync)| !is_signal(sync));
+    let found = waits.find(|(_, wait)| {
+        signals.find(wait).is_none() && matches!(is_available(device, wait), Ok(Wait::TimedOut))
+    });
+    found.map(|(element, wait)| (element, *wait))
+}
+
+/// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
+/// batch gives one.
+pub(crate) fn wait_until_available<'a>(
+    device: &Device,
+    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+    timeout: Timeout,
+) -> Result<Wait> {
+    let signals = FirstSignals::of(all.clone());
+    let given = |element, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
+    let missing = all.filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
+    wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
+}
+
+/// The text for a wait of [`without_fence`].
+pub(crate) fn describe_without_fence(wait: &SyncOp) -> String {
+    format!(
+        "syncobj {} has no fence at point {} yet: use wait_available before",
+        wait.handle, wait.timeline_value
+    )
+}
+
+/// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
+///
+/// A reset by another thread may still take the fence away before the driver looks.
+#[cold]
+pub(crate) fn require_fence(
+    device: &Device,
+    call: &'static str,
+    element: Option<usize>,
+    wait: &SyncOp,
+) -> Result<()> {
+    match is_available(device, wait)? {
+        Wait::Ready => Ok(()),
+        Wait::TimedOut => {
+            let rule = format!(
+                "syncobj {} is signalled by this very batch and holds no fence from before",
+                wait.handle
+            );
+            let error = Error::invalid(call, "wait", rule);
+            Err(error.with_bind(BindProgress::nothing_done(element)))
+        }
+    }
+}
+
+fn is_available(device: &Device, wait: &SyncOp) -> Result<Wait> {
+    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    wait_for_point(device, wait.handle, wait.timeline_value, flags, Timeout::NONE)
+}
