@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::MapFlags;
 use crate::bo::BoInner;
-use crate::error::{BindProgress, Error};
+use crate::error::{BatchProgress, Error};
 use crate::uid::Uid;
 use crate::vm::VmInner;
 
@@ -173,7 +173,7 @@ pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
 #[cold]
 pub(super) fn refuse(index: Option<usize>, broken: Broken) -> Error {
     let (argument, rule) = broken;
-    Error::invalid(CALL, argument, rule).with_bind(BindProgress::nothing_done(index))
+    Error::invalid(CALL, argument, rule).with_progress(BatchProgress::nothing_done(index))
 }
 
 #[cfg(all(test, feature = "fake"))]

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use super::plan::{self, Impossible, Plan, Sparse};
 use super::storage::{OpSync, Syncs};
 use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
-use crate::error::{BindProgress, Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
 use crate::sync_ops::{describe_without_fence, require_fence, without_fence};
 use crate::version::Features;
@@ -116,14 +116,16 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
             if let Some(index) = ops.iter().position(is_sparse) {
                 Features::SPARSE
                     .require(vm.device().version(), CALL, "a native sparse map")
-                    .map_err(|error| error.with_bind(BindProgress::nothing_done(Some(index))))?;
+                    .map_err(|error| {
+                        error.with_progress(BatchProgress::nothing_done(Some(index)))
+                    })?;
             }
             Sparse::Native
         }
         _ if ops.iter().any(is_sparse) => {
             let object = vm
                 .sparse_object()
-                .map_err(|error| error.with_bind(BindProgress::nothing_done(None)))?;
+                .map_err(|error| error.with_progress(BatchProgress::nothing_done(None)))?;
             Sparse::Emulated { bo_handle: object.handle() }
         }
         _ => Sparse::Native,
@@ -139,7 +141,7 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
                 Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
             }
         };
-        error.with_bind(BindProgress::nothing_done(None))
+        error.with_progress(BatchProgress::nothing_done(None))
     })
 }
 
@@ -231,26 +233,26 @@ fn check_count(ops: &[Op]) -> Result<()> {
         return Ok(());
     }
     let rule = format!("has {} operations, one call takes {}", ops.len(), plan::MAX_OPS);
-    Err(Error::invalid(CALL, "batch", rule).with_bind(BindProgress::nothing_done(None)))
+    Err(Error::invalid(CALL, "batch", rule).with_progress(BatchProgress::nothing_done(None)))
 }
 
 /// The error of a synchronous batch in the caller's count.
 #[cold]
 fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
     let origin = |index| plan.map_or(index, |plan| plan.origin(index));
-    let bind = BindProgress {
+    let progress = BatchProgress {
         failed: stopped.failed.map(origin),
         done: origin(stopped.done),
         partial: stopped.failed.and_then(|failed| plan?.partial(failed)),
     };
-    vm.explain(Error::os(CALL, stopped.errno)).with_bind(bind)
+    vm.explain(Error::os(CALL, stopped.errno)).with_progress(progress)
 }
 
 /// The error of a batch that was not queued.
 #[cold]
 fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
-    let bind = BindProgress::nothing_done(None);
-    let error = vm.explain(Error::os(CALL, errno)).with_bind(bind);
+    let progress = BatchProgress::nothing_done(None);
+    let error = vm.explain(Error::os(CALL, errno)).with_progress(progress);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
     }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::Group;
 use super::rules::{self, Broken};
 use super::storage::{RawSubmit, Submits};
-use crate::error::{BindProgress, Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::flush_id::FlushId;
 use crate::sync::{SyncPoint, Timeout, Wait};
 use crate::sync_ops::{self, describe_without_fence, require_fence, without_fence};
@@ -199,7 +199,7 @@ impl<'a> GroupSubmit<'a> {
                 let most = rules::MAX_QUEUE_SUBMITS;
                 let rule = format!("has {count} queue submits, one call takes {most}");
                 let error = Error::invalid(CALL, "submission", rule);
-                return Err(error.with_bind(BindProgress::nothing_done(None)));
+                return Err(error.with_progress(BatchProgress::nothing_done(None)));
             }
         }
         let device = self.group.device();
@@ -216,7 +216,7 @@ impl<'a> GroupSubmit<'a> {
     /// The error of a submission that the driver refused.
     #[cold]
     fn explain(&self, errno: Errno) -> Error {
-        let error = Error::os(CALL, errno).with_bind(BindProgress::nothing_done(None));
+        let error = Error::os(CALL, errno).with_progress(BatchProgress::nothing_done(None));
         if error.kind() != ErrorKind::InvalidArgument {
             return error;
         }
@@ -234,7 +234,7 @@ impl<'a> GroupSubmit<'a> {
             Some((index, wait)) => error
                 .with_argument("wait")
                 .with_detail(describe_without_fence(&wait))
-                .with_bind(BindProgress::nothing_done(Some(index))),
+                .with_progress(BatchProgress::nothing_done(Some(index))),
             None => error,
         }
     }
@@ -286,7 +286,7 @@ impl<'a> GroupSubmit<'a> {
         if self.refused.is_none() {
             let (argument, rule) = broken();
             let error = Error::invalid(CALL, argument, rule);
-            self.refused = Some(error.with_bind(BindProgress::nothing_done(Some(index))));
+            self.refused = Some(error.with_progress(BatchProgress::nothing_done(Some(index))));
         }
     }
 }

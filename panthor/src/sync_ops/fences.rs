@@ -5,7 +5,7 @@ use panthor_sys as sys;
 use super::SyncOp;
 use super::order::{FirstSignals, is_signal};
 use crate::device::Device;
-use crate::error::{BindProgress, Error, Result};
+use crate::error::{BatchProgress, Error, Result};
 use crate::sync::{Timeout, Wait, wait_for_fences, wait_for_point};
 
 /// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
@@ -61,7 +61,7 @@ pub(crate) fn require_fence(
                 wait.handle
             );
             let error = Error::invalid(call, "wait", rule);
-            Err(error.with_bind(BindProgress::nothing_done(element)))
+            Err(error.with_progress(BatchProgress::nothing_done(element)))
         }
     }
 }
