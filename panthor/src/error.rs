@@ -59,6 +59,9 @@ impl ErrorKind {
     }
 }
 
+/// A broken rule: the argument and what it should be.
+pub(crate) type Broken = (&'static str, String);
+
 /// How far a batch came before it failed: of operations in a VM_BIND, or of queue submits in a GROUP_SUBMIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BatchProgress {

@@ -11,7 +11,7 @@ use super::rules::Limits;
 use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
 use super::{BindReport, MapFlags, plan, rules, submit, syncs as layout};
 use crate::bo::Bo;
-use crate::error::{Error, Result};
+use crate::error::{Broken, Error, Result};
 use crate::range::to_range;
 use crate::sparse::SparseMode;
 use crate::sync::{SyncPoint, Timeout, Wait};
@@ -323,7 +323,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         });
     }
 
-    fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<rules::Broken>) {
+    fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<Broken>) {
         if self.refused.is_none() {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
             self.refused = Some(rules::refuse(index, broken));

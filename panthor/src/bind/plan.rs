@@ -7,8 +7,8 @@ use std::ops::Range;
 use panthor_sys as sys;
 
 use super::Op;
-use super::rules::GRANULE;
 use crate::sparse::SPARSE_OBJECT_SIZE;
+use crate::va::GRANULE;
 
 /// The most that one map operation covers: 64 GiB.
 ///

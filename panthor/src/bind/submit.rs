@@ -8,7 +8,8 @@ use super::storage::{OpSync, Syncs};
 use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
-use crate::sync_ops::{describe_without_fence, require_fence, without_fence};
+use crate::sync::describe_missing;
+use crate::sync_ops::{require_fence, without_fence};
 use crate::version::Features;
 use crate::vm::VmInner;
 
@@ -257,7 +258,9 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
         return error;
     }
     match without_fence(vm.device(), syncs.iter().map(|sync| (0, sync))) {
-        Some((_, wait)) => error.with_argument("wait").with_detail(describe_without_fence(&wait)),
+        Some((_, wait)) => error
+            .with_argument("wait")
+            .with_detail(describe_missing(wait.handle, wait.timeline_value)),
         None => error,
     }
 }

@@ -7,12 +7,12 @@ use panthor_sys as sys;
 use rustix::io::Errno;
 
 use super::Group;
-use super::rules::{self, Broken};
+use super::rules;
 use super::storage::{RawSubmit, Submits};
-use crate::error::{BatchProgress, Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Broken, Error, ErrorKind, Result};
 use crate::flush_id::FlushId;
-use crate::sync::{SyncPoint, Timeout, Wait};
-use crate::sync_ops::{self, describe_without_fence, require_fence, without_fence};
+use crate::sync::{SyncPoint, Timeout, Wait, describe_missing};
+use crate::sync_ops::{self, require_fence, without_fence};
 
 /// The name of the call in errors.
 const CALL: &str = "GROUP_SUBMIT";
@@ -233,7 +233,7 @@ impl<'a> GroupSubmit<'a> {
         match without_fence(self.group.device(), self.submits.syncs()) {
             Some((index, wait)) => error
                 .with_argument("wait")
-                .with_detail(describe_without_fence(&wait))
+                .with_detail(describe_missing(wait.handle, wait.timeline_value))
                 .with_progress(BatchProgress::nothing_done(Some(index))),
             None => error,
         }

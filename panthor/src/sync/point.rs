@@ -5,9 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use super::handle::wait_for_point;
+use super::handle::{describe_missing, has_fence};
 use super::syncobj::SyncObj;
-use super::timeout::{Timeout, Wait};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -196,27 +195,20 @@ impl SyncPoint<'_> {
     }
 
     /// Whether a fence is here.
-    pub(super) fn is_available(&self) -> Result<Wait> {
-        let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-        wait_for_point(self.device, self.handle, self.point, flags, Timeout::NONE)
+    pub(super) fn has_fence(&self) -> Result<bool> {
+        has_fence(self.device, self.handle, self.point)
     }
 
     /// The text for a fence that is not here.
     pub(super) fn describe_missing(&self) -> String {
-        match self.point {
-            0 => format!("syncobj {} holds no fence yet: use wait_available before", self.handle),
-            point => format!(
-                "syncobj {} has no fence at point {point} yet: use wait_available before",
-                self.handle
-            ),
-        }
+        describe_missing(self.handle, self.point)
     }
 
     /// Says so when a call failed because no fence is here.
     #[cold]
     fn explain_missing(&self, error: Error) -> Error {
         let refused = error.kind() == ErrorKind::InvalidArgument;
-        if refused && matches!(self.is_available(), Ok(Wait::TimedOut)) {
+        if refused && matches!(self.has_fence(), Ok(false)) {
             return error.with_argument("self").with_detail(self.describe_missing());
         }
         error

@@ -1,12 +1,10 @@
 //! Whether the waits of a batch have a fence to wait for.
 
-use panthor_sys as sys;
-
 use super::SyncOp;
 use super::order::{FirstSignals, is_signal};
 use crate::device::Device;
 use crate::error::{BatchProgress, Error, Result};
-use crate::sync::{Timeout, Wait, wait_for_fences, wait_for_point};
+use crate::sync::{Timeout, Wait, has_fence, wait_for_fences};
 
 /// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
 /// puts one there.
@@ -17,7 +15,8 @@ pub(crate) fn without_fence<'a>(
     let signals = FirstSignals::of(all.clone());
     let mut waits = all.filter(|(_, sync)| !is_signal(sync));
     let found = waits.find(|(_, wait)| {
-        signals.find(wait).is_none() && matches!(is_available(device, wait), Ok(Wait::TimedOut))
+        signals.find(wait).is_none()
+            && matches!(has_fence(device, wait.handle, wait.timeline_value), Ok(false))
     });
     found.map(|(element, wait)| (element, *wait))
 }
@@ -35,14 +34,6 @@ pub(crate) fn wait_until_available<'a>(
     wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
 }
 
-/// The text for a wait of [`without_fence`].
-pub(crate) fn describe_without_fence(wait: &SyncOp) -> String {
-    format!(
-        "syncobj {} has no fence at point {} yet: use wait_available before",
-        wait.handle, wait.timeline_value
-    )
-}
-
 /// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
 ///
 /// A reset by another thread may still take the fence away before the driver looks.
@@ -53,20 +44,12 @@ pub(crate) fn require_fence(
     element: Option<usize>,
     wait: &SyncOp,
 ) -> Result<()> {
-    match is_available(device, wait)? {
-        Wait::Ready => Ok(()),
-        Wait::TimedOut => {
-            let rule = format!(
-                "syncobj {} is signalled by this very batch and holds no fence from before",
-                wait.handle
-            );
-            let error = Error::invalid(call, "wait", rule);
-            Err(error.with_progress(BatchProgress::nothing_done(element)))
-        }
+    if has_fence(device, wait.handle, wait.timeline_value)? {
+        return Ok(());
     }
-}
-
-fn is_available(device: &Device, wait: &SyncOp) -> Result<Wait> {
-    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-    wait_for_point(device, wait.handle, wait.timeline_value, flags, Timeout::NONE)
+    let rule = format!(
+        "syncobj {} is signalled by this very batch and holds no fence from before",
+        wait.handle
+    );
+    Err(Error::invalid(call, "wait", rule).with_progress(BatchProgress::nothing_done(element)))
 }

@@ -11,7 +11,5 @@ mod order;
 /// One sync operation as the driver takes it.
 pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
 
-pub(crate) use fences::{
-    describe_without_fence, require_fence, wait_until_available, without_fence,
-};
+pub(crate) use fences::{require_fence, wait_until_available, without_fence};
 pub(crate) use order::{is_same_point, is_signal, self_waits};
