@@ -69,7 +69,7 @@ pub(crate) struct BatchProgress {
     pub(crate) failed: Option<usize>,
     /// How many of the batch are done, in the caller's count.
     pub(crate) done: usize,
-    /// The part of the failed operation's VA range that is bound all the same.
+    /// The part of the VA range of the operation behind those that is bound all the same.
     pub(crate) partial: Option<Range<u64>>,
 }
 
@@ -145,10 +145,12 @@ impl Error {
         self.0.progress.as_ref().map(|progress| progress.done)
     }
 
-    /// The part of the VA range of operation [`op_index`](Self::op_index) that is bound all the same.
+    /// The part of the VA range of the operation behind the [`ops_done`](Self::ops_done) ones that is bound all
+    /// the same.
     ///
-    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way. Any
-    /// other one that is refused is not done at all; one that fails with
+    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way: because it
+    /// fails, and then it is the one of [`op_index`](Self::op_index), or because the call fails as a whole when it
+    /// goes on after a signal. Any other one that is refused is not done at all; one that fails with
     /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped what it was to replace.
     pub fn partial_range(&self) -> Option<Range<u64>> {
         self.0.progress.as_ref().and_then(|progress| progress.partial.clone())
@@ -237,7 +239,8 @@ impl fmt::Display for Error {
                 write!(f, " ({} done)", progress.done)?;
             }
             if let Some(part) = &progress.partial {
-                write!(f, " (and {:#x}..{:#x} of the failed one)", part.start, part.end)?;
+                let which = if progress.failed.is_some() { "failed" } else { "next" };
+                write!(f, " (and {:#x}..{:#x} of the {which} one)", part.start, part.end)?;
             }
         }
         Ok(())
@@ -331,6 +334,9 @@ mod tests {
         assert!(text.starts_with("VM_BIND: operation 3: "), "{text}");
         assert!(text.contains("os error 12"), "{text}");
         assert!(text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"), "{text}");
+        let nobody = BatchProgress { failed: None, done: 0, partial: Some(0x1000..0x3000) };
+        let text = Error::os("VM_BIND", Errno::NOMEM).with_progress(nobody).to_string();
+        assert!(text.ends_with("(os error 12) (and 0x1000..0x3000 of the next one)"), "{text}");
     }
 
     #[test]

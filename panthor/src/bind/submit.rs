@@ -244,7 +244,7 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
     let progress = BatchProgress {
         failed: stopped.failed.map(origin),
         done: origin(stopped.done),
-        partial: stopped.failed.and_then(|failed| plan?.partial(failed)),
+        partial: plan.and_then(|plan| plan.partial(stopped.done)),
     };
     vm.explain(Error::os(CALL, stopped.errno)).with_progress(progress)
 }
