@@ -1,6 +1,6 @@
 //! What becomes of batches that fail or are refused, and what their errors say: on the fake, which fails on demand.
 
-use panthor::{Device, SparseMode, Vm};
+use panthor::{Device, ErrorKind, SparseMode, Timeout, Vm, Wait};
 use panthor_fake::Config;
 
 const MIB: u64 = 1 << 20;
@@ -28,4 +28,42 @@ fn what_was_done_before_a_signal_is_told_when_the_rest_fails_as_a_whole() {
     assert_eq!((error.errno(), error.op_index(), error.ops_done()), (Some(ENOMEM), None, Some(0)));
     assert_eq!(error.partial_range(), Some(0..8 * MIB), "{error}");
     assert_eq!(fake.gpu(vm.id()).unwrap().mapping_count(), 4);
+}
+
+#[test]
+fn an_operation_without_a_fence_to_wait_for_is_named() {
+    let (device, vm) = open();
+    let missing = device.create_syncobj().unwrap();
+    let mut batch = vm.bind_async();
+    batch.unmap(0..4096).map_sparse(0..8 * MIB).op_wait(&missing);
+    let of_an_operation = batch.submit().unwrap_err();
+    batch.sparse_mode(SparseMode::Emulated);
+    batch.map_sparse(0..8 * MIB).unmap(0..4096).op_wait(&missing);
+    let of_one_behind_several = batch.submit().unwrap_err();
+    batch.unmap(0..4096).unmap(0..4096).wait(&missing);
+    let of_the_batch = batch.submit().unwrap_err();
+    batch.unmap(0..4096).wait(&missing).signal(&missing);
+    let of_the_batch_itself = batch.submit().unwrap_err();
+    batch.unmap(0..4096).unmap(0..4096).op_wait(&missing).op_signal(&missing);
+    let of_the_operation_itself = batch.submit().unwrap_err();
+    for (error, op) in [
+        (of_an_operation, Some(1)),
+        (of_one_behind_several, Some(1)),
+        (of_the_batch, None),
+        (of_the_batch_itself, None),
+        (of_the_operation_itself, Some(1)),
+    ] {
+        assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("wait")));
+        assert_eq!((error.op_index(), error.ops_done()), (op, Some(0)), "{error}");
+    }
+}
+
+#[test]
+fn what_an_operation_signals_before_the_batch_does_is_not_waited_for() {
+    let (device, vm) = open();
+    let point = device.create_syncobj().unwrap();
+    let mut batch = vm.bind_async();
+    batch.unmap(0..4096).op_signal(&point).unmap(0..4096).op_wait(&point).signal(&point);
+    assert_eq!(batch.wait_until_available(Timeout::NONE).unwrap(), Wait::Ready);
+    batch.submit().unwrap();
 }

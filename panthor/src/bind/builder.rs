@@ -491,7 +491,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     pub fn wait_until_available(&mut self, timeout: impl Into<Timeout>) -> Result<Wait> {
         let device = self.vm.device();
         let syncs = self.storage.parts().1;
-        wait_until_available(device, layout::with_elements(syncs), timeout.into())
+        wait_until_available(device, layout::with_owners(syncs), timeout.into())
     }
 
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.

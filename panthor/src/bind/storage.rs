@@ -232,7 +232,7 @@ pub(super) struct OpSync {
 
 impl Syncs {
     #[inline(always)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { inline: ArrayVec::new_const(), signals: 0, rare: None }
     }
 

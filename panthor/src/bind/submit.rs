@@ -9,7 +9,7 @@ use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
 use crate::sync::describe_missing;
-use crate::sync_ops::{require_fence, without_fence};
+use crate::sync_ops::{require_fence, self_waits, without_fence};
 use crate::version::Features;
 use crate::vm::VmInner;
 
@@ -82,17 +82,17 @@ pub(super) fn queued(
         check_queue(ops)?;
         layout::attach_batch(ops, of_batch, waits);
     }
-    queue(vm, ops, of_batch)
+    queue(vm, ops, syncs)
 }
 
 #[cold]
 fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
     check_queue(ops)?;
     let mut plan = make_plan(vm, ops, mode)?;
-    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
-    for (op, wait) in layout::self_waits(&arranged) {
-        require_fence(vm.device(), CALL, Some(plan.origin(op)), &wait)?;
+    for (owner, wait) in self_waits(layout::with_owners(syncs)) {
+        require_fence(vm.device(), CALL, owner.op(), &wait)?;
     }
+    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     layout::attach_arranged(&mut plan.ops, &arranged, &all);
     let idle = plan.ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
@@ -100,7 +100,7 @@ fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> 
         let broken = ("sync_point", "neither waits nor signals".into());
         return Err(super::rules::refuse(Some(plan.origin(index)), broken));
     }
-    queue(vm, &plan.ops, &all)
+    queue(vm, &plan.ops, syncs)
 }
 
 fn is_sync_only(op: &Op) -> bool {
@@ -186,9 +186,9 @@ fn run(
     }
 }
 
-/// Queues operations: all or none.
+/// Queues operations, which point to their sync operations, those of the recorded `syncs`: all or none.
 #[inline]
-fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
+fn queue(vm: &VmInner, ops: &[Op], syncs: &Syncs) -> Result<BindReport> {
     check_count(ops)?;
     vm.note_queued();
     let mut ioctls = 0;
@@ -251,16 +251,17 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
 
 /// The error of a batch that was not queued.
 #[cold]
-fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
+fn explain_queued(vm: &VmInner, errno: Errno, syncs: &Syncs) -> Error {
     let progress = BatchProgress::nothing_done(None);
     let error = vm.explain(Error::os(CALL, errno)).with_progress(progress);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
     }
-    match without_fence(vm.device(), syncs.iter().map(|sync| (0, sync))) {
-        Some((_, wait)) => error
+    match without_fence(vm.device(), layout::with_owners(syncs)) {
+        Some((owner, wait)) => error
             .with_argument("wait")
-            .with_detail(describe_missing(wait.handle, wait.timeline_value)),
+            .with_detail(describe_missing(wait.handle, wait.timeline_value))
+            .with_progress(BatchProgress::nothing_done(owner.op())),
         None => error,
     }
 }

@@ -8,10 +8,10 @@ use crate::sync::{Timeout, Wait, has_fence, wait_for_fences};
 
 /// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
 /// puts one there.
-pub(crate) fn without_fence<'a>(
+pub(crate) fn without_fence<'a, E: Copy>(
     device: &Device,
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-) -> Option<(usize, SyncOp)> {
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
+) -> Option<(E, SyncOp)> {
     let signals = FirstSignals::of(all.clone());
     let mut waits = all.filter(|(_, sync)| !is_signal(sync));
     let found = waits.find(|(_, wait)| {
@@ -23,13 +23,13 @@ pub(crate) fn without_fence<'a>(
 
 /// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
 /// batch gives one.
-pub(crate) fn wait_until_available<'a>(
+pub(crate) fn wait_until_available<'a, E: Copy + Ord>(
     device: &Device,
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
     timeout: Timeout,
 ) -> Result<Wait> {
     let signals = FirstSignals::of(all.clone());
-    let given = |element, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
+    let given = |element: E, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
     let missing = all.filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
     wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
 }

@@ -21,14 +21,14 @@ pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
 const FEW: usize = 64;
 
 /// Which element of a batch is the first to signal a point.
-pub(super) struct FirstSignals<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> {
+pub(super) struct FirstSignals<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> {
     all: I,
     /// Of a large batch: looking through it for every wait would take quadratic time.
-    table: Option<HashMap<(u32, u64), usize>>,
+    table: Option<HashMap<(u32, u64), E>>,
 }
 
-impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
-    /// `all` gives every sync operation with the index of the element that it belongs to, in their order.
+impl<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> FirstSignals<'a, E, I> {
+    /// `all` gives every sync operation with the element that it belongs to, in their order.
     pub(super) fn of(all: I) -> Self {
         let table = all.clone().nth(FEW).is_some().then(|| {
             let mut table = HashMap::new();
@@ -40,7 +40,7 @@ impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
         Self { all, table }
     }
 
-    pub(super) fn find(&self, wait: &SyncOp) -> Option<usize> {
+    pub(super) fn find(&self, wait: &SyncOp) -> Option<E> {
         match &self.table {
             Some(table) => table.get(&(wait.handle, wait.timeline_value)).copied(),
             None => {
@@ -53,9 +53,9 @@ impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
 
 /// The waits for points that the same batch signals no earlier, with their elements: only a fence that is
 /// there already can end one, and without it the driver refuses the batch with a kernel warning.
-pub(crate) fn self_waits<'a>(
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-) -> impl Iterator<Item = (usize, SyncOp)> {
+pub(crate) fn self_waits<'a, E: Copy + Ord>(
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
+) -> impl Iterator<Item = (E, SyncOp)> {
     let signals = FirstSignals::of(all.clone());
     all.filter(|(_, wait)| !is_signal(wait)).filter_map(move |(element, wait)| {
         (signals.find(wait)? >= element).then_some((element, *wait))
