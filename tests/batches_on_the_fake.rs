@@ -1,6 +1,6 @@
 //! What becomes of batches that fail or are refused, and what their errors say: on the fake, which fails on demand.
 
-use panthor::{Device, ErrorKind, SparseMode, Timeout, Vm, Wait};
+use panthor::{Device, ErrorKind, GroupOptions, QueueOptions, SparseMode, Timeout, Vm, Wait};
 use panthor_fake::Config;
 
 const MIB: u64 = 1 << 20;
@@ -66,4 +66,48 @@ fn what_an_operation_signals_before_the_batch_does_is_not_waited_for() {
     batch.unmap(0..4096).op_signal(&point).unmap(0..4096).op_wait(&point).signal(&point);
     assert_eq!(batch.wait_until_available(Timeout::NONE).unwrap(), Wait::Ready);
     batch.submit().unwrap();
+}
+
+#[test]
+fn nobody_waits_for_what_will_be_refused() {
+    let (device, vm) = open();
+    let never = device.create_syncobj().unwrap();
+    let mut batch = vm.bind_async();
+    batch.unmap(100..200).wait(&never);
+    let mut large = vm.bind_async();
+    large.map_sparse(0..1 << 30).map_sparse(0..1 << 40).wait(&never);
+    for (batch, argument, op) in [(&mut batch, "range", 0), (&mut large, "queued_map_size", 1)] {
+        // It stays what it is: `submit` says the same.
+        for refused in
+            [batch.wait_until_available(Timeout::FOREVER).map(drop), batch.submit().map(drop)]
+        {
+            let error = refused.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.argument()),
+                (ErrorKind::InvalidArgument, Some(argument))
+            );
+            assert_eq!((error.op_index(), error.ops_done()), (Some(op), Some(0)), "{error}");
+        }
+    }
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let mut submission = group.submit();
+    submission.queue(0).wait(&never).queue(7);
+    for refused in
+        [submission.wait_until_available(Timeout::FOREVER).map(drop), submission.submit()]
+    {
+        let error = refused.unwrap_err();
+        assert_eq!((error.op_index(), error.argument()), (Some(1), Some("queue")), "{error}");
+    }
+}
+
+#[test]
+fn what_one_asynchronous_batch_may_map_is_known() {
+    let (device, vm) = open();
+    let (most, done) = (Vm::MAX_QUEUED_MAP_SIZE, device.create_syncobj().unwrap());
+    let too_much =
+        vm.bind_async().map_sparse(0..most).map_sparse(most..most + 4096).submit().unwrap_err();
+    assert_eq!((too_much.argument(), too_much.op_index()), (Some("queued_map_size"), Some(1)));
+    vm.bind_async().map_sparse(0..most).submit().unwrap();
+    vm.bind_async().map_sparse(most..most + 4096).signal(&done).submit().unwrap();
+    assert_eq!(done.wait(Timeout::FOREVER).unwrap(), Wait::Ready);
 }

@@ -80,7 +80,7 @@ impl BatchProgress {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Repr {
     kind: ErrorKind,
     call: &'static str,
@@ -154,6 +154,11 @@ impl Error {
     /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped what it was to replace.
     pub fn partial_range(&self) -> Option<Range<u64>> {
         self.0.progress.as_ref().and_then(|progress| progress.partial.clone())
+    }
+
+    /// The same once more: what refuses a batch is told to everybody who asks.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
     }
 
     #[cold]

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::bind::{BindBuffer, Blocking, InlineStorage, Queued, VmBind};
+use crate::bind::{self, BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
@@ -124,6 +124,40 @@ impl Device {
 }
 
 impl Vm {
+    /// Bytes that one [asynchronous batch](Self::bind_async) maps at most: 64 GiB.
+    ///
+    /// The driver allocates the page tables of all its maps when the batch is queued, 2 MiB for each GiB, and keeps
+    /// them until it has run. A batch that would map more is refused, with the operation from which on it is too
+    /// much as [`op_index`](Error::op_index). What is to map more is split by the caller, for whom several batches
+    /// mean this: they run in the order in which they are queued, but batches of other threads may come between;
+    /// and when one is refused, those before it stay queued. All wait for what the first one waits for.
+    ///
+    /// ```
+    /// use panthor::{Timeout, Vm, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let (acquired, done) = (device.create_signaled_syncobj()?, device.create_syncobj()?);
+    /// let size = 100 << 30;
+    /// let mut va = 0;
+    /// while va < size {
+    ///     let end = size.min(va + Vm::MAX_QUEUED_MAP_SIZE);
+    ///     let mut batch = vm.bind_async();
+    ///     batch.map_sparse(va..end);
+    ///     if va == 0 {
+    ///         batch.wait(&acquired);
+    ///     }
+    ///     if end == size {
+    ///         batch.signal(&done);
+    ///     }
+    ///     batch.submit()?;
+    ///     va = end;
+    /// }
+    /// assert_eq!(done.wait(Timeout::FOREVER)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "vkQueueBindSparse")]
+    pub const MAX_QUEUED_MAP_SIZE: u64 = bind::MAX_QUEUED_MAP_SIZE;
+
     /// Bytes of VA for the user: valid VAs are `0..user_va_range`.
     pub fn user_va_range(&self) -> u64 {
         self.inner.user_va_range
@@ -290,20 +324,10 @@ impl VmInner {
     /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was
     /// destroyed, and what it maps stays with the VM even when the file is closed.
     fn unmap_behind_queued(&self) {
-        if !self.may_have_queued.load(Ordering::Relaxed) {
-            return;
+        if self.may_have_queued.load(Ordering::Relaxed) {
+            // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
+            let _ = bind::unmap_behind_queued(self);
         }
-        let mut all = sys::drm_panthor_vm_bind_op::zeroed();
-        all.flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
-        all.size = self.user_va_range;
-        let ops = [all];
-        let mut arg = sys::drm_panthor_vm_bind {
-            vm_id: self.id,
-            flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
-            ops: sys::drm_panthor_obj_array::from_slice(&ops),
-        };
-        // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
-        let _ = self.device.transport().call(&mut arg);
     }
 
     #[inline]

@@ -44,7 +44,8 @@ use crate::vm::VmInner;
 ///
 /// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
 /// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
-/// second each. [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for
+/// second each. An asynchronous batch maps no more than that
+/// [in all](crate::Vm::MAX_QUEUED_MAP_SIZE). [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for
 /// each 2 MiB: half a million of them for each TiB.
 ///
 /// ```
@@ -470,6 +471,8 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     ///
     /// # Errors
     ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), at once, for a batch that `submit` will refuse
+    /// because of a broken rule or for all that it maps; it stays as it is.
     /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
     /// [`Wait::TimedOut`], no error.
     ///
@@ -488,10 +491,13 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "timelineSemaphore")]
-    pub fn wait_until_available(&mut self, timeout: impl Into<Timeout>) -> Result<Wait> {
-        let device = self.vm.device();
-        let syncs = self.storage.parts().1;
-        wait_until_available(device, layout::with_owners(syncs), timeout.into())
+    pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        if let Some(error) = &self.refused {
+            return Err(error.again());
+        }
+        submit::check_queue(self.storage.ops().as_slice())?;
+        let syncs = layout::with_owners(self.storage.syncs());
+        wait_until_available(self.vm.device(), syncs, timeout.into())
     }
 
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
@@ -502,8 +508,8 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// # Errors
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
-    /// there yet, and for maps of more than 64 GiB in all, whose page tables the driver would allocate at
-    /// once; [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as
+    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all, whose
+    /// page tables the driver would allocate at once; [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as
     /// for the synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable,
     /// for whatever operation. Nothing of the batch is queued then.
     ///

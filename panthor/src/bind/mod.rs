@@ -17,8 +17,10 @@ mod syncs;
 pub use builder::VmBind;
 pub use flags::MapFlags;
 pub use mode::{BindMode, Blocking, Queued, TakesSyncs};
+pub(crate) use plan::CHUNK as MAX_QUEUED_MAP_SIZE;
 pub use report::BindReport;
 pub use storage::{BindBuffer, BindStorage, InlineStorage};
+pub(crate) use submit::unmap_behind_queued;
 
 /// One sync operation as the driver takes it.
 use panthor_sys::drm_panthor_sync_op as SyncOp;

@@ -31,6 +31,7 @@ mod sealed {
         fn push(&mut self, record: Record);
         fn reserve(&mut self, more: usize);
         fn len(&self) -> usize;
+        fn as_slice(&self) -> &[Op];
         /// The operations; the first and the last may be given sync operations.
         fn as_mut_slice(&mut self) -> &mut [Op];
         fn clear(&mut self);
@@ -39,6 +40,7 @@ mod sealed {
     pub trait Storage {
         type Ops: Ops;
         fn ops(&self) -> &Self::Ops;
+        fn syncs(&self) -> &Syncs;
         fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs);
     }
 }
@@ -162,6 +164,10 @@ impl Ops for Slots {
         self.used
     }
 
+    fn as_slice(&self) -> &[Op] {
+        &self.slots[..self.used]
+    }
+
     #[inline]
     fn as_mut_slice(&mut self) -> &mut [Op] {
         &mut self.slots[..self.used]
@@ -191,6 +197,10 @@ impl Ops for Spilling<Op, INLINE_OPS> {
     #[inline]
     fn len(&self) -> usize {
         self.as_slice().len()
+    }
+
+    fn as_slice(&self) -> &[Op] {
+        self.as_slice()
     }
 
     #[inline]
@@ -320,6 +330,10 @@ impl Storage for InlineStorage {
         &self.ops
     }
 
+    fn syncs(&self) -> &Syncs {
+        &self.syncs
+    }
+
     #[inline]
     fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs) {
         (&mut self.ops, &mut self.syncs)
@@ -332,6 +346,10 @@ impl Storage for &mut BindBuffer {
     #[inline]
     fn ops(&self) -> &Self::Ops {
         &self.ops
+    }
+
+    fn syncs(&self) -> &Syncs {
+        &self.syncs
     }
 
     #[inline]

@@ -103,6 +103,18 @@ fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> 
     queue(vm, &plan.ops, syncs)
 }
 
+/// Unmaps all VA that is the user's, behind what is queued.
+pub(crate) fn unmap_behind_queued(vm: &VmInner) -> Result<BindReport> {
+    #[cfg(feature = "tracing")]
+    let span = crate::trace::vm_bind(vm.id(), 1, true).entered();
+    let flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
+    let all = Op { flags, size: vm.user_va_range(), ..Op::default() };
+    let result = queue(vm, &[all], &Syncs::new());
+    #[cfg(feature = "tracing")]
+    crate::trace::bound(&span, &result);
+    result
+}
+
 fn is_sync_only(op: &Op) -> bool {
     op.flags == sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY
 }
@@ -217,14 +229,14 @@ fn check_self_waits(vm: &VmInner, of_batch: &[SyncOp], waits: usize) -> Result<(
 
 /// Refuses to queue maps whose page tables would exhaust the kernel's memory.
 #[inline(never)]
-fn check_queue(ops: &[Op]) -> Result<()> {
+pub(super) fn check_queue(ops: &[Op]) -> Result<()> {
     let Some(op) = plan::beyond_queue(ops) else { return Ok(()) };
     let rule = format!(
         "with it the batch maps more than {:#x} bytes, and the driver allocates the page tables of an \
          asynchronous batch all at once",
         plan::CHUNK
     );
-    Err(super::rules::refuse(Some(op), ("batch", rule)))
+    Err(super::rules::refuse(Some(op), ("queued_map_size", rule)))
 }
 
 /// Refuses more operations than the kernel makes room for.

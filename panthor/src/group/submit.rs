@@ -130,8 +130,9 @@ impl<'a> GroupSubmit<'a> {
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), at once, for a submission that `submit` will refuse
+    /// because of a broken rule; it stays as it is. [`DeviceLost`](ErrorKind::DeviceLost) when the device was
+    /// unplugged. Running out of time is [`Wait::TimedOut`], no error.
     ///
     /// ```
     /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait};
@@ -149,6 +150,10 @@ impl<'a> GroupSubmit<'a> {
     /// ```
     #[doc(alias = "timelineSemaphore")]
     pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        if let Some(error) = &self.refused {
+            return Err(error.again());
+        }
+        self.check_count()?;
         let syncs = self.submits.syncs();
         sync_ops::wait_until_available(self.group.device(), syncs, timeout.into())
     }
@@ -192,16 +197,10 @@ impl<'a> GroupSubmit<'a> {
     }
 
     fn give(&mut self) -> Result<()> {
-        match self.submits.len() {
-            0 => return Ok(()),
-            1..=rules::MAX_QUEUE_SUBMITS => {}
-            count => {
-                let most = rules::MAX_QUEUE_SUBMITS;
-                let rule = format!("has {count} queue submits, one call takes {most}");
-                let error = Error::invalid(CALL, "submission", rule);
-                return Err(error.with_progress(BatchProgress::nothing_done(None)));
-            }
+        if self.is_empty() {
+            return Ok(());
         }
+        self.check_count()?;
         let device = self.group.device();
         for (index, wait) in sync_ops::self_waits(self.submits.syncs()) {
             require_fence(device, CALL, Some(index), &wait)?;
@@ -211,6 +210,18 @@ impl<'a> GroupSubmit<'a> {
         arg.queue_submits = sys::drm_panthor_obj_array::from_slice(self.submits.laid_out());
         // A signal may come while the driver waits for locks: nothing is done then.
         device.transport().try_call(&mut arg).map_err(|errno| self.explain(errno))
+    }
+
+    /// Refuses more queue submits than one call takes.
+    #[inline]
+    fn check_count(&self) -> Result<()> {
+        let (count, most) = (self.len(), rules::MAX_QUEUE_SUBMITS);
+        if count <= most {
+            return Ok(());
+        }
+        let rule = format!("has {count} queue submits, one call takes {most}");
+        let error = Error::invalid(CALL, "submission", rule);
+        Err(error.with_progress(BatchProgress::nothing_done(None)))
     }
 
     /// The error of a submission that the driver refused.
