@@ -28,7 +28,8 @@ use crate::vm::VmInner;
 /// the CPU's page size, and VAs lie within [`user_va_range`](crate::Vm::user_va_range).
 ///
 /// A rule that an operation breaks is reported by `submit`, before anything reaches the driver. The first
-/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing.
+/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing, and
+/// the compiler does not notice a chain that lacks `submit` at its end.
 ///
 /// What is recorded must live as long as the batch is used, so make a new one for BOs that come and go: it
 /// costs little, and a [`BindBuffer`](crate::BindBuffer) keeps the memory of large ones.

@@ -26,6 +26,8 @@ const CALL: &str = "GROUP_SUBMIT";
 /// A rule that is broken is reported by `submit`, before anything reaches the driver. The first broken one
 /// counts. `submit` empties the submission, whatever comes of it.
 ///
+/// The compiler does not notice a chain that lacks `submit` at its end: it is dropped, and nothing happens.
+///
 /// ```
 /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait, point};
 ///
@@ -85,6 +87,7 @@ pub struct GroupSubmit<'a> {
 /// before is done, and what it waits for has come.
 #[derive(Debug)]
 #[doc(alias = "drm_panthor_queue_submit")]
+#[must_use = "a queue submit is recorded, but nothing runs until `submit`"]
 pub struct QueueSubmit<'s, 'a> {
     /// The submission, in which this is the last queue submit.
     submission: &'s mut GroupSubmit<'a>,
