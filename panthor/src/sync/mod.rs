@@ -15,6 +15,7 @@ pub(crate) use handle::{describe_missing, has_fence};
 pub use many::WaitFor;
 pub(crate) use many::wait_for_fences;
 pub use point::SyncPoint;
+pub use share::FenceStatus;
 pub use syncobj::SyncObj;
 pub use timeline::{Timeline, point};
 pub use timeout::{Timeout, Wait};
