@@ -14,7 +14,7 @@ use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
 use crate::transport::Transport;
-use crate::uid::Uid;
+use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
 /// The name that DRM_IOCTL_VERSION gives for this driver.
@@ -61,6 +61,8 @@ pub(crate) struct DeviceInner {
     user_mmio: UserMmio,
     /// The GEM handles that imports may give again.
     bos: BoTable,
+    /// The VMs that were given up.
+    given_up_vms: GivenUp,
 }
 
 impl Device {
@@ -181,6 +183,7 @@ impl Device {
                 group_limits: OnceLock::new(),
                 user_mmio: UserMmio::new(),
                 bos: BoTable::new(),
+                given_up_vms: GivenUp::default(),
             }),
         })
     }
@@ -364,6 +367,10 @@ impl Device {
 
     pub(crate) fn bos(&self) -> &BoTable {
         &self.inner.bos
+    }
+
+    pub(crate) fn given_up_vms(&self) -> &GivenUp {
+        &self.inner.given_up_vms
     }
 
     #[inline]

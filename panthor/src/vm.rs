@@ -119,7 +119,8 @@ impl Device {
                 .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
             _ => error,
         })?;
-        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range))))
+        self.given_up_vms().forget(arg.id);
+        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
     }
 }
 
@@ -247,7 +248,8 @@ impl Vm {
     /// # Errors
     ///
     /// [`Busy`](ErrorKind::Busy) while a [`Group`](crate::Group) or a [`TilerHeap`](crate::TilerHeap) of it
-    /// lives, else what the driver says. The VM comes back with the error.
+    /// lives, with nothing changed, else what the driver says. The VM comes back with the error; when the driver
+    /// refused, one in which something was ever queued loses all its mappings as soon as that has run.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -271,18 +273,22 @@ impl Vm {
     ///
     /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
-        let id = self.id();
-        self.into_owned("into_raw")?.give_up();
+        let owned = self.into_owned("into_raw")?;
+        let id = owned.id;
+        owned.device.given_up_vms().note(id, owned.uid);
+        owned.give_up();
         Ok(id)
     }
 
-    /// Takes over a VM by its id.
+    /// Takes over a VM by its id. BOs that are exclusive to one that [`into_raw`](Self::into_raw) gave up are so to
+    /// this one.
     ///
     /// # Safety
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
-        let inner = VmInner::new(device, id, user_va_range);
+        let uid = device.given_up_vms().find(id);
+        let inner = VmInner::new(device, id, user_va_range, uid);
         // Who had it may have queued something.
         inner.note_queued();
         Self::of(Owned::new(inner))
@@ -290,6 +296,11 @@ impl Vm {
 
     fn of(inner: Owned<VmInner>) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The VM, if nothing else holds it any more.
+    pub(crate) fn last_of(inner: Arc<Owned<VmInner>>) -> Option<Self> {
+        Arc::into_inner(inner).map(Self::of)
     }
 
     pub(crate) fn uid(&self) -> Uid {
@@ -303,12 +314,12 @@ impl Vm {
 }
 
 impl VmInner {
-    fn new(device: &Device, id: u32, user_va_range: u64) -> Self {
+    fn new(device: &Device, id: u32, user_va_range: u64, uid: Uid) -> Self {
         Self {
             device: device.clone(),
             id,
             user_va_range,
-            uid: Uid::next(),
+            uid,
             file: device.uid(),
             sparse_object: OnceLock::new(),
             may_have_queued: AtomicBool::new(false),
