@@ -21,7 +21,8 @@ impl Uid {
 /// The uids of what was given up for its driver's id, so that it is the same to what belongs to it when somebody
 /// takes it over again.
 ///
-/// An id that was reused without this crate's knowledge may give a uid too many: the driver looks, too.
+/// Of an id that the driver reused since then it is not right any more. No harm comes of that: the driver looks
+/// itself.
 #[derive(Debug, Default)]
 pub(crate) struct GivenUp(Mutex<HashMap<u32, Uid>>);
 
@@ -34,11 +35,6 @@ impl GivenUp {
     /// Who an id stands for that somebody takes over.
     pub(crate) fn find(&self, id: u32) -> Uid {
         self.change(|ids| ids.get(&id).copied()).unwrap_or_else(Uid::next)
-    }
-
-    /// Forgets an id that the driver has just given for something new.
-    pub(crate) fn forget(&self, id: u32) {
-        self.change(|ids| ids.remove(&id));
     }
 
     fn change<T>(&self, what: impl FnOnce(&mut HashMap<u32, Uid>) -> T) -> T {

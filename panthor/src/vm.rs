@@ -119,7 +119,6 @@ impl Device {
                 .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
             _ => error,
         })?;
-        self.given_up_vms().forget(arg.id);
         Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
     }
 }

@@ -111,11 +111,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         Self { vm, storage, limits, refused, sparse, special, mode }
     }
 
-    /// Makes room for this many more operations.
-    ///
-    /// # Panics
-    ///
-    /// As [`Vec::reserve`] does for more than memory can hold.
+    /// Makes room for this many more operations, if there is memory for as many.
     pub fn reserve(&mut self, operations: usize) -> &mut Self {
         self.storage.parts().0.reserve(operations);
         self
