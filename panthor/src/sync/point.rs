@@ -1,5 +1,6 @@
 //! What both kinds of syncobj come down to.
 
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::Zeroable;
@@ -35,6 +36,29 @@ impl SyncPoint<'_> {
     #[inline]
     pub fn device(&self) -> &Device {
         self.device
+    }
+
+    /// The syncobj's handle, valid while it lives.
+    #[inline]
+    pub fn handle(&self) -> u32 {
+        self.handle
+    }
+
+    /// The point of the timeline; `None` for a binary syncobj, which the uAPI writes as 0.
+    ///
+    /// ```
+    /// use panthor::{SyncPoint, point};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let (binary, timeline) = (device.create_syncobj()?, device.create_timeline()?);
+    /// let (whole, fifth) = (SyncPoint::from(&binary), timeline.at(point::<5>()));
+    /// assert_eq!((whole.handle(), whole.point()), (binary.handle(), None));
+    /// assert_eq!((fifth.handle(), fifth.point()), (timeline.handle(), Some(point::<5>())));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "timeline_value")]
+    #[inline]
+    pub fn point(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.point)
     }
 
     /// Copies the fence that is here to another place (SYNCOBJ_TRANSFER): the other one is signalled when
