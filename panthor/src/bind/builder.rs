@@ -45,9 +45,9 @@ use crate::vm::VmInner;
 ///
 /// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
 /// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
-/// second each. An asynchronous batch maps no more than that
-/// [in all](crate::Vm::MAX_QUEUED_MAP_SIZE). [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for
-/// each 2 MiB: half a million of them for each TiB.
+/// second each. An asynchronous batch maps no more than that [in all](crate::Vm::MAX_QUEUED_MAP_SIZE).
+/// [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for each 2 MiB: half a
+/// million of them for each TiB.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags};
@@ -505,10 +505,10 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// # Errors
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
-    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all, whose
-    /// page tables the driver would allocate at once; [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as
-    /// for the synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable,
-    /// for whatever operation. Nothing of the batch is queued then.
+    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all;
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as for the
+    /// synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable, for whatever
+    /// operation. Nothing of the batch is queued then.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};

@@ -122,8 +122,10 @@ impl Device {
     /// A wait ends alike for what was done and for what failed: here is the difference. Of several fences, in a
     /// [merged](Self::merge_sync_files) sync_file or at a point of a timeline and before it, one that failed tells.
     /// Merge, and export the point of a timeline, before it is signalled: later the kernel may have forgotten how
-    /// it ended, which it does not of a binary syncobj. Whether a group or a VM was lost [`Group::state`](crate::Group::state) and
-    /// [`Vm::state`](crate::Vm::state) say as well.
+    /// it ended, which it does not of a binary syncobj.
+    ///
+    /// Whether a group or a VM was lost [`Group::state`](crate::Group::state) and [`Vm::state`](crate::Vm::state)
+    /// say as well.
     ///
     /// # Errors
     ///
