@@ -15,7 +15,7 @@ use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
 use crate::transport::{Process, Transport};
-use crate::uid::Uid;
+use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
 /// The name that DRM_IOCTL_VERSION gives for this driver.
@@ -71,6 +71,8 @@ pub(crate) struct DeviceInner {
     user_mmio: UserMmio,
     /// The GEM handles that imports may give again.
     bos: BoTable,
+    /// The VMs that were given up.
+    given_up_vms: GivenUp,
 }
 
 impl Device {
@@ -201,6 +203,7 @@ impl Device {
                 group_limits: OnceLock::new(),
                 user_mmio: UserMmio::new(),
                 bos: BoTable::new(),
+                given_up_vms: GivenUp::default(),
             }),
         })
     }
@@ -245,7 +248,10 @@ impl Device {
 
     /// Issues any ioctl on this device, again after a signal: the way below this crate.
     ///
-    /// Gives what the driver returned, zero or more.
+    /// Gives what the driver returned, zero or more. For as long as the answer is EINTR or EAGAIN the call is made
+    /// again, with `arg` as it was at first: what the driver wrote to it is lost. That is wrong for a request which
+    /// tells there how far it came, as a synchronous VM_BIND does: see [`ioctl_once`](Self::ioctl_once). Requests
+    /// on other files are [`ioctl_on`](Self::ioctl_on)'s.
     ///
     /// # Safety
     ///
@@ -270,6 +276,73 @@ impl Device {
     pub unsafe fn ioctl<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
         // SAFETY: the caller's promise covers the request and its struct.
         unsafe { self.inner.transport.ioctl(request, arg) }
+            .map_err(|errno| Error::os("ioctl", errno))
+    }
+
+    /// As [`ioctl`](Self::ioctl), but once: EINTR and EAGAIN are errors like others, with `arg` as the driver left
+    /// it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl`](Self::ioctl).
+    ///
+    /// # Errors
+    ///
+    /// What the driver answers.
+    ///
+    /// ```
+    /// use panthor_sys::{DRM_IOCTL_PANTHOR_VM_BIND, drm_panthor_obj_array, drm_panthor_vm_bind, drm_panthor_vm_bind_op};
+    /// use panthor_sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP as UNMAP;
+    ///
+    /// let device = panthor::Device::open_fake()?;
+    /// let vm = device.create_vm(Default::default())?;
+    /// let ops = [drm_panthor_vm_bind_op { flags: UNMAP, size: 4096, ..Default::default() }; 3];
+    /// let mut bind = drm_panthor_vm_bind {
+    ///     vm_id: vm.id(),
+    ///     flags: 0,
+    ///     ops: drm_panthor_obj_array::from_slice(&ops),
+    /// };
+    /// # device.fake().unwrap().interrupt_next_bind_after(2);
+    /// // SAFETY: VM_BIND takes this struct, and only reads through the pointer in it.
+    /// let interrupted = unsafe { device.ioctl_once(DRM_IOCTL_PANTHOR_VM_BIND, &mut bind) }.unwrap_err();
+    /// assert_eq!((interrupted.errno(), bind.ops.count), (Some(4), 2)); // EINTR: two are done
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub unsafe fn ioctl_once<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
+        // SAFETY: the caller's promise covers the request and its struct.
+        unsafe { self.inner.transport.ioctl_once(request, std::ptr::from_mut(arg).cast()) }
+            .map_err(|errno| Error::os("ioctl", errno))
+    }
+
+    /// As [`ioctl`](Self::ioctl), on another file: a dma-buf or a sync_file, also of the fake.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl`](Self::ioctl), with what the file is in place of the driver.
+    ///
+    /// # Errors
+    ///
+    /// What the file answers; [`Unsupported`](ErrorKind::Unsupported) if it does not know the request.
+    ///
+    /// ```
+    /// use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let sync_file = device.create_signaled_syncobj()?.export_sync_file()?;
+    /// let mut info = sync_file_info::default();
+    /// // SAFETY: the request takes this struct, which has room for no fence to write to.
+    /// unsafe { device.ioctl_on(&sync_file, SYNC_IOC_FILE_INFO, &mut info) }?;
+    /// assert_eq!((info.status, info.num_fences), (1, 1));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "SYNC_IOC_SET_DEADLINE")]
+    pub unsafe fn ioctl_on<T: Copy>(
+        &self,
+        fd: impl AsFd,
+        request: u32,
+        arg: &mut T,
+    ) -> Result<i32> {
+        // SAFETY: the caller's promise covers the request and its struct.
+        unsafe { self.inner.transport.file_ioctl(fd.as_fd(), request, arg) }
             .map_err(|errno| Error::os("ioctl", errno))
     }
 
@@ -321,6 +394,10 @@ impl Device {
 
     pub(crate) fn bos(&self) -> &BoTable {
         &self.inner.bos
+    }
+
+    pub(crate) fn given_up_vms(&self) -> &GivenUp {
+        &self.inner.given_up_vms
     }
 
     #[inline]

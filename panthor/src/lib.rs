@@ -30,7 +30,7 @@
 //!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
 //! * A call that a signal interrupts goes on. A batch that stops half-way says where.
 //! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
-//!   [`Device::ioctl`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
+//!   [`Device::ioctl`] and [`Device::ioctl_on`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
 //!   change: end literals of them with `..Default::default()`.
 //!
 //! # Features
@@ -47,6 +47,7 @@ mod bind;
 mod bo;
 mod bo_map;
 mod device;
+mod dma_buf;
 mod error;
 mod flush_id;
 mod group;
@@ -94,7 +95,7 @@ pub use query::{
     PageSizes, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
-pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
+pub use sync::{FenceStatus, SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
 pub use usage::Usage;
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};

@@ -269,19 +269,10 @@ impl Bo {
 
     fn checked(&self, call: &'static str, range: &impl RangeBounds<u64>) -> Result<Range<u64>> {
         let range = to_range(range, self.inner.size);
-        match self.rule_of_range(&range) {
+        match self.inner.rule_of_range(&range) {
             None => Ok(range),
             Some(rule) => Err(Error::invalid(call, "range", rule)),
         }
-    }
-
-    /// The rule that a range of bytes breaks.
-    fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
-        let size = self.inner.size;
-        if range.start > size || range.end > size {
-            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
-        }
-        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
     }
 }
 
@@ -332,6 +323,15 @@ impl BoInner {
 
     pub(crate) fn flags(&self) -> BoFlags {
         self.flags
+    }
+
+    /// The rule that a range of bytes breaks.
+    pub(crate) fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
+        let size = self.size;
+        if range.start > size || range.end > size {
+            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
+        }
+        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
     }
 }
 
