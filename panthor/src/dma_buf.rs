@@ -44,7 +44,7 @@ impl Device {
         }
         bytes[..name.len()].copy_from_slice(name.as_bytes());
         self.transport().name_dma_buf(dma_buf.as_fd(), bytes).map_err(|errno| {
-            let error = Error::os(CALL, errno);
+            let error = Error::elsewhere(CALL, errno);
             match error.kind() {
                 // Other files do not know the request.
                 ErrorKind::Unsupported | ErrorKind::InvalidArgument => error

@@ -59,6 +59,7 @@ mod owned;
 mod profiling;
 mod query;
 mod range;
+mod raw_ioctl;
 mod sparse;
 mod spilling;
 mod sync;

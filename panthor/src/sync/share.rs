@@ -117,6 +117,7 @@ impl Device {
             .with_detail("is not a sync_file")
         })
     }
+
     /// Asks how the fence of a sync_file stands (SYNC_IOC_FILE_INFO).
     ///
     /// A wait ends alike for what was done and for what failed: here is the difference. Of several fences, in a
@@ -155,7 +156,7 @@ impl Device {
         match self.transport().sync_file_status(sync_file.as_fd()) {
             Ok(status) => Ok(FenceStatus::of(status)),
             Err(errno) => {
-                let error = Error::os("SYNC_IOC_FILE_INFO", errno);
+                let error = Error::elsewhere("SYNC_IOC_FILE_INFO", errno);
                 Err(match error.kind() {
                     // Other files do not know the request.
                     ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
