@@ -37,7 +37,7 @@ pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("va.rs new", "bookkeeping"),
     ("va.rs allocate", "bookkeeping"),
     ("va.rs free", "bookkeeping"),
-    ("vm.rs into_raw", "looks at who needs it"),
+    ("vm/mod.rs into_raw", "looks at who needs it"),
 ];
 
 /// All public functions of `panthor` that give a `Result`, as "file name".
