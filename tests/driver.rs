@@ -99,14 +99,12 @@ fn timestamps_give_what_was_asked_for() {
 #[test]
 fn low_and_medium_priorities_are_for_everybody() {
     let device = device();
-    match device.group_priorities() {
-        Ok(allowed) => {
-            assert!(allowed.allows(GroupPriority::Low) && allowed.allows(GroupPriority::Medium));
-        }
-        Err(error) => {
-            assert!(device.version() < Version::new(1, 2));
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-        }
+    let allowed = device.group_priorities().unwrap();
+    assert!(allowed.allows(GroupPriority::Low) && allowed.allows(GroupPriority::Medium));
+    let old = device.version() < Version::new(1, 2);
+    assert_eq!(allowed.is_assumed(), old);
+    if old {
+        assert_eq!(allowed.highest(), Some(GroupPriority::Medium));
     }
 }
 

@@ -10,7 +10,7 @@ mod common;
 mod foreign;
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use child::in_child;
 use common::{device, second_file};
@@ -231,6 +231,29 @@ fn what_is_no_dma_buf_is_not_imported() {
     // Nothing of it is left behind: the next handle is the first one.
     let first = bo(&device).handle();
     assert_eq!(bo(&second_file(&device)).handle(), first);
+}
+
+#[test]
+fn dma_bufs_have_short_names() {
+    let device = device();
+    let dma_buf = bo(&device).export().unwrap();
+    for name in ["", "scanout", &"x".repeat(31)] {
+        device.name_dma_buf(&dma_buf, name).unwrap();
+        if let Some(fake) = device.fake() {
+            let named = fake.device().dma_buf_name(&dma_buf);
+            assert_eq!(named.as_deref().unwrap_or_default(), name.as_bytes());
+        } else {
+            let fdinfo = format!("/proc/self/fdinfo/{}", dma_buf.as_raw_fd());
+            let text = std::fs::read_to_string(fdinfo).unwrap();
+            assert!(text.contains(&format!("name:\t{name}\n")), "{text}");
+        }
+    }
+    for name in ["x".repeat(32), "a\0b".into()] {
+        let error = device.name_dma_buf(&dma_buf, &name).unwrap_err();
+        assert_eq!((error.argument(), error.errno()), (Some("name"), None), "{error}");
+    }
+    let error = device.name_dma_buf(File::open("/dev/null").unwrap(), "name").unwrap_err();
+    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("dma_buf")));
 }
 
 // Foreign memory

@@ -15,7 +15,7 @@ use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
 use crate::transport::{Process, Transport};
-use crate::uid::Uid;
+use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
 /// The name that DRM_IOCTL_VERSION gives for this driver.
@@ -71,6 +71,8 @@ pub(crate) struct DeviceInner {
     user_mmio: UserMmio,
     /// The GEM handles that imports may give again.
     bos: BoTable,
+    /// The VMs that were given up.
+    given_up_vms: GivenUp,
 }
 
 impl Device {
@@ -201,6 +203,7 @@ impl Device {
                 group_limits: OnceLock::new(),
                 user_mmio: UserMmio::new(),
                 bos: BoTable::new(),
+                given_up_vms: GivenUp::default(),
             }),
         })
     }
@@ -241,36 +244,6 @@ impl Device {
     /// Whether both stand for the same open file.
     pub fn is_same_file(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
-    }
-
-    /// Issues any ioctl on this device, again after a signal: the way below this crate.
-    ///
-    /// Gives what the driver returned, zero or more.
-    ///
-    /// # Safety
-    ///
-    /// `request` takes a pointer to a `T`; every pointer in `arg` is valid for what the driver reads and
-    /// writes through it; and the request does not take from this crate what it owns (closing a handle or
-    /// destroying a VM that a `Bo`, `Vm` or sync object stands for).
-    ///
-    /// # Errors
-    ///
-    /// What the driver answers.
-    ///
-    /// ```
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_DEV_QUERY, DRM_PANTHOR_DEV_QUERY_MMU_INFO, drm_panthor_dev_query};
-    ///
-    /// let device = panthor::Device::open_fake()?;
-    /// let mut query = drm_panthor_dev_query { type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO, ..Default::default() };
-    /// // SAFETY: DEV_QUERY takes this struct; the null pointer in it asks for the size alone.
-    /// unsafe { device.ioctl(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut query) }?;
-    /// assert_eq!(query.size, 8);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    pub unsafe fn ioctl<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
-        // SAFETY: the caller's promise covers the request and its struct.
-        unsafe { self.inner.transport.ioctl(request, arg) }
-            .map_err(|errno| Error::os("ioctl", errno))
     }
 
     /// The fake's file behind this device: `None` on a real one. Needs the feature `fake`.
@@ -321,6 +294,10 @@ impl Device {
 
     pub(crate) fn bos(&self) -> &BoTable {
         &self.inner.bos
+    }
+
+    pub(crate) fn given_up_vms(&self) -> &GivenUp {
+        &self.inner.given_up_vms
     }
 
     #[inline]

@@ -30,7 +30,7 @@
 //!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
 //! * A call that a signal interrupts goes on. A batch that stops half-way says where.
 //! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
-//!   [`Device::ioctl`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
+//!   [`Device::ioctl`] and [`Device::ioctl_on`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
 //!   change: end literals of them with `..Default::default()`.
 //!
 //! # Features
@@ -45,8 +45,8 @@ pub use panthor_sys as sys;
 
 mod bind;
 mod bo;
-mod bo_map;
 mod device;
+mod dma_buf;
 mod error;
 mod flush_id;
 mod group;
@@ -58,6 +58,7 @@ mod owned;
 mod profiling;
 mod query;
 mod range;
+mod raw_ioctl;
 mod sparse;
 mod spilling;
 mod sync;
@@ -72,14 +73,15 @@ mod usage;
 mod va;
 mod version;
 mod vm;
-mod word;
 
 pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
-pub use bo::{Bo, BoFlags, BoInfo, BoOptions, BoSync, CacheMaintenance, CacheOp, DmaBufAccess};
-pub use bo_map::{BoMap, MapAccess};
+pub use bo::{
+    AtomicWord, Bo, BoFlags, BoInfo, BoMap, BoOptions, BoSync, CacheMaintenance, CacheOp,
+    DmaBufAccess, MapAccess, Word,
+};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
 pub use flush_id::{FlushId, UserMmioOffset};
@@ -94,12 +96,11 @@ pub use query::{
     PageSizes, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
-pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
+pub use sync::{FenceStatus, SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
 pub use usage::Usage;
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
-pub use word::{AtomicWord, Word};
 
 // Drivers store these and share them between threads.
 const _: () = {

@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::query::PageSizes;
 use crate::vm::Vm;
 
-/// The granularity of VAs.
-const GRANULE: u64 = 4096;
+/// The granularity of VAs, and of sizes and offsets that are bound, whatever the CPU's page size.
+pub(crate) const GRANULE: u64 = 4096;
 /// What is never handed out unless asked for by address: null pointers and what lies near them.
 const NULL_GUARD: u64 = 64 << 10;
 /// Where what has 32-bit addresses ends. Whoever asks for no such place gets one from here up.

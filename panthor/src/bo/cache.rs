@@ -90,7 +90,7 @@ impl Device {
     pub fn sync_bos(&self, syncs: &[BoSync<'_>]) -> Result<()> {
         for (index, BoSync { bo, range, .. }) in syncs.iter().enumerate() {
             let rule = if bo.device().is_same_file(self) {
-                bo.rule_of_range(range)
+                bo.inner.rule_of_range(range)
             } else {
                 Some("is of a BO of another device file".into())
             };

@@ -64,7 +64,7 @@ impl Transport {
     /// # Safety
     ///
     /// As for [`ioctl_once`](Self::ioctl_once).
-    pub(crate) unsafe fn file_ioctl_once(
+    unsafe fn file_ioctl_once(
         &self,
         fd: BorrowedFd<'_>,
         request: u32,
@@ -79,6 +79,23 @@ impl Transport {
         }
         // SAFETY: the caller's promise is the one asked for.
         unsafe { kernel::ioctl(fd, request, arg) }
+    }
+
+    /// As [`ioctl`](Self::ioctl), on a file that the device gave away or takes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl`](Self::ioctl).
+    pub(crate) unsafe fn file_ioctl<T: Copy>(
+        &self,
+        fd: BorrowedFd<'_>,
+        request: u32,
+        arg: &mut T,
+    ) -> std::result::Result<i32, Errno> {
+        repeat(arg, |arg| {
+            // SAFETY: the caller's promise; a repetition has the same argument.
+            unsafe { self.file_ioctl_once(fd, request, std::ptr::from_mut(arg).cast()) }
+        })
     }
 
     /// Issues one ioctl, again after a signal, each time with the argument as it was at first: the
