@@ -28,6 +28,7 @@ mod query;
 mod request;
 mod sync_file;
 mod sync_file_names;
+mod sync_file_times;
 mod syncobj;
 mod timestamp;
 mod vm;
@@ -71,6 +72,7 @@ pub fn all() -> Vec<Case> {
     mode_setting::add(&mut cases);
     sync_file::add(&mut cases);
     sync_file_names::add(&mut cases);
+    sync_file_times::add(&mut cases);
     dma_buf::add(&mut cases);
     fdinfo::add(&mut cases);
     cases.finish()
