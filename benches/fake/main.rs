@@ -1,5 +1,5 @@
 //! What the fake costs: VM_BIND of single pages with many mappings alive, memory per mapping,
-//! sparse maps of any size, two threads on two VMs.
+//! sparse maps of any size, descriptors while others are open, two threads on two VMs.
 //!
 //! `cargo bench --bench fake` prints a table; with `-- --check` it fails when a goal is missed
 //! that does not depend on how fast the machine is. Run as a test, it only goes through the
@@ -21,6 +21,7 @@ const BATCH: usize = 1024;
 const BASE: u64 = 1 << 30;
 
 mod scaling;
+mod sharing;
 
 /// The system's allocator, counting what a thread takes while it asks for that: elsewhere the
 /// counter would be in the way of what is measured.
@@ -310,6 +311,18 @@ fn main() -> ExitCode {
         "sparse map and unmap: 4 KiB {small:?}, 512 GiB {large:?}: {ratio:.2} (at most 1.25)"
     );
     judge(what, ratio <= 1.25);
+
+    let shares =
+        [("a sync file", sharing::sync_file as fn(&File) -> _), ("a dma-buf", sharing::dma_buf)];
+    for (name, share) in shares {
+        let [few, many] = sharing::measure(effort, share);
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        let [at_few, at_many] = sharing::OPEN;
+        let what = format!(
+            "{name}: {few:?} with {at_few} others open, {many:?} with {at_many}: {ratio:.2} (at most 2)"
+        );
+        judge(what, ratio <= 2.0);
+    }
 
     match scaling::measure(effort) {
         Some(Scaling { threads, processes }) => {

@@ -78,7 +78,8 @@
 //! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
 //! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
 //! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
-//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
+//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was
+//! forgotten, descriptors too. With the feature
 //! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
 //! With the feature `loopback` whole programs, and threads of a test, find the device in `/dev/dri`: see the
@@ -115,8 +116,9 @@
 //!   [`descriptor_ioctl`] answers their own ioctls, `ioctl(2)` does not. A dma-buf always polls as ready,
 //!   whatever fences are in it. The descriptor of an exported BO has its
 //!   size but shows zeros when it is mapped: map the BO. A sync object goes to files of its device
-//!   only. What a descriptor keeps is given back a while after it was closed: when another BO
-//!   that was shared is closed, and before [`Device::leaks`] counts.
+//!   only. Of each the process has a second descriptor. What one keeps, that one too, is given back a while
+//!   after it was closed: when there are twice as many as were open the last time, when the process has no descriptors
+//!   left, and when [`Device::leaks`] counts; what a dma-buf keeps also when the last handle of its BO is closed.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
 //!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]

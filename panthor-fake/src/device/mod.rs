@@ -31,7 +31,9 @@ use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
-use crate::sharing::descriptors::{Identity, Object, find, sweep};
+use crate::sharing::descriptors::{
+    Identity, Object, Owner, count_open, find, sweep, sweep_if_many,
+};
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::sync_file_status;
 use crate::sync::events::Events;
@@ -190,8 +192,9 @@ impl Device {
             let message = format!("a dma-buf cannot have {size} bytes");
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
-        let minor = self.inner.config.driver_minor;
-        DmaBuf::foreign(size, minor).map_err(|errno| io::Error::from_raw_os_error(errno.0))
+        sweep_if_many();
+        DmaBuf::foreign(size, Owner::new(&self.inner))
+            .map_err(|errno| io::Error::from_raw_os_error(errno.0))
     }
 
     /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
@@ -282,6 +285,7 @@ impl Device {
     /// What is alive, here or in the kernel.
     pub fn leaks(&self) -> Leaks {
         sweep();
+        let open = count_open(&self.inner);
         let live = &self.inner.live;
         let vms = alive(&self.inner.vms);
         Leaks {
@@ -295,6 +299,9 @@ impl Device {
             vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
             cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
             stuck_vms: live.stuck_vms.load(Ordering::Relaxed),
+            sync_files: open.sync_files,
+            syncobj_fds: open.syncobjs,
+            dma_bufs: open.dma_bufs,
         }
     }
 
@@ -313,8 +320,8 @@ impl Device {
     /// it gets half a second.
     ///
     /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, or if the driver would keep a VM
-    /// for good ([`Leaks::stuck_vms`]), with a list of them.
+    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, if a descriptor of the fake is open, or if
+    /// the driver would keep a VM for good ([`Leaks::stuck_vms`]), with a list of them.
     #[track_caller]
     pub fn assert_released(&self) {
         let deadline = Instant::now() + Duration::from_millis(500);

@@ -147,6 +147,14 @@ pub struct Leaks {
     ///
     /// Wait for what is queued before the VM goes, or queue an unmap behind it.
     pub stuck_vms: usize,
+    /// Sync files, however often each was duplicated. What this process or another one still has open counts, here
+    /// and below.
+    pub sync_files: usize,
+    /// Descriptors of sync objects that were exported, without their duplicates.
+    pub syncobj_fds: usize,
+    /// dma-bufs with a descriptor: the BOs of this device that were exported, and those of
+    /// [`Device::foreign_dma_buf`](crate::Device::foreign_dma_buf).
+    pub dma_bufs: usize,
 }
 
 impl Leaks {
@@ -168,6 +176,9 @@ impl fmt::Display for Leaks {
             (self.pending_jobs, "pending job"),
             (self.vm_mappings, "mapping in a VM"),
             (self.cpu_mappings, "mapping by the CPU"),
+            (self.sync_files, "open sync file"),
+            (self.syncobj_fds, "open descriptor of a syncobj"),
+            (self.dma_bufs, "open dma-buf"),
             (self.stuck_vms, "VM that stays in the kernel since a map ran after VM_DESTROY"),
         ];
         let mut separator = "";

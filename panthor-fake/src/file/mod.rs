@@ -28,13 +28,12 @@ use crate::device::config::Config;
 use crate::device::inject::Injections;
 use crate::device::stats::FileStats;
 use crate::device::{Device, DeviceInner};
-use crate::file::bos::Objects;
+use crate::file::bos::{Objects, end_sharing};
 use crate::file::handles::Handles;
 use crate::file::primary::Primary;
 use crate::group::Group;
 use crate::group::view::GroupView;
 use crate::lock::{lock, write};
-use crate::sharing::descriptors::sweep;
 use crate::sync::syncobj::Syncobj;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuView;
@@ -298,15 +297,12 @@ impl Drop for FileInner {
             vm.close();
         }
         let bos = write(&self.objects).take_all();
-        let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
         for bo in bos {
             bo.uncount_handle();
             if bo.name() != 0 {
                 self.device_inner().names.forget(&bo);
             }
-        }
-        if shared {
-            sweep();
+            end_sharing(bo);
         }
         if let Some(primary) = &self.primary {
             primary.close(&self.device.inner().masters);

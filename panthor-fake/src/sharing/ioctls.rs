@@ -129,9 +129,9 @@ mod tests {
     use super::*;
     use crate::call::arena::Arena;
     use crate::call::caller::Capabilities;
-    use crate::device::DeviceInner;
+    use crate::device::config::Config;
+    use crate::device::{Device, DeviceInner};
     use crate::lock::lock;
-    use crate::sharing::dma_buf::DmaBuf;
     use crate::sharing::reservation::Usage;
     use crate::sync::events::Place;
     use crate::sync::fence::Fence;
@@ -179,11 +179,15 @@ mod tests {
         }
     }
 
+    fn camera() -> OwnedFd {
+        Device::new(Config::default()).unwrap().foreign_dma_buf(4096).unwrap()
+    }
+
     const WRITE: u32 = sys::DMA_BUF_SYNC_WRITE as u32;
 
     #[test]
     fn memory_and_descriptors_are_those_of_the_program_that_asks() {
-        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let camera = camera();
         let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
         let (program, arena) = (Program::default(), Arena::new(0x1000, 256));
         let call = FileCall { user: arena.user_memory(), caller: &program };
@@ -220,7 +224,7 @@ mod tests {
         static EXPORT: [u32; 2] = [WRITE, 7];
         static MERGE: [i32; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 100, 7, 0, 0];
 
-        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let camera = camera();
         let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
         let program = Program::default();
         let call = FileCall { user: UserMemory::OWN, caller: &program };

@@ -11,7 +11,9 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
-use crate::sharing::descriptors::{Identity, Object, StandIn, find, path, sweep, with_table};
+use crate::sharing::descriptors::{
+    Identity, Object, Owner, StandIn, find, path, sweep_if_many, with_descriptors, with_table,
+};
 use crate::sync::events::Events;
 use crate::sync::fence::Fence;
 use crate::sync::syncobj::Syncobj;
@@ -20,17 +22,22 @@ use crate::sync::syncobj::Syncobj;
 #[derive(Debug)]
 pub(crate) struct SyncobjFd {
     stand_in: StandIn,
+    owner: Owner,
     syncobj: Arc<Syncobj>,
 }
 
 impl SyncobjFd {
-    fn export(syncobj: Arc<Syncobj>) -> Result<OwnedFd> {
+    fn export(syncobj: Arc<Syncobj>, owner: Owner) -> Result<OwnedFd> {
         let stand_in = StandIn::new(c"syncobj_file", 0)?;
         let fd = stand_in.open(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
-        let identity = stand_in.identity()?;
-        let object = Object::Syncobj(Arc::new(Self { stand_in, syncobj }));
+        let identity = stand_in.identity();
+        let object = Object::Syncobj(Arc::new(Self { stand_in, owner, syncobj }));
         with_table(|table| table.insert(identity, object));
         Ok(fd)
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -43,8 +50,7 @@ impl SyncobjFd {
 #[derive(Debug)]
 pub(crate) struct SyncFile {
     fence: Fence,
-    /// The driver version whose kernel this is.
-    driver_minor: u32,
+    owner: Owner,
     /// The name that it was given; empty if it has one of its fence.
     name: Vec<u8>,
     /// The other end.
@@ -53,11 +59,11 @@ pub(crate) struct SyncFile {
 
 impl SyncFile {
     /// Makes one, and a descriptor of it.
-    pub(crate) fn export(fence: Fence, driver_minor: u32, name: Vec<u8>) -> Result<OwnedFd> {
-        let (fd, pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    pub(crate) fn export(fence: Fence, owner: Owner, name: Vec<u8>) -> Result<OwnedFd> {
+        let (fd, pipe) = with_descriptors(|| pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK))?;
         let identity = Identity::of(&fd)?;
         let all = fence.flatten(|all| all.signal(Ok(()), &Events::default()));
-        let sync_file = Arc::new(Self { fence, driver_minor, name, pipe });
+        let sync_file = Arc::new(Self { fence, owner, name, pipe });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
         // The fence does not keep it: somebody may never signal.
         let ready = Arc::downgrade(&sync_file);
@@ -76,8 +82,8 @@ impl SyncFile {
         &self.fence
     }
 
-    pub(crate) fn driver_minor(&self) -> u32 {
-        self.driver_minor
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     pub(crate) fn given_name(&self) -> &[u8] {
@@ -146,13 +152,14 @@ fn check(call: &Call<'_>, args: &sys::drm_syncobj_handle) -> Result<(u64, bool)>
 pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;
-    sweep();
+    sweep_if_many();
+    let owner = Owner::new(call.file.device_inner());
     let syncobj = call.file.syncobj(args.handle);
     let fd = if sync_file {
         let fence = syncobj.ok_or(Errno::NOENT)?.find_fence(point)?;
-        SyncFile::export(fence, call.file.config().driver_minor, Vec::new())?
+        SyncFile::export(fence, owner, Vec::new())?
     } else {
-        SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?)?
+        SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?, owner)?
     };
     args.fd = call.caller.give(fd)?;
     Ok(())
