@@ -75,7 +75,8 @@
 //! [`Config`] chooses the GPU, the driver version, the page size of the CPU and the memory there
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
-//! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
+//! rare otherwise, and [`GroupView`] does so with the queues of a group; with [`Config::start_held`] that
+//! is so from the start, which shows who forgets to wait; [`File::fail_ioctl`] and
 //! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
 //! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
 //! [`Stats`] counts calls, and [`Device::assert_released`] finds what was
@@ -158,5 +159,7 @@ pub use dump::{
 pub use file::File;
 pub use group::queue::StreamInfo;
 pub use group::view::GroupView;
+pub use sharing::dma_buf::dma_buf_name;
 pub use sharing::ioctls::descriptor_ioctl;
+pub use sharing::sync_fd::sync_file_status;
 pub use vm::gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};

@@ -523,7 +523,7 @@ fn the_configuration_is_what_programs_see() {
 fn a_planned_failure_comes_at_its_call() {
     let device = Device::new(Config::default()).unwrap();
     let loopback = Loopback::new(&device).unwrap();
-    device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 1, libc::ENOSPC);
+    device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 2, libc::ENOSPC);
     let results = loopback.run(|| {
         let mut vm = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
         // Counted over all files.

@@ -3,13 +3,14 @@
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod gpu_model;
+pub(crate) mod held;
 pub(crate) mod inject;
 pub(crate) mod query;
 pub(crate) mod stats;
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -19,7 +20,6 @@ use crate::bo::names::Names;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pinned, Residents, Turn};
 use crate::call::errno::{Errno, Result};
-use crate::call::ioctl::request_nr;
 use crate::call::uaccess::UserMemory;
 use crate::device::client::Client;
 use crate::device::config::Config;
@@ -31,11 +31,8 @@ use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
-use crate::sharing::descriptors::{
-    Identity, Object, Owner, count_open, find, sweep, sweep_if_many,
-};
+use crate::sharing::descriptors::{Owner, count_open, sweep, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
-use crate::sharing::sync_fd::sync_file_status;
 use crate::sync::events::Events;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuVa;
@@ -144,16 +141,19 @@ impl Device {
         &self.inner.config
     }
 
-    /// Makes the `n`-th ioctl of that number from now on, over all files, fail with an error number,
-    /// before it looks at its argument; `n` counts from 0, the next one. Several may be planned.
+    /// Makes the `n`-th ioctl of that kind from now on, over all files, fail with an error number,
+    /// before it looks at its argument; `n` counts from 1, the next one. Several may be planned.
     ///
-    /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake does not count here.
+    /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake
+    /// does not count here. The ioctls of dma-bufs and sync files, `DMA_BUF_IOCTL_SYNC` and the like, count over all
+    /// of them that come from this device: those that it exported and made, and what was made of them.
     pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
         self.inner.injections.fail_ioctl(request, n, errno);
     }
 
-    /// How many calls of that ioctl are yet to come before each failure that [`Device::fail_nth_ioctl`] has planned and
-    /// that has not come, in the order in which they were planned.
+    /// The failures of that ioctl that [`Device::fail_nth_ioctl`] has planned and that have not come, in the order in
+    /// which they were planned: which call from now on each is, counted from 1. Those of one file tells
+    /// [`File::planned_failures`].
     ///
     /// ```
     /// use panthor_fake::{Arena, Config, Device};
@@ -167,9 +167,18 @@ impl Device {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn planned_failures(&self, request: u32) -> Vec<u64> {
-        let nr = request_nr(request);
-        let planned = self.inner.injections.planned_ioctls();
-        planned.into_iter().filter(|planned| planned.0 == nr).map(|planned| planned.1).collect()
+        self.inner.injections.planned_ioctls(request)
+    }
+
+    /// Whether a failure that [`Device::fail_nth_ioctl`] has planned has not come: a test that ends so has not shown
+    /// what it was to show. Each file tells of its own, see [`File::has_planned_failures`].
+    pub fn has_planned_failures(&self) -> bool {
+        !self.inner.injections.is_empty()
+    }
+
+    /// Gives up all failures that [`Device::fail_nth_ioctl`] has planned and that have not come.
+    pub fn clear_planned_failures(&self) {
+        self.inner.injections.clear();
     }
 
     /// Counters of calls and operations, over all files that are or were open.
@@ -195,26 +204,6 @@ impl Device {
         sweep_if_many();
         DmaBuf::foreign(size, Owner::new(&self.inner))
             .map_err(|errno| io::Error::from_raw_os_error(errno.0))
-    }
-
-    /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
-    /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
-    ///
-    /// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
-    #[doc(alias = "SYNC_IOC_FILE_INFO")]
-    pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
-        sync_file_status(sync_file.as_fd())
-    }
-
-    /// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
-    /// did, or if the descriptor is no dma-buf of the fake.
-    #[doc(alias = "DMA_BUF_SET_NAME_A")]
-    #[doc(alias = "DMA_BUF_SET_NAME_B")]
-    pub fn dma_buf_name(&self, dma_buf: impl AsFd) -> Option<Vec<u8>> {
-        match find(Identity::of(dma_buf).ok()?) {
-            Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
-            _ => None,
-        }
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.

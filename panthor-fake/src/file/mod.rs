@@ -11,6 +11,7 @@ pub(crate) mod tables;
 
 use std::ffi::c_void;
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
@@ -194,10 +195,11 @@ impl File {
     /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
     ///
     /// # Errors
-    /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
+    /// By its error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
     /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
-    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
-        self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
+    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> io::Result<Mapping> {
+        let mapping = self.inner.mmap(self, len, prot, offset);
+        mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
     }
 
     /// What the GPU sees through a VM of this file; `None` if there is no such VM.

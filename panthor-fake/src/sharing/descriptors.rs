@@ -71,6 +71,11 @@ impl Owner {
         Self { device: Arc::downgrade(device), driver_minor: device.config.driver_minor }
     }
 
+    /// The device, while it is there.
+    pub(crate) fn device(&self) -> Option<Arc<DeviceInner>> {
+        self.device.upgrade()
+    }
+
     fn is(&self, device: &DeviceInner) -> bool {
         std::ptr::eq(self.device.as_ptr(), device)
     }
@@ -85,7 +90,7 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    fn owner(&self) -> &Owner {
+    pub(crate) fn owner(&self) -> &Owner {
         match self {
             Self::DmaBuf(dma_buf) => dma_buf.owner(),
             Self::Syncobj(syncobj) => syncobj.owner(),

@@ -9,8 +9,19 @@ use nix::fcntl::OFlag;
 use crate::bo::Bo;
 use crate::call::errno::Result;
 use crate::lock::lock;
-use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, with_table};
+use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, find, with_table};
 use crate::sharing::reservation::Reservation;
+
+/// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
+/// did, or if the descriptor is no dma-buf of the fake.
+#[doc(alias = "DMA_BUF_SET_NAME_A")]
+#[doc(alias = "DMA_BUF_SET_NAME_B")]
+pub fn dma_buf_name(fd: impl AsFd) -> Option<Vec<u8>> {
+    match find(Identity::of(fd).ok()?) {
+        Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
+        _ => None,
+    }
+}
 
 /// A dma-buf.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Descriptors of sync objects, and sync files: those of single fences.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::OFlag;
@@ -111,9 +111,12 @@ impl SyncFile {
     }
 }
 
-/// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1, or a
-/// negative error number; `None` if the descriptor is no sync file.
-pub(crate) fn sync_file_status(fd: BorrowedFd<'_>) -> Option<i32> {
+/// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
+/// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+///
+/// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
+#[doc(alias = "SYNC_IOC_FILE_INFO")]
+pub fn sync_file_status(fd: impl AsFd) -> Option<i32> {
     let Some(Object::SyncFile(sync_file)) = find(Identity::of(fd).ok()?) else {
         return None;
     };

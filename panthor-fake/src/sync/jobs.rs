@@ -96,11 +96,11 @@ pub(crate) struct Jobs<Q: Queue> {
 }
 
 impl<Q: Queue> Jobs<Q> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(held: bool) -> Self {
         Self {
             jobs: VecDeque::new(),
             running: false,
-            held: false,
+            held,
             closed: false,
             blocked_on: None,
             keep: None,

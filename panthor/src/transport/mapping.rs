@@ -57,7 +57,8 @@ impl Mapping {
             Protection::Read => panthor_fake::Prot::READ,
             Protection::ReadWrite => panthor_fake::Prot::READ | panthor_fake::Prot::WRITE,
         };
-        file.mmap(len, prot, offset).map(Self::Fake).map_err(Errno::from_raw_os_error)
+        let mapping = file.mmap(len, prot, offset);
+        mapping.map(Self::Fake).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     /// The first byte.

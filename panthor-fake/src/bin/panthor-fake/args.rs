@@ -7,7 +7,6 @@ use lexopt::{Arg, ValueExt};
 use nix::errno::Errno;
 use panthor_fake::trace::{TraceOptions, request_by_name};
 use panthor_fake::{Config, Gpu};
-use panthor_sys::{DRM_IOCTL_BASE, ioc_type};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -187,7 +186,7 @@ fn gpu(name: &str) -> std::result::Result<Gpu, String> {
     let short = |gpu: &Gpu| gpu.name().trim_start_matches("Mali-").to_lowercase();
     let wanted = name.to_lowercase();
     let wanted = wanted.trim_start_matches("mali-");
-    Gpu::ALL.into_iter().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
+    Gpu::ALL.iter().copied().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
         let names: Vec<_> = Gpu::ALL.iter().map(short).collect();
         format!("is none of {}", names.join(", "))
     })
@@ -217,10 +216,8 @@ fn failure(text: &str) -> std::result::Result<Failure, String> {
     else {
         return Err("is not IOCTL:N:ERRNO".into());
     };
-    // Those of dma-bufs and sync files are told apart by the same numbers, but do not fail on demand.
     let request = request_by_name(ioctl)
-        .filter(|&request| ioc_type(request) == DRM_IOCTL_BASE)
-        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
+        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM, Panthor, dma-bufs or sync files"))?;
     let call = call.parse().ok().filter(|&call| call > 0);
     let call = call.ok_or("N counts from 1")?;
     let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
@@ -238,7 +235,7 @@ fn errno_by_name(name: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use panthor_sys::DRM_IOCTL_PANTHOR_VM_BIND;
+    use panthor_sys::{DMA_BUF_IOCTL_SYNC, DRM_IOCTL_PANTHOR_VM_BIND};
 
     use super::*;
 
@@ -277,6 +274,8 @@ mod tests {
             errno: Errno::ENOMEM as i32,
         };
         assert_eq!(planned, [expected]);
+        let planned = run(&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"]).unwrap().failures;
+        assert_eq!(planned[0].request, DMA_BUF_IOCTL_SYNC);
     }
 
     #[test]
@@ -290,7 +289,6 @@ mod tests {
             (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
             (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
             (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
-            (&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"], "DMA_BUF_IOCTL_SYNC"),
             (&["--trace-format", "json", "x"], "needs --trace"),
             (&["--trace", "--", "x"], "needs a FILE"),
             (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),
