@@ -8,12 +8,21 @@ use nix::errno::Errno;
 use panthor_fake::trace::{TraceOptions, request_by_name};
 use panthor_fake::{Config, Gpu};
 
+macro_rules! usage {
+    () => {
+        "    panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
+    panthor-fake summary TRACE"
+    };
+}
+
 /// What `--help` prints.
-pub(crate) const HELP: &str = "\
+pub(crate) const HELP: &str = concat!(
+    "\
 Runs programs on a software Panthor (the DRM driver of Arm Mali GPUs) as if a Mali were there.
 
-    panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
-    panthor-fake summary TRACE
+",
+    usage!(),
+    "
 
 PROGRAM and all that it starts find /dev/dri/renderD128 and /dev/dri/card0, and what sysfs has about
 them. No privileges are needed, and no change to the program.
@@ -22,8 +31,12 @@ Options of run:
     --gpu NAME              the GPU: g310, g510, g610 (default), g710, g615, g715, g620, g720, g725
     --kernel VERSION        the driver of Linux 7.3 (default), 7.2 or 6.12
     --driver 1.MINOR        the driver by its version, 1.0 to 1.9, instead of by a kernel
+    --memory SIZE           how much memory the GPU may use, such as 64M (K, M and G are powers of 1024; default: 8G);
+                            what needs more is ENOMEM
+    --swap                  there is swap space: the memory of idle BOs is taken before anything is ENOMEM
     --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; N counts from 1, over
-                            all processes and files; may be repeated. If PROGRAM ends before that call, a
+                            all processes and files, also for those of dma-bufs and sync files, such as
+                            DMA_BUF_IOCTL_SYNC:1:EINTR; may be repeated. If PROGRAM ends before that call, a
                             line on the standard error says so.
     --trace FILE            a decoded line for every ioctl, into that file
     --trace-format FORMAT   what a line is: text (default), as strace would print it, or json
@@ -35,9 +48,9 @@ summary counts what is in a trace of JSON lines: calls, operations, bytes mapped
 
 The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same, or with 128 + N by a
 real-time signal N. Otherwise it is
-    125     if panthor-fake itself fails: a wrong option, or what the system lacks
+    125     if panthor-fake itself fails: a wrong option, nothing to run, or what the system lacks
     126     if PROGRAM cannot be run
-    127     if there is no PROGRAM
+    127     if PROGRAM is not found
     137     as shells tell it, if somebody kills panthor-fake with SIGKILL, and PROGRAM with it
 
 It needs Linux 5.19 or newer on x86-64 or AArch64 with seccomp user notification, and leave to look into
@@ -57,7 +70,8 @@ What cannot be emulated:
     links than the board's do not lead to a node. /proc/PID/maps shows memory instead of the node.
   - mmap by the CPU of an exported dma-buf through its own descriptor, and of a BO that another driver's
     dma-buf is: ENODEV.
-";
+"
+);
 
 /// What to do.
 pub(crate) enum Command {
@@ -91,7 +105,8 @@ type Result<T> = std::result::Result<T, lexopt::Error>;
 
 pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
     match parser.next()? {
-        None | Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
+        None => Err(concat!("nothing to do; it is\n", usage!()).into()),
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(command)) if command == "run" => parse_run(parser),
         Some(Arg::Value(command)) if command == "summary" => parse_summary(parser),
@@ -119,6 +134,8 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
                 config =
                     config.driver_minor(parser.value()?.parse_with(driver)?).sparse_in_1_8(false);
             }
+            Arg::Long("memory") => config = config.memory(parser.value()?.parse_with(size)?),
+            Arg::Long("swap") => config = config.swap(true),
             Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
             Arg::Long("trace") => trace = Some(file(&mut parser)?),
             Arg::Long("trace-format") => {
@@ -203,6 +220,20 @@ fn kernel(config: Config, version: &str) -> Result<Config> {
     Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
 }
 
+/// A number of bytes.
+fn size(text: &str) -> std::result::Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 1 << 10),
+        Some(digits) if text.ends_with('M') => (digits, 1 << 20),
+        Some(digits) => (digits, 1_u64 << 30),
+        None => (text, 1),
+    };
+    let count: Option<u64> =
+        digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let bytes = count.and_then(|count| count.checked_mul(unit));
+    bytes.ok_or_else(|| "is no number of bytes, such as 4096, 64M or 2G".into())
+}
+
 fn driver(version: &str) -> std::result::Result<u32, String> {
     let minor = version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
     let newest = Config::NEWEST_MINOR;
@@ -265,6 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn memory_can_be_short() {
+        for (text, bytes) in
+            [("4096", 4096), ("64K", 64 << 10), ("3M", 3 << 20), ("2G", 2 << 30), ("0", 0)]
+        {
+            let config = run(&["--memory", text, "x"]).unwrap().config;
+            assert_eq!((config.memory_size(), config.has_swap()), (bytes, false));
+        }
+        assert!(run(&["--swap", "x"]).unwrap().config.has_swap());
+        assert_eq!(run(&["x"]).unwrap().config.memory_size(), 8 << 30);
+    }
+
+    #[test]
     fn failures_are_planned_by_name() {
         let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
         let expected = Failure {
@@ -294,6 +337,12 @@ mod tests {
             (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),
             (&["--driver", "1.8", "--kernel=7.2", "x"], "--driver and --kernel"),
             (&["--trace", "t", "--trace-format", "xml", "x"], "text, json"),
+            (&["--memory", "", "x"], "number of bytes"),
+            (&["--memory", "M", "x"], "number of bytes"),
+            (&["--memory", "+1", "x"], "number of bytes"),
+            (&["--memory", "64T", "x"], "number of bytes"),
+            (&["--memory", "18446744073709551615G", "x"], "number of bytes"),
+            (&["--swap=yes", "x"], "yes"),
             (&["--frobnicate", "x"], "frobnicate"),
         ] {
             let error = run(args).err().unwrap_or_default();
