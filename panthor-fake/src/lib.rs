@@ -137,6 +137,7 @@ mod device;
 mod dump;
 mod file;
 mod group;
+mod holes;
 mod lock;
 #[cfg(feature = "loopback")]
 pub mod loopback;

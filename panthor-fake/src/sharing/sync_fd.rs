@@ -14,7 +14,6 @@ use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::{
     Identity, Object, Owner, StandIn, find, path, sweep_if_many, with_descriptors, with_table,
 };
-use crate::sync::events::Events;
 use crate::sync::fence::Fence;
 use crate::sync::syncobj::Syncobj;
 
@@ -62,19 +61,15 @@ impl SyncFile {
     pub(crate) fn export(fence: Fence, owner: Owner, name: Vec<u8>) -> Result<OwnedFd> {
         let (fd, pipe) = with_descriptors(|| pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK))?;
         let identity = Identity::of(&fd)?;
-        let all = fence.flatten(|all| all.signal(Ok(()), &Events::default()));
         let sync_file = Arc::new(Self { fence, owner, name, pipe });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
         // The fence does not keep it: somebody may never signal.
         let ready = Arc::downgrade(&sync_file);
-        let ready = move || {
+        sync_file.fence.when_signalled(move || {
             if let Some(sync_file) = ready.upgrade() {
                 sync_file.make_readable();
             }
-        };
-        if let Err(now) = all.on_signal(ready) {
-            now();
-        }
+        });
         Ok(fd)
     }
 

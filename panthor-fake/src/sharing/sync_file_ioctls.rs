@@ -7,12 +7,12 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
+use crate::call::uaccess::ARRAY_MAX;
 use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::ioctls::FileCall;
 use crate::sharing::sync_fd::SyncFile;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::{About, Leaf};
-use crate::sync::syncobj_ioctls::ARRAY_MAX;
 
 /// Bytes of a name, with its NUL.
 const NAME_LEN: usize = 32;

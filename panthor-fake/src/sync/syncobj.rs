@@ -99,16 +99,10 @@ impl EventfdWait {
     }
 
     /// Fires once `fence`, which is its point, allows it.
-    fn arm(self, fence: Option<Fence>, device: &Arc<DeviceInner>) {
-        let leaf = match fence {
-            Some(fence) if !self.available => {
-                let device = device.clone();
-                fence.flatten(move |all| all.signal(Ok(()), &device.events))
-            }
-            _ => return self.fire(),
-        };
-        if let Err(now) = leaf.on_signal(move || self.fire()) {
-            now();
+    fn arm(self, fence: Option<Fence>) {
+        match fence {
+            Some(fence) if !self.available => fence.when_signalled(move || self.fire()),
+            _ => self.fire(),
         }
     }
 }
@@ -201,7 +195,7 @@ impl Syncobj {
 
     fn arm(&self, ready: Vec<(EventfdWait, Option<Fence>)>) {
         for (wait, fence) in ready {
-            wait.arm(fence, &self.device);
+            wait.arm(fence);
         }
     }
 }

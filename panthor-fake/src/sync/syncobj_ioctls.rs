@@ -10,14 +10,12 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
+use crate::call::uaccess::ARRAY_MAX;
 use crate::sharing::descriptors::path;
 use crate::sharing::sync_fd::put_fence;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
-
-/// The largest array that the kernel allocates in one piece, in bytes.
-pub(crate) const ARRAY_MAX: usize = 4 << 20;
 
 /// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
 /// for, in bytes.

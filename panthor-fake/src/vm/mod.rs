@@ -26,8 +26,11 @@ use crate::vm::va_space::{Mapping, VaSpace};
 /// The least that the kernel keeps for itself of an address space.
 const MIN_KERNEL_RANGE: u64 = 256 << 20;
 
-/// The granularity of addresses.
-const PAGE: u64 = 4096;
+/// The granularity of addresses, sizes and offsets of the GPU, whatever the CPU's is.
+pub(crate) const PAGE: u64 = 4096;
+
+/// What is at least so large starts at a multiple of it, for the sake of huge pages.
+pub(crate) const HUGE: u64 = 2 << 20;
 
 /// The end of the address space of a process on 64-bit Arm, the default for the user's part.
 pub(crate) const TASK_SIZE: u64 = 1 << 48;
