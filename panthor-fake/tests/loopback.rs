@@ -368,7 +368,7 @@ fn bad_pointers_are_faults() {
 
 #[test]
 fn descriptors_go_through_ioctls_both_ways() {
-    with_device(|_| {
+    with_device(|device| {
         let (file, other) = (open(RENDER), open(RENDER));
         let bo = create_bo(&file, 4096);
         let dma_buf = export(&file, bo);
@@ -390,6 +390,13 @@ fn descriptors_go_through_ioctls_both_ways() {
         assert_eq!(ioctl(&other, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &mut back), 0);
         signal(&other, back.handle);
         assert_eq!(wait(&file, syncobj, 0), 0);
+        // They count for as long as the program has them.
+        let open = || (device.leaks().dma_bufs, device.leaks().syncobj_fds);
+        assert_eq!(open(), (1, 1));
+        drop(dma_buf);
+        assert_eq!(open(), (0, 1));
+        drop(shared);
+        assert_eq!(open(), (0, 0));
     });
 }
 
