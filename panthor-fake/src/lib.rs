@@ -108,8 +108,8 @@
 //!
 //! - Jobs of VMs and groups run in the thread that submits them or that signals what they wait for,
 //!   not in a worker: they are over when the call returns, unless something holds them, so a wait that was
-//!   forgotten does not show; with [`Config::start_held`] it does. What a job of a group calls is not run, and does nothing to memory but to the driver's own counters; a
-//!   group that is held does not time out by itself.
+//!   forgotten does not show; with [`Config::start_held`] it does. What a job of a group calls is not run, and
+//!   does nothing to memory but to the driver's own counters; a group that is held does not time out by itself.
 //! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
 //! - mmap offsets start above 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, and the flush ID.
