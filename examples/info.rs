@@ -68,14 +68,16 @@ fn main() -> panthor::Result<()> {
     }
 
     println!("\nGroup priorities");
-    match device.group_priorities() {
-        Ok(allowed) => {
-            for priority in GroupPriority::ALL {
-                let may = if allowed.allows(priority) { "allowed" } else { "not for this process" };
-                println!("  {:<20} {may}", format!("{priority:?}"));
+    let allowed = device.group_priorities()?;
+    for priority in GroupPriority::ALL {
+        let may = match allowed.allows(priority) {
+            true => "allowed",
+            false if allowed.is_assumed() && priority == GroupPriority::High => {
+                "this driver does not say"
             }
-        }
-        Err(error) => println!("  {error}"),
+            false => "not for this process",
+        };
+        println!("  {:<20} {may}", format!("{priority:?}"));
     }
 
     let nodes = device.node_numbers()?;

@@ -1,8 +1,13 @@
 //! Cache maintenance costs a call where it is needed, and only there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use panthor::fake::{self, Config};
 use panthor::sys::DRM_IOCTL_PANTHOR_BO_SYNC;
-use panthor::{Bo, BoOptions, BoSync, CacheMaintenance, CacheOp, Device, ErrorKind};
+use panthor::{
+    Bo, BoFlags, BoOptions, BoSync, CacheMaintenance, CacheOp, Device, DmaBufAccess, ErrorKind,
+};
 
 fn open(config: Config) -> (fake::Device, Device) {
     let fake = fake::Device::new(config).unwrap();
@@ -76,4 +81,51 @@ fn one_that_is_wrong_is_named_and_nothing_is_done() {
         assert!(error.to_string().contains("number 1"), "{error}");
     }
     assert_eq!(calls(&fake), 0);
+}
+
+#[test]
+fn what_is_said_of_flags_is_what_is_said_of_bos() {
+    for coherent in [false, true] {
+        let (_, device) = open(Config::default().coherent(coherent));
+        for (options, flags) in [
+            (BoOptions::new(4096), BoFlags::empty()),
+            (BoOptions::new(4096).wb_mmap(), BoFlags::WB_MMAP),
+            (BoOptions::new(4096).no_mmap(), BoFlags::NO_MMAP),
+        ] {
+            let bo = device.create_bo(options).unwrap();
+            let said = device.cache_maintenance(flags).unwrap();
+            assert_eq!(said, bo.cache_maintenance().unwrap(), "{flags:?}, coherent {coherent}");
+            let needed = flags == BoFlags::WB_MMAP && !coherent;
+            assert_eq!(said == CacheMaintenance::Ranges, needed, "{flags:?}, coherent {coherent}");
+        }
+    }
+}
+
+/// An empty range does nothing, whatever comes behind it: the maintenance of foreign memory shows by what it waits
+/// for.
+#[test]
+fn an_empty_range_of_foreign_memory_stands_for_no_other() {
+    let (fake, device) = open(Config::default());
+    let foreign = device.import_bo(fake.foreign_dma_buf(4096).unwrap()).unwrap();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let gpu = device.fake().unwrap().gpu(vm.id()).unwrap();
+    for op in [CacheOp::Flush, CacheOp::FlushAndInvalidate] {
+        let done = device.create_syncobj().unwrap();
+        gpu.hold();
+        vm.bind_async().map_sparse(0..4096).signal(&done).submit().unwrap();
+        let fence = done.export_sync_file().unwrap();
+        foreign.import_implicit_fence(DmaBufAccess::Write, fence).unwrap();
+        device.sync_bos(&[BoSync::new(&foreign, 7..7, op)]).unwrap();
+        let released = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let syncs = [BoSync::new(&foreign, 0..0, op), BoSync::new(&foreign, .., op)];
+                device.sync_bos(&syncs).unwrap();
+                assert!(released.load(Ordering::SeqCst), "it did not wait for the fence");
+            });
+            std::thread::sleep(Duration::from_millis(50));
+            released.store(true, Ordering::SeqCst);
+            gpu.release();
+        });
+    }
 }

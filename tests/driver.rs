@@ -99,14 +99,12 @@ fn timestamps_give_what_was_asked_for() {
 #[test]
 fn low_and_medium_priorities_are_for_everybody() {
     let device = device();
-    match device.group_priorities() {
-        Ok(allowed) => {
-            assert!(allowed.allows(GroupPriority::Low) && allowed.allows(GroupPriority::Medium));
-        }
-        Err(error) => {
-            assert!(device.version() < Version::new(1, 2));
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-        }
+    let allowed = device.group_priorities().unwrap();
+    assert!(allowed.allows(GroupPriority::Low) && allowed.allows(GroupPriority::Medium));
+    let old = device.version() < Version::new(1, 2);
+    assert_eq!(allowed.is_assumed(), old);
+    if old {
+        assert_eq!(allowed.highest(), Some(GroupPriority::Medium));
     }
 }
 
@@ -341,6 +339,73 @@ fn cpu_maps_share_their_memory_and_are_bounded() {
 }
 
 #[test]
+fn a_bo_is_mapped_where_the_caller_says() {
+    let device = device();
+    let page = device.cpu_page_size();
+    let (large, small) = (bo(&device, 4 * page), bo(&device, 2 * page));
+    let map = large.map().unwrap();
+    map.store(0, 7u32).unwrap();
+    let address = map.as_ptr();
+    map.unmap_reserve().unwrap();
+
+    let middle = address.wrapping_add(page as usize);
+    // SAFETY: four pages from `address` on are reserved, for nobody but this test.
+    let placed = unsafe { small.map_placed(middle, .., MapAccess::ReadWrite) }.unwrap();
+    assert_eq!((placed.as_ptr(), placed.len() as u64), (middle, 2 * page));
+    assert!(placed.is_of(&small) && placed.access() == MapAccess::ReadWrite);
+    placed.store(page as usize, 8u32).unwrap();
+    assert_eq!(small.map().unwrap().load::<u32>(page as usize).unwrap(), 8);
+    // What is reserved around it stays so: the first page is still there to be replaced.
+    // SAFETY: as above.
+    let first = unsafe { large.map_placed(address, ..page, MapAccess::Read) }.unwrap();
+    assert_eq!((first.load::<u32>(0).unwrap(), first.len() as u64), (7, page));
+    assert_eq!(first.store(0, 1u32).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(placed.load::<u32>(page as usize).unwrap(), 8);
+    first.unmap_reserve().unwrap();
+    placed.unmap_reserve().unwrap();
+    // SAFETY: as above.
+    let whole = unsafe { large.map_placed(address, .., MapAccess::ReadWrite) }.unwrap();
+    assert_eq!(whole.load::<u32>(0).unwrap(), 7);
+    drop(whole);
+
+    // Of a map of a part, the part is what is reserved.
+    let part = large.map_range(page..3 * page, MapAccess::Read).unwrap();
+    let address = part.as_ptr();
+    part.unmap_reserve().unwrap();
+    // SAFETY: two pages from there on are reserved.
+    let placed = unsafe { small.map_placed(address, .., MapAccess::Read) }.unwrap();
+    assert_eq!(placed.load::<u32>(page as usize).unwrap(), 8);
+}
+
+#[test]
+fn a_place_that_cannot_be_is_refused_by_name() {
+    let device = device();
+    let page = device.cpu_page_size();
+    let bo = bo(&device, 4 * page);
+    let at = std::ptr::without_provenance_mut::<u8>;
+    let last = at(usize::MAX - (page as usize - 1));
+    for (address, range, argument) in [
+        (at(0), 0..page, "address"),
+        (at(1), 0..page, "address"),
+        (at(page as usize + 8), 0..page, "address"),
+        (last, 0..2 * page, "address"),
+        (at(page as usize), page..2 * page, "range"),
+        (at(page as usize), 0..0, "range"),
+        (at(page as usize), 0..page + 1, "range"),
+        (at(page as usize), 0..5 * page, "range"),
+    ] {
+        // SAFETY: it is refused before anything is replaced.
+        let error = unsafe { bo.map_placed(address, range, MapAccess::Read) }.unwrap_err();
+        assert_eq!((error.argument(), error.errno()), (Some(argument), None), "{error}");
+        assert_eq!((error.kind(), error.call()), (ErrorKind::InvalidArgument, "mmap"), "{error}");
+    }
+    let hidden = device.create_bo(BoOptions::new(4096).no_mmap()).unwrap();
+    // SAFETY: as above.
+    let error = unsafe { hidden.map_placed(at(page as usize), .., MapAccess::Read) };
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::PermissionDenied);
+}
+
+#[test]
 fn threads_may_share_a_map() {
     let device = device();
     let bo = bo(&device, 4096);
@@ -462,8 +527,10 @@ fn a_batch_that_fails_in_the_middle_says_what_is_done() {
     let device = device();
     let vm = vm(&device);
     let good = bo(&device, 4096);
-    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and closing it too.
-    let bad = unsafe { Bo::from_raw(&device, 0x00ff_ffff, 4096, BoFlags::empty(), None) };
+    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and closing it too. (It is not asked
+    // about one that is exclusive.)
+    let bad = unsafe { Bo::from_raw(&device, 0x00ff_ffff, 4096, BoFlags::empty(), Some(&vm)) };
+    let bad = bad.unwrap();
     let error = vm
         .bind()
         .map(&good, .., MIB, MapFlags::NOEXEC)

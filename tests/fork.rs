@@ -3,35 +3,18 @@
 //! On the real driver both have one open file; the fake lives in the process, so the child has a copy of its
 //! own, and what counts is which ioctls it makes.
 
+#[path = "common/child.rs"]
+mod child;
 mod common;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use common::device;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
+use child::in_child;
+use common::{device, second_file};
 use panthor::{
-    BoOptions, Device, GroupOptions, MapFlags, QueueOptions, TilerHeapOptions, VmOptions, Wait,
-    point,
+    BoOptions, Device, ErrorKind, GroupOptions, MapFlags, QueueOptions, TilerHeapOptions,
+    VmOptions, Wait, point,
 };
-
-/// Runs something in a child of a fork, and fails if that panics or dies.
-#[track_caller]
-fn in_child(run: impl FnOnce()) {
-    // SAFETY: the child allocates, which the C library allows after a fork, and takes no lock that
-    // another thread of this program may hold: its device is its own.
-    match unsafe { fork() }.expect("a child") {
-        ForkResult::Child => {
-            let failed = catch_unwind(AssertUnwindSafe(run)).is_err();
-            // SAFETY: ends the child without what the parent registered to run at its own end.
-            unsafe { nix::libc::_exit(failed.into()) }
-        }
-        ForkResult::Parent { child } => {
-            assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)), "in the child");
-        }
-    }
-}
 
 /// How many ioctls the fake has answered; 0 for a real driver, which does not tell.
 fn ioctls(device: &Device) -> u64 {
@@ -133,11 +116,52 @@ fn the_flush_id_is_read_in_every_process() {
     device.flush_id().unwrap();
 }
 
+/// Both count the owners of a handle for themselves, and the kernel gives them the same one.
 #[test]
-fn a_child_waits_for_what_it_queued() {
+fn a_child_imports_nothing_into_its_parents_file() {
+    let device = device();
+    let other = second_file(&device);
+    let dma_buf = other.create_bo(BoOptions::new(1 << 20)).unwrap().export().unwrap();
+    in_child(|| {
+        let before = ioctls(&device);
+        for inherited in [&device, &device.clone()] {
+            let error = inherited.import_bo(&dma_buf).unwrap_err();
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::InvalidArgument, None));
+            assert_eq!(error.argument(), Some("self"), "{error}");
+            assert!(error.to_string().contains("open the device anew"), "{error}");
+        }
+        assert_eq!(ioctls(&device), before);
+        let own = second_file(&device);
+        let bo = own.import_bo(&dma_buf).unwrap();
+        in_child(|| assert!(own.import_bo(&dma_buf).is_err()));
+        bo.destroy().unwrap();
+    });
+    device.import_bo(&dma_buf).unwrap().map().unwrap().store(0, 1_u32).unwrap();
+}
+
+/// The parent, who ends the VM, would not know that there is something to wait for.
+#[test]
+fn a_child_queues_nothing_first_on_its_parents_vm() {
     let device = device();
     let vm = device.create_vm(VmOptions::new()).unwrap();
     in_child(|| {
+        let before = ioctls(&device);
+        let error = vm.bind_async().map_sparse(0..4096).submit().unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::InvalidArgument, None));
+        assert_eq!(error.argument(), Some("self"), "{error}");
+        assert_eq!(ioctls(&device), before);
+        vm.bind().map_sparse(0..4096).submit().unwrap();
+    });
+    vm.bind_async().map_sparse(0..4096).submit().unwrap();
+    // Now the parent knows.
+    in_child(|| assert!(vm.bind_async().map_sparse(0..4096).submit().is_ok()));
+}
+
+#[test]
+fn a_child_waits_for_what_it_queued() {
+    let device = device();
+    in_child(|| {
+        let vm = device.create_vm(VmOptions::new()).unwrap();
         let done = device.create_syncobj().unwrap();
         let sparse = 1 << 20..2 << 20;
         let queued = vm.bind_async().map_sparse(sparse).signal(&done).submit();

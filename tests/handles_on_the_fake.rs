@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use panthor::{
     Bo, BoFlags, BoOptions, Device, ErrorKind, Group, GroupOptions, MapAccess, QueueOptions,
-    SyncObj, TilerHeapOptions, Timeline, Timeout, Vm, Wait, point,
+    SyncObj, TilerHeap, TilerHeapOptions, Timeline, Timeout, Vm, Wait, point,
 };
 use panthor_fake::Config;
 
@@ -32,7 +32,7 @@ fn what_is_given_up_lives_on_and_is_taken_over() {
     // SAFETY: it was just given up, and this is its only owner.
     let vm = unsafe { Vm::from_raw(&device, id, range) };
     // SAFETY: as above.
-    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }.unwrap();
     // SAFETY: as above.
     let syncobj = unsafe { SyncObj::from_raw(&device, syncobj) };
     // SAFETY: as above.
@@ -63,6 +63,90 @@ fn what_something_needs_is_not_given_up() {
     failed.object.destroy().unwrap();
     drop(device);
     fake.assert_released();
+}
+
+#[test]
+fn what_is_exclusive_to_a_vm_stays_so_when_the_vm_is_taken_over() {
+    let (_, device) = open();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let bo = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
+    let (range, id) = (vm.user_va_range(), vm.into_raw().unwrap());
+    // SAFETY: it was just given up, and this is its only owner.
+    let vm = unsafe { Vm::from_raw(&device, id, range) };
+    assert!(bo.is_exclusive_to(&vm));
+    vm.bind().map(&bo, .., 0, Default::default()).submit().unwrap();
+
+    // Another VM with the same id is another VM.
+    assert_eq!(vm.into_raw().unwrap(), id);
+    let mut destroy = panthor::sys::drm_panthor_vm_destroy { id, ..Default::default() };
+    let request = panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY;
+    // SAFETY: the request takes this struct, and nobody owns the VM.
+    unsafe { device.ioctl(request, &mut destroy) }.unwrap();
+    let other = device.create_vm(Default::default()).unwrap();
+    assert_eq!(other.id(), id);
+    assert!(!bo.is_exclusive_to(&other));
+    let error = other.bind().map(&bo, .., 0, Default::default()).submit().unwrap_err();
+    assert_eq!((error.argument(), error.errno()), (Some("bo"), None), "{error}");
+}
+
+#[test]
+fn giving_up_the_last_that_holds_a_vm_gives_the_vm_back() {
+    let (fake, device) = open();
+    let destroyed = || fake.stats().ioctl_count(panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY);
+    let group =
+        |vm: &Vm| vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let heap = |vm: &Vm| vm.create_tiler_heap(TilerHeapOptions::new()).unwrap();
+
+    let vm = device.create_vm(Default::default()).unwrap();
+    let (first, second, tiler) = (group(&vm), group(&vm), heap(&vm));
+    let addresses = (tiler.context_va(), tiler.first_chunk_va());
+    let (first, None) = first.into_raw() else { panic!("`vm` holds it") };
+    drop(vm);
+    let (tiler, None) = tiler.into_raw() else { panic!("the second group holds it") };
+    let (second, vm) = second.into_raw();
+    assert_eq!(destroyed(), 0);
+    let vm = vm.expect("nothing else holds it");
+
+    for handle in [first, second] {
+        // SAFETY: it was given up, and has one queue.
+        let group = unsafe { Group::from_raw(&vm, handle, 1) };
+        assert!(group.state().unwrap().is_usable());
+    }
+    // SAFETY: it was given up, and has these addresses.
+    let tiler = unsafe { TilerHeap::from_raw(&vm, tiler, addresses.0, addresses.1) };
+    drop(vm);
+    let (handle, vm) = tiler.into_raw();
+    assert_eq!(destroyed(), 0);
+    let vm = vm.expect("nothing else holds it");
+    // SAFETY: as above.
+    drop(unsafe { TilerHeap::from_raw(&vm, handle, addresses.0, addresses.1) });
+    drop((vm, device));
+    fake.assert_released();
+}
+
+#[test]
+fn a_vm_that_was_not_destroyed_has_lost_what_it_maps_if_something_was_queued() {
+    const ENODEV: i32 = 19;
+    let (_, device) = open();
+    for queued in [false, true] {
+        let vm = device.create_vm(Default::default()).unwrap();
+        let gpu = device.fake().unwrap().gpu(vm.id()).unwrap();
+        vm.bind().map_sparse(0..4096).submit().unwrap();
+        if queued {
+            vm.bind_async().map_sparse(4096..8192).submit().unwrap();
+        }
+        // While something needs it, nothing changes.
+        let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+        let before = gpu.mapping_count(); // some are the group's
+        let vm = vm.destroy().unwrap_err().object;
+        assert_eq!(gpu.mapping_count(), before);
+        drop(group);
+        assert_eq!(gpu.mapping_count(), if queued { 2 } else { 1 });
+        device.fake().unwrap().fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY, ENODEV);
+        let vm = vm.destroy().unwrap_err().object;
+        assert_eq!(gpu.mapping_count(), if queued { 0 } else { 1 });
+        vm.destroy().unwrap();
+    }
 }
 
 /// Says what it is, and which one.
@@ -101,7 +185,7 @@ fn objects_tell_which_they_are() {
     batch.map(&bo, .., 1 << 30, Default::default());
     assert_says(&batch, &["VmBind", "vm: 1", "operations: 1"]);
     let mut submission = group.submit();
-    submission.queue(0);
+    let _ = submission.queue(0);
     assert_says(&submission, &["GroupSubmit", "group: 1", "queue_submits: 1"]);
     let error = device.create_bo(BoOptions::new(0)).unwrap_err();
     assert_says(

@@ -5,7 +5,6 @@ mod common;
 #[path = "common/foreign.rs"]
 mod foreign;
 
-use std::ffi::c_void;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -14,12 +13,11 @@ use common::{device, second_file};
 use foreign::foreign_dma_buf_of;
 use panthor::sys::{SYNC_IOC_FILE_INFO, sync_fence_info, sync_file_info};
 use panthor::{
-    Bo, BoOptions, CacheOp, Device, DmaBufAccess, Group, GroupOptions, MapFlags, QueueOptions,
-    SyncObj, Timeout, Wait, point,
+    Bo, BoOptions, CacheOp, Device, DmaBufAccess, FenceStatus, Group, GroupOptions, MapFlags,
+    QueueOptions, SyncObj, Timeout, Wait, point,
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
 
 const KIB: u64 = 1 << 10;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,46 +33,17 @@ fn bos(device: &Device) -> Vec<Bo> {
     foreign.into_iter().chain([bo(device)]).collect()
 }
 
-struct FileInfo(sync_file_info);
-
-// SAFETY: the number is that of SYNC_IOC_FILE_INFO, which takes this struct; `file_info` answers for the pointer.
-unsafe impl Ioctl for &mut FileInfo {
-    type Output = ();
-
-    const IS_MUTATING: bool = true;
-
-    fn opcode(&self) -> Opcode {
-        SYNC_IOC_FILE_INFO as Opcode
-    }
-
-    fn as_ptr(&mut self) -> *mut c_void {
-        (&raw mut self.0).cast()
-    }
-
-    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> rustix::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What a sync_file tells, with room for so many fences, of which there are 16 at most.
 fn file_info(device: &Device, sync_file: &OwnedFd, room: u32) -> sync_file_info {
     let mut fences = [sync_fence_info::default(); 16];
-    let mut arg = FileInfo(sync_file_info {
+    let mut arg = sync_file_info {
         num_fences: room.min(16),
         sync_fence_info: fences.as_mut_ptr() as u64,
         ..Default::default()
-    });
-    if device.fake().is_some() {
-        let request = SYNC_IOC_FILE_INFO;
-        let pointer = (&raw mut arg.0).cast();
-        // SAFETY: the struct is the one of this request, and has a pointer to as many fences as it says.
-        let answer = unsafe { panthor_fake::descriptor_ioctl(sync_file, request, pointer) };
-        assert_eq!(answer, Some(0));
-    } else {
-        // SAFETY: as above.
-        unsafe { rustix::ioctl::ioctl(sync_file, &mut arg) }.unwrap();
-    }
-    arg.0
+    };
+    // SAFETY: the struct is the one of this request, and has a pointer to as many fences as it says.
+    unsafe { device.ioctl_on(sync_file, SYNC_IOC_FILE_INFO, &mut arg) }.unwrap();
+    arg
 }
 
 fn fence_count(device: &Device, sync_file: &OwnedFd) -> u32 {
@@ -229,12 +198,28 @@ fn a_sync_file_tells_how_its_fence_ended() {
         (pending.sync_file(), line.at(point::<1>()).export_sync_file().unwrap());
     let (whole, one) = (file_info(&device, &of_job, 0), file_info(&device, &of_job, 1));
     assert_eq!((whole.status, whole.num_fences, one.status, one.num_fences), (0, 1, 0, 1));
+    let ready = device.create_signaled_syncobj().unwrap().export_sync_file().unwrap();
+    let both = device.merge_sync_files(&ready, &of_job).unwrap();
+    for sync_file in [&of_job, &of_point, &both] {
+        assert_eq!(device.sync_file_status(sync_file).unwrap(), FenceStatus::Pending);
+    }
     pending.end();
     assert!(is_readable(&of_point));
     let status = |sync_file, count| file_info(&device, sync_file, count).status;
     let canceled = -Errno::CANCELED.raw_os_error();
     assert_eq!((status(&of_job, 0), status(&of_job, 1)), (canceled, canceled));
     assert_eq!((status(&of_point, 0), status(&of_point, 8)), (1, canceled));
+    for failed in [&of_job, &of_point, &both] {
+        let status = device.sync_file_status(failed).unwrap();
+        assert_eq!(status, FenceStatus::Failed(Errno::CANCELED.raw_os_error()));
+    }
+    // Too late to ask: the one is behind the timeline's last point, and what is signalled is not merged.
+    line.signal(point::<2>()).unwrap();
+    let of_point = line.at(point::<1>()).export_sync_file().unwrap();
+    let both = device.merge_sync_files(&ready, &of_job).unwrap();
+    for fine in [&of_point, &both, &ready] {
+        assert_eq!(device.sync_file_status(fine).unwrap(), FenceStatus::Signaled);
+    }
 }
 
 /// An asynchronous bind is a pending fence for a moment: a writer's fence is what readers wait for.

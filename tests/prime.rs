@@ -3,18 +3,22 @@
 //!
 //! The driver of Linux 7.2 and 7.3 must not crash when foreign memory is unmapped in parts: see [`panthor::VmBind`].
 
+#[path = "common/child.rs"]
+mod child;
 mod common;
 #[path = "common/foreign.rs"]
 mod foreign;
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use child::in_child;
 use common::{device, second_file};
 use foreign::foreign_dma_buf_of;
 use panthor::sys::{DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, drm_panthor_bo_mmap_offset};
 use panthor::{
-    Bo, BoFlags, BoOptions, CacheOp, Device, DmaBufAccess, ErrorKind, Features, MapAccess, MapFlags,
+    Bo, BoFlags, BoOptions, CacheMaintenance, CacheOp, Device, DmaBufAccess, ErrorKind, Features,
+    MapAccess, MapFlags,
 };
 
 const KIB: u64 = 1 << 10;
@@ -108,7 +112,7 @@ fn a_handle_with_several_owners_cannot_be_given_up() {
     let (size, handle) = (busy.object.size(), busy.object.into_raw().unwrap());
     assert!(is_open(&device, handle));
     // SAFETY: that was a BO of this size without flags, and it has no owner now.
-    let adopted = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) };
+    let adopted = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) }.unwrap();
     let imported = device.import_bo(adopted.export().unwrap()).unwrap();
     assert!(imported.is_same_object(&adopted));
     drop(adopted);
@@ -141,6 +145,23 @@ fn imports_and_drops_race_without_harm() {
                 }
             });
         }
+    });
+}
+
+/// A handle that was given up is somebody's, whom an import that fails must not take it from.
+#[test]
+fn an_import_without_descriptors_closes_nobodys_handle() {
+    // The limit is the process's.
+    in_child(|| {
+        let device = device();
+        let Some((dma_buf, _memory)) = foreign_dma_buf(&device) else { return };
+        let handle = device.import_bo(&dma_buf).unwrap().into_raw().unwrap();
+        let limit = nix::libc::rlimit { rlim_cur: 1, rlim_max: 4096 };
+        // SAFETY: the struct is what the call reads.
+        assert_eq!(unsafe { nix::libc::setrlimit(nix::libc::RLIMIT_NOFILE, &limit) }, 0);
+        let error = device.import_bo(&dma_buf).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
+        assert!(is_open(&device, handle));
     });
 }
 
@@ -212,6 +233,29 @@ fn what_is_no_dma_buf_is_not_imported() {
     assert_eq!(bo(&second_file(&device)).handle(), first);
 }
 
+#[test]
+fn dma_bufs_have_short_names() {
+    let device = device();
+    let dma_buf = bo(&device).export().unwrap();
+    for name in ["", "scanout", &"x".repeat(31)] {
+        device.name_dma_buf(&dma_buf, name).unwrap();
+        if device.fake().is_some() {
+            let named = panthor::fake::dma_buf_name(&dma_buf);
+            assert_eq!(named.as_deref().unwrap_or_default(), name.as_bytes());
+        } else {
+            let fdinfo = format!("/proc/self/fdinfo/{}", dma_buf.as_raw_fd());
+            let text = std::fs::read_to_string(fdinfo).unwrap();
+            assert!(text.contains(&format!("name:\t{name}\n")), "{text}");
+        }
+    }
+    for name in ["x".repeat(32), "a\0b".into()] {
+        let error = device.name_dma_buf(&dma_buf, &name).unwrap_err();
+        assert_eq!((error.argument(), error.errno()), (Some("name"), None), "{error}");
+    }
+    let error = device.name_dma_buf(File::open("/dev/null").unwrap(), "name").unwrap_err();
+    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("dma_buf")));
+}
+
 // Foreign memory
 
 #[test]
@@ -242,6 +286,7 @@ fn foreign_memory_is_used_as_any_other() {
     // SAFETY: the handle is that of this object, and only `Bo`s close it.
     let adopted =
         unsafe { Bo::from_raw(&device, foreign.handle(), 64 * KIB, BoFlags::empty(), None) };
+    let adopted = adopted.unwrap();
     assert!(adopted.is_foreign());
     drop(adopted);
 
@@ -255,6 +300,44 @@ fn foreign_memory_is_used_as_any_other() {
     vm.bind().unmap(0x10_0000..0x10_0000 + foreign.size()).submit().unwrap();
     let exclusive = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
     assert!(!exclusive.is_foreign());
+}
+
+#[test]
+fn foreign_memory_that_is_taken_over_is_foreign_where_the_driver_tells() {
+    let device = device();
+    let tells = device.features().contains(Features::BO_QUERY_INFO);
+    let Some((dma_buf, _memory)) = foreign_dma_buf_of(&device, 4096 * KIB) else { return };
+    let size = 4096 * KIB;
+    let handle = device.import_bo(&dma_buf).unwrap().into_raw().unwrap();
+    // SAFETY: that was a BO of this size without flags, and it has no owner now. What is mapped is unmapped as a
+    // whole if the driver cannot tell.
+    let adopted = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) }.unwrap();
+    assert_eq!(adopted.is_foreign(), tells);
+    assert_eq!(adopted.dma_buf().map(identity), tells.then(|| identity(&dma_buf)));
+    let maintenance = adopted.cache_maintenance().unwrap();
+    assert_eq!(maintenance == CacheMaintenance::Whole, tells);
+    adopted.sync(.., CacheOp::Flush).unwrap();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let base = 1 << 30;
+    let report = vm.bind().map(&adopted, .., base, MapFlags::NOEXEC).submit().unwrap();
+    assert_eq!(report.operations > 1, tells);
+    if tells {
+        vm.bind().unmap(base + 4 * KIB..base + 8 * KIB).submit().unwrap();
+    }
+    vm.bind().unmap(base..base + size).submit().unwrap();
+    // It is one of the owners now, as any other.
+    let again = device.import_bo(dma_buf).unwrap();
+    assert!(again.is_same_object(&adopted));
+    drop(adopted);
+    assert!(is_open(&device, handle));
+    drop(again);
+    assert!(!is_open(&device, handle));
+    if tells {
+        // SAFETY: nobody has this handle, which is found out.
+        let error = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) };
+        let error = error.unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "BO_QUERY_INFO"), "{error}");
+    }
 }
 
 #[test]

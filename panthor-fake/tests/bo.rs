@@ -120,6 +120,52 @@ fn a_mapping_keeps_the_memory_and_the_file() {
 }
 
 #[test]
+fn a_mapping_is_placed_and_leaves_its_addresses_reserved() {
+    // What the kernel says of the mapping at an address.
+    let permissions = |address: usize| {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let there = (number(start)?..number(end)?).contains(&address);
+            there.then(|| rest[..4].to_owned())
+        })
+    };
+    let device = device();
+    let file = device.open();
+    let (rw, page) = (Prot::READ | Prot::WRITE, PAGE as usize);
+    let (large, small) = (bo(&file, 3 * PAGE), bo(&file, PAGE));
+    let map = file.mmap(3 * page, rw, mmap_offset(&file, large)).unwrap();
+    let address = std::ptr::NonNull::new(map.as_ptr()).unwrap();
+    map.reserve().map_err(|(_, error)| error).unwrap();
+    assert_eq!(device.leaks().cpu_mappings, 0);
+    for at in [0, page, 2 * page] {
+        assert_eq!(permissions(address.addr().get() + at).as_deref(), Some("---p"));
+    }
+    // SAFETY: three pages from `address` on are reserved for this test.
+    let place = |at: usize| unsafe { address.add(at) };
+    // SAFETY: as above.
+    let placed = unsafe { file.mmap_at(place(page), page, rw, mmap_offset(&file, small)) };
+    let placed = placed.unwrap();
+    assert_eq!(placed.as_ptr(), place(page).as_ptr());
+    assert_eq!(permissions(address.addr().get() + page).as_deref(), Some("rw-s"));
+    // SAFETY: it is mapped, and no other thread is there.
+    unsafe { placed.as_ptr().write_volatile(9) };
+    let other = file.mmap(page, Prot::READ, mmap_offset(&file, small)).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { other.as_ptr().read_volatile() }, 9);
+    // What is refused replaces nothing.
+    // SAFETY: as above.
+    let refused = unsafe { file.mmap_at(place(page), 2 * page, rw, mmap_offset(&file, small)) };
+    assert_eq!(refused.err().unwrap().raw_os_error(), Some(EINVAL));
+    // SAFETY: as above.
+    assert_eq!(unsafe { placed.as_ptr().read_volatile() }, 9);
+    drop((placed, other, file));
+    device.assert_released();
+}
+
+#[test]
 fn the_descriptor_maps_the_same_memory() {
     use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;

@@ -232,6 +232,41 @@ fn maps_are_refused_as_the_driver_does() {
 }
 
 #[test]
+fn maps_are_placed_and_replaced() {
+    with_device(|device| {
+        let rw = libc::PROT_READ | libc::PROT_WRITE;
+        let (watching, file) = (open(RENDER), open(RENDER));
+        let (large, small) = (create_bo(&file, 12288), create_bo(&file, 4096));
+        let (at_large, at_small) = (mmap_offset(&file, large), mmap_offset(&file, small));
+        let address = Map::new(&file, 12288, rw, at_large).unwrap().reserve().unwrap();
+        let middle = address.wrapping_add(4096);
+        // SAFETY: that is reserved, for this test alone, here and below.
+        let map = unsafe { Map::placed(middle, &file, 4096, rw, at_small) }.unwrap();
+        map.write(5, 0x5a);
+        assert_eq!(Map::new(&file, 4096, libc::PROT_READ, at_small).unwrap().read(5), 0x5a);
+        // SAFETY: as above.
+        let refused = unsafe { Map::placed(middle, &file, 8192, rw, at_small) };
+        assert_eq!(refused.map(drop), Err(libc::EINVAL));
+        assert_eq!(map.read(5), 0x5a);
+        // One in place of another, which is gone with that.
+        assert_eq!(map.reserve().unwrap(), middle);
+        // SAFETY: as above.
+        let map = unsafe { Map::placed(address, &file, 12288, rw, at_large) }.unwrap();
+        map.write(4096 + 5, 0x33);
+        for bo in [large, small] {
+            assert_eq!(ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut gem_close(bo)), 0);
+        }
+        // What is mapped stays, whatever is allocated.
+        create_bo(&file, 12288);
+        assert_eq!(map.read(4096 + 5), 0x33);
+        map.reserve().unwrap();
+        drop(file);
+        version(&watching);
+        assert_eq!((device.leaks().files, device.leaks().bos), (1, 0));
+    });
+}
+
+#[test]
 fn the_descriptor_of_a_dma_buf_cannot_be_mapped() {
     with_device(|_| {
         let file = open(RENDER);

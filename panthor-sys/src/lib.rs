@@ -12,6 +12,8 @@
 //! - Constants have the type of the field they go into. There are no Rust enums: a value that a newer
 //!   kernel adds is just another number.
 //! - Ioctl numbers are `u32`s.
+//! - Kernels append fields. A release with a new field is not a breaking one: end literals with
+//!   `..Default::default()`, also when all fields of today are named, and patterns with `..`.
 //!
 //! ```
 //! use panthor_sys::*;

@@ -9,12 +9,12 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::bo::{Bo, BoFlags, BoInner};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::transport::Mapping;
+use crate::word::{AtomicWord, Word};
 
 /// What the CPU may do with a [`BoMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,66 +25,9 @@ pub enum MapAccess {
     ReadWrite,
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// An integer that the CPU loads and stores: of 1, 2, 4 or 8 bytes.
-pub trait Word: sealed::Sealed + Copy {}
-
-/// A [`Word`] that can be changed in one piece depending on what it was.
-pub trait AtomicWord: Word {
-    /// Adds, wrapping; gives what was there before.
-    ///
-    /// # Safety
-    ///
-    /// `place` is valid for an atomic read-modify-write, aligned to the size.
-    #[doc(hidden)]
-    unsafe fn fetch_add(place: *mut Self, value: Self) -> Self;
-    /// Stores `new` if `current` is there; gives what was there before.
-    ///
-    /// # Safety
-    ///
-    /// As for `fetch_add`.
-    #[doc(hidden)]
-    unsafe fn compare_exchange(place: *mut Self, current: Self, new: Self) -> Result<Self, Self>;
-}
-
-macro_rules! words {
-    ($($word:ty),*) => {$(
-        impl sealed::Sealed for $word {}
-        impl Word for $word {}
-    )*};
-}
-
-words!(u8, u16, u32, u64, i8, i16, i32, i64);
-
-macro_rules! atomic_words {
-    ($($word:ty as $atomic:ty),*) => {$(
-        impl AtomicWord for $word {
-            #[inline]
-            unsafe fn fetch_add(place: *mut Self, value: Self) -> Self {
-                // SAFETY: the caller's promise.
-                let atomic = unsafe { <$atomic>::from_ptr(place) };
-                atomic.fetch_add(value, Ordering::AcqRel)
-            }
-            #[inline]
-            unsafe fn compare_exchange(
-                place: *mut Self,
-                current: Self,
-                new: Self,
-            ) -> Result<Self, Self> {
-                // SAFETY: the caller's promise.
-                let atomic = unsafe { <$atomic>::from_ptr(place) };
-                atomic.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
-            }
-        }
-    )*};
-}
-
-atomic_words!(u32 as AtomicU32, u64 as AtomicU64);
-
 /// A CPU mapping of a BO or a part of it; unmapped on drop.
+///
+/// It has at most `isize::MAX` bytes, as all in Rust.
 ///
 /// Offsets are bytes from the start of the mapping. An access beyond its end, or not aligned to its own
 /// size, is an error. Threads may share a map, and race in it with each other and with the GPU: a load gives
@@ -132,6 +75,27 @@ impl BoMap {
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
         self.mapping.as_ptr().wrapping_add(self.shown.start)
+    }
+
+    /// Ends the map, and leaves its addresses reserved, without access: nothing else is mapped there by chance.
+    ///
+    /// They are the caller's from then on, `len` bytes from [`as_ptr`](Self::as_ptr): to
+    /// [map something there](Bo::map_placed), or to unmap them with `munmap`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the kernel has none left. The map comes back with the error.
+    ///
+    /// See [`Bo::map_placed`] for an example.
+    #[doc(alias = "VK_MEMORY_UNMAP_RESERVE_BIT_EXT")]
+    #[doc(alias = "vkUnmapMemory2")]
+    #[doc(alias = "PROT_NONE")]
+    pub fn unmap_reserve(self) -> Result<(), DestroyError<Self>> {
+        let Self { mapping, shown, access, bo } = self;
+        mapping.reserve(shown.start).map_err(|(mapping, errno)| DestroyError {
+            object: Self { mapping, shown, access, bo },
+            error: Error::elsewhere("mmap", errno),
+        })
     }
 
     /// Whether it maps this BO.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::bo::BoTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,8 +14,8 @@ use crate::flush_id::UserMmio;
 use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
-use crate::transport::Transport;
-use crate::uid::Uid;
+use crate::transport::{Process, Transport};
+use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
 /// The name that DRM_IOCTL_VERSION gives for this driver.
@@ -32,8 +33,15 @@ const DRIVER_MAJOR: i32 = 1;
 /// A child of `fork` shares the open file with its parent, handles and VM ids included, and CPU mappings too. An
 /// object is destroyed on drop by the process that made it: what a child drops of its parent's, the parent
 /// keeps, and the other way round. Whatever is asked for explicitly, `destroy` too, is done to the one file that
-/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them. As
-/// everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
+/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them.
+///
+/// Two things would go wrong unseen, as each process counts for itself, and are refused in a child:
+/// [`import_bo`](Self::import_bo) on its parent's device, where both may get the same handle, and
+/// [`bind_async`](crate::Vm::bind_async) on a VM of its parent's on which nothing was queued before the fork, as
+/// the parent would end it without regard to that. One remains to whoever shares the file: not to import in one
+/// process what another one made or took over after the fork.
+///
+/// As everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
 /// there it is best to `exec`, or to open a device anew.
 ///
 /// ```
@@ -51,6 +59,8 @@ pub struct Device {
 
 pub(crate) struct DeviceInner {
     transport: Transport,
+    /// The process that opened it, and counts who owns a handle.
+    process: Process,
     uid: Uid,
     version: Version,
     features: Features,
@@ -61,6 +71,8 @@ pub(crate) struct DeviceInner {
     user_mmio: UserMmio,
     /// The GEM handles that imports may give again.
     bos: BoTable,
+    /// The VMs that were given up.
+    given_up_vms: GivenUp,
 }
 
 impl Device {
@@ -82,15 +94,19 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) and [`PermissionDenied`](ErrorKind::PermissionDenied) as `open`
-    /// says, else as [`from_fd`](Self::from_fd).
+    /// [`NotFound`](ErrorKind::NotFound), also for a node without a device, and
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` says, else as [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let fd = rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(
             |errno| {
-                let error = Error::os("open", errno).with_detail(path.display().to_string());
-                let is_dir = errno == rustix::io::Errno::ISDIR;
-                if is_dir { error.with_kind(ErrorKind::NotPanthor) } else { error }
+                let error = Error::elsewhere("open", errno).with_detail(path.display().to_string());
+                match errno {
+                    Errno::ISDIR => error.with_kind(ErrorKind::NotPanthor),
+                    // A node that was left behind.
+                    Errno::NODEV | Errno::NXIO => error.with_kind(ErrorKind::NotFound),
+                    _ => error,
+                }
             },
         )?;
         Self::from_fd(fd).map_err(|error| error.at(path))
@@ -98,8 +114,9 @@ impl Device {
 
     /// Takes over an open file of a device.
     ///
-    /// It must be an open file description that nobody else drives: handles and VM ids belong to the
-    /// description, not to the descriptor, so a second owner could close what this one uses.
+    /// It must be an open file description that nobody else drives, in a parent or child process neither: handles
+    /// and VM ids belong to the description, not to the descriptor, so a second owner could close what this one
+    /// uses. A copy of a descriptor is the same description.
     ///
     /// # Errors
     ///
@@ -148,6 +165,10 @@ impl Device {
             ErrorKind::Unsupported | ErrorKind::InvalidArgument => {
                 error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
             }
+            // DRM says nothing else of a device that is gone; who says this is yet unknown.
+            ErrorKind::DeviceLost if error.errno() != Some(Errno::NODEV.raw_os_error()) => {
+                error.with_kind(ErrorKind::Other)
+            }
             _ => error,
         })?;
         if identity.name != DRIVER_NAME {
@@ -174,6 +195,7 @@ impl Device {
         Ok(Self {
             inner: Arc::new(DeviceInner {
                 transport,
+                process: Process::current(),
                 uid: Uid::next(),
                 version,
                 features,
@@ -181,6 +203,7 @@ impl Device {
                 group_limits: OnceLock::new(),
                 user_mmio: UserMmio::new(),
                 bos: BoTable::new(),
+                given_up_vms: GivenUp::default(),
             }),
         })
     }
@@ -202,11 +225,13 @@ impl Device {
         self.inner.transport.page_size() as u64
     }
 
-    /// The device numbers of this device's render and primary nodes.
+    /// The device numbers of this device's render and primary nodes. Where sysfs cannot be read, that of the node
+    /// that was opened.
     ///
     /// # Errors
     ///
-    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node.
+    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node; without sysfs also when
+    /// the number does not tell which one, as after the 64th device of a machine.
     #[doc(alias = "VK_EXT_physical_device_drm")]
     pub fn node_numbers(&self) -> Result<NodeNumbers> {
         #[cfg(feature = "fake")]
@@ -219,36 +244,6 @@ impl Device {
     /// Whether both stand for the same open file.
     pub fn is_same_file(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
-    }
-
-    /// Issues any ioctl on this device, again after a signal: the way below this crate.
-    ///
-    /// Gives what the driver returned, zero or more.
-    ///
-    /// # Safety
-    ///
-    /// `request` takes a pointer to a `T`; every pointer in `arg` is valid for what the driver reads and
-    /// writes through it; and the request does not take from this crate what it owns (closing a handle or
-    /// destroying a VM that a `Bo`, `Vm` or sync object stands for).
-    ///
-    /// # Errors
-    ///
-    /// What the driver answers.
-    ///
-    /// ```
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_DEV_QUERY, DRM_PANTHOR_DEV_QUERY_MMU_INFO, drm_panthor_dev_query};
-    ///
-    /// let device = panthor::Device::open_fake()?;
-    /// let mut query = drm_panthor_dev_query { type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO, ..Default::default() };
-    /// // SAFETY: DEV_QUERY takes this struct; the null pointer in it asks for the size alone.
-    /// unsafe { device.ioctl(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut query) }?;
-    /// assert_eq!(query.size, 8);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    pub unsafe fn ioctl<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
-        // SAFETY: the caller's promise covers the request and its struct.
-        unsafe { self.inner.transport.ioctl(request, arg) }
-            .map_err(|errno| Error::os("ioctl", errno))
     }
 
     /// The fake's file behind this device: `None` on a real one. Needs the feature `fake`.
@@ -292,8 +287,17 @@ impl Device {
         &self.inner.user_mmio
     }
 
+    /// Whether another process opened it, which is this one's parent then.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inner.process != Process::current()
+    }
+
     pub(crate) fn bos(&self) -> &BoTable {
         &self.inner.bos
+    }
+
+    pub(crate) fn given_up_vms(&self) -> &GivenUp {
+        &self.inner.given_up_vms
     }
 
     #[inline]

@@ -17,11 +17,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `OutOfMemory` | `VK_ERROR_OUT_OF_DEVICE_MEMORY` or `VK_ERROR_OUT_OF_HOST_MEMORY` |
 /// | `Unsupported` | `VK_ERROR_FEATURE_NOT_PRESENT` |
 /// | `NotFound`, `NotPanthor`, `PermissionDenied` | `VK_ERROR_INITIALIZATION_FAILED` |
+/// | others, of an import | `VK_ERROR_INVALID_EXTERNAL_HANDLE` |
+/// | others, of a CPU mapping | `VK_ERROR_MEMORY_MAP_FAILED` |
 /// | others | a bug of the caller, or `VK_ERROR_UNKNOWN` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The device is gone, or a VM became unusable through a fault or a reset.
+    /// The device is gone, or a VM became unusable through a fault or a reset. What the device says of itself: the
+    /// same number from somebody else, as another driver whose memory is imported or mapped, is `Other`.
     DeviceLost,
     /// Memory, address space, descriptors or a per-file table (32 VMs) is exhausted.
     OutOfMemory,
@@ -42,6 +45,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// What it means when the device says so.
     fn of(errno: Errno) -> Self {
         match errno {
             // Of a stuck MMU the driver says that time is out; what a reset kills is cancelled.
@@ -59,32 +63,35 @@ impl ErrorKind {
     }
 }
 
-/// How far a batch of VM_BIND operations came before it failed.
+/// A broken rule: the argument and what it should be.
+pub(crate) type Broken = (&'static str, String);
+
+/// How far a batch came before it failed: of operations in a VM_BIND, or of queue submits in a GROUP_SUBMIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BindProgress {
-    /// The operation to blame, in the caller's count.
+pub(crate) struct BatchProgress {
+    /// The operation or queue submit to blame, in the caller's count.
     pub(crate) failed: Option<usize>,
-    /// Operations that are done, in the caller's count.
+    /// How many of the batch are done, in the caller's count.
     pub(crate) done: usize,
-    /// The part of the failed operation's VA range that is bound all the same.
+    /// The part of the VA range of the operation behind those that is bound all the same.
     pub(crate) partial: Option<Range<u64>>,
 }
 
-impl BindProgress {
-    /// Of a call that was refused as a whole, because of operation `failed` if it was one's fault.
+impl BatchProgress {
+    /// Of a call that was refused as a whole, because of element `failed` if it was one's fault.
     pub(crate) fn nothing_done(failed: Option<usize>) -> Self {
         Self { failed, done: 0, partial: None }
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Repr {
     kind: ErrorKind,
     call: &'static str,
     errno: Option<Errno>,
     argument: Option<&'static str>,
     detail: Option<Cow<'static, str>>,
-    bind: Option<BindProgress>,
+    progress: Option<BatchProgress>,
 }
 
 /// A failed call: which one, why, and what it left behind.
@@ -131,7 +138,7 @@ impl Error {
     ///
     /// `None` when the whole call failed and no operation is to blame.
     pub fn op_index(&self) -> Option<usize> {
-        self.0.bind.as_ref().and_then(|bind| bind.failed)
+        self.0.progress.as_ref().and_then(|progress| progress.failed)
     }
 
     /// How many VM_BIND operations of the batch are done, counted as the caller recorded them.
@@ -139,16 +146,23 @@ impl Error {
     /// They stay done. 0 for a GROUP_SUBMIT, which is done as a whole or not at all. `None` when the error is
     /// not that of a batch.
     pub fn ops_done(&self) -> Option<usize> {
-        self.0.bind.as_ref().map(|bind| bind.done)
+        self.0.progress.as_ref().map(|progress| progress.done)
     }
 
-    /// The part of the VA range of operation [`op_index`](Self::op_index) that is bound all the same.
+    /// The part of the VA range of the operation behind the [`ops_done`](Self::ops_done) ones that is bound all
+    /// the same.
     ///
-    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way. Any
-    /// other one that is refused is not done at all; one that fails with
+    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way: because it
+    /// fails, and then it is the one of [`op_index`](Self::op_index), or because the call fails as a whole when it
+    /// goes on after a signal. Any other one that is refused is not done at all; one that fails with
     /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped what it was to replace.
     pub fn partial_range(&self) -> Option<Range<u64>> {
-        self.0.bind.as_ref().and_then(|bind| bind.partial.clone())
+        self.0.progress.as_ref().and_then(|progress| progress.partial.clone())
+    }
+
+    /// The same once more: what refuses a batch is told to everybody who asks.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
     }
 
     #[cold]
@@ -160,8 +174,18 @@ impl Error {
             errno: Some(errno),
             argument: None,
             detail: None,
-            bind: None,
+            progress: None,
         }))
+    }
+
+    /// Of something else than the device, which is not lost whatever that says.
+    #[cold]
+    pub(crate) fn elsewhere(call: &'static str, errno: Errno) -> Self {
+        let error = Self::os(call, errno);
+        match error.kind() {
+            ErrorKind::DeviceLost => error.with_kind(ErrorKind::Other),
+            _ => error,
+        }
     }
 
     #[cold]
@@ -182,7 +206,7 @@ impl Error {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         let detail = Some(detail.into());
-        Self(Box::new(Repr { kind, call, errno: None, argument: None, detail, bind: None }))
+        Self(Box::new(Repr { kind, call, errno: None, argument: None, detail, progress: None }))
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -207,8 +231,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_bind(mut self, bind: BindProgress) -> Self {
-        self.0.bind = Some(bind);
+    pub(crate) fn with_progress(mut self, progress: BatchProgress) -> Self {
+        self.0.progress = Some(progress);
         self
     }
 }
@@ -229,12 +253,13 @@ impl fmt::Display for Error {
         if let Some(errno) = repr.errno {
             write!(f, ": {}", std::io::Error::from(errno))?;
         }
-        if let Some(bind) = &repr.bind {
-            if bind.done > 0 {
-                write!(f, " ({} done)", bind.done)?;
+        if let Some(progress) = &repr.progress {
+            if progress.done > 0 {
+                write!(f, " ({} done)", progress.done)?;
             }
-            if let Some(part) = &bind.partial {
-                write!(f, " (and {:#x}..{:#x} of the failed one)", part.start, part.end)?;
+            if let Some(part) = &progress.partial {
+                let which = if progress.failed.is_some() { "failed" } else { "next" };
+                write!(f, " (and {:#x}..{:#x} of the {which} one)", part.start, part.end)?;
             }
         }
         Ok(())
@@ -250,13 +275,28 @@ impl fmt::Debug for Error {
             .field("errno", &repr.errno)
             .field("argument", &repr.argument)
             .field("detail", &repr.detail)
-            .field("bind", &repr.bind)
+            .field("progress", &repr.progress)
             .finish()
     }
 }
 
 impl std::error::Error for Error {}
 
+/// The error goes along whole, with its text, for [`get_ref`](std::io::Error::get_ref) and
+/// [`into_inner`](std::io::Error::into_inner). So `raw_os_error` is `None`, as of any error that has more to say
+/// than a number: [`Error::errno`] has that.
+///
+/// ```
+/// use panthor::{BoOptions, Error};
+/// # let device = panthor::Device::open_fake()?;
+/// # device.fake().expect("a fake").fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, 12);
+/// let error = device.create_bo(BoOptions::new(4096)).unwrap_err();
+/// let error = std::io::Error::from(error);
+/// assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory);
+/// let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+/// assert_eq!(inner.and_then(Error::errno), Some(12));
+/// # Ok::<(), panthor::Error>(())
+/// ```
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind as Io;
@@ -319,7 +359,7 @@ mod tests {
 
     #[test]
     fn text_names_call_operation_argument_and_progress() {
-        let error = Error::os("VM_BIND", Errno::NOMEM).with_bind(BindProgress {
+        let error = Error::os("VM_BIND", Errno::NOMEM).with_progress(BatchProgress {
             failed: Some(3),
             done: 3,
             partial: Some(0x1000..0x3000),
@@ -328,6 +368,21 @@ mod tests {
         assert!(text.starts_with("VM_BIND: operation 3: "), "{text}");
         assert!(text.contains("os error 12"), "{text}");
         assert!(text.ends_with("(3 done) (and 0x1000..0x3000 of the failed one)"), "{text}");
+        let nobody = BatchProgress { failed: None, done: 0, partial: Some(0x1000..0x3000) };
+        let text = Error::os("VM_BIND", Errno::NOMEM).with_progress(nobody).to_string();
+        assert!(text.ends_with("(os error 12) (and 0x1000..0x3000 of the next one)"), "{text}");
+    }
+
+    #[test]
+    fn what_others_say_is_no_lost_device() {
+        for errno in [Errno::NODEV, Errno::NXIO, Errno::IO, Errno::TIMEDOUT, Errno::CANCELED] {
+            assert_eq!(Error::os("VM_BIND", errno).kind(), ErrorKind::DeviceLost);
+            let error = Error::elsewhere("DMA_BUF_IOCTL_SYNC", errno);
+            assert_eq!(error.kind(), ErrorKind::Other);
+            assert_eq!(error.errno(), Some(errno.raw_os_error()));
+        }
+        let error = Error::elsewhere("dup", Errno::MFILE);
+        assert_eq!((error.kind(), error.call()), (ErrorKind::OutOfMemory, "dup"));
     }
 
     #[test]

@@ -204,11 +204,22 @@ impl TilerHeap {
         inner.destroy(|inner| Self { inner, context_va, first_chunk_va })
     }
 
-    /// Gives up the heap for its handle, which is the caller's to destroy.
-    pub fn into_raw(self) -> u32 {
-        let handle = self.handle();
+    /// Gives up the heap for its handle, which is the caller's to destroy, and for its VM, if nothing else holds
+    /// that any more: dropping the VM destroys it, with the heap still in it.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let heap = vm.create_tiler_heap(Default::default())?;
+    /// let (handle, None) = heap.into_raw() else { panic!("`vm` holds the VM") };
+    /// # let _ = handle;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[must_use = "the VM is destroyed with the last that holds it"]
+    pub fn into_raw(self) -> (u32, Option<Vm>) {
+        let (handle, vm) = (self.handle(), self.inner.vm.clone());
         self.inner.give_up();
-        handle
+        (handle, Vm::last_of(vm))
     }
 
     /// Takes over a heap by its handle.
@@ -310,6 +321,6 @@ mod tests {
         vm.device().fake().unwrap().fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, 19);
         let failed = heap.destroy().unwrap_err();
         assert_eq!(failed.error.kind(), ErrorKind::DeviceLost);
-        assert_eq!(failed.object.into_raw(), 1 << 16);
+        assert_eq!(failed.object.into_raw().0, 1 << 16);
     }
 }

@@ -30,7 +30,8 @@
 //!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
 //! * A call that a signal interrupts goes on. A batch that stops half-way says where.
 //! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
-//!   [`Device::ioctl`].
+//!   [`Device::ioctl`] and [`Device::ioctl_on`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
+//!   change: end literals of them with `..Default::default()`.
 //!
 //! # Features
 //!
@@ -46,6 +47,7 @@ mod bind;
 mod bo;
 mod bo_map;
 mod device;
+mod dma_buf;
 mod error;
 mod flush_id;
 mod group;
@@ -54,12 +56,16 @@ mod heap;
 mod interop;
 mod node;
 mod owned;
+mod profiling;
 mod query;
 mod range;
+mod raw_ioctl;
 mod sparse;
 mod spilling;
 mod sync;
 mod sync_ops;
+#[cfg(test)]
+mod temp_file;
 #[cfg(feature = "tracing")]
 mod trace;
 mod transport;
@@ -68,13 +74,14 @@ mod usage;
 mod va;
 mod version;
 mod vm;
+mod word;
 
 pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
 pub use bo::{Bo, BoFlags, BoInfo, BoOptions, BoSync, CacheMaintenance, CacheOp, DmaBufAccess};
-pub use bo_map::{AtomicWord, BoMap, MapAccess, Word};
+pub use bo_map::{BoMap, MapAccess};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
 pub use flush_id::{FlushId, UserMmioOffset};
@@ -83,16 +90,18 @@ pub use group::{
 };
 pub use heap::{TilerHeap, TilerHeapOptions};
 pub use node::{Node, NodeNumber, NodeNumbers, list};
+pub use profiling::Profiling;
 pub use query::{
     Arch, Coherency, CpuClock, CsifInfo, GpuInfo, GroupPriorities, GroupPriority, PageSizeSource,
     PageSizes, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
-pub use sync::{SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
-pub use usage::{Profiling, Usage};
+pub use sync::{FenceStatus, SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};
+pub use usage::Usage;
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
+pub use word::{AtomicWord, Word};
 
 // Drivers store these and share them between threads.
 const _: () = {

@@ -11,6 +11,8 @@ use crate::version::Version;
 
 /// Where DRM nodes are.
 const DRI: &str = "/dev/dri";
+/// The major number of DRM nodes.
+const DRM_MAJOR: u32 = 226;
 
 /// A Panthor render node of this machine, as [`list`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Node {
     pub path: PathBuf,
     /// The version of its driver.
     pub version: Version,
-    /// Its numbers, where sysfs tells them.
+    /// Its numbers, as far as [`Device::node_numbers`] tells them.
     pub numbers: Option<NodeNumbers>,
 }
 
@@ -31,6 +33,17 @@ pub struct NodeNumber {
     pub major: u32,
     /// Minor number; from 128 for render nodes.
     pub minor: u32,
+}
+
+impl NodeNumber {
+    /// What it tells by itself. The first 64 devices of a machine have minors that say what the node is.
+    fn alone(self) -> Option<NodeNumbers> {
+        match (self.major, self.minor) {
+            (DRM_MAJOR, 0..64) => Some(NodeNumbers { render: None, primary: Some(self) }),
+            (DRM_MAJOR, 128..192) => Some(NodeNumbers { render: Some(self), primary: None }),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for NodeNumber {
@@ -54,8 +67,8 @@ impl NodeNumbers {
     #[cfg(feature = "fake")]
     pub(crate) fn of_fake() -> Self {
         Self {
-            render: Some(NodeNumber { major: 226, minor: 128 }),
-            primary: Some(NodeNumber { major: 226, minor: 0 }),
+            render: Some(NodeNumber { major: DRM_MAJOR, minor: 128 }),
+            primary: Some(NodeNumber { major: DRM_MAJOR, minor: 0 }),
         }
     }
 }
@@ -146,15 +159,19 @@ fn render_nodes(dri: &Path) -> Result<Vec<PathBuf>> {
 
 /// The number of the node behind `fd`.
 pub(crate) fn own_number(fd: BorrowedFd<'_>) -> Result<NodeNumber> {
-    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::os("fstat", errno))?;
+    let stat = rustix::fs::fstat(fd).map_err(|errno| Error::elsewhere("fstat", errno))?;
     let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
     Ok(NodeNumber { major, minor })
 }
 
-/// The numbers of the node behind `fd` and of its sibling, which sysfs knows.
+/// The numbers of the node behind `fd` and of its sibling, which sysfs knows; of the node alone without sysfs.
 pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
-    let own = own_number(fd)?;
-    numbers_in(Path::new(&format!("/sys/dev/char/{own}/device/drm")))
+    numbers_below(Path::new("/sys"), own_number(fd)?)
+}
+
+fn numbers_below(sysfs: &Path, own: NodeNumber) -> Result<NodeNumbers> {
+    numbers_in(&sysfs.join(format!("dev/char/{own}/device/drm")))
+        .or_else(|error| own.alone().ok_or(error))
 }
 
 /// The numbers of the nodes in a device's directory.
@@ -295,6 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn without_sysfs_a_node_knows_its_own_number() {
+        let dir = TempDir::new("nosysfs", &[]);
+        let number = |minor| NodeNumber { major: 226, minor };
+        let numbers = |minor| numbers_below(&dir.0, number(minor));
+        for (minor, render, primary) in [
+            (0, None, Some(number(0))),
+            (63, None, Some(number(63))),
+            (128, Some(number(128)), None),
+            (191, Some(number(191)), None),
+        ] {
+            assert_eq!(numbers(minor).unwrap(), NodeNumbers { render, primary });
+        }
+        // These say nothing, or something else.
+        for minor in [64, 127, 192] {
+            assert_eq!(numbers(minor).unwrap_err().kind(), ErrorKind::Other);
+        }
+        let null = NodeNumber { major: 1, minor: 128 };
+        assert_eq!(numbers_below(&dir.0, null).unwrap_err().kind(), ErrorKind::Other);
+    }
+
+    #[test]
     fn sysfs_numbers() {
         assert_eq!(parse("226:128\n"), Some(NodeNumber { major: 226, minor: 128 }));
         assert_eq!(parse("226"), None);
@@ -309,5 +347,17 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
         assert!(error.to_string().contains("/nonexistent/renderD128"), "{error}");
         assert_eq!(Device::open("/dev").unwrap_err().kind(), ErrorKind::NotPanthor);
+    }
+
+    /// As the system says it of a node whose device is gone, too.
+    #[test]
+    fn a_file_that_nobody_stands_behind_is_not_found() {
+        let dir = TempDir::new("stale", &[]);
+        let path = dir.0.join("renderD128");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let error = Device::open(&path).unwrap_err();
+        assert_eq!(error.errno(), Some(rustix::io::Errno::NXIO.raw_os_error()));
+        assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "open"), "{error}");
+        assert_eq!(open_first_in(&dir.0).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

@@ -33,12 +33,12 @@ impl<T: Copy, const N: usize> Spilling<T, N> {
         self.heap.push(element);
     }
 
-    /// Makes room for this many more; panics if no `Vec` has as much.
+    /// Makes room for this many more, if there is memory for it.
     pub(crate) fn reserve(&mut self, more: usize) {
         let total = self.as_slice().len().saturating_add(more);
         if total > N {
             // They move to the heap with the first that does not fit: the room is made here.
-            self.heap.reserve_exact(total - self.heap.len());
+            let _ = self.heap.try_reserve_exact(total - self.heap.len());
         }
     }
 

@@ -11,10 +11,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::query::PageSizes;
 use crate::vm::Vm;
 
-/// The granularity of VAs.
-const GRANULE: u64 = 4096;
+/// The granularity of VAs, and of sizes and offsets that are bound, whatever the CPU's page size.
+pub(crate) const GRANULE: u64 = 4096;
 /// What is never handed out unless asked for by address: null pointers and what lies near them.
 const NULL_GUARD: u64 = 64 << 10;
+/// Where what has 32-bit addresses ends. Whoever asks for no such place gets one from here up.
+const LOW_END: u64 = 4 << 30;
 /// The name of the operation in errors.
 const CALL: &str = "VaAllocator";
 
@@ -48,7 +50,8 @@ impl VaRequest {
         self
     }
 
-    /// Ends at this VA or before it: `4 << 30` for what has 32-bit addresses.
+    /// Ends at this VA or before it: `4 << 30` for what has 32-bit addresses, which is kept for such requests
+    /// while there is room above.
     pub const fn below(mut self, va: u64) -> Self {
         self.limit = va;
         self
@@ -82,9 +85,10 @@ impl Fragmentation {
 
 /// Hands out ranges of VA, and takes them back.
 ///
-/// Ranges come from the lowest place that fits. Those that a larger GPU page (2 MiB) fits in start at a
-/// multiple of it, so that the MMU can use it. The search looks at the free ranges one by one: what counts is
-/// how fragmented the VA is, not how much is in use.
+/// Ranges come from the lowest place that fits, from 4 GiB up: what lies below is for requests with a
+/// [limit](VaRequest::below) of 4 GiB or less, and for others when nothing else fits. Those that a larger GPU
+/// page (2 MiB) fits in start at a multiple of it, so that the MMU can use it. The search looks at the free ranges
+/// one by one: what counts is how fragmented the VA is, not how much is in use.
 ///
 /// It knows of no VM: binding and unbinding is the caller's, in the order that the caller needs.
 ///
@@ -149,8 +153,8 @@ impl VaAllocator {
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, an alignment that is no power of two
     /// and a place that is not a multiple of 4 KiB or of the alignment; [`Busy`](ErrorKind::Busy) when the
-    /// place asked for is in use or not managed; [`OutOfMemory`](ErrorKind::OutOfMemory) when nothing fits,
-    /// with the largest range that is free.
+    /// place asked for is in use or not managed; [`OutOfMemory`](ErrorKind::OutOfMemory) when nothing fits; the
+    /// text has the limit, and the largest range that is free below it.
     pub fn allocate(&mut self, request: VaRequest) -> Result<Range<u64>> {
         if request.size == 0 {
             return Err(Error::invalid(CALL, "size", "must not be 0"));
@@ -160,11 +164,11 @@ impl VaAllocator {
             return Err(Error::invalid(CALL, "alignment", rule));
         }
         let Some(size) = request.size.checked_next_multiple_of(GRANULE) else {
-            return Err(self.no_room(request.size));
+            return Err(self.no_room(request.size, &request));
         };
         let range = match request.fixed {
             Some(va) => self.place(va, size, &request)?,
-            None => self.find(size, &request).ok_or_else(|| self.no_room(size))?,
+            None => self.find(size, &request).ok_or_else(|| self.no_room(size, &request))?,
         };
         self.free.remove(range.clone());
         Ok(range)
@@ -217,25 +221,48 @@ impl VaAllocator {
         }
     }
 
-    /// The lowest range that fits, aligned to the largest GPU page that fits in it, else to what is asked for.
+    /// The lowest range from 4 GiB up that fits, else the lowest of all: aligned to the largest GPU page that fits
+    /// in it, else to what is asked for.
     fn find(&self, size: u64, request: &VaRequest) -> Option<Range<u64>> {
         let least = request.alignment.max(GRANULE);
         let large = self.large_pages.iter().copied().find(|&page| size >= page);
-        let alignments = [large.filter(|&page| page > least), Some(least)];
-        alignments.into_iter().flatten().find_map(|alignment| {
-            self.free.iter().find_map(|free| {
-                let start = free.start.max(NULL_GUARD).checked_next_multiple_of(alignment)?;
-                let end = start.checked_add(size)?;
-                (end <= free.end.min(request.limit)).then_some(start..end)
-            })
+        let alignments = || [large.filter(|&page| page > least), Some(least)].into_iter().flatten();
+        [LOW_END, NULL_GUARD].into_iter().find_map(|lowest| {
+            let within = lowest..request.limit;
+            alignments().find_map(|alignment| self.find_within(&within, size, alignment))
         })
     }
 
+    fn find_within(&self, within: &Range<u64>, size: u64, alignment: u64) -> Option<Range<u64>> {
+        self.free_within(within.clone()).find_map(|free| {
+            let start = free.start.checked_next_multiple_of(alignment)?;
+            let end = start.checked_add(size)?;
+            (end <= free.end).then_some(start..end)
+        })
+    }
+
+    /// What is free there, from the lowest up.
+    fn free_within(&self, within: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let (lowest, limit) = (within.start, within.end);
+        // An empty range would be refused.
+        let free = (lowest < limit).then(|| self.free.overlapping(lowest..limit));
+        free.into_iter().flatten().map(move |free| free.start.max(lowest)..free.end.min(limit))
+    }
+
     #[cold]
-    fn no_room(&self, size: u64) -> Error {
-        let largest = self.fragmentation().largest;
-        let detail =
-            format!("no room for {size:#x} bytes: the largest free range has {largest:#x}");
+    fn no_room(&self, size: u64, request: &VaRequest) -> Error {
+        let sizes = self.free_within(NULL_GUARD..request.limit).map(|free| free.end - free.start);
+        let largest = sizes.max().unwrap_or(0);
+        let (mut alignment, mut limit, mut there) = (String::new(), String::new(), "");
+        if request.alignment > GRANULE {
+            alignment = format!(" aligned to {:#x}", request.alignment);
+        }
+        if request.limit < u64::MAX {
+            (limit, there) = (format!(" below {:#x}", request.limit), " there");
+        }
+        let detail = format!(
+            "no room for {size:#x} bytes{alignment}{limit}: the largest free range{there} has {largest:#x}"
+        );
         Error::refused(ErrorKind::OutOfMemory, CALL, detail)
     }
 }
@@ -272,11 +299,58 @@ mod tests {
     #[test]
     fn small_ranges_are_dense_and_large_ones_aligned() {
         let mut va = allocator(0..1 << 47);
-        assert_eq!(va.allocate(VaRequest::new(1)).unwrap(), 0x1_0000..0x1_1000);
-        assert_eq!(va.allocate(VaRequest::new(4097)).unwrap(), 0x1_1000..0x1_3000);
-        assert_eq!(va.allocate(VaRequest::new(3 * MIB)).unwrap(), 2 * MIB..5 * MIB);
-        assert_eq!(va.allocate(VaRequest::new(4096).alignment(64 << 10)).unwrap().start, 0x2_0000);
-        assert_eq!(va.allocate(VaRequest::new(3 * MIB).alignment(8 * MIB)).unwrap().start, 8 * MIB);
+        assert_eq!(va.allocate(VaRequest::new(1)).unwrap(), LOW_END..LOW_END + 0x1000);
+        assert_eq!(va.allocate(VaRequest::new(4097)).unwrap(), LOW_END + 0x1000..LOW_END + 0x3000);
+        let large = va.allocate(VaRequest::new(3 * MIB)).unwrap();
+        assert_eq!(large, LOW_END + 2 * MIB..LOW_END + 5 * MIB);
+        let aligned = va.allocate(VaRequest::new(4096).alignment(64 << 10)).unwrap();
+        assert_eq!(aligned.start, LOW_END + 0x1_0000);
+        let aligned = va.allocate(VaRequest::new(3 * MIB).alignment(8 * MIB)).unwrap();
+        assert_eq!(aligned.start, LOW_END + 8 * MIB);
+        // With a limit, the same from the bottom.
+        let low = |request: VaRequest| request.below(LOW_END);
+        assert_eq!(va.allocate(low(VaRequest::new(1))).unwrap(), 0x1_0000..0x1_1000);
+        assert_eq!(va.allocate(low(VaRequest::new(3 * MIB))).unwrap(), 2 * MIB..5 * MIB);
+    }
+
+    #[test]
+    fn what_has_32_bit_addresses_is_left_to_those_who_need_it() {
+        let mut va = allocator(0..8 << 30);
+        // A limit above is none in this respect.
+        for request in [VaRequest::new(1 << 30), VaRequest::new(1 << 30).below(8 << 30)] {
+            assert!(va.allocate(request).unwrap().start >= LOW_END);
+        }
+        // All of it is there, but for what is never handed out.
+        let low = LOW_END - NULL_GUARD;
+        let all = va.allocate(VaRequest::new(low).below(LOW_END)).unwrap();
+        assert_eq!(all, NULL_GUARD..LOW_END);
+        va.free(all).unwrap();
+        // What goes unaligned above does not go aligned below.
+        va.allocate(VaRequest::new((2 << 30) - 3 * MIB)).unwrap();
+        va.allocate(VaRequest::new(4096).at((8 << 30) - 4096)).unwrap();
+        let tight = va.allocate(VaRequest::new(3 * MIB - 4096)).unwrap();
+        assert_eq!(tight.end, (8 << 30) - 4096);
+        // When nothing is left, all may have it.
+        assert_eq!(va.allocate(VaRequest::new(4096)).unwrap().start, NULL_GUARD);
+        // One across the border is one of the last, too.
+        let mut va = allocator(LOW_END - 2 * MIB..LOW_END + 2 * MIB);
+        assert_eq!(va.allocate(VaRequest::new(3 * MIB)).unwrap().start, LOW_END - 2 * MIB);
+    }
+
+    #[test]
+    fn where_there_is_no_room_is_said() {
+        let mut va = allocator(0..1 << 47);
+        va.allocate(VaRequest::new(LOW_END - 8 * MIB).at(0)).unwrap();
+        let text = |va: &mut VaAllocator, request| va.allocate(request).unwrap_err().to_string();
+        let low = text(&mut va, VaRequest::new(256 * MIB).below(LOW_END));
+        assert!(low.contains("0x10000000 bytes below 0x100000000: "), "{low}");
+        assert!(low.ends_with("has 0x800000"), "{low}");
+        let none = text(&mut va, VaRequest::new(4096).below(4096));
+        assert!(none.ends_with("has 0x0"), "{none}");
+        let any = text(&mut va, VaRequest::new(1 << 47));
+        assert!(any.ends_with("bytes: the largest free range has 0x7fff00800000"), "{any}");
+        let aligned = text(&mut va, VaRequest::new(4096).alignment(1 << 33).below(LOW_END));
+        assert!(aligned.contains("bytes aligned to 0x200000000 below"), "{aligned}");
     }
 
     #[test]

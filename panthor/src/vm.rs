@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock};
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::bind::{BindBuffer, Blocking, InlineStorage, Queued, VmBind};
+use crate::bind::{self, BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::sparse;
+use crate::transport::Process;
 use crate::uid::Uid;
 
 /// How a VM shall be.
@@ -87,6 +88,8 @@ pub(crate) struct VmInner {
     file: Uid,
     /// The object that stands for sparse memory where the driver has no native sparse mappings.
     sparse_object: OnceLock<Bo>,
+    /// The process that made it, and ends it on drop.
+    process: Process,
     /// Whether an operation may be queued that has not run.
     may_have_queued: AtomicBool,
 }
@@ -119,11 +122,45 @@ impl Device {
                 .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
             _ => error,
         })?;
-        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range))))
+        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
     }
 }
 
 impl Vm {
+    /// Bytes that one [asynchronous batch](Self::bind_async) maps at most: 64 GiB.
+    ///
+    /// The driver allocates the page tables of all its maps when the batch is queued, 2 MiB for each GiB, and keeps
+    /// them until it has run. A batch that would map more is refused, with the operation from which on it is too
+    /// much as [`op_index`](Error::op_index). What is to map more is split by the caller, for whom several batches
+    /// mean this: they run in the order in which they are queued, but batches of other threads may come between;
+    /// and when one is refused, those before it stay queued. All wait for what the first one waits for.
+    ///
+    /// ```
+    /// use panthor::{Timeout, Vm, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// let (acquired, done) = (device.create_signaled_syncobj()?, device.create_syncobj()?);
+    /// let size = 100 << 30;
+    /// let mut va = 0;
+    /// while va < size {
+    ///     let end = size.min(va + Vm::MAX_QUEUED_MAP_SIZE);
+    ///     let mut batch = vm.bind_async();
+    ///     batch.map_sparse(va..end);
+    ///     if va == 0 {
+    ///         batch.wait(&acquired);
+    ///     }
+    ///     if end == size {
+    ///         batch.signal(&done);
+    ///     }
+    ///     batch.submit()?;
+    ///     va = end;
+    /// }
+    /// assert_eq!(done.wait(Timeout::FOREVER)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "vkQueueBindSparse")]
+    pub const MAX_QUEUED_MAP_SIZE: u64 = bind::MAX_QUEUED_MAP_SIZE;
+
     /// Bytes of VA for the user: valid VAs are `0..user_va_range`.
     pub fn user_va_range(&self) -> u64 {
         self.inner.user_va_range
@@ -167,6 +204,9 @@ impl Vm {
 
     /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
     /// syncobjs it waits for, but not behind or before synchronous ones, which overtake it.
+    ///
+    /// On a VM that a [parent process](Device#fork) made `submit` refuses it, unless the parent has queued
+    /// something before the fork.
     #[inline]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
         VmBind::new(&self.inner, InlineStorage::new())
@@ -213,7 +253,8 @@ impl Vm {
     /// # Errors
     ///
     /// [`Busy`](ErrorKind::Busy) while a [`Group`](crate::Group) or a [`TilerHeap`](crate::TilerHeap) of it
-    /// lives, else what the driver says. The VM comes back with the error.
+    /// lives, with nothing changed, else what the driver says. The VM comes back with the error; when the driver
+    /// refused, one in which something was ever queued loses all its mappings as soon as that has run.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -237,25 +278,34 @@ impl Vm {
     ///
     /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
-        let id = self.id();
-        self.into_owned("into_raw")?.give_up();
+        let owned = self.into_owned("into_raw")?;
+        let id = owned.id;
+        owned.device.given_up_vms().note(id, owned.uid);
+        owned.give_up();
         Ok(id)
     }
 
-    /// Takes over a VM by its id.
+    /// Takes over a VM by its id. BOs that are exclusive to one that [`into_raw`](Self::into_raw) gave up are so to
+    /// this one.
     ///
     /// # Safety
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
-        let inner = VmInner::new(device, id, user_va_range);
+        let uid = device.given_up_vms().find(id);
+        let inner = VmInner::new(device, id, user_va_range, uid);
         // Who had it may have queued something.
-        inner.note_queued();
+        inner.may_have_queued.store(true, Ordering::Relaxed);
         Self::of(Owned::new(inner))
     }
 
     fn of(inner: Owned<VmInner>) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The VM, if nothing else holds it any more.
+    pub(crate) fn last_of(inner: Arc<Owned<VmInner>>) -> Option<Self> {
+        Arc::into_inner(inner).map(Self::of)
     }
 
     pub(crate) fn uid(&self) -> Uid {
@@ -269,41 +319,43 @@ impl Vm {
 }
 
 impl VmInner {
-    fn new(device: &Device, id: u32, user_va_range: u64) -> Self {
+    fn new(device: &Device, id: u32, user_va_range: u64, uid: Uid) -> Self {
         Self {
             device: device.clone(),
             id,
             user_va_range,
-            uid: Uid::next(),
+            uid,
             file: device.uid(),
             sparse_object: OnceLock::new(),
+            process: Process::current(),
             may_have_queued: AtomicBool::new(false),
         }
     }
 
     /// Notes that operations are about to be queued.
     #[inline]
-    pub(crate) fn note_queued(&self) {
+    pub(crate) fn note_queued(&self) -> Result<()> {
+        if self.may_have_queued.load(Ordering::Relaxed) { Ok(()) } else { self.note_first_queued() }
+    }
+
+    /// The first time: whoever is to end the VM has to know.
+    #[cold]
+    fn note_first_queued(&self) -> Result<()> {
+        if self.process != Process::current() {
+            let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
+            return Err(Error::invalid("VM_BIND", "self", rule));
+        }
         self.may_have_queued.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was
     /// destroyed, and what it maps stays with the VM even when the file is closed.
     fn unmap_behind_queued(&self) {
-        if !self.may_have_queued.load(Ordering::Relaxed) {
-            return;
+        if self.may_have_queued.load(Ordering::Relaxed) {
+            // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
+            let _ = bind::unmap_behind_queued(self);
         }
-        let mut all = sys::drm_panthor_vm_bind_op::zeroed();
-        all.flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
-        all.size = self.user_va_range;
-        let ops = [all];
-        let mut arg = sys::drm_panthor_vm_bind {
-            vm_id: self.id,
-            flags: sys::DRM_PANTHOR_VM_BIND_ASYNC,
-            ops: sys::drm_panthor_obj_array::from_slice(&ops),
-        };
-        // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
-        let _ = self.device.transport().call(&mut arg);
     }
 
     #[inline]

@@ -57,7 +57,7 @@ fn binds_and_submits_are_spans_that_say_how_they_ended() {
         group.submit().queue(0).submit().unwrap();
     });
     let lines = lines.0.lock().unwrap();
-    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     assert_eq!(lines[0], "VM_BIND vm=1 recorded=2 queued=false operations=2 ioctls=1");
     assert_eq!(lines[1], "VM_BIND vm=1 recorded=1 queued=true operations=1 ioctls=1");
     assert!(
@@ -65,4 +65,6 @@ fn binds_and_submits_are_spans_that_say_how_they_ended() {
         "{lines:#?}"
     );
     assert_eq!(lines[3], "GROUP_SUBMIT group=1 queue_submits=1");
+    // The end of a VM in which something was queued.
+    assert_eq!(lines[4], lines[1]);
 }

@@ -98,13 +98,34 @@ calls! {
     "bo/mod.rs create_bo" DRM_IOCTL_PANTHOR_BO_CREATE "BO_CREATE" |device, arm| {
         then!(arm, device.create_bo(BoOptions::new(1)))
     };
-    "bo/mod.rs map" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+    "bo/map.rs map" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
         let bo = bo(device);
         then!(arm, bo.map())
     };
-    "bo/mod.rs map_range" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+    "bo/map.rs map_range" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
         let bo = bo(device);
         then!(arm, bo.map_range(0..4096, panthor::MapAccess::Read))
+    };
+    "bo/map.rs map_placed" DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET "BO_MMAP_OFFSET" |device, arm| {
+        let bo = bo(device);
+        let map = bo.map()?;
+        let address = map.as_ptr();
+        map.unmap_reserve()?;
+        // SAFETY: that is reserved, and as long as the BO.
+        then!(arm, unsafe { bo.map_placed(address, .., panthor::MapAccess::ReadWrite) })
+    };
+    "bo/mod.rs from_raw" DRM_IOCTL_PANTHOR_BO_QUERY_INFO "BO_QUERY_INFO" |device, arm| {
+        let handle = bo(device).into_raw()?;
+        let flags = panthor::BoFlags::WB_MMAP;
+        // SAFETY: it was just given up, and is so again with an error.
+        then!(arm, unsafe { panthor::Bo::from_raw(device, handle, 4096, flags, None) })
+    };
+    "bo/mod.rs from_raw" DRM_IOCTL_PRIME_HANDLE_TO_FD "PRIME_HANDLE_TO_FD" |device, arm| {
+        let dma_buf = device.fake().expect("a fake").device().foreign_dma_buf(4096).expect("a dma-buf");
+        let handle = device.import_bo(dma_buf)?.into_raw()?;
+        let flags = panthor::BoFlags::empty();
+        // SAFETY: as above.
+        then!(arm, unsafe { panthor::Bo::from_raw(device, handle, 4096, flags, None) })
     };
     "bo/mod.rs destroy" DRM_IOCTL_GEM_CLOSE "GEM_CLOSE" |device, arm| {
         let bo = bo(device);
@@ -127,6 +148,10 @@ calls! {
         let fresh = Device::from_fake(device.fake().expect("a fake").clone())?;
         let bo = bo(&fresh);
         then!(arm, bo.cache_maintenance())
+    };
+    "bo/caching.rs cache_maintenance" DRM_IOCTL_PANTHOR_DEV_QUERY "DEV_QUERY" |device, arm| {
+        let fresh = Device::from_fake(device.fake().expect("a fake").clone())?;
+        then!(arm, fresh.cache_maintenance(panthor::BoFlags::WB_MMAP))
     };
     "flush_id.rs set_user_mmio_offset" DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET "SET_USER_MMIO_OFFSET" |device, arm| {
         then!(arm, device.set_user_mmio_offset(UserMmioOffset::Bits64))

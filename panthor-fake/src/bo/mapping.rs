@@ -1,11 +1,12 @@
 //! Mappings by the CPU.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 use crate::bo::Bo;
 use crate::call::errno::{Errno, Result};
@@ -31,6 +32,8 @@ bitflags::bitflags! {
 pub struct Mapping {
     start: NonNull<u8>,
     len: usize,
+    /// Whether it is there to be unmapped.
+    mapped: bool,
     /// Dropped before the file: the last reference to a BO may be this one.
     bo: Option<Arc<Bo>>,
     file: File,
@@ -43,8 +46,24 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `len` bytes of a BO, or of the registers.
+    /// Maps `len` bytes of a BO, or of the registers, somewhere.
     pub(crate) fn new(file: File, bo: Option<Arc<Bo>>, len: usize, prot: Prot) -> Result<Self> {
+        // SAFETY: without an address it cannot replace memory that is in use.
+        unsafe { Self::new_at(None, file, bo, len, prot) }
+    }
+
+    /// As [`new`](Self::new), at an address if there is one.
+    ///
+    /// # Safety
+    ///
+    /// What is mapped from the address on, for `len` bytes, is the caller's to replace.
+    pub(crate) unsafe fn new_at(
+        at: Option<NonNull<u8>>,
+        file: File,
+        bo: Option<Arc<Bo>>,
+        len: usize,
+        prot: Prot,
+    ) -> Result<Self> {
         let length = NonZeroUsize::new(len).ok_or(Errno::INVAL)?;
         let (fd, offset) = match &bo {
             Some(bo) => bo.memory(),
@@ -54,20 +73,46 @@ impl Mapping {
         let mut flags = ProtFlags::PROT_NONE;
         flags.set(ProtFlags::PROT_READ, prot.contains(Prot::READ));
         flags.set(ProtFlags::PROT_WRITE, prot.contains(Prot::WRITE));
-        // SAFETY: without an address and MAP_FIXED it cannot replace memory that is in use.
-        let start = unsafe { mmap(None, length, flags, MapFlags::MAP_SHARED, fd, offset) };
+        let (address, kind) = match at {
+            None => (None, MapFlags::MAP_SHARED),
+            Some(at) => (Some(at.addr()), MapFlags::MAP_SHARED | MapFlags::MAP_FIXED),
+        };
+        // SAFETY: without an address, and so without MAP_FIXED, it cannot replace memory that is in use; with one
+        // that is the caller's promise.
+        let start = unsafe { mmap(address, length, flags, kind, fd, offset) };
         let start = start?.cast();
         file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
         if let Some(bo) = &bo {
             bo.count_cpu_mapping();
         }
-        Ok(Self { start, len, bo, file })
+        Ok(Self { start, len, mapped: true, bo, file })
     }
 
     /// The address of the first byte. The GPU and other threads may change what is there at any
     /// time: access it by volatile or atomic operations.
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
+    }
+
+    /// Ends it, and leaves its addresses reserved: nothing is mapped there by chance, and whoever accesses them
+    /// gets SIGSEGV. They are the caller's then, to map something there or to unmap them.
+    ///
+    /// # Errors
+    /// What `mmap(2)` says, with the mapping as it was.
+    pub fn reserve(mut self) -> core::result::Result<(), (Self, io::Error)> {
+        let Some(length) = NonZeroUsize::new(self.len) else { return Ok(()) };
+        let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
+        // SAFETY: the range is the one that mmap returned, and nothing was given a reference into it that could
+        // outlive this.
+        let reserved =
+            unsafe { mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind) };
+        match reserved {
+            Ok(_) => {
+                self.mapped = false;
+                Ok(())
+            }
+            Err(errno) => Err((self, errno.into())),
+        }
     }
 
     /// The length that was asked for, in bytes.
@@ -79,10 +124,12 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is the one that mmap returned, and nothing was given a reference
-        // into it that could outlive this.
-        let unmapped = unsafe { munmap(self.start.cast(), self.len) };
-        debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours: {unmapped:?}");
+        if self.mapped {
+            // SAFETY: the range is the one that mmap returned, and nothing was given a reference
+            // into it that could outlive this.
+            let unmapped = unsafe { munmap(self.start.cast(), self.len) };
+            debug_assert!(unmapped.is_ok(), "munmap of a mapping of ours: {unmapped:?}");
+        }
         if let Some(bo) = &self.bo {
             bo.uncount_cpu_mapping();
         }

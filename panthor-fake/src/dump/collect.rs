@@ -189,7 +189,7 @@ impl FoundBind {
             Change::Unmap { va, size } => BindChange::Unmap { va: *va, size: *size },
             Change::SyncOnly => BindChange::SyncOnly,
         };
-        Self { change, waits: job.waits().to_vec(), done: job.done().clone() }
+        Self { change, waits: job.waits().cloned().collect(), done: job.done().clone() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What of a file can be mapped, and where.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +20,24 @@ impl FileInner {
     pub(super) fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
         let bo = self.check_mmap(len, prot, offset)?;
         Mapping::new(file.clone(), bo, len, prot)
+    }
+
+    /// As [`mmap`](Self::mmap), at this address.
+    ///
+    /// # Safety
+    ///
+    /// As for [`File::mmap_at`].
+    pub(super) unsafe fn mmap_at(
+        &self,
+        file: &File,
+        address: NonNull<u8>,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> Result<Mapping> {
+        let bo = self.check_mmap(len, prot, offset)?;
+        // SAFETY: the caller's promise.
+        unsafe { Mapping::new_at(Some(address), file.clone(), bo, len, prot) }
     }
 
     /// What a mapping would show; `None` is the page with the latest flush ID.

@@ -13,6 +13,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
@@ -199,6 +200,27 @@ impl File {
     /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> io::Result<Mapping> {
         let mapping = self.inner.mmap(self, len, prot, offset);
+        mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
+    }
+
+    /// As [`mmap`](Self::mmap), from this address on, in place of what is there (`MAP_FIXED`). The end is unmapping,
+    /// as of any other.
+    ///
+    /// # Safety
+    /// The `len` bytes from `address` on, rounded up to pages, are the caller's to replace: nothing is there that
+    /// anybody else uses.
+    ///
+    /// # Errors
+    /// As for [`mmap`](Self::mmap).
+    pub unsafe fn mmap_at(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> io::Result<Mapping> {
+        // SAFETY: the caller's promise.
+        let mapping = unsafe { self.inner.mmap_at(self, address, len, prot, offset) };
         mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
     }
 

@@ -162,7 +162,7 @@ impl GroupQueue {
         let waiting = jobs.iter().map(|job| DumpedJob {
             stream: *job.work(),
             on_gpu: false,
-            waits: job.waits().to_vec(),
+            waits: job.waits().cloned().collect(),
             done: job.done().clone(),
         });
         (ring.held, on_gpu.chain(waiting).collect())

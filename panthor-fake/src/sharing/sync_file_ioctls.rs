@@ -27,7 +27,7 @@ pub(crate) fn answer(
     match request {
         sys::SYNC_IOC_MERGE => merge(call, sync_file, arg),
         sys::SYNC_IOC_FILE_INFO => file_info(call, sync_file, arg),
-        sys::SYNC_IOC_SET_DEADLINE => set_deadline(call, arg),
+        sys::SYNC_IOC_SET_DEADLINE => set_deadline(call, sync_file, arg),
         _ => Err(Errno::NOTTY),
     }
 }
@@ -117,7 +117,12 @@ fn put_name(into: &mut [c_char; NAME_LEN], name: &[u8]) {
 }
 
 /// `SYNC_IOC_SET_DEADLINE`: the driver makes no use of deadlines.
-fn set_deadline(call: &FileCall<'_>, arg: u64) -> Result<()> {
+fn set_deadline(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let args: sys::sync_set_deadline = call.read(arg)?;
-    if args.pad != 0 { Err(Errno::INVAL) } else { Ok(()) }
+    if args.pad != 0 {
+        return Err(Errno::INVAL);
+    }
+    // The kernel looks whether it is done, which it may not have known.
+    let _ = sync_file.fence().is_signalled();
+    Ok(())
 }

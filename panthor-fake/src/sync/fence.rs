@@ -31,6 +31,8 @@ pub(crate) struct Chain {
     prev: Mutex<Option<Fence>>,
     /// Whether somebody has asked whether it is done, and it was: the kernel does not know it before.
     noticed: AtomicBool,
+    /// Whether the kernel gets to know by itself when it is done: somebody waits for it, or did.
+    watched: AtomicBool,
 }
 
 impl Chain {
@@ -48,8 +50,16 @@ impl Chain {
                 (new_context(), seqno.max(least), 0)
             }
         };
-        let (prev, noticed) = (Mutex::new(prev), AtomicBool::new(false));
-        Arc::new(Self { context, seqno, prev_seqno, fence, prev, noticed })
+        let (noticed, watched) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self {
+            context,
+            seqno,
+            prev_seqno,
+            fence,
+            prev: Mutex::new(prev),
+            noticed,
+            watched,
+        })
     }
 
     /// The nearest point before that is not done. Drops those between.
@@ -150,11 +160,21 @@ impl Fence {
         done
     }
 
+    /// Notes that somebody waits for it to be signalled.
+    pub(crate) fn watch(&self) {
+        if let Self::Chain(chain) = self {
+            chain.watched.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the kernel knows that it is done, without a look at it.
     pub(crate) fn is_known_signalled(&self) -> bool {
         match self {
             Self::Leaf(leaf) => leaf.is_signalled(),
-            Self::Chain(chain) => chain.noticed.load(Ordering::Relaxed),
+            Self::Chain(chain) => {
+                chain.noticed.load(Ordering::Relaxed)
+                    || (chain.watched.load(Ordering::Relaxed) && self.is_signalled())
+            }
         }
     }
 

@@ -74,6 +74,23 @@ fn a_point_between_two_is_done_with_the_later_one() {
 }
 
 #[test]
+fn the_kernel_knows_of_a_timeline_that_is_done_if_somebody_asks_or_waits() {
+    let leaf = Leaf::pending();
+    let fence = timeline(&[(1, leaf.clone())]);
+    assert!(!fence.is_signalled());
+    signal(&leaf);
+    assert!(!fence.is_known_signalled());
+    assert!(fence.is_signalled() && fence.is_known_signalled());
+
+    let leaf = Leaf::pending();
+    let fence = timeline(&[(1, leaf.clone())]);
+    fence.watch();
+    assert!(!fence.is_known_signalled());
+    signal(&leaf);
+    assert!(fence.is_known_signalled());
+}
+
+#[test]
 fn only_a_timeline_has_points() {
     let fence = Fence::Leaf(Leaf::signalled());
     assert!(fence.find_point(0).unwrap().is_some());

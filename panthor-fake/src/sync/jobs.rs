@@ -5,7 +5,7 @@
 //! signals.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,16 @@ use crate::device::DeviceInner;
 use crate::lock::lock;
 use crate::sync::fence::Fence;
 use crate::sync::in_turn::{Next, in_turn};
-use crate::sync::leaf::{Leaf, Line};
+use crate::sync::leaf::{About, Leaf, Line};
 
 /// Work that is queued.
 #[derive(Debug)]
 pub(crate) struct Job<W> {
     work: W,
-    /// Fences that must be signalled before it starts.
-    waits: Vec<Fence>,
+    /// Fences that must be signalled before it starts, the first first.
+    waits: VecDeque<Fence>,
+    /// Where the points of each timeline are among them.
+    timelines: BTreeMap<u64, usize>,
     done: Arc<Leaf>,
     count: Counted,
 }
@@ -49,20 +51,32 @@ impl<W> Job<W> {
     /// One for a queue whose fences are of that line.
     pub(crate) fn new(device: Arc<DeviceInner>, line: &Arc<Line>, work: W) -> Self {
         let count = Counted::new(device, line.clone());
-        Self { work, waits: Vec::new(), done: Leaf::of_job(line), count }
+        let (waits, timelines) = (VecDeque::new(), BTreeMap::new());
+        Self { work, waits, timelines, done: Leaf::of_job(line), count }
     }
 
     pub(crate) fn work(&self) -> &W {
         &self.work
     }
 
+    /// Adds a fence to wait for, before it is queued. Of one timeline the last point says all.
     pub(crate) fn wait_for(&mut self, fence: Fence) {
-        self.waits.push(fence);
+        if fence.is_timeline() {
+            let About { context, seqno, .. } = fence.about();
+            if let Some(&known) = self.timelines.get(&context) {
+                if seqno > self.waits[known].about().seqno {
+                    self.waits[known] = fence;
+                }
+                return;
+            }
+            self.timelines.insert(context, self.waits.len());
+        }
+        self.waits.push_back(fence);
     }
 
     /// What it was still seen to wait for.
-    pub(crate) fn waits(&self) -> &[Fence] {
-        &self.waits
+    pub(crate) fn waits(&self) -> impl Iterator<Item = &Fence> {
+        self.waits.iter()
     }
 
     /// The fence that is signalled when it is done.
@@ -180,7 +194,7 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
             queue.running = true;
             job
         };
-        let Job { work, waits, done, count } = job;
+        let Job { work, waits, done, count, .. } = job;
         drop(waits);
         // Before another thread may start the next one: fences keep the order.
         self.start(Started { work, done, count });
@@ -197,9 +211,10 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
 /// Takes the first job if it is ready, else has the queue run again when that may be.
 fn next<Q: Queue>(owner: &Arc<Q>, queue: &mut Jobs<Q>) -> Option<Job<Q::Work>> {
     let job = queue.jobs.front_mut()?;
-    while let Some(fence) = job.waits.last() {
+    while let Some(fence) = job.waits.front() {
+        fence.watch();
         let Some(leaf) = fence.pending_leaves().next() else {
-            job.waits.pop();
+            job.waits.pop_front();
             continue;
         };
         if queue.blocked_on.as_ref().is_some_and(|known| Arc::ptr_eq(known, &leaf)) {

@@ -101,7 +101,10 @@ impl EventfdWait {
     /// Fires once `fence`, which is its point, allows it.
     fn arm(self, fence: Option<Fence>) {
         match fence {
-            Some(fence) if !self.available => fence.when_signalled(move || self.fire()),
+            Some(fence) if !self.available => {
+                fence.watch();
+                fence.when_signalled(move || self.fire());
+            }
             _ => self.fire(),
         }
     }

@@ -159,6 +159,15 @@ fn is_done(point: &Awaited, available: bool) -> bool {
     point.fence().is_some_and(|fence| available || fence.is_signalled())
 }
 
+/// Whether it is, and if not, that it is waited for.
+fn is_done_or_watched(point: &Awaited, available: bool) -> bool {
+    let done = is_done(point, available);
+    if let Some(fence) = point.fence().filter(|_| !done) {
+        fence.watch();
+    }
+    done
+}
+
 /// Waits, and tells which was the first to be done; all ones if that is not known, and what was there
 /// before if there is nothing to wait for.
 fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) -> Result<u32> {
@@ -177,22 +186,31 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
 
     check_array(syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
-    for (syncobj, point) in syncobjs.iter().zip(points) {
+    // With "all", what was done at first is told, not what came in later.
+    let (mut first, mut done) = (None, 0);
+    for (index, (syncobj, point)) in syncobjs.iter().zip(points).enumerate() {
         let awaited = syncobj.await_point(point);
         if awaited.fence().is_none() && !may_be_absent {
             return Err(Errno::INVAL);
         }
+        // Each is looked at, also behind the first that is enough.
+        if is_done(&awaited, available) {
+            first = first.or(Some(index as u32));
+            done += 1;
+        }
         waited.push(awaited);
     }
-    // With "all", what was done at first is told, not what came in later.
-    let first = waited.iter().position(|point| is_done(point, available));
-    let first = first.map_or(u32::MAX, |index| index as u32);
+    if done == waited.len() || (done > 0 && !all) {
+        return Ok(first.unwrap_or(u32::MAX));
+    }
 
     let ready = || {
+        let is_done = |point: &Arc<Awaited>| is_done_or_watched(point, available);
         if all {
-            waited.iter().all(|point| is_done(point, available)).then_some(first)
+            let done = waited.iter().filter(|&point| is_done(point)).count();
+            (done == waited.len()).then_some(first.unwrap_or(u32::MAX))
         } else {
-            waited.iter().position(|point| is_done(point, available)).map(|index| index as u32)
+            waited.iter().position(is_done).map(|index| index as u32)
         }
     };
     let deadline = deadline(args.timeout_nsec)?;

@@ -145,9 +145,51 @@ impl Map {
         flags: i32,
         offset: u64,
     ) -> Result<Self, i32> {
-        let (fd, offset) = (fd.as_raw_fd(), offset as i64);
         // SAFETY: without an address it replaces nothing.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, fd, offset) };
+        unsafe { Self::at(std::ptr::null_mut(), fd.as_raw_fd(), len, prot, flags, offset) }
+    }
+
+    /// At an address of the caller's, in place of what is there.
+    ///
+    /// # Safety
+    ///
+    /// Nothing that anybody else uses is there.
+    pub unsafe fn placed(
+        address: *mut u8,
+        fd: &impl AsRawFd,
+        len: usize,
+        prot: i32,
+        offset: u64,
+    ) -> Result<Self, i32> {
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: the caller's promise.
+        unsafe { Self::at(address, fd.as_raw_fd(), len, prot, flags, offset) }
+    }
+
+    /// Ends it, and leaves its addresses reserved: gives the first one.
+    pub fn reserve(self) -> Result<*mut u8, i32> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS;
+        // SAFETY: it replaces this mapping, of which no reference exists.
+        let reserved = unsafe { Self::at(self.start, -1, self.len, libc::PROT_NONE, flags, 0) }?;
+        std::mem::forget(self);
+        let start = reserved.start;
+        std::mem::forget(reserved);
+        Ok(start)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`placed`](Self::placed), if there is an address.
+    unsafe fn at(
+        address: *mut u8,
+        fd: i32,
+        len: usize,
+        prot: i32,
+        flags: i32,
+        offset: u64,
+    ) -> Result<Self, i32> {
+        // SAFETY: the caller's promise.
+        let start = unsafe { libc::mmap(address.cast(), len, prot, flags, fd, offset as i64) };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error().raw_os_error().unwrap_or(0));
         }

@@ -6,46 +6,17 @@ use std::ops::{Range, RangeBounds};
 
 use panthor_sys as sys;
 
+use super::mode::{BindMode, Blocking, Queued, TakesSyncs};
 use super::rules::Limits;
 use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
 use super::{BindReport, MapFlags, plan, rules, submit, syncs as layout};
 use crate::bo::Bo;
-use crate::error::{Error, Result};
+use crate::error::{Broken, Error, Result};
 use crate::range::to_range;
 use crate::sparse::SparseMode;
 use crate::sync::{SyncPoint, Timeout, Wait};
 use crate::sync_ops::wait_until_available;
 use crate::vm::VmInner;
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// When the operations of a batch are done: [`Blocking`] or [`Queued`].
-pub trait BindMode: sealed::Sealed {}
-
-/// `submit` returns when they are done. The uAPI has no sync operations here.
-#[derive(Debug)]
-pub enum Blocking {}
-
-/// `submit` queues them: they run in order, after what they wait for.
-#[derive(Debug)]
-#[doc(alias = "DRM_PANTHOR_VM_BIND_ASYNC")]
-pub enum Queued {}
-
-/// A mode whose batches wait and signal: [`Queued`].
-#[diagnostic::on_unimplemented(
-    message = "a synchronous batch has no sync operations",
-    note = "start the batch with `Vm::bind_async`"
-)]
-pub trait TakesSyncs: BindMode {}
-
-impl TakesSyncs for Queued {}
-
-impl sealed::Sealed for Blocking {}
-impl sealed::Sealed for Queued {}
-impl BindMode for Blocking {}
-impl BindMode for Queued {}
 
 /// A batch of operations on a VM, made by [`Vm::bind`](crate::Vm::bind) and its siblings.
 ///
@@ -57,7 +28,8 @@ impl BindMode for Queued {}
 /// the CPU's page size, and VAs lie within [`user_va_range`](crate::Vm::user_va_range).
 ///
 /// A rule that an operation breaks is reported by `submit`, before anything reaches the driver. The first
-/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing.
+/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing, and
+/// the compiler does not notice a chain that lacks `submit` at its end.
 ///
 /// What is recorded must live as long as the batch is used, so make a new one for BOs that come and go: it
 /// costs little, and a [`BindBuffer`](crate::BindBuffer) keeps the memory of large ones.
@@ -73,8 +45,9 @@ impl BindMode for Queued {}
 ///
 /// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
 /// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
-/// second each. [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for
-/// each 2 MiB: half a million of them for each TiB.
+/// second each. An asynchronous batch maps no more than that [in all](crate::Vm::MAX_QUEUED_MAP_SIZE).
+/// [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for each 2 MiB: half a
+/// million of them for each TiB.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags};
@@ -138,11 +111,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         Self { vm, storage, limits, refused, sparse, special, mode }
     }
 
-    /// Makes room for this many more operations.
-    ///
-    /// # Panics
-    ///
-    /// As [`Vec::reserve`] does for more than memory can hold.
+    /// Makes room for this many more operations, if there is memory for as many.
     pub fn reserve(&mut self, operations: usize) -> &mut Self {
         self.storage.parts().0.reserve(operations);
         self
@@ -352,7 +321,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         });
     }
 
-    fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<rules::Broken>) {
+    fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<Broken>) {
         if self.refused.is_none() {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
             self.refused = Some(rules::refuse(index, broken));
@@ -499,6 +468,8 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     ///
     /// # Errors
     ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), at once, for a batch that `submit` will refuse
+    /// because of a broken rule or for all that it maps; it stays as it is.
     /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
     /// [`Wait::TimedOut`], no error.
     ///
@@ -517,10 +488,13 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "timelineSemaphore")]
-    pub fn wait_until_available(&mut self, timeout: impl Into<Timeout>) -> Result<Wait> {
-        let device = self.vm.device();
-        let syncs = self.storage.parts().1;
-        wait_until_available(device, layout::with_elements(syncs), timeout.into())
+    pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        if let Some(error) = &self.refused {
+            return Err(error.again());
+        }
+        submit::check_queue(self.storage.ops().as_slice())?;
+        let syncs = layout::with_owners(self.storage.syncs());
+        wait_until_available(self.vm.device(), syncs, timeout.into())
     }
 
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
@@ -531,10 +505,10 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// # Errors
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
-    /// there yet, and for maps of more than 64 GiB in all, whose page tables the driver would allocate at
-    /// once; [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as
-    /// for the synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable,
-    /// for whatever operation. Nothing of the batch is queued then.
+    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all;
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as for the
+    /// synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable, for whatever
+    /// operation. Nothing of the batch is queued then.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};

@@ -7,15 +7,15 @@ use std::ops::Range;
 use panthor_sys as sys;
 
 use super::Op;
-use super::rules::GRANULE;
 use crate::sparse::SPARSE_OBJECT_SIZE;
+use crate::va::GRANULE;
 
-/// The most that one map operation covers: 64 GiB.
+/// The most that one map operation covers, and all maps of an asynchronous batch: 64 GiB.
 ///
 /// For each map operation the driver allocates a page table per 2 MiB beforehand and an array of pointers
 /// to them; somewhere below 1 TiB that exhausts the kernel's memory, and from 1 TiB on the array itself
 /// cannot be had.
-pub(super) const CHUNK: u64 = 64 << 30;
+pub(crate) const CHUNK: u64 = 64 << 30;
 
 /// The type of a recorded map that must not be split later where it covers a block of 2 MiB, until it is planned: no
 /// driver has it.

@@ -7,17 +7,12 @@ use std::ops::Range;
 
 use super::MapFlags;
 use crate::bo::BoInner;
-use crate::error::{BindProgress, Error};
+use crate::error::{BatchProgress, Broken, Error};
 use crate::uid::Uid;
+use crate::va::GRANULE;
 use crate::vm::VmInner;
 
 use super::CALL;
-
-/// The granularity of VAs, sizes and offsets, whatever the CPU's page size.
-pub(super) const GRANULE: u64 = 4096;
-
-/// A broken rule: the argument and what it should be.
-pub(super) type Broken = (&'static str, String);
 
 #[inline]
 fn is_granular(bits: u64) -> bool {
@@ -95,13 +90,7 @@ pub(super) fn broken_by_map(
     va: u64,
     flags: MapFlags,
 ) -> Option<Broken> {
-    if range.start > bo.size() || range.end > bo.size() {
-        return Some((
-            "range",
-            format!("{range:#x?} is not within the BO's {:#x} bytes", bo.size()),
-        ));
-    }
-    if let Some(rule) = broken_by_bounds(range) {
+    if let Some(rule) = bo.rule_of_range(range).or_else(|| broken_by_bounds(range)) {
         return Some(("range", rule));
     }
     if !is_granular(va) {
@@ -173,7 +162,7 @@ pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
 #[cold]
 pub(super) fn refuse(index: Option<usize>, broken: Broken) -> Error {
     let (argument, rule) = broken;
-    Error::invalid(CALL, argument, rule).with_bind(BindProgress::nothing_done(index))
+    Error::invalid(CALL, argument, rule).with_progress(BatchProgress::nothing_done(index))
 }
 
 #[cfg(all(test, feature = "fake"))]

@@ -4,6 +4,7 @@
 //! cheap `push`: see the benchmark `bind_cost`.
 
 use arrayvec::ArrayVec;
+use bytemuck::allocation::{try_zeroed_vec, zeroed_vec};
 
 use super::{Op, SyncOp};
 use crate::spilling::Spilling;
@@ -29,8 +30,10 @@ mod sealed {
     /// A list of operations without sync operations.
     pub trait Ops {
         fn push(&mut self, record: Record);
+        /// Makes room for this many more, if there is memory for it.
         fn reserve(&mut self, more: usize);
         fn len(&self) -> usize;
+        fn as_slice(&self) -> &[Op];
         /// The operations; the first and the last may be given sync operations.
         fn as_mut_slice(&mut self) -> &mut [Op];
         fn clear(&mut self);
@@ -39,6 +42,7 @@ mod sealed {
     pub trait Storage {
         type Ops: Ops;
         fn ops(&self) -> &Self::Ops;
+        fn syncs(&self) -> &Syncs;
         fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs);
     }
 }
@@ -91,9 +95,9 @@ impl BindBuffer {
         Self::with_capacity(0)
     }
 
-    /// A buffer with room for this many operations.
+    /// A buffer with room for this many operations; if there is no memory for as many, one that has none yet.
     pub fn with_capacity(operations: usize) -> Self {
-        let slots = vec![Op::default(); operations];
+        let slots = try_zeroed_vec(operations).unwrap_or_default();
         Self { ops: Slots { slots, used: 0 }, syncs: Syncs::new() }
     }
 
@@ -129,8 +133,14 @@ impl Slots {
     #[cold]
     #[inline(never)]
     fn grown(&mut self) -> &mut Op {
-        self.reserve(self.used.max(INLINE_OPS));
+        self.move_to(zeroed_vec(self.used + self.used.max(INLINE_OPS)));
         &mut self.slots[self.used]
+    }
+
+    /// Goes on in other memory, zeroed and not smaller.
+    fn move_to(&mut self, mut slots: Vec<Op>) {
+        slots[..self.used].copy_from_slice(&self.slots[..self.used]);
+        self.slots = slots;
     }
 }
 
@@ -150,16 +160,21 @@ impl Ops for Slots {
     }
 
     fn reserve(&mut self, more: usize) {
-        let free = self.slots.len() - self.used;
-        if let Some(missing) = more.checked_sub(free).filter(|&missing| missing > 0) {
-            self.slots.reserve_exact(missing);
-            self.slots.resize(self.slots.len() + missing, Op::default());
+        let total = self.used.saturating_add(more);
+        if total > self.slots.len() {
+            if let Ok(slots) = try_zeroed_vec(total) {
+                self.move_to(slots);
+            }
         }
     }
 
     #[inline]
     fn len(&self) -> usize {
         self.used
+    }
+
+    fn as_slice(&self) -> &[Op] {
+        &self.slots[..self.used]
     }
 
     #[inline]
@@ -191,6 +206,10 @@ impl Ops for Spilling<Op, INLINE_OPS> {
     #[inline]
     fn len(&self) -> usize {
         self.as_slice().len()
+    }
+
+    fn as_slice(&self) -> &[Op] {
+        self.as_slice()
     }
 
     #[inline]
@@ -232,7 +251,7 @@ pub(super) struct OpSync {
 
 impl Syncs {
     #[inline(always)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { inline: ArrayVec::new_const(), signals: 0, rare: None }
     }
 
@@ -320,6 +339,10 @@ impl Storage for InlineStorage {
         &self.ops
     }
 
+    fn syncs(&self) -> &Syncs {
+        &self.syncs
+    }
+
     #[inline]
     fn parts(&mut self) -> (&mut Self::Ops, &mut Syncs) {
         (&mut self.ops, &mut self.syncs)
@@ -332,6 +355,10 @@ impl Storage for &mut BindBuffer {
     #[inline]
     fn ops(&self) -> &Self::Ops {
         &self.ops
+    }
+
+    fn syncs(&self) -> &Syncs {
+        &self.syncs
     }
 
     #[inline]
@@ -384,6 +411,23 @@ mod tests {
             buffer.ops.push(record(va));
         }
         assert_eq!((buffer.capacity(), buffer.ops.len()), (capacity, 100));
+    }
+
+    #[test]
+    fn room_that_there_is_no_memory_for_is_not_made() {
+        for many in [usize::MAX / size_of::<Op>(), usize::MAX] {
+            let (mut inline, mut buffer) = (InlineStorage::new(), BindBuffer::with_capacity(many));
+            assert_eq!(buffer.capacity(), 0);
+            for va in 0..20 {
+                Ops::push(&mut inline.ops, record(va));
+                buffer.ops.push(record(va));
+                Ops::reserve(&mut inline.ops, many);
+                buffer.ops.reserve(many);
+            }
+            for ops in [inline.ops.as_slice(), buffer.ops.as_slice()] {
+                assert!(ops.iter().map(|op| op.va).eq(0..20));
+            }
+        }
     }
 
     #[test]

@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use super::plan::{self, Impossible, Plan, Sparse};
 use super::storage::{OpSync, Syncs};
 use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
-use crate::error::{BindProgress, Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
-use crate::sync_ops::{describe_without_fence, require_fence, without_fence};
+use crate::sync::describe_missing;
+use crate::sync_ops::{require_fence, self_waits, without_fence};
 use crate::version::Features;
 use crate::vm::VmInner;
 
@@ -81,17 +82,17 @@ pub(super) fn queued(
         check_queue(ops)?;
         layout::attach_batch(ops, of_batch, waits);
     }
-    queue(vm, ops, of_batch)
+    queue(vm, ops, syncs)
 }
 
 #[cold]
 fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
     check_queue(ops)?;
     let mut plan = make_plan(vm, ops, mode)?;
-    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
-    for (op, wait) in layout::self_waits(&arranged) {
-        require_fence(vm.device(), CALL, Some(plan.origin(op)), &wait)?;
+    for (owner, wait) in self_waits(layout::with_owners(syncs)) {
+        require_fence(vm.device(), CALL, owner.op(), &wait)?;
     }
+    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     layout::attach_arranged(&mut plan.ops, &arranged, &all);
     let idle = plan.ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
@@ -99,7 +100,19 @@ fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> 
         let broken = ("sync_point", "neither waits nor signals".into());
         return Err(super::rules::refuse(Some(plan.origin(index)), broken));
     }
-    queue(vm, &plan.ops, &all)
+    queue(vm, &plan.ops, syncs)
+}
+
+/// Unmaps all VA that is the user's, behind what is queued.
+pub(crate) fn unmap_behind_queued(vm: &VmInner) -> Result<BindReport> {
+    #[cfg(feature = "tracing")]
+    let span = crate::trace::vm_bind(vm.id(), 1, true).entered();
+    let flags = sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
+    let all = Op { flags, size: vm.user_va_range(), ..Op::default() };
+    let result = queue(vm, &[all], &Syncs::new());
+    #[cfg(feature = "tracing")]
+    crate::trace::bound(&span, &result);
+    result
 }
 
 fn is_sync_only(op: &Op) -> bool {
@@ -116,14 +129,16 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
             if let Some(index) = ops.iter().position(is_sparse) {
                 Features::SPARSE
                     .require(vm.device().version(), CALL, "a native sparse map")
-                    .map_err(|error| error.with_bind(BindProgress::nothing_done(Some(index))))?;
+                    .map_err(|error| {
+                        error.with_progress(BatchProgress::nothing_done(Some(index)))
+                    })?;
             }
             Sparse::Native
         }
         _ if ops.iter().any(is_sparse) => {
             let object = vm
                 .sparse_object()
-                .map_err(|error| error.with_bind(BindProgress::nothing_done(None)))?;
+                .map_err(|error| error.with_progress(BatchProgress::nothing_done(None)))?;
             Sparse::Emulated { bo_handle: object.handle() }
         }
         _ => Sparse::Native,
@@ -139,7 +154,7 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
                 Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
             }
         };
-        error.with_bind(BindProgress::nothing_done(None))
+        error.with_progress(BatchProgress::nothing_done(None))
     })
 }
 
@@ -183,11 +198,11 @@ fn run(
     }
 }
 
-/// Queues operations: all or none.
+/// Queues operations, which point to their sync operations, those of the recorded `syncs`: all or none.
 #[inline]
-fn queue(vm: &VmInner, ops: &[Op], syncs: &[SyncOp]) -> Result<BindReport> {
+fn queue(vm: &VmInner, ops: &[Op], syncs: &Syncs) -> Result<BindReport> {
     check_count(ops)?;
-    vm.note_queued();
+    vm.note_queued()?;
     let mut ioctls = 0;
     loop {
         ioctls += 1;
@@ -214,14 +229,14 @@ fn check_self_waits(vm: &VmInner, of_batch: &[SyncOp], waits: usize) -> Result<(
 
 /// Refuses to queue maps whose page tables would exhaust the kernel's memory.
 #[inline(never)]
-fn check_queue(ops: &[Op]) -> Result<()> {
+pub(super) fn check_queue(ops: &[Op]) -> Result<()> {
     let Some(op) = plan::beyond_queue(ops) else { return Ok(()) };
     let rule = format!(
         "with it the batch maps more than {:#x} bytes, and the driver allocates the page tables of an \
          asynchronous batch all at once",
         plan::CHUNK
     );
-    Err(super::rules::refuse(Some(op), ("batch", rule)))
+    Err(super::rules::refuse(Some(op), ("queued_map_size", rule)))
 }
 
 /// Refuses more operations than the kernel makes room for.
@@ -231,31 +246,34 @@ fn check_count(ops: &[Op]) -> Result<()> {
         return Ok(());
     }
     let rule = format!("has {} operations, one call takes {}", ops.len(), plan::MAX_OPS);
-    Err(Error::invalid(CALL, "batch", rule).with_bind(BindProgress::nothing_done(None)))
+    Err(Error::invalid(CALL, "batch", rule).with_progress(BatchProgress::nothing_done(None)))
 }
 
 /// The error of a synchronous batch in the caller's count.
 #[cold]
 fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
     let origin = |index| plan.map_or(index, |plan| plan.origin(index));
-    let bind = BindProgress {
+    let progress = BatchProgress {
         failed: stopped.failed.map(origin),
         done: origin(stopped.done),
-        partial: stopped.failed.and_then(|failed| plan?.partial(failed)),
+        partial: plan.and_then(|plan| plan.partial(stopped.done)),
     };
-    vm.explain(Error::os(CALL, stopped.errno)).with_bind(bind)
+    vm.explain(Error::os(CALL, stopped.errno)).with_progress(progress)
 }
 
 /// The error of a batch that was not queued.
 #[cold]
-fn explain_queued(vm: &VmInner, errno: Errno, syncs: &[SyncOp]) -> Error {
-    let bind = BindProgress::nothing_done(None);
-    let error = vm.explain(Error::os(CALL, errno)).with_bind(bind);
+fn explain_queued(vm: &VmInner, errno: Errno, syncs: &Syncs) -> Error {
+    let progress = BatchProgress::nothing_done(None);
+    let error = vm.explain(Error::os(CALL, errno)).with_progress(progress);
     if error.kind() != ErrorKind::InvalidArgument {
         return error;
     }
-    match without_fence(vm.device(), syncs.iter().map(|sync| (0, sync))) {
-        Some((_, wait)) => error.with_argument("wait").with_detail(describe_without_fence(&wait)),
+    match without_fence(vm.device(), layout::with_owners(syncs)) {
+        Some((owner, wait)) => error
+            .with_argument("wait")
+            .with_detail(describe_missing(wait.handle, wait.timeline_value))
+            .with_progress(BatchProgress::nothing_done(owner.op())),
         None => error,
     }
 }

@@ -5,7 +5,7 @@ use panthor_sys as sys;
 use super::plan::Plan;
 use super::storage::{OpSync, Syncs};
 use super::{Op, SyncOp};
-use crate::sync_ops::{self, is_same_point, is_signal};
+use crate::sync_ops::{is_same_point, is_signal};
 
 /// Gives the batch's waits to its first operation and its signals to its last, which is another one.
 /// `syncs`, the waits before the signals, stays where it is until the driver has seen `ops`.
@@ -42,20 +42,37 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
     }
 }
 
-/// All sync operations of a recorded batch, with the element that each belongs to: the batch as a whole waits
-/// with its first operation and signals after all.
-pub(super) fn with_elements(syncs: &Syncs) -> impl Iterator<Item = (usize, &SyncOp)> + Clone {
-    let of_batch = syncs.of_batch().0.iter();
-    let of_batch = of_batch.map(|sync| (if is_signal(sync) { usize::MAX } else { 0 }, sync));
-    of_batch.chain(syncs.of_ops().iter().map(|OpSync { op, sync }| (*op, sync)))
+/// What of a recorded batch a sync operation belongs to: in the order of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owner {
+    /// The batch, which waits before all operations.
+    Start,
+    /// An operation, by the caller's count.
+    Op(usize),
+    /// The batch, which signals after all operations.
+    End,
 }
 
-/// The waits that only a later signal of the batch would end.
-pub(super) fn self_waits(arranged: &[OpSync]) -> impl Iterator<Item = (usize, SyncOp)> {
-    sync_ops::self_waits(arranged.iter().map(|OpSync { op, sync }| (*op, sync)))
+impl Owner {
+    /// The operation to blame, if it is one.
+    pub(super) fn op(self) -> Option<usize> {
+        match self {
+            Self::Op(index) => Some(index),
+            Self::Start | Self::End => None,
+        }
+    }
 }
 
-/// [`self_waits`] of a batch whose sync operations are all its own: it waits first and signals last.
+/// All sync operations of a recorded batch with whom they belong to, in that order.
+pub(super) fn with_owners(syncs: &Syncs) -> impl Iterator<Item = (Owner, &SyncOp)> + Clone {
+    let (of_batch, waits) = syncs.of_batch();
+    let (waits, signals) = of_batch.split_at(waits);
+    let of_ops = syncs.of_ops().iter().map(|OpSync { op, sync }| (Owner::Op(*op), sync));
+    let waits = waits.iter().map(|wait| (Owner::Start, wait));
+    waits.chain(of_ops).chain(signals.iter().map(|signal| (Owner::End, signal)))
+}
+
+/// The waits of a batch that only its own signals would end, of one whose operations have none of their own.
 #[inline]
 pub(super) fn batch_self_waits(
     syncs: &[SyncOp],
@@ -69,6 +86,7 @@ pub(super) fn batch_self_waits(
 mod tests {
     use super::super::plan::{self, Sparse};
     use super::*;
+    use crate::sync_ops::self_waits;
     use bytemuck::Zeroable;
 
     fn wait(handle: u32) -> SyncOp {
@@ -109,13 +127,22 @@ mod tests {
 
     #[test]
     fn a_wait_that_only_its_own_batch_would_end() {
-        let before = [OpSync { op: 0, sync: signal(1) }, OpSync { op: 1, sync: wait(1) }];
-        assert_eq!(self_waits(&before).next(), None);
-        let after = [OpSync { op: 0, sync: wait(1) }, OpSync { op: 1, sync: signal(1) }];
-        assert_eq!(self_waits(&after).next(), Some((0, wait(1))));
         assert_eq!(batch_self_waits(&[wait(1), signal(1)], 1).next(), Some(&wait(1)));
         assert_eq!(batch_self_waits(&[wait(1), signal(2)], 1).next(), None);
         let both = [wait(1), wait(2), signal(1), signal(2)];
         assert_eq!(batch_self_waits(&both, 2).count(), 2);
+    }
+    #[test]
+    fn sync_operations_come_in_the_order_of_time() {
+        let mut syncs = Syncs::new();
+        syncs.push_signal(signal(1));
+        syncs.push_of_op(OpSync { op: 0, sync: signal(1) });
+        syncs.push_of_op(OpSync { op: 1, sync: wait(1) });
+        syncs.push_wait(wait(1));
+        let owners: Vec<_> = with_owners(&syncs).map(|(owner, _)| owner).collect();
+        assert_eq!(owners, [Owner::Start, Owner::Op(0), Owner::Op(1), Owner::End]);
+        // Operation 1 waits for what operation 0 signals: only the batch's own wait has nobody before it.
+        let own: Vec<_> = self_waits(with_owners(&syncs)).map(|(owner, _)| owner).collect();
+        assert_eq!(own, [Owner::Start]);
     }
 }

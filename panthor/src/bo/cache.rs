@@ -57,20 +57,15 @@ impl<'a> BoSync<'a> {
     pub fn new(bo: &'a Bo, range: impl RangeBounds<u64>, op: CacheOp) -> Self {
         Self { bo, range: to_range(&range, bo.size()), op }
     }
-
-    /// Whether `earlier` does the same already: a dma-buf is maintained as a whole.
-    fn is_done_by(&self, earlier: &Self) -> bool {
-        let enough = earlier.op == self.op || earlier.op == CacheOp::FlushAndInvalidate;
-        enough && earlier.bo.is_same_object(self.bo)
-    }
 }
 
 impl Device {
     /// Does cache maintenance on parts of several BOs in one call (BO_SYNC, driver 1.7), where it is needed:
     /// see [`Bo::cache_maintenance`]. If it is needed nowhere, nothing is called.
     ///
-    /// Ranges are widened to cache lines. [Foreign](Bo::is_foreign) BOs cost calls of their own: their driver
-    /// maintains the whole BO and waits for the fences that are in the dma-buf (DMA_BUF_IOCTL_SYNC).
+    /// Ranges are widened to cache lines. [Foreign](Bo::is_foreign) BOs cost calls of their own, once each: their
+    /// driver maintains the whole BO and waits for the fences that are in the dma-buf (DMA_BUF_IOCTL_SYNC). An
+    /// empty range asks for nothing.
     ///
     /// # Errors
     ///
@@ -95,7 +90,7 @@ impl Device {
     pub fn sync_bos(&self, syncs: &[BoSync<'_>]) -> Result<()> {
         for (index, BoSync { bo, range, .. }) in syncs.iter().enumerate() {
             let rule = if bo.device().is_same_file(self) {
-                bo.rule_of_range(range)
+                bo.inner.rule_of_range(range)
             } else {
                 Some("is of a BO of another device file".into())
             };
@@ -133,22 +128,20 @@ impl Bo {
     }
 }
 
-/// Does what is needed of what was checked.
+/// Does what is needed of what was checked, all of one device file.
 fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
     let mut ops = Spilling::<_, INLINE>::new();
-    for (index, sync) in syncs.iter().enumerate() {
-        if sync.range.is_empty() {
-            continue;
-        }
+    let mut whole = Spilling::<_, INLINE>::new();
+    for sync in syncs.iter().filter(|sync| !sync.range.is_empty()) {
         match sync.bo.cache_maintenance()? {
             CacheMaintenance::None => {}
             CacheMaintenance::Ranges => ops.push(sync.op.on(sync.bo.handle(), sync.range.clone())),
-            CacheMaintenance::Whole => {
-                let done = syncs[..index].iter().any(|earlier| sync.is_done_by(earlier));
-                if let (false, Some(dma_buf)) = (done, sync.bo.dma_buf()) {
-                    sync_dma_buf(device, dma_buf, sync.op)?;
-                }
-            }
+            CacheMaintenance::Whole => whole.push(sync),
+        }
+    }
+    for sync in once_each(whole.as_mut_slice()) {
+        if let Some(dma_buf) = sync.bo.dma_buf() {
+            sync_dma_buf(device, dma_buf, sync.op)?;
         }
     }
     if ops.as_slice().is_empty() {
@@ -157,6 +150,17 @@ fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
     let mut arg = sys::drm_panthor_bo_sync::zeroed();
     arg.ops = sys::drm_panthor_obj_array::from_slice(ops.as_slice());
     device.transport().call(&mut arg)
+}
+
+/// Of each object the operation that does what its others do as well: a dma-buf is maintained as a whole.
+fn once_each<'b>(syncs: &mut [&'b BoSync<'b>]) -> impl Iterator<Item = &'b BoSync<'b>> {
+    syncs.sort_unstable_by_key(|sync| (sync.bo.handle(), sync.op == CacheOp::Flush));
+    let mut last = None;
+    let is_first = move |sync: &&BoSync<'_>| {
+        let handle = Some(sync.bo.handle());
+        std::mem::replace(&mut last, handle) != handle
+    };
+    syncs.iter().copied().filter(is_first)
 }
 
 /// Does the same to a dma-buf, whose driver knows accesses that begin and end.
@@ -178,6 +182,30 @@ fn sync_dma_buf(device: &Device, dma_buf: BorrowedFd<'_>, op: CacheOp) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_foreign_object_is_maintained_once_and_enough() {
+        use CacheOp::{Flush, FlushAndInvalidate};
+        let device = Device::open_fake().unwrap();
+        let fake = device.fake().unwrap().device();
+        let import = |_| device.import_bo(fake.foreign_dma_buf(4096).unwrap()).unwrap();
+        let bos: Vec<_> = (0..3).map(import).collect();
+        let again = device.import_bo(bos[0].dma_buf().unwrap()).unwrap();
+        let syncs = [
+            BoSync::new(&bos[0], 1..2, Flush),
+            BoSync::new(&bos[1], .., Flush),
+            BoSync::new(&bos[2], .., FlushAndInvalidate),
+            BoSync::new(&again, .., FlushAndInvalidate),
+            BoSync::new(&bos[2], .., Flush),
+            BoSync::new(&bos[1], .., Flush),
+        ];
+        let mut all: Vec<_> = syncs.iter().collect();
+        let done: Vec<_> = once_each(&mut all).map(|sync| (sync.bo.handle(), sync.op)).collect();
+        let expected = [FlushAndInvalidate, Flush, FlushAndInvalidate];
+        let expected: Vec<_> = bos.iter().map(Bo::handle).zip(expected).collect();
+        assert_eq!(done, expected);
+        assert_eq!(once_each(&mut []).count(), 0);
+    }
 
     #[test]
     fn cache_maintenance_says_what_and_where() {

@@ -6,6 +6,7 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 
 use super::{Bo, BoFlags};
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::transport::address_of;
 use crate::version::Features;
@@ -79,12 +80,25 @@ impl Bo {
     pub fn info(&self) -> Result<BoInfo> {
         let call = "BO_QUERY_INFO";
         Features::BO_QUERY_INFO.require(self.inner.device.version(), call, "the query of a BO")?;
+        BoInfo::of(&self.inner.device, self.inner.handle)
+    }
+}
+
+impl BoInfo {
+    /// Of a handle, by a driver that knows the request.
+    fn of(device: &Device, handle: u32) -> Result<Self> {
         let mut arg = sys::drm_panthor_bo_query_info::zeroed();
-        arg.handle = self.inner.handle;
-        self.inner.device.transport().call(&mut arg)?;
-        Ok(BoInfo {
+        arg.handle = handle;
+        device.transport().call(&mut arg)?;
+        Ok(Self {
             create_flags: BoFlags::from_bits_retain(arg.create_flags),
             imported: arg.extra_flags & sys::DRM_PANTHOR_BO_IS_IMPORTED != 0,
         })
+    }
+
+    /// As [`of`](Self::of), if the driver knows it.
+    pub(super) fn if_told(device: &Device, handle: u32) -> Result<Option<Self>> {
+        let can_tell = device.features().contains(Features::BO_QUERY_INFO);
+        can_tell.then(|| Self::of(device, handle)).transpose()
     }
 }

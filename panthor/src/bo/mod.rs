@@ -1,11 +1,14 @@
 //! Buffer objects: memory of the GPU.
 //!
-//! `options` says how one shall be, `info` what the driver tells about it; `caching` says when the CPU's caches
-//! need maintenance, and `cache` does it; `prime` shares BOs, and `table` knows who owns a handle then.
+//! `options` says how one shall be, `info` what the driver tells about it; `map` maps for the CPU, `caching` says
+//! when the CPU's caches need maintenance, and `cache` does it; `prime` shares BOs, `fences` has the fences that
+//! shared memory implies, and `table` knows who owns a handle then.
 
 mod cache;
 mod caching;
+mod fences;
 mod info;
+mod map;
 mod options;
 mod prime;
 mod table;
@@ -18,21 +21,19 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::bo_map::{BoMap, MapAccess};
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::range::to_range;
-use crate::transport::Protection;
 use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
 
 pub use cache::{BoSync, CacheOp};
 pub use caching::CacheMaintenance;
+pub use fences::DmaBufAccess;
 pub use info::BoInfo;
 pub use options::{BoFlags, BoOptions};
-pub use prime::DmaBufAccess;
 pub(crate) use table::BoTable;
 use table::{About, close};
 
@@ -167,71 +168,13 @@ impl Bo {
         &self.inner.device
     }
 
-    /// Maps the whole BO into the CPU's address space, to read and write (BO_MMAP_OFFSET and `mmap`).
-    ///
-    /// # Errors
-    ///
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted.
-    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET")]
-    pub fn map(&self) -> Result<BoMap> {
-        self.map_range(.., MapAccess::ReadWrite)
-    }
-
-    /// Maps a part of the BO. Both ends are multiples of the CPU's page size.
-    ///
-    /// # Errors
-    ///
-    /// As for [`map`](Self::map), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is
-    /// empty, unaligned or not within the BO.
-    ///
-    /// ```
-    /// use panthor::{BoOptions, MapAccess};
-    /// # let device = panthor::Device::open_fake()?;
-    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
-    /// let map = bo.map_range(4096..8192, MapAccess::Read)?;
-    /// assert_eq!(map.load::<u64>(0)?, 0);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    pub fn map_range(&self, range: impl RangeBounds<u64>, access: MapAccess) -> Result<BoMap> {
-        let call = "mmap";
-        let range = self.checked(call, &range)?;
-        let page = self.inner.device.cpu_page_size();
-        if range.is_empty() {
-            return Err(Error::invalid(call, "range", "is empty"));
-        }
-        if range.start % page != 0 || range.end % page != 0 {
-            let rule = format!("{range:#x?} is not made of CPU pages of {page} bytes");
-            return Err(Error::invalid(call, "range", rule));
-        }
-        if self.inner.flags.contains(BoFlags::NO_MMAP) {
-            let detail = "the BO was created with NO_MMAP";
-            return Err(Error::refused(ErrorKind::PermissionDenied, call, detail));
-        }
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
-        else {
-            return Err(Error::invalid(call, "range", "is larger than the address space"));
-        };
-        let transport = self.inner.device.transport();
-        let mut arg = sys::drm_panthor_bo_mmap_offset::zeroed();
-        arg.handle = self.inner.handle;
-        transport.call(&mut arg)?;
-        let protection = match access {
-            MapAccess::Read => Protection::Read,
-            MapAccess::ReadWrite => Protection::ReadWrite,
-        };
-        // DRM maps an object from its start only, so what lies before the range is mapped and not shown.
-        let mapping = transport.map(call, arg.offset, end, protection)?;
-        Ok(BoMap::new(self.inner.clone(), mapping, start..end, access))
-    }
-
     /// Closes the BO and says how that went (GEM_CLOSE). What is mapped in a VM stays mapped. Where an import
     /// has the same handle, that one closes it.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives, else what the driver says. The BO comes back
-    /// with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, else what the driver says. The
+    /// BO comes back with the error.
     ///
     /// ```
     /// use panthor::{BoOptions, ErrorKind};
@@ -251,12 +194,14 @@ impl Bo {
 
     /// Gives up the BO for its GEM handle, which is the caller's to close.
     ///
-    /// Importing the object from then on makes this crate an owner of the same handle, too: do not.
+    /// What else is known of it is forgotten: below driver 1.7 that the memory is
+    /// [foreign](Self::is_foreign), which the handle does not tell there. Importing the object from then on
+    /// makes this crate an owner of the same handle, too, and so it is closed with that import: do not.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`] of it lives, or another `Bo` with the same handle, which an
-    /// [import](Device::import_bo) made. The BO comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, or another `Bo` with the
+    /// same handle, which an [import](Device::import_bo) made. The BO comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let call = "into_raw";
         let inner = self.into_owned(call)?;
@@ -276,20 +221,27 @@ impl Bo {
 
     /// Takes over a BO by its GEM handle.
     ///
-    /// It counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well: foreign
-    /// memory is better imported there.
+    /// Unless it is exclusive to a VM, the driver is asked whether the memory is [foreign](Self::is_foreign)
+    /// (BO_QUERY_INFO, driver 1.7), and for the dma-buf then (PRIME_HANDLE_TO_FD). An older driver cannot tell:
+    /// there it counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well.
     ///
     /// # Safety
     ///
     /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to this
-    /// VM or to none, and nothing but `Bo`s closes it.
+    /// VM or to none, and nothing but `Bo`s of this process closes it. Below driver 1.7 the memory is not another
+    /// driver's, unless an import that is still there gave the same handle.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a handle that the driver does not know, if it is asked;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) of descriptors. The handle stays the caller's.
     ///
     /// ```
     /// use panthor::{Bo, BoFlags, BoOptions};
     /// # let device = panthor::Device::open_fake()?;
     /// let handle = device.create_bo(BoOptions::new(4096))?.into_raw()?;
     /// // SAFETY: that was a BO of this size without flags, and it has no owner now.
-    /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) };
+    /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }?;
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn from_raw(
@@ -298,15 +250,16 @@ impl Bo {
         size: u64,
         flags: BoFlags,
         exclusive_to: Option<&Vm>,
-    ) -> Self {
-        let about = About { size, flags, dma_buf: None };
-        Self::of(match exclusive_to {
-            Some(vm) => BoInner::exclusive(device, handle, about, vm.uid()),
+    ) -> Result<Self> {
+        let about = |dma_buf| About { size, flags, dma_buf };
+        Ok(Self::of(match exclusive_to {
+            // Nothing that is imported is exclusive.
+            Some(vm) => BoInner::exclusive(device, handle, about(None), vm.uid()),
             None => {
-                let about = device.bos().adopt(handle, about);
-                BoInner::shareable(device, handle, about)
+                let ask = || prime::dma_buf_behind(device, handle).map(about);
+                BoInner::shareable(device, handle, device.bos().adopt(handle, ask)?)
             }
-        })
+        }))
     }
 
     #[inline]
@@ -316,19 +269,10 @@ impl Bo {
 
     fn checked(&self, call: &'static str, range: &impl RangeBounds<u64>) -> Result<Range<u64>> {
         let range = to_range(range, self.inner.size);
-        match self.rule_of_range(&range) {
+        match self.inner.rule_of_range(&range) {
             None => Ok(range),
             Some(rule) => Err(Error::invalid(call, "range", rule)),
         }
-    }
-
-    /// The rule that a range of bytes breaks.
-    fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
-        let size = self.inner.size;
-        if range.start > size || range.end > size {
-            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
-        }
-        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
     }
 }
 
@@ -379,6 +323,15 @@ impl BoInner {
 
     pub(crate) fn flags(&self) -> BoFlags {
         self.flags
+    }
+
+    /// The rule that a range of bytes breaks.
+    pub(crate) fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
+        let size = self.size;
+        if range.start > size || range.end > size {
+            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
+        }
+        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
     }
 }
 

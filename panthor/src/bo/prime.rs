@@ -3,35 +3,16 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::fs::SeekFrom;
 
 use super::table::{About, Entry, close};
-use super::{Bo, BoFlags, BoInner};
+use super::{Bo, BoFlags, BoInfo, BoInner};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
-use crate::version::Features;
 
-/// What the device does to the memory of a dma-buf, where fences are implied by the memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DmaBufAccess {
-    /// It reads: waits for those who write, and those who write wait for it.
-    #[doc(alias = "DMA_BUF_SYNC_READ")]
-    Read,
-    /// It writes: waits for everybody, and everybody waits for it.
-    #[doc(alias = "DMA_BUF_SYNC_WRITE")]
-    Write,
-}
-
-impl DmaBufAccess {
-    fn flags(self) -> u64 {
-        match self {
-            Self::Read => sys::DMA_BUF_SYNC_READ,
-            Self::Write => sys::DMA_BUF_SYNC_WRITE,
-        }
-    }
-}
+/// How BOs are exported.
+const EXPORT: u32 = sys::DRM_CLOEXEC | sys::DRM_RDWR;
 
 impl Device {
     /// Imports a dma-buf as a BO (PRIME_FD_TO_HANDLE). The descriptor is not needed any longer then.
@@ -46,7 +27,9 @@ impl Device {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a dma-buf, or one that the driver cannot
-    /// use; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// use, and on a device that a [parent process](Device#fork) opened; [`OutOfMemory`](ErrorKind::OutOfMemory),
+    /// also of descriptors; [`Other`](ErrorKind::Other) for what the driver that the memory comes from says, which
+    /// is not taken for a loss of this device.
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -64,6 +47,13 @@ impl Device {
     #[doc(alias = "drmPrimeFDToHandle")]
     pub fn import_bo(&self, dma_buf: impl AsFd) -> Result<Bo> {
         let fd = dma_buf.as_fd();
+        if self.is_inherited() {
+            let rule = "is of a parent process, which counts for itself who has a handle: open the device anew";
+            return Err(Error::invalid("PRIME_FD_TO_HANDLE", "self", rule));
+        }
+        // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
+        let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
+        let kept = kept.map_err(|errno| Error::elsewhere("dup", errno))?;
         let mut handles = self.bos().lock();
         let handle = self.transport().prime_from_fd(fd).map_err(|error| match error.kind() {
             ErrorKind::InvalidArgument => error
@@ -77,8 +67,9 @@ impl Device {
                 entry.about.clone()
             }
             None => {
-                let about = about_import(self, handle, fd).inspect_err(|_| {
-                    // Nobody else has this handle: it is new, and the lock is held.
+                let about = about_import(self, handle, kept).inspect_err(|_| {
+                    // The handle is new, or was given up and is somebody's. But of one that is open the device
+                    // fails to tell only when it is gone, and then this closes nothing either.
                     let _ = close(self, handle);
                 })?;
                 handles.insert(handle, Entry { owners: 1, about: about.clone() });
@@ -91,22 +82,25 @@ impl Device {
 }
 
 /// What there is to know about an object that has just been imported for the first time.
-fn about_import(device: &Device, handle: u32, fd: BorrowedFd<'_>) -> Result<About> {
-    let size = rustix::fs::seek(fd, SeekFrom::End(0)).map_err(|errno| Error::os("lseek", errno))?;
-    let mut arg = sys::drm_panthor_bo_query_info::zeroed();
-    arg.handle = handle;
-    let can_tell = device.features().contains(Features::BO_QUERY_INFO);
-    if can_tell {
-        device.transport().call(&mut arg)?;
+fn about_import(device: &Device, handle: u32, dma_buf: OwnedFd) -> Result<About> {
+    let end = rustix::fs::seek(&dma_buf, SeekFrom::End(0));
+    let size = end.map_err(|errno| Error::elsewhere("lseek", errno))?;
+    let told = BoInfo::if_told(device, handle)?;
+    let native = told.is_some_and(|info| !info.imported);
+    Ok(About {
+        size,
+        flags: told.map_or(BoFlags::empty(), |info| info.create_flags),
+        dma_buf: (!native).then(|| Arc::new(dma_buf)),
+    })
+}
+
+/// The dma-buf behind an object that somebody hands over, if the driver says that another one made it.
+pub(super) fn dma_buf_behind(device: &Device, handle: u32) -> Result<Option<Arc<OwnedFd>>> {
+    if !BoInfo::if_told(device, handle)?.is_some_and(|info| info.imported) {
+        return Ok(None);
     }
-    let native = can_tell && arg.extra_flags & sys::DRM_PANTHOR_BO_IS_IMPORTED == 0;
-    let dma_buf = if native {
-        None
-    } else {
-        let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
-        Some(Arc::new(kept.map_err(|errno| Error::os("dup", errno))?))
-    };
-    Ok(About { size, flags: BoFlags::from_bits_retain(arg.create_flags), dma_buf })
+    // The export of an import is the dma-buf that it came from.
+    device.transport().prime_to_fd(handle, EXPORT).map(|fd| Some(Arc::new(fd)))
 }
 
 impl Bo {
@@ -141,8 +135,7 @@ impl Bo {
             let rule = "is exclusive to a VM, which rules out to share it: create it without";
             return Err(Error::invalid("PRIME_HANDLE_TO_FD", "self", rule));
         }
-        let flags = sys::DRM_CLOEXEC | sys::DRM_RDWR;
-        inner.device().transport().prime_to_fd(inner.handle(), flags)
+        inner.device().transport().prime_to_fd(inner.handle(), EXPORT)
     }
 
     /// Whether both stand for the same object, which then has one GEM handle for the two of them.
@@ -155,7 +148,7 @@ impl Bo {
     /// Whether the memory comes from another driver.
     ///
     /// A driver below 1.7 does not tell: there, everything counts as foreign that was imported and that this
-    /// file did not export.
+    /// file did not export, and nothing that was [taken over](Self::from_raw).
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -175,85 +168,5 @@ impl Bo {
     /// The dma-buf behind a [foreign](Self::is_foreign) BO, which stays the BO's; `None` for another one.
     pub fn dma_buf(&self) -> Option<BorrowedFd<'_>> {
         self.inner().dma_buf()
-    }
-
-    /// Gives what an access by the device has to wait for as a sync_file: the fences that other drivers have
-    /// put into the dma-buf, and those [imported](Self::import_implicit_fence) into it
-    /// (DMA_BUF_IOCTL_EXPORT_SYNC_FILE). Panthor's own jobs put none there for others.
-    ///
-    /// It is for window systems without explicit synchronisation:
-    /// [`SyncObj::import_sync_file`](crate::SyncObj::import_sync_file) makes something of it that a batch or
-    /// a submission waits for. Without any fence it is signalled. The BO is exported for it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`export`](Self::export).
-    ///
-    /// ```
-    /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
-    /// # let device = panthor::Device::open_fake()?;
-    /// # let vm = device.create_vm(Default::default())?;
-    /// let (image, acquired) = (device.create_bo(BoOptions::new(1 << 20))?, device.create_syncobj()?);
-    /// acquired.import_sync_file(image.export_implicit_fences(DmaBufAccess::Write)?)?;
-    /// vm.bind_async().map(&image, .., 0x10_0000, Default::default()).wait(&acquired).submit()?;
-    /// # assert_eq!(acquired.wait(Timeout::NONE)?, Wait::Ready);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[doc(alias = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE")]
-    pub fn export_implicit_fences(&self, access: DmaBufAccess) -> Result<OwnedFd> {
-        let transport = self.device().transport();
-        self.with_dma_buf(|dma_buf| transport.dma_buf_fences(dma_buf, access.flags()))
-    }
-
-    /// Puts the fence of a sync_file into the dma-buf, for other drivers to wait for before they access what
-    /// the device reads or writes until then (DMA_BUF_IOCTL_IMPORT_SYNC_FILE).
-    ///
-    /// It is for window systems without explicit synchronisation:
-    /// [`SyncObj::export_sync_file`](crate::SyncObj::export_sync_file) gives the fence of a submission. The
-    /// BO is exported for it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`export_implicit_fences`](Self::export_implicit_fences), and
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file.
-    ///
-    /// ```
-    /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
-    /// # let device = panthor::Device::open_fake()?;
-    /// # let vm = device.create_vm(Default::default())?;
-    /// # let file = device.fake().expect("a fake");
-    /// # file.gpu(vm.id()).expect("a VM").hold();
-    /// let (image, drawn) = (device.create_bo(BoOptions::new(1 << 20))?, device.create_syncobj()?);
-    /// vm.bind_async().map(&image, .., 0x10_0000, Default::default()).signal(&drawn).submit()?;
-    /// image.import_implicit_fence(DmaBufAccess::Write, drawn.export_sync_file()?)?;
-    ///
-    /// // Whoever shows the image waits for that, and so does the next to draw.
-    /// let shown = device.create_syncobj()?;
-    /// shown.import_sync_file(image.export_implicit_fences(DmaBufAccess::Read)?)?;
-    /// assert_eq!(shown.wait(Timeout::NONE)?, Wait::TimedOut);
-    /// # file.gpu(vm.id()).expect("a VM").release();
-    /// assert_eq!(shown.wait(Timeout::FOREVER)?, Wait::Ready);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[doc(alias = "DMA_BUF_IOCTL_IMPORT_SYNC_FILE")]
-    pub fn import_implicit_fence(&self, access: DmaBufAccess, sync_file: impl AsFd) -> Result<()> {
-        let transport = self.device().transport();
-        let add = |dma_buf: BorrowedFd<'_>| {
-            let result = transport.add_dma_buf_fence(dma_buf, access.flags(), sync_file.as_fd());
-            result.map_err(|error| match error.kind() {
-                ErrorKind::InvalidArgument => {
-                    error.with_argument("sync_file").with_detail("is not a sync_file")
-                }
-                _ => error,
-            })
-        };
-        self.with_dma_buf(add)
-    }
-
-    fn with_dma_buf<T>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
-        match self.dma_buf() {
-            Some(dma_buf) => ask(dma_buf),
-            None => ask(self.export()?.as_fd()),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who owns a GEM handle: an import gives the handle that the file has for the object already.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,13 +52,16 @@ impl BoTable {
         self.lock().insert(handle, Entry { owners: 1, about });
     }
 
-    /// Enters a handle that somebody hands over. Of one that is imported as well, more is known than that
-    /// somebody says.
-    pub(super) fn adopt(&self, handle: u32, about: About) -> About {
+    /// Enters a handle that somebody hands over. Of one that is imported as well, all is known; of another one it
+    /// is asked for.
+    pub(super) fn adopt(&self, handle: u32, ask: impl FnOnce() -> Result<About>) -> Result<About> {
         let mut handles = self.lock();
-        let entry = handles.entry(handle).or_insert(Entry { owners: 0, about });
+        let entry = match handles.entry(handle) {
+            Slot::Occupied(entry) => entry.into_mut(),
+            Slot::Vacant(free) => free.insert(Entry { owners: 0, about: ask()? }),
+        };
         entry.owners += 1;
-        entry.about.clone()
+        Ok(entry.about.clone())
     }
 
     /// Takes one owner away; the last one closes the handle. With an error nothing has changed.

@@ -177,11 +177,26 @@ impl Group {
         self.inner.destroy(|inner| Self { inner })
     }
 
-    /// Gives up the group for its handle, which is the caller's to destroy.
-    pub fn into_raw(self) -> u32 {
-        let handle = self.handle();
+    /// Gives up the group for its handle, which is the caller's to destroy, and for its VM, if nothing else holds
+    /// that any more: dropping the VM destroys it, with the group still in it.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// # let options = panthor::GroupOptions::new().queue(panthor::QueueOptions::new(4096));
+    /// let group = vm.create_group(options)?;
+    /// drop(vm); // the group holds it
+    /// let (handle, vm) = group.into_raw();
+    /// // Whoever takes the group takes the VM, too.
+    /// let vm_id = vm.expect("nothing else holds it").into_raw()?;
+    /// # let _ = (handle, vm_id);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[must_use = "the VM is destroyed with the last that holds it"]
+    pub fn into_raw(self) -> (u32, Option<Vm>) {
+        let (handle, vm) = (self.handle(), self.inner.vm.clone());
         self.inner.give_up();
-        handle
+        (handle, Vm::last_of(vm))
     }
 
     /// Takes over a group by its handle.
@@ -195,7 +210,7 @@ impl Group {
     /// # let device = panthor::Device::open_fake()?;
     /// # let vm = device.create_vm(Default::default())?;
     /// let options = GroupOptions::new().queue(QueueOptions::new(4096));
-    /// let handle = vm.create_group(options)?.into_raw();
+    /// let (handle, _) = vm.create_group(options)?.into_raw(); // `vm` holds the VM
     /// // SAFETY: that was a group with one queue in this VM, and it has no owner now.
     /// let group = unsafe { Group::from_raw(&vm, handle, 1) };
     /// assert!(group.state()?.is_usable());
@@ -294,7 +309,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::DeviceLost, "{error}");
             assert!(error.to_string().contains("the VM is unusable"), "{error}");
         }
-        let _ = group.into_raw();
+        let _handle = group.into_raw();
     }
 
     #[test]
@@ -305,7 +320,7 @@ mod tests {
         fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, ENODEV);
         let failed = group.destroy().unwrap_err();
         assert_eq!(failed.error.kind(), ErrorKind::DeviceLost);
-        assert_eq!(failed.object.into_raw(), 1);
+        assert_eq!(failed.object.into_raw().0, 1);
     }
 
     #[test]
@@ -321,6 +336,6 @@ mod tests {
         }
         fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_GET_STATE, ENODEV);
         assert_eq!(group.state().unwrap_err().kind(), ErrorKind::DeviceLost);
-        let _ = group.into_raw();
+        let _handle = group.into_raw();
     }
 }

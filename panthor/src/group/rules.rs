@@ -6,11 +6,9 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 
 use super::options::{Cores, GroupOptions, QueueOptions};
+use crate::error::Broken;
 use crate::query::{CsifInfo, GpuInfo};
 use crate::sync_ops::SyncOp;
-
-/// A broken rule: the argument and what it should be.
-pub(super) type Broken = (&'static str, String);
 
 /// The sizes of a ring buffer that the driver takes, of which it takes the powers of two.
 const RING_SIZES: RangeInclusive<u32> = 4 << 10..=64 << 10;

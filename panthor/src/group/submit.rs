@@ -7,12 +7,12 @@ use panthor_sys as sys;
 use rustix::io::Errno;
 
 use super::Group;
-use super::rules::{self, Broken};
+use super::rules;
 use super::storage::{RawSubmit, Submits};
-use crate::error::{BindProgress, Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Broken, Error, ErrorKind, Result};
 use crate::flush_id::FlushId;
-use crate::sync::{SyncPoint, Timeout, Wait};
-use crate::sync_ops::{self, describe_without_fence, require_fence, without_fence};
+use crate::sync::{SyncPoint, Timeout, Wait, describe_missing};
+use crate::sync_ops::{self, require_fence, without_fence};
 
 /// The name of the call in errors.
 const CALL: &str = "GROUP_SUBMIT";
@@ -25,6 +25,8 @@ const CALL: &str = "GROUP_SUBMIT";
 ///
 /// A rule that is broken is reported by `submit`, before anything reaches the driver. The first broken one
 /// counts. `submit` empties the submission, whatever comes of it.
+///
+/// The compiler does not notice a chain that lacks `submit` at its end: it is dropped, and nothing happens.
 ///
 /// ```
 /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait, point};
@@ -85,6 +87,7 @@ pub struct GroupSubmit<'a> {
 /// before is done, and what it waits for has come.
 #[derive(Debug)]
 #[doc(alias = "drm_panthor_queue_submit")]
+#[must_use = "a queue submit is recorded, but nothing runs until `submit`"]
 pub struct QueueSubmit<'s, 'a> {
     /// The submission, in which this is the last queue submit.
     submission: &'s mut GroupSubmit<'a>,
@@ -130,8 +133,9 @@ impl<'a> GroupSubmit<'a> {
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), at once, for a submission that `submit` will refuse
+    /// because of a broken rule; it stays as it is. [`DeviceLost`](ErrorKind::DeviceLost) when the device was
+    /// unplugged. Running out of time is [`Wait::TimedOut`], no error.
     ///
     /// ```
     /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait};
@@ -149,6 +153,10 @@ impl<'a> GroupSubmit<'a> {
     /// ```
     #[doc(alias = "timelineSemaphore")]
     pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
+        if let Some(error) = &self.refused {
+            return Err(error.again());
+        }
+        self.check_count()?;
         let syncs = self.submits.syncs();
         sync_ops::wait_until_available(self.group.device(), syncs, timeout.into())
     }
@@ -192,16 +200,10 @@ impl<'a> GroupSubmit<'a> {
     }
 
     fn give(&mut self) -> Result<()> {
-        match self.submits.len() {
-            0 => return Ok(()),
-            1..=rules::MAX_QUEUE_SUBMITS => {}
-            count => {
-                let most = rules::MAX_QUEUE_SUBMITS;
-                let rule = format!("has {count} queue submits, one call takes {most}");
-                let error = Error::invalid(CALL, "submission", rule);
-                return Err(error.with_bind(BindProgress::nothing_done(None)));
-            }
+        if self.is_empty() {
+            return Ok(());
         }
+        self.check_count()?;
         let device = self.group.device();
         for (index, wait) in sync_ops::self_waits(self.submits.syncs()) {
             require_fence(device, CALL, Some(index), &wait)?;
@@ -213,10 +215,22 @@ impl<'a> GroupSubmit<'a> {
         device.transport().try_call(&mut arg).map_err(|errno| self.explain(errno))
     }
 
+    /// Refuses more queue submits than one call takes.
+    #[inline]
+    fn check_count(&self) -> Result<()> {
+        let (count, most) = (self.len(), rules::MAX_QUEUE_SUBMITS);
+        if count <= most {
+            return Ok(());
+        }
+        let rule = format!("has {count} queue submits, one call takes {most}");
+        let error = Error::invalid(CALL, "submission", rule);
+        Err(error.with_progress(BatchProgress::nothing_done(None)))
+    }
+
     /// The error of a submission that the driver refused.
     #[cold]
     fn explain(&self, errno: Errno) -> Error {
-        let error = Error::os(CALL, errno).with_bind(BindProgress::nothing_done(None));
+        let error = Error::os(CALL, errno).with_progress(BatchProgress::nothing_done(None));
         if error.kind() != ErrorKind::InvalidArgument {
             return error;
         }
@@ -233,8 +247,8 @@ impl<'a> GroupSubmit<'a> {
         match without_fence(self.group.device(), self.submits.syncs()) {
             Some((index, wait)) => error
                 .with_argument("wait")
-                .with_detail(describe_without_fence(&wait))
-                .with_bind(BindProgress::nothing_done(Some(index))),
+                .with_detail(describe_missing(wait.handle, wait.timeline_value))
+                .with_progress(BatchProgress::nothing_done(Some(index))),
             None => error,
         }
     }
@@ -286,7 +300,7 @@ impl<'a> GroupSubmit<'a> {
         if self.refused.is_none() {
             let (argument, rule) = broken();
             let error = Error::invalid(CALL, argument, rule);
-            self.refused = Some(error.with_bind(BindProgress::nothing_done(Some(index))));
+            self.refused = Some(error.with_progress(BatchProgress::nothing_done(Some(index))));
         }
     }
 }

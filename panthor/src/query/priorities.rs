@@ -46,9 +46,22 @@ impl GroupPriority {
 #[doc(alias = "drm_panthor_group_priorities_info")]
 pub struct GroupPriorities {
     mask: u8,
+    assumed: bool,
 }
 
 impl GroupPriorities {
+    /// What every process may use: below driver 1.2 nobody tells whether it may use more.
+    const EVERYBODY: Self = Self {
+        mask: 1 << sys::PANTHOR_GROUP_PRIORITY_LOW | 1 << sys::PANTHOR_GROUP_PRIORITY_MEDIUM,
+        assumed: true,
+    };
+
+    /// Whether the driver could not say, below 1.2: then these are the ones for everybody, and a privileged
+    /// process may use [`High`](GroupPriority::High), too.
+    pub fn is_assumed(&self) -> bool {
+        self.assumed
+    }
+
     /// Whether a group of this priority would be allowed.
     pub fn allows(&self, priority: GroupPriority) -> bool {
         self.mask & 1 << priority.as_raw() != 0
@@ -66,13 +79,14 @@ impl GroupPriorities {
 }
 
 impl Device {
-    /// Asks for the group priorities that the caller may use (DEV_QUERY, GROUP_PRIORITIES_INFO).
+    /// Asks for the group priorities that the caller may use (DEV_QUERY, GROUP_PRIORITIES_INFO); below driver 1.2
+    /// those that everybody may use are [assumed](GroupPriorities::is_assumed).
     ///
     /// The higher ones take CAP_SYS_NICE, or being the DRM master.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.2.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
     ///
     /// ```
     /// use panthor::GroupPriority;
@@ -82,11 +96,12 @@ impl Device {
     /// ```
     #[doc(alias = "DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO")]
     pub fn group_priorities(&self) -> Result<GroupPriorities> {
-        let what = "the query of allowed group priorities";
-        Features::GROUP_PRIORITIES.require(self.version(), "DEV_QUERY", what)?;
+        if !self.features().contains(Features::GROUP_PRIORITIES) {
+            return Ok(GroupPriorities::EVERYBODY);
+        }
         let mut raw = sys::drm_panthor_group_priorities_info::zeroed();
         self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &mut raw)?;
-        Ok(GroupPriorities { mask: raw.allowed_mask })
+        Ok(GroupPriorities { mask: raw.allowed_mask, assumed: false })
     }
 }
 
@@ -96,11 +111,12 @@ mod tests {
 
     #[test]
     fn the_mask_has_a_bit_for_each() {
-        let usual = GroupPriorities { mask: 0b0011 };
+        let with = |mask| GroupPriorities { mask, assumed: false };
+        let usual = GroupPriorities::EVERYBODY;
         assert!(usual.allows(GroupPriority::Low) && usual.allows(GroupPriority::Medium));
         assert!(!usual.allows(GroupPriority::High) && !usual.allows(GroupPriority::Realtime));
         assert_eq!(usual.highest(), Some(GroupPriority::Medium));
-        assert_eq!(GroupPriorities { mask: 0b1111 }.highest(), Some(GroupPriority::Realtime));
-        assert_eq!(GroupPriorities { mask: 0 }.highest(), None);
+        assert_eq!(with(0b1111).highest(), Some(GroupPriority::Realtime));
+        assert_eq!(with(0).highest(), None);
     }
 }

@@ -55,8 +55,24 @@ pub(super) fn wait(device: &Device, arg: &mut sys::drm_syncobj_timeline_wait) ->
     }
 }
 
+/// Whether a syncobj has a fence at a point, 0 being the whole of it.
+pub(crate) fn has_fence(device: &Device, handle: u32, point: u64) -> Result<bool> {
+    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+    wait_for_point(device, handle, point, flags, Timeout::NONE).map(Wait::is_ready)
+}
+
+/// The text for a fence that is not there.
+pub(crate) fn describe_missing(handle: u32, point: u64) -> String {
+    match point {
+        0 => format!("syncobj {handle} holds no fence yet: use wait_available before"),
+        _ => {
+            format!("syncobj {handle} has no fence at point {point} yet: use wait_available before")
+        }
+    }
+}
+
 /// Waits for one point of a syncobj, 0 being the whole of it.
-pub(crate) fn wait_for_point(
+fn wait_for_point(
     device: &Device,
     handle: u32,
     point: u64,

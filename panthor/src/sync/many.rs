@@ -262,8 +262,7 @@ fn wait_for_points(
 #[cold]
 fn explain_wait(points: &[SyncPoint<'_>], error: Error) -> Error {
     let error = error.with_argument("points");
-    let missing =
-        points.iter().enumerate().find(|(_, p)| matches!(p.is_available(), Ok(Wait::TimedOut)));
+    let missing = points.iter().enumerate().find(|(_, p)| matches!(p.has_fence(), Ok(false)));
     match missing {
         Some((index, point)) => {
             error.with_detail(format!("number {index}: {}", point.describe_missing()))

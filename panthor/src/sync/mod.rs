@@ -11,10 +11,11 @@ mod syncobj;
 mod timeline;
 mod timeout;
 
-pub(crate) use handle::wait_for_point;
+pub(crate) use handle::{describe_missing, has_fence};
 pub use many::WaitFor;
 pub(crate) use many::wait_for_fences;
 pub use point::SyncPoint;
+pub use share::FenceStatus;
 pub use syncobj::SyncObj;
 pub use timeline::{Timeline, point};
 pub use timeout::{Timeout, Wait};

@@ -1,13 +1,13 @@
 //! What both kinds of syncobj come down to.
 
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use super::handle::wait_for_point;
+use super::handle::{describe_missing, has_fence};
 use super::syncobj::SyncObj;
-use super::timeout::{Timeout, Wait};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -36,6 +36,29 @@ impl SyncPoint<'_> {
     #[inline]
     pub fn device(&self) -> &Device {
         self.device
+    }
+
+    /// The syncobj's handle, valid while it lives.
+    #[inline]
+    pub fn handle(&self) -> u32 {
+        self.handle
+    }
+
+    /// The point of the timeline; `None` for a binary syncobj, which the uAPI writes as 0.
+    ///
+    /// ```
+    /// use panthor::{SyncPoint, point};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let (binary, timeline) = (device.create_syncobj()?, device.create_timeline()?);
+    /// let (whole, fifth) = (SyncPoint::from(&binary), timeline.at(point::<5>()));
+    /// assert_eq!((whole.handle(), whole.point()), (binary.handle(), None));
+    /// assert_eq!((fifth.handle(), fifth.point()), (timeline.handle(), Some(point::<5>())));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "timeline_value")]
+    #[inline]
+    pub fn point(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.point)
     }
 
     /// Copies the fence that is here to another place (SYNCOBJ_TRANSFER): the other one is signalled when
@@ -196,27 +219,20 @@ impl SyncPoint<'_> {
     }
 
     /// Whether a fence is here.
-    pub(super) fn is_available(&self) -> Result<Wait> {
-        let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-        wait_for_point(self.device, self.handle, self.point, flags, Timeout::NONE)
+    pub(super) fn has_fence(&self) -> Result<bool> {
+        has_fence(self.device, self.handle, self.point)
     }
 
     /// The text for a fence that is not here.
     pub(super) fn describe_missing(&self) -> String {
-        match self.point {
-            0 => format!("syncobj {} holds no fence yet: use wait_available before", self.handle),
-            point => format!(
-                "syncobj {} has no fence at point {point} yet: use wait_available before",
-                self.handle
-            ),
-        }
+        describe_missing(self.handle, self.point)
     }
 
     /// Says so when a call failed because no fence is here.
     #[cold]
     fn explain_missing(&self, error: Error) -> Error {
         let refused = error.kind() == ErrorKind::InvalidArgument;
-        if refused && matches!(self.is_available(), Ok(Wait::TimedOut)) {
+        if refused && matches!(self.has_fence(), Ok(false)) {
             return error.with_argument("self").with_detail(self.describe_missing());
         }
         error

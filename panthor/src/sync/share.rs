@@ -27,6 +27,27 @@ impl Handle {
     }
 }
 
+/// How a fence stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FenceStatus {
+    /// It is not signalled yet.
+    Pending,
+    /// It is signalled, and what is behind it went well.
+    Signaled,
+    /// It is signalled, and what is behind it failed, with this errno.
+    Failed(i32),
+}
+
+impl FenceStatus {
+    fn of(status: i32) -> Self {
+        match status {
+            0 => Self::Pending,
+            1.. => Self::Signaled,
+            errno => Self::Failed(errno.wrapping_neg()),
+        }
+    }
+}
+
 impl Device {
     /// Imports a binary syncobj that somebody exported (SYNCOBJ_FD_TO_HANDLE).
     ///
@@ -82,7 +103,7 @@ impl Device {
     pub fn merge_sync_files(&self, first: impl AsFd, second: impl AsFd) -> Result<OwnedFd> {
         let (first, second) = (first.as_fd(), second.as_fd());
         self.transport().merge_sync_files(first, second).map_err(|errno| {
-            let error = Error::os("SYNC_IOC_MERGE", errno);
+            let error = Error::elsewhere("SYNC_IOC_MERGE", errno);
             // The first is what the ioctl is made on, and other files do not know it.
             match error.kind() {
                 ErrorKind::Unsupported => {
@@ -95,5 +116,56 @@ impl Device {
             }
             .with_detail("is not a sync_file")
         })
+    }
+
+    /// Asks how the fence of a sync_file stands (SYNC_IOC_FILE_INFO).
+    ///
+    /// A wait ends alike for what was done and for what failed: here is the difference. Of several fences, in a
+    /// [merged](Self::merge_sync_files) sync_file or at a point of a timeline and before it, one that failed tells.
+    /// Merge, and export the point of a timeline, before it is signalled: later the kernel may have forgotten how
+    /// it ended, which it does not of a binary syncobj.
+    ///
+    /// Whether a group or a VM was lost [`Group::state`](crate::Group::state) and [`Vm::state`](crate::Vm::state)
+    /// say as well.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file.
+    ///
+    /// ```
+    /// use panthor::{FenceStatus, Timeout};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vm = device.create_vm(Default::default())?;
+    /// # let gpu = device.fake().unwrap().gpu(vm.id()).unwrap();
+    /// # gpu.hold();
+    /// let done = device.create_syncobj()?;
+    /// vm.bind_async().map_sparse(0..4096).signal(&done).submit()?;
+    /// let sync_file = done.export_sync_file()?;
+    /// assert_eq!(device.sync_file_status(&sync_file)?, FenceStatus::Pending);
+    /// # gpu.release();
+    /// assert!(done.wait(Timeout::FOREVER)?.is_ready());
+    /// match device.sync_file_status(&sync_file)? {
+    ///     FenceStatus::Failed(errno) => panic!("the VM is lost: {errno}"),
+    ///     status => assert_eq!(status, FenceStatus::Signaled),
+    /// }
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "SYNC_IOC_FILE_INFO")]
+    #[doc(alias = "sync_file_info")]
+    pub fn sync_file_status(&self, sync_file: impl AsFd) -> Result<FenceStatus> {
+        match self.transport().sync_file_status(sync_file.as_fd()) {
+            Ok(status) => Ok(FenceStatus::of(status)),
+            Err(errno) => {
+                let error = Error::elsewhere("SYNC_IOC_FILE_INFO", errno);
+                Err(match error.kind() {
+                    // Other files do not know the request.
+                    ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
+                        .with_kind(ErrorKind::InvalidArgument)
+                        .with_argument("sync_file")
+                        .with_detail("is not a sync_file"),
+                    _ => error,
+                })
+            }
+        }
     }
 }

@@ -57,7 +57,8 @@ impl Device {
 impl SyncObj {
     /// Waits until it is signalled, also if it holds no fence yet (SYNCOBJ_TIMELINE_WAIT).
     ///
-    /// A fence whose work failed is signalled, too: ask [`Vm::state`](crate::Vm::state).
+    /// A fence whose work failed is signalled, too: [`Device::sync_file_status`] of the exported fence tells them
+    /// apart, or [`Vm::state`](crate::Vm::state) and [`Group::state`](crate::Group::state).
     ///
     /// # Errors
     ///

@@ -1,14 +1,13 @@
 //! What becomes a file descriptor or comes from one: the device's requests about them, and those that dma-bufs
 //! and sync_files answer themselves.
 
-use std::ffi::c_void;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::{Transport, repeat};
+use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Transport {
@@ -71,7 +70,7 @@ impl Transport {
         let mut arg = sys::drm_prime_handle { handle: 0, flags: 0, fd: fd.as_raw_fd() };
         // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_FD_TO_HANDLE, &mut arg) }
-            .map_err(|errno| Error::os("PRIME_FD_TO_HANDLE", errno))?;
+            .map_err(|errno| self.whose_error("PRIME_FD_TO_HANDLE", errno))?;
         Ok(arg.handle)
     }
 
@@ -88,17 +87,47 @@ impl Transport {
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fence) })
     }
 
+    /// SYNC_IOC_FILE_INFO: 1 for a fence that is signalled, 0 for one that is not, a negative errno for one that
+    /// failed.
+    pub(crate) fn sync_file_status(&self, sync_file: BorrowedFd<'_>) -> Result<i32, Errno> {
+        let request = sys::SYNC_IOC_FILE_INFO;
+        let mut whole = sys::sync_file_info::zeroed();
+        // SAFETY: this request takes a sync_file_info, and writes to it alone when it has room for no fence.
+        unsafe { self.file_ioctl(sync_file, request, &mut whole) }?;
+        if whole.status != 1 || whole.num_fences == 0 {
+            return Ok(whole.status);
+        }
+        // The point of a timeline as a whole has no error, but the fences in it may have.
+        let mut fences = vec![sys::sync_fence_info::zeroed(); whole.num_fences as usize];
+        let mut each = sys::sync_file_info::zeroed();
+        each.num_fences = whole.num_fences;
+        each.sync_fence_info = fences.as_mut_ptr().expose_provenance() as u64;
+        // SAFETY: as above; it writes at most `num_fences` structs through the pointer, which is to as many.
+        unsafe { self.file_ioctl(sync_file, request, &mut each) }?;
+        Ok(each.status)
+    }
+
+    /// DMA_BUF_SET_NAME; `name` ends with a NUL.
+    pub(crate) fn name_dma_buf(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        mut name: [u8; sys::DMA_BUF_NAME_LEN],
+    ) -> Result<(), Errno> {
+        // SAFETY: this request takes the address of a string with a NUL, and writes nothing.
+        unsafe { self.file_ioctl(dma_buf, sys::DMA_BUF_SET_NAME_B, &mut name) }.map(drop)
+    }
+
     /// DMA_BUF_IOCTL_SYNC: the beginning or the end of access by the CPU.
     pub(crate) fn dma_buf_sync(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<()> {
         let mut arg = sys::dma_buf_sync { flags };
-        self.ask(dma_buf, &mut arg).map_err(|errno| Error::os("DMA_BUF_IOCTL_SYNC", errno))
+        self.ask(dma_buf, &mut arg).map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_SYNC", errno))
     }
 
     /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: the fences that such an access waits for.
     pub(crate) fn dma_buf_fences(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<OwnedFd> {
         let mut arg = sys::dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
         self.ask(dma_buf, &mut arg)
-            .map_err(|errno| Error::os("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
+            .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
         // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
     }
@@ -113,17 +142,13 @@ impl Transport {
         let fd = sync_file.as_raw_fd();
         let mut arg = sys::dma_buf_import_sync_file { flags: flags as u32, fd };
         self.ask(dma_buf, &mut arg)
-            .map_err(|errno| Error::os("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
+            .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
     }
 
     /// Issues a request on a file other than the device's, again after a signal.
     fn ask<R: FileRequest>(&self, fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
-        repeat(arg, |arg| {
-            let arg: *mut c_void = std::ptr::from_mut(arg).cast();
-            // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
-            unsafe { self.file_ioctl_once(fd, R::NUMBER, arg) }
-        })
-        .map(drop)
+        // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
+        unsafe { self.file_ioctl(fd, R::NUMBER, arg) }.map(drop)
     }
 }
 

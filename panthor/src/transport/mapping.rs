@@ -14,6 +14,23 @@ pub(crate) enum Protection {
     ReadWrite,
 }
 
+impl Protection {
+    fn of_node(self) -> ProtFlags {
+        match self {
+            Self::Read => ProtFlags::READ,
+            Self::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+        }
+    }
+
+    #[cfg(feature = "fake")]
+    fn of_fake(self) -> panthor_fake::Prot {
+        match self {
+            Self::Read => panthor_fake::Prot::READ,
+            Self::ReadWrite => panthor_fake::Prot::READ | panthor_fake::Prot::WRITE,
+        }
+    }
+}
+
 /// CPU-mapped memory of a device file.
 pub(crate) enum Mapping {
     Node(NodeMapping),
@@ -26,6 +43,12 @@ pub(crate) struct NodeMapping {
     len: usize,
 }
 
+/// The error number of what the fake refused, which it has always.
+#[cfg(feature = "fake")]
+fn errno_of_fake(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
 impl Mapping {
     pub(super) fn of_node(
         fd: BorrowedFd<'_>,
@@ -33,16 +56,30 @@ impl Mapping {
         len: usize,
         protection: Protection,
     ) -> Result<Self, Errno> {
-        let prot = match protection {
-            Protection::Read => ProtFlags::READ,
-            Protection::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
-        };
+        let prot = protection.of_node();
         // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
         let start = unsafe {
             rustix::mm::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset)
         }?;
         // A successful mmap without MAP_FIXED does not return page 0.
         let start = NonNull::new(start).ok_or(Errno::NOMEM)?;
+        Ok(Self::Node(NodeMapping { start, len }))
+    }
+
+    /// # Safety
+    ///
+    /// The `len` bytes from `address` on are the caller's to replace.
+    pub(super) unsafe fn of_node_at(
+        address: NonNull<u8>,
+        fd: BorrowedFd<'_>,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Self, Errno> {
+        let (prot, flags) = (protection.of_node(), MapFlags::SHARED | MapFlags::FIXED);
+        let start: NonNull<c_void> = address.cast();
+        // SAFETY: what it replaces is the caller's.
+        unsafe { rustix::mm::mmap(start.as_ptr(), len, prot, flags, fd, offset) }?;
         Ok(Self::Node(NodeMapping { start, len }))
     }
 
@@ -53,12 +90,43 @@ impl Mapping {
         len: usize,
         protection: Protection,
     ) -> Result<Self, Errno> {
-        let prot = match protection {
-            Protection::Read => panthor_fake::Prot::READ,
-            Protection::ReadWrite => panthor_fake::Prot::READ | panthor_fake::Prot::WRITE,
-        };
-        let mapping = file.mmap(len, prot, offset);
-        mapping.map(Self::Fake).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        let mapping = file.mmap(len, protection.of_fake(), offset);
+        mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
+    }
+
+    /// # Safety
+    ///
+    /// As for `of_node_at`.
+    #[cfg(feature = "fake")]
+    pub(super) unsafe fn of_fake_at(
+        address: NonNull<u8>,
+        file: &panthor_fake::File,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Self, Errno> {
+        // SAFETY: the caller's promise.
+        let mapping = unsafe { file.mmap_at(address, len, protection.of_fake(), offset) };
+        mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
+    }
+
+    /// Ends it, and leaves its addresses reserved from byte `from` on, which starts a page.
+    pub(crate) fn reserve(self, from: usize) -> Result<(), (Self, Errno)> {
+        let start = self.as_ptr();
+        match self {
+            Self::Node(node) => {
+                node.reserve().map_err(|(node, errno)| (Self::Node(node), errno))?
+            }
+            #[cfg(feature = "fake")]
+            Self::Fake(fake) => {
+                fake.reserve().map_err(|(fake, error)| (Self::Fake(fake), errno_of_fake(&error)))?
+            }
+        }
+        if from > 0 {
+            // SAFETY: the bytes are the first of those that were just reserved, which nobody knows.
+            let _ = unsafe { rustix::mm::munmap(start.cast(), from) };
+        }
+        Ok(())
     }
 
     /// The first byte.
@@ -67,6 +135,22 @@ impl Mapping {
             Self::Node(node) => node.start.as_ptr().cast(),
             #[cfg(feature = "fake")]
             Self::Fake(fake) => fake.as_ptr(),
+        }
+    }
+}
+
+impl NodeMapping {
+    fn reserve(self) -> Result<(), (Self, Errno)> {
+        let (start, prot) = (self.start.as_ptr(), ProtFlags::empty());
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: start and len are those of a mapping that this value alone owns. As it is replaced as a whole,
+        // the kernel knows before it touches it whether it can be.
+        match unsafe { rustix::mm::mmap_anonymous(start, self.len, prot, flags) } {
+            Ok(_) => {
+                std::mem::forget(self);
+                Ok(())
+            }
+            Err(errno) => Err((self, errno)),
         }
     }
 }
@@ -92,6 +176,18 @@ mod tests {
 
     use super::*;
 
+    /// What the kernel says of the mapping at an address, if there is one.
+    fn permissions(address: *mut u8) -> Option<String> {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let there = (number(start)?..number(end)?).contains(&address.addr());
+            there.then(|| rest[..4].to_owned())
+        })
+    }
+
     #[test]
     fn a_file_is_mapped_where_it_was_asked_and_shared() {
         let page = rustix::param::page_size();
@@ -113,5 +209,33 @@ mod tests {
         rustix::io::pread(&file, &mut byte, page as u64).unwrap();
         assert_eq!(&byte, b"y");
         assert_eq!(map(1, Protection::Read).err(), Some(Errno::INVAL));
+    }
+
+    #[test]
+    fn a_file_is_mapped_at_an_address_which_stays_reserved_after_it() {
+        let page = rustix::param::page_size();
+        let file = rustix::fs::memfd_create("placed", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&file, 2 * page as u64).unwrap();
+        rustix::io::pwrite(&file, b"xy", page as u64).unwrap();
+        let place = Mapping::of_node(file.as_fd(), 0, 2 * page, Protection::Read).unwrap();
+        let address = place.as_ptr();
+        place.reserve(0).map_err(|(_, errno)| errno).unwrap();
+        assert_eq!(permissions(address).as_deref(), Some("---p"));
+        assert_eq!(permissions(address.wrapping_add(page)).as_deref(), Some("---p"));
+        let at = NonNull::new(address).unwrap();
+        // SAFETY: the addresses are those that were just reserved.
+        let placed =
+            unsafe { Mapping::of_node_at(at, file.as_fd(), 0, 2 * page, Protection::ReadWrite) };
+        let placed = placed.unwrap();
+        assert_eq!(placed.as_ptr(), address);
+        // SAFETY: it is mapped, and nobody else writes to it.
+        assert_eq!(unsafe { address.wrapping_add(page).read_volatile() }, b'x');
+        assert_eq!(permissions(address).as_deref(), Some("rw-s"));
+        // Of a mapping of which a part is shown, that part stays.
+        placed.reserve(page).map_err(|(_, errno)| errno).unwrap();
+        assert_eq!(permissions(address.wrapping_add(page)).as_deref(), Some("---p"));
+        assert_ne!(permissions(address).as_deref(), Some("rw-s"));
+        // SAFETY: that is what is still reserved.
+        unsafe { rustix::mm::munmap(address.wrapping_add(page).cast(), page) }.unwrap();
     }
 }

@@ -13,10 +13,12 @@ mod process;
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 
+use panthor_sys as sys;
 use rustix::io::Errno;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use calls::{SyncobjArray, address_of};
 pub(crate) use mapping::{Mapping, Protection};
@@ -62,7 +64,7 @@ impl Transport {
     /// # Safety
     ///
     /// As for [`ioctl_once`](Self::ioctl_once).
-    pub(crate) unsafe fn file_ioctl_once(
+    unsafe fn file_ioctl_once(
         &self,
         fd: BorrowedFd<'_>,
         request: u32,
@@ -77,6 +79,23 @@ impl Transport {
         }
         // SAFETY: the caller's promise is the one asked for.
         unsafe { kernel::ioctl(fd, request, arg) }
+    }
+
+    /// As [`ioctl`](Self::ioctl), on a file that the device gave away or takes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ioctl`](Self::ioctl).
+    pub(crate) unsafe fn file_ioctl<T: Copy>(
+        &self,
+        fd: BorrowedFd<'_>,
+        request: u32,
+        arg: &mut T,
+    ) -> std::result::Result<i32, Errno> {
+        repeat(arg, |arg| {
+            // SAFETY: the caller's promise; a repetition has the same argument.
+            unsafe { self.file_ioctl_once(fd, request, std::ptr::from_mut(arg).cast()) }
+        })
     }
 
     /// Issues one ioctl, again after a signal, each time with the argument as it was at first: the
@@ -110,7 +129,49 @@ impl Transport {
             #[cfg(feature = "fake")]
             Self::Fake(file) => Mapping::of_fake(file, offset, len, protection),
         };
-        mapped.map_err(|errno| Error::os(call, errno))
+        mapped.map_err(|errno| self.whose_error(call, errno))
+    }
+
+    /// As [`map`](Self::map), from this address on, in place of what is there.
+    ///
+    /// # Safety
+    ///
+    /// The `len` bytes from `address` on are the caller's to replace.
+    pub(crate) unsafe fn map_at(
+        &self,
+        call: &'static str,
+        address: NonNull<u8>,
+        offset: u64,
+        len: usize,
+        protection: Protection,
+    ) -> Result<Mapping> {
+        let mapped = match self {
+            Self::Kernel(fd) => {
+                // SAFETY: the caller's promise.
+                unsafe { Mapping::of_node_at(address, fd.as_fd(), offset, len, protection) }
+            }
+            #[cfg(feature = "fake")]
+            Self::Fake(file) => {
+                // SAFETY: the caller's promise.
+                unsafe { Mapping::of_fake_at(address, file, offset, len, protection) }
+            }
+        };
+        mapped.map_err(|errno| self.whose_error(call, errno))
+    }
+
+    /// The error of a call that reaches another driver, too, if it is about memory of that one: what may mean that
+    /// the device is gone does so if the device says it again, to a request that nobody else hears of.
+    #[cold]
+    fn whose_error(&self, call: &'static str, errno: Errno) -> Error {
+        let error = Error::os(call, errno);
+        let is_gone = || {
+            let answer = self.query_size(sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO);
+            answer.is_err_and(|error| error.kind() == ErrorKind::DeviceLost)
+        };
+        if error.kind() != ErrorKind::DeviceLost || is_gone() {
+            return error;
+        }
+        error.with_kind(ErrorKind::Other)
     }
 
     /// Bytes of a CPU page of the machine that the driver runs on: what BO sizes are rounded to.
@@ -160,6 +221,24 @@ impl AsFd for Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_device_is_lost_if_it_says_so_itself() {
+        let device = crate::Device::open_fake().unwrap();
+        let whose = |errno| device.transport().whose_error("mmap", errno);
+        for errno in [Errno::NODEV, Errno::IO] {
+            let error = whose(errno);
+            assert_eq!(
+                (error.kind(), error.errno()),
+                (ErrorKind::Other, Some(errno.raw_os_error()))
+            );
+        }
+        assert_eq!(whose(Errno::NOMEM).kind(), ErrorKind::OutOfMemory);
+        device.fake().unwrap().device().unplug();
+        let error = whose(Errno::NODEV);
+        assert_eq!((error.kind(), error.call()), (ErrorKind::DeviceLost, "mmap"));
+        assert_eq!(whose(Errno::NOMEM).kind(), ErrorKind::OutOfMemory);
+    }
 
     #[test]
     fn a_repeated_call_has_the_argument_as_it_was_at_first() {

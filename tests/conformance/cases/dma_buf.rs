@@ -76,6 +76,27 @@ pub fn add(cases: &mut Cases) {
                 }),
             );
         }
+        for len in [0, 1, 30, 31, 32, 40] {
+            add(
+                format!("name_of_{len}_bytes"),
+                Box::new(move |c, dma_buf| {
+                    for request in [DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B] {
+                        c.name_dma_buf(dma_buf.as_raw_fd(), request, &"n".repeat(len));
+                    }
+                }),
+            );
+        }
+        for bad in [Bad::Null, Bad::Kernel, Bad::Unmapped, Bad::Ends(4), Bad::Ends(33)] {
+            add(
+                format!("name_at_{}", bad.name()),
+                Box::new(move |c, dma_buf| {
+                    c.memory.write_before_end(&[b'n'; 40]);
+                    for request in [DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B] {
+                        c.descriptor_at(dma_buf.as_raw_fd(), request, bad);
+                    }
+                }),
+            );
+        }
         add(
             "import_of_what_is_no_sync_file".into(),
             Box::new(|c, dma_buf| {

@@ -20,7 +20,7 @@ mod job_order;
 mod job_pending;
 mod jobs;
 mod kernel_va;
-mod mode_setting;
+pub mod mode_setting;
 mod primary;
 mod prime;
 mod query;

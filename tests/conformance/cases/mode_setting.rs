@@ -3,7 +3,7 @@
 use crate::case::Cases;
 use crate::uapi::ops::*;
 
-/// Number, size of the argument.
+/// Name, number, size of the argument.
 const MODE: [(&str, u32, usize); 18] = [
     ("get_resources", 0xa0, 64),
     ("get_crtc", 0xa1, 104),
@@ -25,10 +25,19 @@ const MODE: [(&str, u32, usize); 18] = [
     ("create_lease", 0xc6, 24),
 ];
 
+/// The requests and the sizes of their arguments.
+pub fn requests() -> impl Iterator<Item = (u32, usize)> {
+    MODE.iter().map(|&(_, number, size)| (request(number, size), size))
+}
+
+fn request(number: u32, size: usize) -> u32 {
+    resized(0xc000_6400 | number, size)
+}
+
 pub fn add(cases: &mut Cases) {
     cases.group("mode_setting");
     for (name, number, size) in MODE {
-        let request = resized(0xc000_6400 | number, size);
+        let request = request(number, size);
         cases.add(name, move |c| {
             c.bytes(request, &mut vec![0; size]);
             c.open_primary();

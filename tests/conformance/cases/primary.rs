@@ -20,16 +20,6 @@ pub fn add(cases: &mut Cases) {
     driver(cases);
 }
 
-fn get_unique(c: &mut Client<'_>, len: usize) {
-    let mut buffer = vec![b'.'; 64];
-    let mut args = drm_unique { unique_len: len, unique: buffer.as_mut_ptr().cast() };
-    c.call(DRM_IOCTL_GET_UNIQUE, &mut args);
-    // The address of the GPU is that of the board.
-    let name = String::from_utf8_lossy(&buffer).trim_end_matches('.').to_owned();
-    let name = name.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
-    c.note(format_args!("  {name:?}"));
-}
-
 pub fn version(c: &mut Client<'_>, interface: (i32, i32), driver: (i32, i32)) -> i32 {
     let mut args = drm_set_version {
         drm_di_major: interface.0,
@@ -45,20 +35,20 @@ pub const ANY: (i32, i32) = (-1, -1);
 fn unique(cases: &mut Cases) {
     cases.add("before_a_version_was_set", |c| {
         c.open_primary();
-        get_unique(c, 64);
+        c.unique(64);
     });
     for len in [0, 5, 64] {
         cases.add(format!("{len}_bytes_after_a_version_was_set"), move |c| {
             c.open_primary();
             version(c, (1, 4), ANY);
-            get_unique(c, len);
+            c.unique(len);
         });
     }
     cases.add("of_a_second_file", |c| {
         c.open_primary();
         version(c, (1, 1), ANY);
         c.open_primary();
-        get_unique(c, 64);
+        c.unique(64);
     });
     cases.add("at_a_bad_address", |c| {
         c.open_primary();
@@ -69,7 +59,9 @@ fn unique(cases: &mut Cases) {
         c.call(DRM_IOCTL_GET_UNIQUE, &mut drm_unique { unique_len: 64, unique });
         c.call(DRM_IOCTL_GET_UNIQUE, &mut drm_unique { unique_len: 3, unique });
     });
-    cases.add("on_a_render_node", |c| get_unique(c, 64));
+    cases.add("on_a_render_node", |c| {
+        c.unique(64);
+    });
 }
 
 fn set_version(cases: &mut Cases) {
@@ -80,7 +72,7 @@ fn set_version(cases: &mut Cases) {
         cases.add(name, move |c| {
             c.open_primary();
             version(c, interface, ANY);
-            get_unique(c, 64);
+            c.unique(64);
         });
     }
     for driver in [(0, 0), (1, 0), (1, 1), (1, 8), (1, 9), (1, 10), (1, -1), (2, 0), (-1, 9)] {
@@ -93,7 +85,7 @@ fn set_version(cases: &mut Cases) {
     cases.add("interface_is_set_though_the_driver_is_wrong", |c| {
         c.open_primary();
         version(c, (1, 4), (7, 7));
-        get_unique(c, 64);
+        c.unique(64);
     });
     cases.add("by_another_than_the_master", |c| {
         c.open_primary();
@@ -211,10 +203,10 @@ fn master(cases: &mut Cases) {
         drop_it(c);
         c.open_primary();
         version(c, (1, 4), ANY);
-        get_unique(c, 64);
+        c.unique(64);
         c.on(first);
         set(c);
-        get_unique(c, 64);
+        c.unique(64);
     });
     cases.add("magics_are_those_of_a_master", |c| {
         let first = c.open_primary();

@@ -1,6 +1,5 @@
 //! What sync files and their fences are called, with all numbers told as `#`.
 
-use std::ffi::c_char;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use panthor_sys::*;
@@ -9,26 +8,9 @@ use super::sync_file;
 use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::*;
-use crate::uapi::sync_files::text;
+use crate::uapi::sync_files::told;
 
 const ROOM: usize = 4;
-
-/// Numbers of fences and of their lines are as the kernel likes, and so is where a name that they are in ends.
-fn told(name: &[c_char; 32]) -> String {
-    let name = text(name);
-    let is_cut = name.len() == 31;
-    let mut told = String::new();
-    for char in name.chars() {
-        match char {
-            '0'..='9' if told.ends_with('#') => {}
-            '0'..='9' => told.push('#'),
-            char => told.push(char),
-        }
-    }
-    let end = told.find('#').filter(|_| is_cut);
-    told.truncate(end.map_or(told.len(), |end| end + 1));
-    told
-}
 
 /// Writes down what a sync file and its fences are called.
 fn names(c: &mut Client<'_>, file: &OwnedFd) {
@@ -42,8 +24,7 @@ fn names(c: &mut Client<'_>, file: &OwnedFd) {
     c.descriptor_call(file.as_raw_fd(), SYNC_IOC_FILE_INFO, &mut args);
     c.note(format_args!("  file {:?}", told(&args.name)));
     for fence in &fences[..ROOM.min(args.num_fences as usize)] {
-        let (timeline, driver) = (told(&fence.obj_name), told(&fence.driver_name));
-        c.note(format_args!("  fence of {timeline:?} of {driver:?}"));
+        c.fence_name(fence);
     }
 }
 
@@ -70,6 +51,7 @@ pub fn add(cases: &mut Cases) {
         c.file_info(&file, 0);
         names(c, &file);
     });
+    asked(cases);
     cases.add("bind", |c| {
         let (vm, done) = (c.vm(), c.syncobj());
         c.bind_async(vm, &[sync_only(&[signal(done, 0)])]);
@@ -84,6 +66,114 @@ pub fn add(cases: &mut Cases) {
         })
         .needs_jobs();
     pending(cases);
+}
+
+/// Who waits for a point asks, too.
+fn asked(cases: &mut Cases) {
+    let mut add = |name: &str, ask: fn(&mut Client<'_>, u32, &OwnedFd)| {
+        cases.add(format!("points_after_{name}"), move |c| {
+            let timeline = c.syncobj();
+            c.timeline_signal(&[timeline], &[3]);
+            let file = c.sync_file(timeline);
+            ask(c, timeline, &file);
+            names(c, &file);
+        });
+    };
+    add("a_bind_that_waits", |c, timeline, _| {
+        let vm = c.vm();
+        c.bind_async(vm, &[sync_only(&[wait(timeline, 3)])]);
+        c.settle(vm);
+    });
+    add("a_bind_that_waits_for_a_later_one", |c, timeline, _| {
+        let vm = c.vm();
+        c.timeline_signal(&[timeline], &[5]);
+        c.bind_async(vm, &[sync_only(&[wait(timeline, 0)])]);
+        c.settle(vm);
+    });
+    add("a_bind_that_waits_for_all", |c, timeline, _| {
+        let (vm, other) = (c.vm(), c.signaled_syncobj());
+        c.bind_async(vm, &[sync_only(&[wait(other, 0), wait(timeline, 0)])]);
+        c.settle(vm);
+    });
+    add("a_job_that_waits", |c, timeline, _| {
+        let vm = c.vm();
+        let group = c.group(vm, 1);
+        c.submit(group, &[sync_point(0, &[wait(timeline, 3)])]);
+        c.settle_queue(group, 0);
+    });
+    add("an_eventfd", |c, timeline, _| {
+        let eventfd = c.eventfd();
+        c.syncobj_eventfd(&eventfd, timeline, 3, 0);
+    });
+    add("an_eventfd_for_what_is_there", |c, timeline, _| {
+        let eventfd = c.eventfd();
+        let flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+        c.syncobj_eventfd(&eventfd, timeline, 3, flags);
+    });
+    add("a_wait", |c, timeline, _| {
+        c.wait_points(&[timeline], &[3], 0, 0);
+    });
+    add("a_wait_for_any_in_which_another_is_first", |c, timeline, _| {
+        let other = c.signaled_syncobj();
+        c.wait_points(&[other, timeline], &[0, 3], 0, 0);
+    });
+    add("a_wait_in_which_another_is_missing", |c, timeline, _| {
+        let other = c.syncobj();
+        c.wait_points(&[timeline, other], &[3, 0], 0, 0);
+    });
+    add("a_wait_for_what_is_there", |c, timeline, _| {
+        let flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+        c.wait_points(&[timeline], &[3], flags, 0);
+    });
+    add("a_query", |c, timeline, _| {
+        c.query(&[timeline], 0);
+    });
+    add("a_query_of_the_last", |c, timeline, _| {
+        c.query(&[timeline], DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED);
+    });
+    add("a_copy", |c, timeline, _| {
+        let other = c.syncobj();
+        c.transfer((timeline, 3), (other, 0), 0);
+    });
+    add("a_copy_to_a_point", |c, timeline, _| {
+        let other = c.syncobj();
+        c.transfer((timeline, 3), (other, 7), 0);
+    });
+    add("another_point", |c, timeline, _| {
+        c.timeline_signal(&[timeline], &[5]);
+    });
+    add("an_import", |c, _, file| {
+        let other = c.syncobj();
+        c.import_sync_file(file, other);
+    });
+    add("a_merge", |c, _, file| {
+        c.merge(file, file);
+    });
+    add("a_deadline", |c, _, file| {
+        let mut args = sync_set_deadline { deadline_ns: 1, pad: 0 };
+        c.descriptor_call(file.as_raw_fd(), SYNC_IOC_SET_DEADLINE, &mut args);
+    });
+    add("an_import_into_a_dma_buf", |c, _, file| {
+        let bo = c.bo(PAGE);
+        let dma_buf = c.export(bo);
+        c.add_implicit_fences(&dma_buf, DMA_BUF_SYNC_WRITE, file);
+    });
+    cases.add("points_after_a_bind_that_waits_for_two", |c| {
+        let (vm, timeline) = (c.vm(), c.syncobj());
+        let files = [3, 5].map(|point| {
+            c.timeline_signal(&[timeline], &[point]);
+            c.sync_file(timeline)
+        });
+        let vms = [vm, c.vm()];
+        // Once the later one is waited for, the other need not be.
+        for (vm, order) in vms.into_iter().zip([[3, 5], [5, 3]]) {
+            c.bind_async(vm, &[sync_only(&order.map(|point| wait(timeline, point)))]);
+            c.settle(vm);
+            for file in &files {
+                names(c, file);
+            }
+        }
+    });
 }
 
 fn pending(cases: &mut Cases) {
@@ -126,6 +216,30 @@ fn pending(cases: &mut Cases) {
             c.until_readable(&file);
         })
         .needs_held_jobs();
+    let mut pending_point = |name: &str, ask: fn(&mut Client<'_>, u32)| {
+        cases
+            .add(format!("pending_point_after_{name}"), move |c| {
+                let (mut gate, timeline) = (c.gate(1), c.syncobj());
+                c.submit_held(&mut gate, 0, &[signal(timeline, 3)]);
+                let file = c.sync_file(timeline);
+                ask(c, timeline);
+                c.pass(&mut gate, 0);
+                c.settle_queue(gate.group, 0);
+                names(c, &file);
+            })
+            .needs_held_jobs();
+    };
+    pending_point("nothing", |_, _| {});
+    pending_point("a_wait", |c, timeline| {
+        c.wait_points(&[timeline], &[3], 0, 0);
+    });
+    pending_point("a_wait_for_what_is_there", |c, timeline| {
+        let flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
+        c.wait_points(&[timeline], &[3], flags, 0);
+    });
+    pending_point("a_query", |c, timeline| {
+        c.query(&[timeline], 0);
+    });
     cases
         .add("cancelled_job", |c| {
             let mut gate = c.gate(1);

@@ -1,6 +1,7 @@
 //! Random programs on the driver of this machine and on the fake that plays it.
 
 mod ahead;
+mod answers;
 mod compare;
 mod dice;
 mod forbidden;

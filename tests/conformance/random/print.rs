@@ -6,8 +6,8 @@ use crate::uapi::memory::Bad;
 use crate::uapi::wire::Field;
 
 use super::program::{Arg, Array, Call, FileId, Program, Slot, Step};
-use super::requests::{GROUP_CREATE, GROUP_DESTROY};
-use super::run::is_submission;
+use super::requests::{GROUP_CREATE, GROUP_DESTROY, SYNC_FILE_INFO, is_descriptor};
+use super::settle::{is_of_burst, is_submission};
 use super::values::{Values, View};
 
 /// The text of a case of that name.
@@ -15,7 +15,7 @@ pub fn case(name: &str, program: &Program) -> String {
     let mut printer = Printer { program, text: String::new(), current: 0, pending: Vec::new() };
     writeln!(printer.text, "    cases.add(\"{name}\", |c| {{").unwrap();
     for (index, step) in program.steps.iter().enumerate() {
-        if !is_submission(step, &Values::new()) {
+        if !is_of_burst(step, &Values::new()) {
             printer.settle();
         }
         printer.step(index, step);
@@ -49,7 +49,7 @@ impl Printer<'_> {
     /// What the client calls a file: they are numbered as they are opened.
     fn number(&self, file: FileId) -> usize {
         let opened = self.program.steps.iter().filter_map(|step| match step {
-            Step::Open(file) => Some(*file),
+            Step::Open(file) | Step::OpenPrimary(file) => Some(*file),
             _ => None,
         });
         1 + opened.clone().position(|known| known == file).unwrap_or(0) - usize::from(file == 0)
@@ -67,6 +67,10 @@ impl Printer<'_> {
             Step::Open(file) => {
                 self.current = *file;
                 self.line("c.open();");
+            }
+            Step::OpenPrimary(file) => {
+                self.current = *file;
+                self.line("c.open_primary();");
             }
             Step::CloseFile(file) => {
                 let file = self.number(*file);
@@ -86,6 +90,25 @@ impl Printer<'_> {
                 self.line("c.note(format_args!(\"{result:?} {count:?}\"));");
             }
             Step::CloseFd(slot) => self.line(format!("drop(owned{slot});")),
+            Step::Poll(slot) => {
+                self.line(format!("owned{slot}.iter().for_each(|fd| c.readable(fd));"))
+            }
+            Step::SetName(step) => {
+                self.on(step.file);
+                let (slot, name) = (step.on, "n".repeat(step.len));
+                self.line(format!("c.name_dma_buf(fd{slot}, DMA_BUF_SET_NAME_B, \"{name}\");"));
+            }
+            Step::Unique(file, room) => {
+                self.on(*file);
+                self.line(format!("c.unique({room});"));
+            }
+            Step::Plain(plain) => {
+                self.on(plain.file);
+                self.line(format!(
+                    "c.bytes({:#x}, &mut [{}; {}]);",
+                    plain.request, plain.byte, plain.len
+                ));
+            }
             Step::MapNode(map) => {
                 self.on(map.file);
                 let offset = self.expression(&map.offset, 8, false);
@@ -105,10 +128,15 @@ impl Printer<'_> {
         let fields = self.fields(&prefix, &call.fields, request.layout);
         let mutable = format!("let mut args = {} {{ {fields} }};", request.ty);
         self.line(mutable);
-        let issue = format!("c.call({}, &mut args)", request.name);
+        let issue = match call.on {
+            Some(slot) => format!("c.descriptor_call(fd{slot}, {}, &mut args)", request.name),
+            None => format!("c.call({}, &mut args)", request.name),
+        };
         match (call.gives.filter(|&slot| self.is_used(slot)), request.gives) {
-            (Some(slot), Some("fd")) => {
-                self.line(format!("let owned{slot} = ({issue} == 0).then(|| c.own(args.fd));"));
+            (Some(slot), Some(field)) if is_descriptor(field) => {
+                self.line(format!(
+                    "let owned{slot} = ({issue} == 0).then(|| c.own(args.{field}));"
+                ));
                 self.line(format!(
                     "let fd{slot} = owned{slot}.as_ref().map_or(-1, |fd| fd.as_raw_fd());"
                 ));
@@ -118,6 +146,9 @@ impl Printer<'_> {
                 self.line(format!("let given{slot} = args.{field};"));
             }
             _ => self.line(format!("{issue};")),
+        }
+        if *request == SYNC_FILE_INFO {
+            self.line("c.file_names(&args, &[]);");
         }
         if [&GROUP_CREATE, &GROUP_DESTROY].contains(&request) {
             self.line("c.mappings();");
@@ -151,7 +182,8 @@ impl Printer<'_> {
 
     fn is_used(&self, slot: Slot) -> bool {
         let text = format!("{:?}", self.program);
-        text.contains(&format!("Slot({slot})")) || text.contains(&format!("CloseFd({slot})"))
+        let used = ["Slot", "CloseFd", "Poll", "on: Some"].map(|by| format!("{by}({slot})"));
+        used.iter().any(|used| text.contains(used)) || text.contains(&format!("on: {slot},"))
     }
 
     /// The fields of a structure, after lines with what they point to.
@@ -183,13 +215,15 @@ impl Printer<'_> {
                     self.line(format!("let mut {variable} = [0_u64; 1024];"));
                     format!("address_mut(&mut {variable})")
                 }
+                Arg::Text(text) if size > 8 => format!("name(\"{text}\")"),
                 Arg::Text(text) => {
                     self.line(format!("let {variable} = \"{text}\\0\";"));
                     format!("address({variable})")
                 }
                 Arg::Bad(bad) => format!("c.memory.address({})", bad_address(*bad)),
                 Arg::Number(_) | Arg::Slot(_) => {
-                    let signed = *name == "fd" || *name == "timeout_nsec";
+                    let signed =
+                        is_descriptor(name) || *name == "timeout_nsec" || name.starts_with("drm_d");
                     self.expression(arg, size, signed)
                 }
             };
@@ -242,7 +276,7 @@ impl Printer<'_> {
                     _ => None,
                 });
                 match giver {
-                    Some("fd") => format!("fd{slot}"),
+                    Some(field) if is_descriptor(field) => format!("fd{slot}"),
                     Some(_) => format!("given{slot}"),
                     None if signed => String::from("-1"),
                     None => String::from("0"),

@@ -20,6 +20,8 @@ pub struct Program {
 pub enum Step {
     /// Opens the node once more.
     Open(FileId),
+    /// Opens the primary node.
+    OpenPrimary(FileId),
     CloseFile(FileId),
     Call(Call),
     /// Makes an eventfd.
@@ -27,6 +29,12 @@ pub enum Step {
     /// Looks whether an eventfd was signalled.
     ReadEventfd(Slot),
     CloseFd(Slot),
+    /// Looks whether a descriptor can be read.
+    Poll(Slot),
+    SetName(SetName),
+    /// Asks for the name on the bus, with room for so many bytes.
+    Unique(FileId, usize),
+    Plain(Plain),
     /// Maps the node, and unmaps it.
     MapNode(MapNode),
     /// Looks at all mappings of all VMs.
@@ -37,6 +45,8 @@ pub enum Step {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Call {
     pub file: FileId,
+    /// The descriptor that is asked, if it is not the file itself.
+    pub on: Option<Slot>,
     pub request: &'static Request,
     pub fields: Fields,
     /// What stands for the result.
@@ -49,6 +59,23 @@ pub struct MapNode {
     pub len: u64,
     pub writable: bool,
     pub offset: Arg,
+}
+
+/// Gives a dma-buf a name of so many bytes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SetName {
+    pub file: FileId,
+    pub on: Slot,
+    pub len: usize,
+}
+
+/// An ioctl that is known by its number and by how long its argument is, each byte of which is the same.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plain {
+    pub file: FileId,
+    pub request: u32,
+    pub len: usize,
+    pub byte: u8,
 }
 
 /// Fields by name. Those that are not there are zero.
@@ -68,7 +95,7 @@ pub enum Arg {
     Answers(usize),
     /// A pointer to space for anything.
     Room,
-    /// A pointer to text with a zero behind it.
+    /// A pointer to text with a zero behind it, or the text itself in a field for it.
     Text(String),
     /// A pointer that leads nowhere.
     Bad(Bad),

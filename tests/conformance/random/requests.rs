@@ -18,8 +18,21 @@ pub struct Request {
     pub layout: &'static [Field],
     /// The field with what the kernel makes.
     pub gives: Option<&'static str>,
-    /// Issues it with the structure's bytes, which are as the kernel left them afterwards.
-    pub issue: fn(&mut Client<'_>, &mut [u8]) -> i32,
+    /// Issues it on the file or on a descriptor, with the structure's bytes, which are as the kernel left them
+    /// afterwards.
+    pub issue: fn(&mut Client<'_>, Option<i32>, &mut [u8]) -> i32,
+}
+
+impl Request {
+    /// Whether the kernel makes a descriptor.
+    pub fn gives_descriptor(&self) -> bool {
+        self.gives.is_some_and(is_descriptor)
+    }
+}
+
+/// Whether a field is a descriptor.
+pub fn is_descriptor(field: &str) -> bool {
+    ["fd", "fd2", "fence"].contains(&field)
 }
 
 /// A structure that there are arrays of.
@@ -53,9 +66,17 @@ impl fmt::Debug for Element {
     }
 }
 
-fn issue<T: Wire + Pod>(client: &mut Client<'_>, number: u32, bytes: &mut [u8]) -> i32 {
+fn issue<T: Wire + Pod>(
+    client: &mut Client<'_>,
+    number: u32,
+    on: Option<i32>,
+    bytes: &mut [u8],
+) -> i32 {
     let mut arg: T = bytemuck::pod_read_unaligned(bytes);
-    let result = client.call(number, &mut arg);
+    let result = match on {
+        Some(fd) => client.descriptor_call(fd, number, &mut arg),
+        None => client.call(number, &mut arg),
+    };
     bytes.copy_from_slice(bytemuck::bytes_of(&arg));
     result
 }
@@ -68,7 +89,7 @@ macro_rules! requests {
             size: size_of::<$ty>(),
             layout: <$ty as Wire>::LAYOUT,
             gives: requests!(@ $($field)?),
-            issue: |client, bytes| issue::<$ty>(client, $number, bytes),
+            issue: |client, on, bytes| issue::<$ty>(client, $number, on, bytes),
         };
     )*};
     (@) => { None };
@@ -97,7 +118,11 @@ requests! {
     SET_CLIENT_CAP = DRM_IOCTL_SET_CLIENT_CAP drm_set_client_cap;
     SET_CLIENT_NAME = DRM_IOCTL_SET_CLIENT_NAME drm_set_client_name;
     GEM_CLOSE = DRM_IOCTL_GEM_CLOSE drm_gem_close;
-    GEM_FLINK = DRM_IOCTL_GEM_FLINK drm_gem_flink;
+    GEM_FLINK = DRM_IOCTL_GEM_FLINK drm_gem_flink gives name;
+    GEM_OPEN = DRM_IOCTL_GEM_OPEN drm_gem_open gives handle;
+    GET_MAGIC = DRM_IOCTL_GET_MAGIC drm_auth gives magic;
+    AUTH_MAGIC = DRM_IOCTL_AUTH_MAGIC drm_auth;
+    SET_VERSION = DRM_IOCTL_SET_VERSION drm_set_version;
     PRIME_HANDLE_TO_FD = DRM_IOCTL_PRIME_HANDLE_TO_FD drm_prime_handle gives fd;
     PRIME_FD_TO_HANDLE = DRM_IOCTL_PRIME_FD_TO_HANDLE drm_prime_handle gives handle;
     SYNCOBJ_CREATE = DRM_IOCTL_SYNCOBJ_CREATE drm_syncobj_create gives handle;
@@ -112,6 +137,12 @@ requests! {
     SYNCOBJ_QUERY = DRM_IOCTL_SYNCOBJ_QUERY drm_syncobj_timeline_array;
     SYNCOBJ_TRANSFER = DRM_IOCTL_SYNCOBJ_TRANSFER drm_syncobj_transfer;
     SYNCOBJ_EVENTFD = DRM_IOCTL_SYNCOBJ_EVENTFD drm_syncobj_eventfd;
+    DMA_BUF_SYNC = DMA_BUF_IOCTL_SYNC dma_buf_sync;
+    EXPORT_FENCES = DMA_BUF_IOCTL_EXPORT_SYNC_FILE dma_buf_export_sync_file gives fd;
+    IMPORT_FENCES = DMA_BUF_IOCTL_IMPORT_SYNC_FILE dma_buf_import_sync_file;
+    SYNC_MERGE = SYNC_IOC_MERGE sync_merge_data gives fence;
+    SYNC_FILE_INFO = SYNC_IOC_FILE_INFO sync_file_info;
+    SYNC_DEADLINE = SYNC_IOC_SET_DEADLINE sync_set_deadline;
 }
 
 macro_rules! elements {

@@ -13,11 +13,12 @@ use crate::uapi::kernel::{Kernel, Linux};
 use crate::uapi::mappings::Spaces;
 use crate::uapi::ops::ASYNC;
 
+use super::answers;
 use super::compare::Expected;
 use super::forbidden::Watch;
 use super::program::{Arg, Call, FileId, MapNode, Program, Slot, Step};
 use super::requests::*;
-use super::settle::Pending;
+use super::settle::{Pending, is_of_burst};
 use super::values::{Bytes, Values, View, number};
 
 /// What a program did.
@@ -49,13 +50,14 @@ pub fn run(
         values: Values::new(),
         descriptors: HashMap::new(),
         watch: Watch::new(linux),
+        linux,
         pending: Vec::new(),
         unsettled_groups: false,
         outcome: Outcome::default(),
     };
     let mut compared = 0;
     for step in &program.steps {
-        if !is_submission(step, &run.values) {
+        if !is_of_burst(step, &run.values) {
             run.settle();
         }
         run.step(step, expected);
@@ -93,34 +95,22 @@ struct Run<'a> {
     values: Values,
     descriptors: HashMap<Slot, OwnedFd>,
     watch: Watch,
+    linux: Linux,
     pending: Vec<(FileId, Pending)>,
     /// Whether a group has just gone: the kernel gives up its memory when it gets to it.
     unsettled_groups: bool,
     outcome: Outcome,
 }
 
-/// Whether a step only adds to what is done asynchronously. Of all others the results may depend on
-/// whether that is done.
-pub fn is_submission(step: &Step, values: &Values) -> bool {
-    let Step::Call(call) = step else { return false };
-    let view = View::new(&call.fields, call.request.layout, values);
-    *call.request == GROUP_SUBMIT
-        || *call.request == VM_BIND && view.number("flags") & u64::from(ASYNC) != 0
-}
-
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn step(&mut self, step: &Step, expected: Option<&Expected<'_>>) {
         match step {
-            Step::Open(file) => {
-                if !self.files.contains_key(file) {
-                    let number = self.client.open();
-                    self.files.insert(*file, number);
-                    self.current = *file;
-                }
-            }
+            Step::Open(file) => self.open(*file, Client::open),
+            Step::OpenPrimary(file) => self.open(*file, Client::open_primary),
             Step::CloseFile(file) => {
                 if let Some(number) = self.files.remove(file) {
                     self.client.close_file(number);
+                    self.watch.closed_file();
                 }
             }
             Step::Call(call) => {
@@ -148,9 +138,45 @@ impl Run<'_> {
                 self.values.remove(slot);
                 self.descriptors.remove(slot);
             }
+            Step::Poll(slot) => self.poll(*slot),
+            Step::SetName(step) => {
+                if self.descriptors.contains_key(&step.on) && self.on(step.file) {
+                    let fd = self.descriptors[&step.on].as_raw_fd();
+                    self.client.name_dma_buf(fd, DMA_BUF_SET_NAME_B, &"n".repeat(step.len));
+                }
+            }
+            Step::Unique(file, room) => {
+                if self.on(*file) {
+                    self.client.unique(*room);
+                }
+            }
+            Step::Plain(plain) => {
+                if self.on(plain.file) {
+                    self.client.bytes(plain.request, &mut vec![plain.byte; plain.len]);
+                }
+            }
             Step::MapNode(map) => self.map(map),
             Step::Look => self.look(expected),
         }
+    }
+
+    fn open(&mut self, file: FileId, open: impl Fn(&mut Client<'a>) -> usize) {
+        if !self.files.contains_key(&file) {
+            let number = open(&mut self.client);
+            self.files.insert(file, number);
+            self.current = file;
+        }
+    }
+
+    /// Whether a descriptor can be read, once all is done.
+    fn poll(&mut self, slot: Slot) {
+        let Some(fd) = self.descriptors.get(&slot) else { return };
+        // The kernel gets to know of a timeline that is done by a poll, too, which nobody tells the fake: so
+        // somebody asks before.
+        if self.linux != Linux::V6_12 {
+            self.client.quietly(|client| client.file_info(fd, 0));
+        }
+        self.client.readable(fd);
     }
 
     /// Calls go to this file from now on; whether it is open.
@@ -164,6 +190,13 @@ impl Run<'_> {
     }
 
     fn call(&mut self, call: &Call) {
+        let on = match call.on {
+            Some(slot) => match self.descriptors.get(&slot) {
+                Some(fd) => Some(fd.as_raw_fd()),
+                None => return,
+            },
+            None => None,
+        };
         if !self.on(call.file) {
             return;
         }
@@ -171,7 +204,7 @@ impl Run<'_> {
         let mut fields = call.fields.clone();
         for (name, arg) in &mut fields {
             // A descriptor that is not there is none, not 0, which is.
-            if *name == "fd"
+            if is_descriptor(name)
                 && matches!(arg, Arg::Slot(slot) if !self.descriptors.contains_key(slot))
             {
                 *arg = Arg::Number(u64::MAX);
@@ -189,12 +222,12 @@ impl Run<'_> {
         let mut behind = Bytes::default();
         let mut bytes =
             behind.of(&fields, request.layout, request.size, &self.values, &self.client.memory);
-        let result = (request.issue)(&mut self.client, &mut bytes);
+        let result = (request.issue)(&mut self.client, on, &mut bytes);
         for answers in behind.answers() {
             self.client.note(format_args!("  {answers:x?}"));
         }
-        if *request == DEV_QUERY && result == 0 {
-            self.show_answer(&fields, &behind);
+        if result == 0 {
+            answers::show(&mut self.client, request, &fields, &bytes, &behind);
         }
         let given = request.gives.filter(|_| result >= 0).map(|field| {
             let &(_, at, len) =
@@ -209,9 +242,8 @@ impl Run<'_> {
     /// Keeps what a call gave, and what must be known of it later.
     fn remember(&mut self, call: &Call, result: i32, given: Option<u64>) {
         if let Some(given) = given {
-            let is_fd = call.request.gives == Some("fd");
             // It is closed in any case.
-            let fd = is_fd.then(|| self.client.own(given as u32 as i32));
+            let fd = call.request.gives_descriptor().then(|| self.client.own(given as u32 as i32));
             if let Some(slot) = call.gives {
                 self.values.insert(slot, given);
                 if let Some(fd) = fd {
@@ -244,35 +276,6 @@ impl Run<'_> {
             if !self.pending.contains(&pending) {
                 self.pending.push(pending);
             }
-        }
-    }
-
-    /// Writes down what a query answered.
-    fn show_answer(&mut self, fields: &[(&str, Arg)], behind: &Bytes) {
-        let of = |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, arg)| arg);
-        let (Some(Arg::Number(kind)), Some(Arg::Room)) = (of("type_"), of("pointer")) else {
-            return;
-        };
-        let Some(room) = behind.room() else { return };
-        let bytes: &[u8] = bytemuck::cast_slice(room);
-        let client = &mut self.client;
-        macro_rules! show {
-            ($($kind:ident $ty:ident),*) => {
-                match i64::from(*kind as u32) {
-                    $(kind if kind == i64::from($kind) => {
-                        let answer: $ty = bytemuck::pod_read_unaligned(&bytes[..size_of::<$ty>()]);
-                        client.show("answer", &[answer]);
-                    })*
-                    _ => {}
-                }
-            };
-        }
-        show! {
-            DRM_PANTHOR_DEV_QUERY_GPU_INFO drm_panthor_gpu_info,
-            DRM_PANTHOR_DEV_QUERY_CSIF_INFO drm_panthor_csif_info,
-            DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO drm_panthor_timestamp_info,
-            DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO drm_panthor_group_priorities_info,
-            DRM_PANTHOR_DEV_QUERY_MMU_INFO drm_panthor_mmu_info
         }
     }
 

@@ -1,9 +1,37 @@
-//! Waits until all that was submitted is done, without a word: these calls are not compared.
+//! What does not wait for what was submitted before, and how all else does: without a word, these calls are not
+//! compared.
 
 use panthor_sys::*;
 
 use crate::uapi::client::Client;
-use crate::uapi::ops::{self, array, zeroed};
+use crate::uapi::ops::{self, ASYNC, array, zeroed};
+
+use super::program::Step;
+use super::requests::*;
+use super::values::{Values, View};
+
+/// Whether a step only adds to what is done asynchronously. Of all others the results may depend on
+/// whether that is done.
+pub fn is_submission(step: &Step, values: &Values) -> bool {
+    let Step::Call(call) = step else { return false };
+    let view = View::new(&call.fields, call.request.layout, values);
+    *call.request == GROUP_SUBMIT
+        || *call.request == VM_BIND && view.number("flags") & u64::from(ASYNC) != 0
+}
+
+/// Whether the answer to a step is the same while what was submitted is not done: submissions, and what passes
+/// their fences on.
+pub fn is_of_burst(step: &Step, values: &Values) -> bool {
+    if is_submission(step, values) {
+        return true;
+    }
+    let Step::Call(call) = step else { return false };
+    let flags = View::new(&call.fields, call.request.layout, values).number("flags");
+    *call.request == IMPORT_FENCES
+        || *call.request == DMA_BUF_SYNC
+        || *call.request == SYNCOBJ_HANDLE_TO_FD
+            && flags == u64::from(DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE)
+}
 
 /// What may still be doing something, of a file.
 #[derive(Clone, Copy, PartialEq)]

@@ -107,6 +107,11 @@ impl Bytes {
                     self.numbers(vec![u64::MAX; *count])
                 }
                 Arg::Room => self.keep(vec![0; ROOM / 8]),
+                Arg::Text(text) if len > 8 => {
+                    let text = &text.as_bytes()[..text.len().min(len)];
+                    field[..text.len()].copy_from_slice(text);
+                    continue;
+                }
                 Arg::Text(text) => self.text(text),
                 Arg::Bad(bad) => memory.address(*bad),
                 Arg::Number(_) | Arg::Slot(_) => number(arg, values),

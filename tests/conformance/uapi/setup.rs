@@ -219,6 +219,20 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, &mut args)
     }
 
+    // The primary node
+
+    /// The name of the GPU on its bus, with room for up to 64 bytes of it.
+    pub fn unique(&mut self, len: usize) -> i32 {
+        let mut buffer = vec![b'.'; 64];
+        let mut args = drm_unique { unique_len: len, unique: buffer.as_mut_ptr().cast() };
+        let result = self.call(DRM_IOCTL_GET_UNIQUE, &mut args);
+        // The address of the GPU is that of the board.
+        let name = String::from_utf8_lossy(&buffer).trim_end_matches('.').to_owned();
+        let name = name.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
+        self.note(format_args!("  {name:?}"));
+        result
+    }
+
     // PRIME
 
     /// Exports a BO as a dma-buf, to be read and written.

@@ -1,12 +1,13 @@
 //! Requests on sync files and dma-bufs themselves.
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use panthor_sys::*;
 
 use super::client::Client;
 use super::ops::{address_mut, zeroed};
+use super::{show, wire};
 
 impl Client<'_> {
     /// What a sync file says of itself, and of its fences if there is room for so many.
@@ -43,6 +44,41 @@ impl Client<'_> {
         self.own(args.fd)
     }
 
+    /// What a sync file and its fences are called, and what the fences say of themselves: those that a
+    /// SYNC_IOC_FILE_INFO has put into `room`.
+    pub fn file_names(&mut self, info: &sync_file_info, room: &[u64]) {
+        // Where a name with numbers is cut depends on how long they are.
+        let name = told(&info.name);
+        let end = name.find('#').map_or(name.len(), |number| number + 1);
+        self.note(format_args!("  file {:?}", &name[..end]));
+        if info.sync_fence_info == 0 {
+            return;
+        }
+        let fences = room.chunks_exact(size_of::<sync_fence_info>() / 8);
+        for fence in fences.take(info.num_fences as usize) {
+            let fence: &sync_fence_info = bytemuck::from_bytes(bytemuck::cast_slice(fence));
+            self.show("fence", std::slice::from_ref(fence));
+            self.fence_name(fence);
+        }
+    }
+
+    /// What a fence is called.
+    pub fn fence_name(&mut self, fence: &sync_fence_info) {
+        let (timeline, driver) = (told(&fence.obj_name), told(&fence.driver_name));
+        self.note(format_args!("  fence of {timeline:?} of {driver:?}"));
+    }
+
+    /// Gives a dma-buf a name, with one of the two requests for that.
+    pub fn name_dma_buf(&mut self, fd: i32, request: u32, name: &str) -> i32 {
+        let text = CString::new(name).expect("a name without zeros");
+        let address = text.as_ptr().cast_mut().cast();
+        // SAFETY: the kernel reads the text, which has its zero and lives until then.
+        let result = unsafe { self.node().descriptor_ioctl(fd, request, address) };
+        let (called, len) = (wire::name(request), name.len());
+        self.note(format_args!("{called} of {len} bytes = {}", show::result(result)));
+        result
+    }
+
     /// Adds fences to a dma-buf.
     pub fn add_implicit_fences(&mut self, dma_buf: &OwnedFd, flags: u64, file: &OwnedFd) -> i32 {
         let mut args = dma_buf_import_sync_file { flags: flags as u32, fd: file.as_raw_fd() };
@@ -62,4 +98,21 @@ pub fn name(text: &str) -> [c_char; 32] {
 /// The text of a name.
 pub fn text(name: &[c_char; 32]) -> String {
     name.iter().take_while(|&&char| char != 0).map(|&char| char::from(char as u8)).collect()
+}
+
+/// Numbers of fences and of their lines are as the kernel likes, and so is where a name that they are in ends.
+pub fn told(name: &[c_char; 32]) -> String {
+    let name = text(name);
+    let is_cut = name.len() == 31;
+    let mut told = String::new();
+    for char in name.chars() {
+        match char {
+            '0'..='9' if told.ends_with('#') => {}
+            '0'..='9' => told.push('#'),
+            char => told.push(char),
+        }
+    }
+    let end = told.find('#').filter(|_| is_cut);
+    told.truncate(end.map_or(told.len(), |end| end + 1));
+    told
 }

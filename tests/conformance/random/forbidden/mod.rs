@@ -43,6 +43,8 @@ pub struct Watch {
     with_code: HashSet<(FileId, u64)>,
     /// The VMs of groups.
     groups: HashMap<(FileId, u64), u64>,
+    /// Whether VMs or groups are gone, and with them the queues that fences are of.
+    lines_gone: bool,
 }
 
 type Refusal = Result<(), &'static str>;
@@ -60,6 +62,7 @@ impl Watch {
             syncs: Syncs::default(),
             with_code: HashSet::new(),
             groups: HashMap::new(),
+            lines_gone: false,
         }
     }
 
@@ -88,6 +91,13 @@ impl Watch {
             refuse_if(until > 1, "a wait for what may never come does not end")
         } else if *request == SYNCOBJ_FD_TO_HANDLE {
             self.syncs.check_import(args)
+        } else if *request == SYNC_FILE_INFO {
+            refuse_if(
+                self.linux == Linux::V6_12
+                    && self.lines_gone
+                    && self.syncs.may_name_a_line(call.on),
+                "Linux 6.12 reads the name of a fence's queue where the queue was, though it is gone",
+            )
         } else if *request == DEV_QUERY {
             let into = matches!(args.arg("pointer"), Some(Arg::Room));
             let size = args.number("size");
@@ -148,6 +158,7 @@ impl Watch {
         } else if *request == BO_CREATE {
             self.bo_bytes += args.number("size");
         }
+        self.lines_gone |= [&VM_DESTROY, &GROUP_DESTROY].contains(&request);
         self.syncs.done(call, args, given);
         self.submitted(call, args);
         let vm = (file, args.number("vm_id"));
@@ -158,6 +169,11 @@ impl Watch {
         } else if *request == VM_BIND && is_code(args) {
             self.with_code.insert(vm);
         }
+    }
+
+    /// Remembers that a file is closed.
+    pub fn closed_file(&mut self) {
+        self.lines_gone = true;
     }
 
     /// Remembers what a submission has done, or a part of it.

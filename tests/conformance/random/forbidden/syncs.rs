@@ -16,6 +16,12 @@ struct Sync {
     chained: bool,
     /// Surely a fence.
     fenced: bool,
+    /// Perhaps the fence of a job, which names its queue.
+    lined: bool,
+}
+
+impl Sync {
+    const UNKNOWN: Self = Self { chained: true, fenced: false, lined: true };
 }
 
 /// All of a program.
@@ -77,13 +83,19 @@ impl Syncs {
         )
     }
 
+    /// Whether a sync file may have a fence of a queue.
+    pub fn may_name_a_line(&self, file: Option<Slot>) -> bool {
+        let sync = file.and_then(|slot| self.shared.get(&slot));
+        sync.is_some_and(|&sync| self.all[sync].lined)
+    }
+
     /// Remembers what a call that succeeded has done.
     pub fn done(&mut self, call: &Call, args: &View<'_>, given: u64) {
         let (file, request) = (call.file, call.request);
         if *request == SYNCOBJ_CREATE {
             let signaled = u64::from(DRM_SYNCOBJ_CREATE_SIGNALED);
             let fenced = args.number("flags") & signaled != 0;
-            let sync = self.add(Sync { chained: false, fenced });
+            let sync = self.add(Sync { chained: false, fenced, lined: false });
             self.by_handle.insert((file, given), sync);
         } else if *request == SYNCOBJ_DESTROY {
             self.by_handle.remove(&(file, args.number("handle")));
@@ -93,12 +105,14 @@ impl Syncs {
             self.imported(call, args, given);
         } else if *request == SYNCOBJ_TRANSFER {
             let from = self.by_handle.get(&(file, args.number("src_handle")));
-            let unknown = Sync { chained: true, fenced: false };
-            let Sync { chained, fenced } = from.map_or(unknown, |&sync| self.all[sync]);
+            let Sync { chained, fenced, lined } =
+                from.map_or(Sync::UNKNOWN, |&sync| self.all[sync]);
+            let target = args.number("dst_handle");
             if chained || args.number("dst_point") != 0 {
-                self.chain(file, args.number("dst_handle"));
+                self.chain(file, target);
             }
-            self.fence(file, args.number("dst_handle"), fenced);
+            self.fence(file, target, fenced);
+            self.line(file, target, lined);
         } else if let Some(Arg::Words(handles)) = args.arg("handles") {
             let count = args.number("count_handles") as usize;
             for handle in handles.iter().take(count) {
@@ -121,6 +135,7 @@ impl Syncs {
             if sync.number("timeline_value") != 0 {
                 self.chain(file, sync.number("handle"));
             }
+            self.line(file, sync.number("handle"), true);
         }
     }
 
@@ -141,6 +156,12 @@ impl Syncs {
         }
     }
 
+    fn line(&mut self, file: FileId, handle: u64, lined: bool) {
+        if let Some(&sync) = self.by_handle.get(&(file, handle)) {
+            self.all[sync].lined |= lined;
+        }
+    }
+
     fn exported(&mut self, call: &Call, args: &View<'_>) {
         let Some(slot) = call.gives else { return };
         let sync = self.by_handle.get(&(call.file, args.number("handle"))).copied();
@@ -149,7 +170,7 @@ impl Syncs {
             // A file of the fence that is there now.
             Some(sync) if args.number("flags") & file != 0 => self.add(self.all[sync]),
             Some(sync) => sync,
-            None => self.add(Sync { chained: true, fenced: false }),
+            None => self.add(Sync::UNKNOWN),
         };
         self.shared.insert(slot, sync);
     }
@@ -163,8 +184,12 @@ impl Syncs {
         let file = u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE);
         if args.number("flags") & file == 0 {
             self.by_handle.insert((call.file, given), sync);
-        } else if self.all[sync].chained || args.number("point") != 0 {
+            return;
+        }
+        let Sync { chained, lined, .. } = self.all[sync];
+        if chained || args.number("point") != 0 {
             self.chain(call.file, args.number("handle"));
         }
+        self.line(call.file, args.number("handle"), lined);
     }
 }

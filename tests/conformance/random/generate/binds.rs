@@ -160,7 +160,7 @@ impl Maker {
         (va, size)
     }
 
-    fn op(&mut self, file: FileId, vm: &Arg, is_async: bool) -> Fields {
+    pub fn op(&mut self, file: FileId, vm: &Arg, is_async: bool) -> Fields {
         let (va, size) = self.range();
         match self.dice.below(20) {
             0..9 => self.map(file, vm, va, size),

@@ -55,11 +55,13 @@ impl Maker {
 
     fn spoil(&mut self, name: &str, arg: Arg, size: usize) -> Arg {
         // What other numbers name depends on what the program has open.
-        if name == "fd" {
+        if is_descriptor(name) {
             return n(u64::MAX);
         }
         // Where numbers lead to may be memory of the program's. The name of a BO is none of these, by its size.
-        if size == 8 && ["pointer", "handles", "points", "label", "name"].contains(&name) {
+        if size == 8
+            && ["pointer", "handles", "points", "label", "name", "sync_fence_info"].contains(&name)
+        {
             return Arg::Bad(self.bad());
         }
         let bits = 8 * size.min(8) as u64;

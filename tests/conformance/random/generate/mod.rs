@@ -1,15 +1,19 @@
 //! Makes programs up: mostly right, sometimes nearly, sometimes not at all.
 
 mod binds;
+mod descriptors;
 mod mistakes;
 mod objects;
 mod others;
+mod primary;
 mod syncobjs;
+
+use std::collections::HashMap;
 
 use panthor_sys::*;
 
 use super::dice::Dice;
-use super::program::{Arg, Array, Call, Fields, FileId, Program, Slot, Step};
+use super::program::{Arg, Array, Call, Fields, FileId, Plain, Program, SetName, Slot, Step};
 use super::requests::*;
 use binds::Window;
 use objects::{Kind, Objects};
@@ -26,6 +30,9 @@ pub fn program(seed: u64, steps: u64, with_jobs: bool) -> Program {
         next_slot: 0,
         files: vec![Objects::default()],
         descriptors: Vec::new(),
+        dma_buf_sizes: HashMap::new(),
+        names: Vec::new(),
+        magics: Vec::new(),
         windows,
         // Some programs are about few things.
         clumsy: dice.of(&[8, 15, 40, 1000]),
@@ -55,6 +62,11 @@ struct Maker {
     files: Vec<Objects>,
     /// Of dma-bufs, syncobjs, sync files, and eventfds.
     descriptors: Vec<(Slot, Descriptor)>,
+    dma_buf_sizes: HashMap<Slot, u64>,
+    /// Names of BOs, with their sizes.
+    names: Vec<(Slot, u64)>,
+    /// By which files of the primary node are introduced.
+    magics: Vec<Slot>,
     windows: Vec<Window>,
     /// One argument structure in so many has a mistake.
     clumsy: u64,
@@ -71,7 +83,7 @@ enum Descriptor {
 }
 
 impl Maker {
-    /// What every program has: VMs, BOs, syncobjs.
+    /// What every program has: VMs, BOs, syncobjs. Many have a file of the primary node, too.
     fn begin(&mut self) {
         for _ in 0..1 + self.dice.below(2) {
             self.create_vm(0);
@@ -82,12 +94,23 @@ impl Maker {
         for _ in 0..5 {
             self.create_syncobj(0);
         }
+        if self.dice.one_in(2) {
+            self.open(true);
+        }
     }
 
     fn step(&mut self) {
         let file = self.dice.index(self.files.len()) as FileId;
         // The first file is the busiest.
         let file = if self.dice.one_in(3) { file } else { 0 };
+        // What goes from file to file, and what that is asked itself.
+        if self.dice.one_in(6) {
+            return match self.dice.below(12) {
+                0..3 => self.names(file),
+                3..5 => self.primary(file),
+                _ => self.descriptors(file),
+            };
+        }
         let kind = match self.busy {
             Busy::All => self.dice.below(100),
             Busy::Binds => self.dice.below(60),
@@ -127,7 +150,7 @@ impl Maker {
         if self.dice.one_in(self.clumsy) {
             self.make_mistake(&mut fields, request.layout);
         }
-        self.steps.push(Step::Call(Call { file, request, fields, gives: None }));
+        self.steps.push(Step::Call(Call { file, on: None, request, fields, gives: None }));
     }
 
     /// Adds a call that makes something.
@@ -157,6 +180,10 @@ impl Maker {
         }
     }
 
+    fn has_descriptor(&self, kind: Descriptor) -> bool {
+        self.descriptors.iter().any(|(_, known)| *known == kind)
+    }
+
     /// A descriptor, mostly of a kind.
     fn descriptor(&mut self, kind: Descriptor) -> Arg {
         let of_kind: Vec<_> = self
@@ -173,17 +200,24 @@ impl Maker {
 
     fn open_or_close(&mut self) {
         if self.files.len() < FILES && self.dice.one_in(2) {
-            let file = self.files.len() as FileId;
-            self.files.push(Objects::default());
-            self.steps.push(Step::Open(file));
-            self.create_vm(file);
-            self.create_bo(file);
-            self.create_syncobj(file);
+            let is_primary = self.dice.one_in(2);
+            self.open(is_primary);
         } else if self.files.len() > 1 && self.dice.one_in(4) {
             // Never the first.
             let file = 1 + self.dice.index(self.files.len() - 1);
             self.steps.push(Step::CloseFile(file as FileId));
         }
+    }
+
+    /// Opens the render node or the primary node.
+    fn open(&mut self, is_primary: bool) -> FileId {
+        let file = self.files.len() as FileId;
+        self.files.push(Objects { is_primary, ..Objects::default() });
+        self.steps.push(if is_primary { Step::OpenPrimary(file) } else { Step::Open(file) });
+        self.create_vm(file);
+        self.create_bo(file);
+        self.create_syncobj(file);
+        file
     }
 }
 

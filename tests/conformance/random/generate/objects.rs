@@ -18,6 +18,7 @@ pub enum Kind {
 /// What a file should have.
 #[derive(Default)]
 pub struct Objects {
+    pub is_primary: bool,
     pub alive: [Vec<Slot>; 5],
     pub gone: [Vec<Slot>; 5],
     /// What VM a BO is for, and how large it is in bytes.
@@ -121,6 +122,13 @@ impl Maker {
         let objects = self.objects(file);
         objects.add(Kind::Bo, slot);
         objects.bos.push((slot, exclusive, pages * 4096));
+    }
+
+    /// How large a BO should be in bytes.
+    pub fn bo_size(&self, file: FileId, bo: &Arg) -> u64 {
+        let bos = &self.files[file as usize].bos;
+        let known = bos.iter().find(|(slot, ..)| *bo == Arg::Slot(*slot));
+        known.map_or(4096, |&(_, _, size)| size)
     }
 
     pub fn close_bo(&mut self, file: FileId) {

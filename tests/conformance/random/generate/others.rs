@@ -57,17 +57,17 @@ impl Maker {
         objects.groups.push((slot, count));
     }
 
+    /// How many queues a group should have.
+    fn queues(&self, file: FileId, group: &Arg) -> u64 {
+        let groups = &self.files[file as usize].groups;
+        let known = groups.iter().find(|(slot, _)| *group == Arg::Slot(*slot));
+        known.map_or(1, |(_, queues)| *queues)
+    }
+
     /// Jobs, mostly without streams: their syncs happen.
     pub fn submit(&mut self, file: FileId) {
         let group = self.one(file, Kind::Group);
-        let queues = match &group {
-            Arg::Slot(slot) => {
-                let known =
-                    self.files[file as usize].groups.iter().find(|(known, _)| known == slot);
-                known.map_or(1, |(_, queues)| *queues)
-            }
-            _ => 1,
-        };
+        let queues = self.queues(file, &group);
         let mut jobs = Vec::new();
         for _ in 0..self.dice.of(&[1, 1, 2, 3]) {
             let queue = self.dice.below(queues);
@@ -77,14 +77,30 @@ impl Maker {
                 job.push(("syncs", self.syncs(file)));
             }
             if self.with_jobs && self.dice.one_in(6) {
-                let start = self.dice.below(8) * 64;
-                let len = self.dice.of(&[8_u64, 8, 64, 256, 20]);
-                job.push(("stream_addr", n(CODE + start)));
-                job.push(("stream_size", n(len)));
+                self.add_stream(&mut job);
             }
             jobs.push(job);
         }
         let fields = vec![("group_handle", group), ("queue_submits", array(&JOB, jobs))];
+        self.call(file, &GROUP_SUBMIT, fields);
+    }
+
+    fn add_stream(&mut self, job: &mut Fields) {
+        let start = self.dice.below(8) * 64;
+        let len = self.dice.of(&[8_u64, 8, 64, 256, 20]);
+        job.push(("stream_addr", n(CODE + start)));
+        job.push(("stream_size", n(len)));
+    }
+
+    /// A job with these syncs, where possible with a stream.
+    pub fn submit_with(&mut self, file: FileId, syncs: (&'static str, Arg)) {
+        let group = self.one(file, Kind::Group);
+        let queues = self.queues(file, &group);
+        let mut job = vec![("queue_index", n(self.dice.below(queues))), syncs];
+        if self.with_jobs && self.dice.one_in(2) {
+            self.add_stream(&mut job);
+        }
+        let fields = vec![("group_handle", group), ("queue_submits", array(&JOB, vec![job]))];
         self.call(file, &GROUP_SUBMIT, fields);
     }
 

@@ -136,31 +136,38 @@ impl Maker {
     /// Exports and imports.
     pub fn share(&mut self, file: FileId) {
         match self.dice.below(12) {
-            0..=2 => {
-                let bo = self.one(file, Kind::Bo);
-                let flags =
-                    u64::from(self.dice.of(&[DRM_CLOEXEC | DRM_RDWR, DRM_CLOEXEC, DRM_RDWR, 0]));
-                let fields = vec![("handle", bo), ("flags", n(flags)), ("fd", n(u64::MAX))];
-                let slot = self.create(file, &PRIME_HANDLE_TO_FD, fields);
-                self.descriptors.push((slot, Descriptor::DmaBuf));
-            }
+            0..=2 => self.export_bo(file),
             3..=5 => {
+                if !self.has_descriptor(Descriptor::DmaBuf) {
+                    let other = self.dice.index(self.files.len());
+                    self.export_bo(other as FileId);
+                }
                 let fd = self.descriptor(Descriptor::DmaBuf);
+                let size = match &fd {
+                    Arg::Slot(slot) => self.dma_buf_sizes.get(slot).copied(),
+                    _ => None,
+                };
                 let slot = self.create(file, &PRIME_FD_TO_HANDLE, vec![("fd", fd)]);
                 let objects = self.objects(file);
                 objects.add(Kind::Bo, slot);
-                objects.bos.push((slot, None, 4096));
+                objects.bos.push((slot, None, size.unwrap_or(4096)));
             }
             6 | 7 => self.export_syncobj(file),
             8 | 9 => self.import_syncobj(file),
             10 => self.read_eventfd(),
-            _ if self.descriptors.len() > 4 => {
-                let at = self.dice.index(self.descriptors.len());
-                let (slot, _) = self.descriptors.swap_remove(at);
-                self.steps.push(Step::CloseFd(slot));
-            }
+            _ if self.descriptors.len() > 4 => self.close_descriptor(),
             _ => {}
         }
+    }
+
+    pub fn export_bo(&mut self, file: FileId) {
+        let bo = self.one(file, Kind::Bo);
+        let size = self.bo_size(file, &bo);
+        let flags = u64::from(self.dice.of(&[DRM_CLOEXEC | DRM_RDWR, DRM_CLOEXEC, DRM_RDWR, 0]));
+        let fields = vec![("handle", bo), ("flags", n(flags)), ("fd", n(u64::MAX))];
+        let slot = self.create(file, &PRIME_HANDLE_TO_FD, fields);
+        self.descriptors.push((slot, Descriptor::DmaBuf));
+        self.dma_buf_sizes.insert(slot, size);
     }
 
     fn export_syncobj(&mut self, file: FileId) {

@@ -1,18 +1,10 @@
-//! Sync operations of asynchronous calls: what holds for VM_BIND and GROUP_SUBMIT alike.
-//!
-//! Both take a batch whose elements each wait and signal. A wait is for the fence that an earlier element
-//! of the batch puts there or, without one, for what the syncobj holds when the call is made.
-
-/// One sync operation as the driver takes it.
-pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
+//! Which signal of a batch a wait of it is for.
 
 use std::collections::HashMap;
 
 use panthor_sys as sys;
 
-use crate::device::Device;
-use crate::error::{BindProgress, Error, Result};
-use crate::sync::{Timeout, Wait, wait_for_fences, wait_for_point};
+use super::SyncOp;
 
 #[inline]
 pub(crate) fn is_signal(sync: &SyncOp) -> bool {
@@ -29,15 +21,15 @@ pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
 const FEW: usize = 64;
 
 /// Which element of a batch is the first to signal a point.
-struct FirstSignals<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> {
+pub(super) struct FirstSignals<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> {
     all: I,
     /// Of a large batch: looking through it for every wait would take quadratic time.
-    table: Option<HashMap<(u32, u64), usize>>,
+    table: Option<HashMap<(u32, u64), E>>,
 }
 
-impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
-    /// `all` gives every sync operation with the index of the element that it belongs to, in their order.
-    fn of(all: I) -> Self {
+impl<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> FirstSignals<'a, E, I> {
+    /// `all` gives every sync operation with the element that it belongs to, in their order.
+    pub(super) fn of(all: I) -> Self {
         let table = all.clone().nth(FEW).is_some().then(|| {
             let mut table = HashMap::new();
             for (element, signal) in all.clone().filter(|(_, sync)| is_signal(sync)) {
@@ -48,7 +40,7 @@ impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
         Self { all, table }
     }
 
-    fn find(&self, wait: &SyncOp) -> Option<usize> {
+    pub(super) fn find(&self, wait: &SyncOp) -> Option<E> {
         match &self.table {
             Some(table) => table.get(&(wait.handle, wait.timeline_value)).copied(),
             None => {
@@ -61,76 +53,13 @@ impl<'a, I: Iterator<Item = (usize, &'a SyncOp)> + Clone> FirstSignals<'a, I> {
 
 /// The waits for points that the same batch signals no earlier, with their elements: only a fence that is
 /// there already can end one, and without it the driver refuses the batch with a kernel warning.
-pub(crate) fn self_waits<'a>(
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-) -> impl Iterator<Item = (usize, SyncOp)> {
+pub(crate) fn self_waits<'a, E: Copy + Ord>(
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
+) -> impl Iterator<Item = (E, SyncOp)> {
     let signals = FirstSignals::of(all.clone());
     all.filter(|(_, wait)| !is_signal(wait)).filter_map(move |(element, wait)| {
         (signals.find(wait)? >= element).then_some((element, *wait))
     })
-}
-
-/// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
-/// puts one there.
-pub(crate) fn without_fence<'a>(
-    device: &Device,
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-) -> Option<(usize, SyncOp)> {
-    let signals = FirstSignals::of(all.clone());
-    let mut waits = all.filter(|(_, sync)| !is_signal(sync));
-    let found = waits.find(|(_, wait)| {
-        signals.find(wait).is_none() && matches!(is_available(device, wait), Ok(Wait::TimedOut))
-    });
-    found.map(|(element, wait)| (element, *wait))
-}
-
-/// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
-/// batch gives one.
-pub(crate) fn wait_until_available<'a>(
-    device: &Device,
-    all: impl Iterator<Item = (usize, &'a SyncOp)> + Clone,
-    timeout: Timeout,
-) -> Result<Wait> {
-    let signals = FirstSignals::of(all.clone());
-    let given = |element, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
-    let missing = all.filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
-    wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
-}
-
-/// The text for a wait of [`without_fence`].
-pub(crate) fn describe_without_fence(wait: &SyncOp) -> String {
-    format!(
-        "syncobj {} has no fence at point {} yet: use wait_available before",
-        wait.handle, wait.timeline_value
-    )
-}
-
-/// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
-///
-/// A reset by another thread may still take the fence away before the driver looks.
-#[cold]
-pub(crate) fn require_fence(
-    device: &Device,
-    call: &'static str,
-    element: Option<usize>,
-    wait: &SyncOp,
-) -> Result<()> {
-    match is_available(device, wait)? {
-        Wait::Ready => Ok(()),
-        Wait::TimedOut => {
-            let rule = format!(
-                "syncobj {} is signalled by this very batch and holds no fence from before",
-                wait.handle
-            );
-            let error = Error::invalid(call, "wait", rule);
-            Err(error.with_bind(BindProgress::nothing_done(element)))
-        }
-    }
-}
-
-fn is_available(device: &Device, wait: &SyncOp) -> Result<Wait> {
-    let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
-    wait_for_point(device, wait.handle, wait.timeline_value, flags, Timeout::NONE)
 }
 
 #[cfg(test)]

@@ -1,0 +1,180 @@
+//! Mapping BOs for the CPU.
+
+use std::ops::{Range, RangeBounds};
+use std::ptr::NonNull;
+
+use bytemuck::Zeroable;
+use panthor_sys as sys;
+
+use super::{Bo, BoFlags};
+use crate::bo_map::{BoMap, MapAccess};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Protection;
+
+/// The name of the call in errors.
+const CALL: &str = "mmap";
+
+impl Bo {
+    /// Maps the whole BO into the CPU's address space, to read and write (BO_MMAP_OFFSET and `mmap`).
+    ///
+    /// # Errors
+    ///
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted; [`Other`](ErrorKind::Other)
+    /// for a [foreign](Self::is_foreign) BO whose driver does not map it.
+    #[doc(alias = "DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET")]
+    pub fn map(&self) -> Result<BoMap> {
+        self.map_range(.., MapAccess::ReadWrite)
+    }
+
+    /// Maps a part of the BO. Both ends are multiples of the CPU's page size.
+    ///
+    /// # Errors
+    ///
+    /// As for [`map`](Self::map), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is
+    /// empty, unaligned or not within the BO, and for one that ends beyond `isize::MAX` bytes, which a 32-bit CPU
+    /// can meet.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, MapAccess};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
+    /// let map = bo.map_range(4096..8192, MapAccess::Read)?;
+    /// assert_eq!(map.load::<u64>(0)?, 0);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub fn map_range(&self, range: impl RangeBounds<u64>, access: MapAccess) -> Result<BoMap> {
+        let range = self.cpu_range(&range)?;
+        let offset = self.mmap_offset()?;
+        // DRM maps an object from its start only, so what lies before the range is mapped and not shown.
+        let transport = self.device().transport();
+        let mapping = transport.map(CALL, offset, range.end, protection(access))?;
+        Ok(BoMap::new(self.inner.clone(), mapping, range, access))
+    }
+
+    /// Maps the BO, or its first part, from `address` on, in place of what is there (MAP_FIXED): for addresses
+    /// that something else has chosen, as in `VK_EXT_map_memory_placed`.
+    ///
+    /// The address and the ends of the range are multiples of the CPU's page size. DRM maps an object from its
+    /// start only, so the range starts at 0. The map ends as any other, by a drop, which leaves a hole, or
+    /// [reserving the addresses again](BoMap::unmap_reserve).
+    ///
+    /// # Safety
+    ///
+    /// The addresses from `address` on, as many as the range has bytes, are the caller's own to replace: reserved
+    /// with `mmap`, or by an earlier map that has ended so. Nothing that is in use lies there, Rust's or anybody's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`map_range`](Self::map_range), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that
+    /// does not start at 0, and an address that is null, unaligned, or too high for the range. If it was `mmap` that
+    /// failed (with an [`errno`](Error::errno)), the addresses may be reserved no more.
+    ///
+    /// ```
+    /// use panthor::{BoOptions, MapAccess};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(BoOptions::new(1 << 20))?;
+    /// // An address that is ours: that of a map which has ended so that it stays reserved.
+    /// let map = bo.map()?;
+    /// let address = map.as_ptr();
+    /// map.unmap_reserve()?;
+    ///
+    /// // SAFETY: nobody else knows what is reserved there, and it has room for the BO.
+    /// let map = unsafe { bo.map_placed(address, .., MapAccess::ReadWrite) }?;
+    /// assert_eq!(map.as_ptr(), address);
+    /// map.store(0, 1u32)?;
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "VK_EXT_map_memory_placed")]
+    #[doc(alias = "VkMemoryMapPlacedInfoEXT")]
+    #[doc(alias = "MAP_FIXED")]
+    pub unsafe fn map_placed(
+        &self,
+        address: *mut u8,
+        range: impl RangeBounds<u64>,
+        access: MapAccess,
+    ) -> Result<BoMap> {
+        let range = self.cpu_range(&range)?;
+        if range.start != 0 {
+            let rule = format!("{range:#x?} does not start at 0, where DRM maps an object from");
+            return Err(Error::invalid(CALL, "range", rule));
+        }
+        let Some(place) = NonNull::new(address) else {
+            return Err(Error::invalid(CALL, "address", "is null"));
+        };
+        let page = self.device().cpu_page_size();
+        if address.addr() as u64 % page != 0 {
+            let rule =
+                format!("{address:p} is not a multiple of the CPU's page size, {page} bytes");
+            return Err(Error::invalid(CALL, "address", rule));
+        }
+        if address.addr().checked_add(range.end).is_none() {
+            let rule = format!("{address:p} has no room for {:#x} bytes", range.end);
+            return Err(Error::invalid(CALL, "address", rule));
+        }
+        let offset = self.mmap_offset()?;
+        let (transport, protection) = (self.device().transport(), protection(access));
+        // SAFETY: the caller's promise.
+        let mapping = unsafe { transport.map_at(CALL, place, offset, range.end, protection) }?;
+        Ok(BoMap::new(self.inner.clone(), mapping, range, access))
+    }
+
+    /// A range that can be mapped, as the CPU counts.
+    fn cpu_range(&self, range: &impl RangeBounds<u64>) -> Result<Range<usize>> {
+        let range = self.checked(CALL, range)?;
+        let page = self.device().cpu_page_size();
+        if range.is_empty() {
+            return Err(Error::invalid(CALL, "range", "is empty"));
+        }
+        if range.start % page != 0 || range.end % page != 0 {
+            let rule = format!("{range:#x?} is not made of CPU pages of {page} bytes");
+            return Err(Error::invalid(CALL, "range", rule));
+        }
+        if self.flags().contains(BoFlags::NO_MMAP) {
+            let detail = "the BO was created with NO_MMAP";
+            return Err(Error::refused(ErrorKind::PermissionDenied, CALL, detail));
+        }
+        to_cpu(&range, isize::MAX as u64).ok_or_else(|| {
+            let rule =
+                format!("{range:#x?} goes beyond isize::MAX bytes, which nothing in Rust exceeds");
+            Error::invalid(CALL, "range", rule)
+        })
+    }
+
+    /// Where the device file has it (BO_MMAP_OFFSET).
+    fn mmap_offset(&self) -> Result<u64> {
+        let mut arg = sys::drm_panthor_bo_mmap_offset::zeroed();
+        arg.handle = self.handle();
+        self.device().transport().call(&mut arg)?;
+        Ok(arg.offset)
+    }
+}
+
+fn protection(access: MapAccess) -> Protection {
+    match access {
+        MapAccess::Read => Protection::Read,
+        MapAccess::ReadWrite => Protection::ReadWrite,
+    }
+}
+
+/// The range as the CPU counts, if it ends at `largest` or before it: `isize::MAX` is the most that a slice may
+/// have, and what a pointer may be moved by.
+fn to_cpu(range: &Range<u64>, largest: u64) -> Option<Range<usize>> {
+    let end = Some(range.end).filter(|&end| end <= largest);
+    Some(usize::try_from(range.start).ok()?..usize::try_from(end?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_map_is_longer_than_a_slice_may_be() {
+        let largest = i32::MAX as u64; // of a 32-bit CPU
+        let page = 4096;
+        let last = largest / page * page;
+        assert_eq!(to_cpu(&(page..last), largest), Some(page as usize..last as usize));
+        assert_eq!(to_cpu(&(page..last + page), largest), None);
+        assert_eq!(to_cpu(&(0..1 << 32), largest), None);
+    }
+}

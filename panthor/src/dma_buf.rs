@@ -1,0 +1,58 @@
+//! What dma-bufs are called.
+
+use std::os::fd::AsFd;
+
+use panthor_sys as sys;
+
+use crate::device::Device;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The name of the call in errors.
+const CALL: &str = "DMA_BUF_SET_NAME";
+
+impl Device {
+    /// Names a dma-buf for whoever looks at what the system's memory is used for (DMA_BUF_SET_NAME): at most 31
+    /// bytes without NUL. It replaces the name that the dma-buf had.
+    ///
+    /// The name is the dma-buf's, for all who have it, and not the [label](crate::Bo::set_label) of a BO.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a name that is too long or holds a NUL, and when it is
+    /// not a dma-buf.
+    ///
+    /// ```
+    /// # let device = panthor::Device::open_fake()?;
+    /// let bo = device.create_bo(panthor::BoOptions::new(1 << 20))?;
+    /// let dma_buf = bo.export()?;
+    /// device.name_dma_buf(&dma_buf, "scanout")?;
+    /// # let name = panthor::fake::dma_buf_name(&dma_buf);
+    /// # assert_eq!(name.as_deref(), Some(&b"scanout"[..]));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "DMA_BUF_SET_NAME_A")]
+    #[doc(alias = "DMA_BUF_SET_NAME_B")]
+    pub fn name_dma_buf(&self, dma_buf: impl AsFd, name: &str) -> Result<()> {
+        let mut bytes = [0; sys::DMA_BUF_NAME_LEN];
+        let most = bytes.len() - 1;
+        if name.len() > most {
+            let rule = format!("has {} bytes, the kernel takes {most}", name.len());
+            return Err(Error::invalid(CALL, "name", rule));
+        }
+        if name.contains('\0') {
+            return Err(Error::invalid(CALL, "name", "holds a NUL"));
+        }
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        self.transport().name_dma_buf(dma_buf.as_fd(), bytes).map_err(|errno| {
+            let error = Error::elsewhere(CALL, errno);
+            match error.kind() {
+                // Other files do not know the request.
+                ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
+                    .with_kind(ErrorKind::InvalidArgument)
+                    .with_argument("dma_buf")
+                    .with_detail("is not a dma-buf"),
+                _ => error,
+            }
+        })
+    }
+}

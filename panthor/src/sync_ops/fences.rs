@@ -1,0 +1,55 @@
+//! Whether the waits of a batch have a fence to wait for.
+
+use super::SyncOp;
+use super::order::{FirstSignals, is_signal};
+use crate::device::Device;
+use crate::error::{BatchProgress, Error, Result};
+use crate::sync::{Timeout, Wait, has_fence, wait_for_fences};
+
+/// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
+/// puts one there.
+pub(crate) fn without_fence<'a, E: Copy>(
+    device: &Device,
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
+) -> Option<(E, SyncOp)> {
+    let signals = FirstSignals::of(all.clone());
+    let mut waits = all.filter(|(_, sync)| !is_signal(sync));
+    let found = waits.find(|(_, wait)| {
+        signals.find(wait).is_none()
+            && matches!(has_fence(device, wait.handle, wait.timeline_value), Ok(false))
+    });
+    found.map(|(element, wait)| (element, *wait))
+}
+
+/// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
+/// batch gives one.
+pub(crate) fn wait_until_available<'a, E: Copy + Ord>(
+    device: &Device,
+    all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
+    timeout: Timeout,
+) -> Result<Wait> {
+    let signals = FirstSignals::of(all.clone());
+    let given = |element: E, wait| signals.find(wait).is_some_and(|signaller| signaller < element);
+    let missing = all.filter(|&(element, sync)| !is_signal(sync) && !given(element, sync));
+    wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
+}
+
+/// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
+///
+/// A reset by another thread may still take the fence away before the driver looks.
+#[cold]
+pub(crate) fn require_fence(
+    device: &Device,
+    call: &'static str,
+    element: Option<usize>,
+    wait: &SyncOp,
+) -> Result<()> {
+    if has_fence(device, wait.handle, wait.timeline_value)? {
+        return Ok(());
+    }
+    let rule = format!(
+        "syncobj {} is signalled by this very batch and holds no fence from before",
+        wait.handle
+    );
+    Err(Error::invalid(call, "wait", rule).with_progress(BatchProgress::nothing_done(element)))
+}
