@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use panthor_fake::File;
 use panthor_sys::*;
 
-use crate::{Effort, device, ioctl, new_bo};
+use crate::window::{ioctl, new_bo};
+use crate::{Effort, device};
 
 /// How many others are open. A descriptor takes two of the process, which may have no more than 1024.
 pub(crate) const OPEN: [usize; 2] = [50, 400];

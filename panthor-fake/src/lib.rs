@@ -152,7 +152,8 @@ pub use call::arena::Arena;
 pub use device::Device;
 pub use device::config::{Config, PageSize};
 pub use device::gpu_model::Gpu;
-pub use device::stats::{Leaks, Stats};
+pub use device::leaks::Leaks;
+pub use device::stats::Stats;
 pub use dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, PointDump,
     QueueDump, Signaller, SyncobjDump, SyncobjState, VmDump,

@@ -2,18 +2,19 @@
 
 pub(crate) mod client;
 pub(crate) mod config;
+mod failures;
 pub(crate) mod gpu_model;
 pub(crate) mod held;
 pub(crate) mod inject;
+pub(crate) mod leaks;
 pub(crate) mod query;
 pub(crate) mod stats;
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::bo::memory::Memory;
 use crate::bo::names::Names;
@@ -24,15 +25,14 @@ use crate::call::uaccess::UserMemory;
 use crate::device::client::Client;
 use crate::device::config::Config;
 use crate::device::inject::Injections;
-use crate::device::stats::{Counters, FileStats, Leaks, Live, Stats};
+use crate::device::leaks::Live;
+use crate::device::stats::{Counters, FileStats, Stats};
 use crate::dump::DeviceDump;
 use crate::dump::collect::dump_of_device;
 use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
-use crate::sharing::descriptors::{Owner, count_open, sweep, sweep_if_many};
-use crate::sharing::dma_buf::DmaBuf;
 use crate::sync::events::Events;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuVa;
@@ -141,69 +141,9 @@ impl Device {
         &self.inner.config
     }
 
-    /// Makes the `n`-th ioctl of that kind from now on, over all files, fail with an error number,
-    /// before it looks at its argument; `n` counts from 1, the next one. Several may be planned.
-    ///
-    /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake
-    /// does not count here. The ioctls of dma-bufs and sync files, `DMA_BUF_IOCTL_SYNC` and the like, count over all
-    /// of them that come from this device: those that it exported and made, and what was made of them.
-    pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
-        self.inner.injections.fail_ioctl(request, n, errno);
-    }
-
-    /// The failures of that ioctl that [`Device::fail_nth_ioctl`] has planned and that have not come, in the order in
-    /// which they were planned: which call from now on each is, counted from 1. Those of one file tells
-    /// [`File::planned_failures`].
-    ///
-    /// ```
-    /// use panthor_fake::{Arena, Config, Device};
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_BO_CREATE, DRM_IOCTL_PANTHOR_VM_CREATE};
-    ///
-    /// let device = Device::new(Config::default())?;
-    /// device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 3, 12);
-    /// device.open().ioctl_in(DRM_IOCTL_PANTHOR_VM_CREATE, 0x10000, &Arena::new(0x10000, 4096));
-    /// assert_eq!(device.planned_failures(DRM_IOCTL_PANTHOR_VM_CREATE), [2]);
-    /// assert!(device.planned_failures(DRM_IOCTL_PANTHOR_BO_CREATE).is_empty());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn planned_failures(&self, request: u32) -> Vec<u64> {
-        self.inner.injections.planned_ioctls(request)
-    }
-
-    /// Whether a failure that [`Device::fail_nth_ioctl`] has planned has not come: a test that ends so has not shown
-    /// what it was to show. Each file tells of its own, see [`File::has_planned_failures`].
-    pub fn has_planned_failures(&self) -> bool {
-        !self.inner.injections.is_empty()
-    }
-
-    /// Gives up all failures that [`Device::fail_nth_ioctl`] has planned and that have not come.
-    pub fn clear_planned_failures(&self) {
-        self.inner.injections.clear();
-    }
-
     /// Counters of calls and operations, over all files that are or were open.
     pub fn stats(&self) -> Stats {
         self.inner.counters.sum()
-    }
-
-    /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
-    /// elsewhere: a camera, a display, another GPU.
-    ///
-    /// Its descriptor can be imported by this and any other fake device, and mapped. The ioctls of
-    /// its own answers [`descriptor_ioctl`](crate::descriptor_ioctl).
-    ///
-    /// # Errors
-    /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
-    /// `memfd_create(2)` and the like say.
-    pub fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
-        let pages = size.checked_next_multiple_of(self.inner.config.page_size.bytes());
-        let size = pages.filter(|&size| size != 0).ok_or_else(|| {
-            let message = format!("a dma-buf cannot have {size} bytes");
-            io::Error::new(io::ErrorKind::InvalidInput, message)
-        })?;
-        sweep_if_many();
-        DmaBuf::foreign(size, Owner::new(&self.inner))
-            .map_err(|errno| io::Error::from_raw_os_error(errno.0))
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.
@@ -271,29 +211,6 @@ impl Device {
         dump_of_device(&self.inner)
     }
 
-    /// What is alive, here or in the kernel.
-    pub fn leaks(&self) -> Leaks {
-        sweep();
-        let open = count_open(&self.inner);
-        let live = &self.inner.live;
-        let vms = alive(&self.inner.vms);
-        Leaks {
-            files: alive(&self.inner.files).len(),
-            vms: live.vms.load(Ordering::Relaxed),
-            bos: live.bos.load(Ordering::Relaxed),
-            syncobjs: live.syncobjs.load(Ordering::Relaxed),
-            groups: live.groups.load(Ordering::Relaxed),
-            heaps: live.heaps.load(Ordering::Relaxed),
-            pending_jobs: live.jobs.load(Ordering::Relaxed),
-            vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
-            cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
-            stuck_vms: live.stuck_vms.load(Ordering::Relaxed),
-            sync_files: open.sync_files,
-            syncobj_fds: open.syncobjs,
-            dma_bufs: open.dma_bufs,
-        }
-    }
-
     /// What every VM that is alive has mapped, the oldest VM first: what the driver lists in debugfs as
     /// `gpuvas`. VMs that were destroyed and that a group or a job keeps are in it, and so is what
     /// the driver maps for itself.
@@ -301,25 +218,6 @@ impl Device {
     pub fn address_spaces(&self) -> Vec<Vec<GpuVa>> {
         let vms = alive(&self.inner.vms);
         vms.iter().map(|vm| vm.with_space(|space| space.iter().map(GpuVa::of).collect())).collect()
-    }
-
-    /// Checks that everything was released: the end of a test.
-    ///
-    /// Another thread may just be on its way out of an ioctl with the last reference to something;
-    /// it gets half a second.
-    ///
-    /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, if a descriptor of the fake is open, or if
-    /// the driver would keep a VM for good ([`Leaks::stuck_vms`]), with a list of them.
-    #[track_caller]
-    pub fn assert_released(&self) {
-        let deadline = Instant::now() + Duration::from_millis(500);
-        let mut leaks = self.leaks();
-        while !leaks.is_empty() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-            leaks = self.leaks();
-        }
-        assert!(leaks.is_empty(), "still alive on the fake device: {leaks}");
     }
 
     pub(crate) fn inner(&self) -> &Arc<DeviceInner> {

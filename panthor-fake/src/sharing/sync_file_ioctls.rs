@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
+use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
-use crate::call::uaccess::ARRAY_MAX;
 use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::ioctls::FileCall;
 use crate::sharing::sync_fd::SyncFile;

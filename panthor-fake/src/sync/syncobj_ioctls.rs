@@ -8,9 +8,9 @@ use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
+use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
-use crate::call::uaccess::ARRAY_MAX;
 use crate::sharing::descriptors::path;
 use crate::sharing::sync_fd::put_fence;
 use crate::sync::fence::Fence;

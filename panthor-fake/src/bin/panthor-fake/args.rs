@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::{Arg, ValueExt};
-use nix::errno::Errno;
-use panthor_fake::trace::{TraceOptions, request_by_name};
-use panthor_fake::{Config, Gpu};
+use panthor_fake::Config;
+use panthor_fake::trace::TraceOptions;
+
+use crate::values::{Failure, driver, failure, gpu, kernel, size, trace_format};
 
 macro_rules! usage {
     () => {
@@ -90,18 +91,7 @@ pub(crate) struct Run {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// An ioctl that is to fail.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Failure {
-    /// As it was asked for.
-    pub(crate) text: String,
-    pub(crate) request: u32,
-    /// Which call, counted from 1.
-    pub(crate) call: u64,
-    pub(crate) errno: i32,
-}
-
-type Result<T> = std::result::Result<T, lexopt::Error>;
+pub(crate) type Result<T> = std::result::Result<T, lexopt::Error>;
 
 pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
     match parser.next()? {
@@ -191,162 +181,6 @@ fn parse_summary(mut parser: lexopt::Parser) -> Result<Command> {
     trace.map(Command::Summary).ok_or_else(|| "summary needs the file of a trace".into())
 }
 
-fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
-    match name {
-        "text" => Ok(TraceOptions::text()),
-        "json" => Ok(TraceOptions::json()),
-        _ => Err("is none of text, json".into()),
-    }
-}
-
-fn gpu(name: &str) -> std::result::Result<Gpu, String> {
-    let short = |gpu: &Gpu| gpu.name().trim_start_matches("Mali-").to_lowercase();
-    let wanted = name.to_lowercase();
-    let wanted = wanted.trim_start_matches("mali-");
-    Gpu::ALL.iter().copied().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
-        let names: Vec<_> = Gpu::ALL.iter().map(short).collect();
-        format!("is none of {}", names.join(", "))
-    })
-}
-
-/// The driver of a kernel.
-fn kernel(config: Config, version: &str) -> Result<Config> {
-    let (minor, sparse_in_1_8) = match version {
-        "7.3" => (9, false),
-        "7.2" => (8, true),
-        "6.12" => (0, false),
-        _ => return Err(format!("--kernel {version:?}: is none of 7.3, 7.2, 6.12").into()),
-    };
-    Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
-}
-
-/// A number of bytes.
-fn size(text: &str) -> std::result::Result<u64, String> {
-    let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
-        Some(digits) if text.ends_with('K') => (digits, 1 << 10),
-        Some(digits) if text.ends_with('M') => (digits, 1 << 20),
-        Some(digits) => (digits, 1_u64 << 30),
-        None => (text, 1),
-    };
-    let count: Option<u64> =
-        digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    let bytes = count.and_then(|count| count.checked_mul(unit));
-    bytes.ok_or_else(|| "is no number of bytes, such as 4096, 64M or 2G".into())
-}
-
-fn driver(version: &str) -> std::result::Result<u32, String> {
-    let minor = version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
-    let newest = Config::NEWEST_MINOR;
-    minor.filter(|&minor| minor <= newest).ok_or_else(|| format!("is none of 1.0 to 1.{newest}"))
-}
-
-fn failure(text: &str) -> std::result::Result<Failure, String> {
-    let mut parts = text.split(':');
-    let (Some(ioctl), Some(call), Some(errno), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err("is not IOCTL:N:ERRNO".into());
-    };
-    let request = request_by_name(ioctl)
-        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM, Panthor, dma-bufs or sync files"))?;
-    let call = call.parse().ok().filter(|&call| call > 0);
-    let call = call.ok_or("N counts from 1")?;
-    let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
-    Ok(Failure { text: text.to_owned(), request, call, errno })
-}
-
-/// An error number, such as `ENOMEM`.
-fn errno_by_name(name: &str) -> Option<i32> {
-    // All that Linux has; the debug form of what the crate does not know is the same for all.
-    (1..134).find(|&errno| {
-        let known = Errno::from_raw(errno);
-        known != Errno::UnknownErrno && format!("{known:?}") == name
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use panthor_sys::{DMA_BUF_IOCTL_SYNC, DRM_IOCTL_PANTHOR_VM_BIND};
-
-    use super::*;
-
-    fn run(args: &[&str]) -> std::result::Result<Run, String> {
-        let all = ["panthor-fake", "run"].iter().chain(args);
-        match parse(lexopt::Parser::from_iter(all)) {
-            Ok(Command::Run(run)) => Ok(run),
-            Ok(_) => Err("not run".into()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[test]
-    fn the_program_keeps_its_options() {
-        let run = run(&["--gpu", "G720", "--driver", "1.5", "--", "prog", "--gpu", "-h"]).unwrap();
-        assert_eq!(run.program, "prog");
-        assert_eq!(run.arguments, ["--gpu", "-h"]);
-        assert_eq!(run.config.version(), (1, 5));
-        assert_eq!(super::tests::run(&["prog", "--kernel"]).unwrap().arguments, ["--kernel"]);
-    }
-
-    #[test]
-    fn kernels_are_drivers() {
-        for (kernel, minor) in [("7.3", 9), ("7.2", 8), ("6.12", 0)] {
-            assert_eq!(run(&["--kernel", kernel, "x"]).unwrap().config.version(), (1, minor));
-        }
-    }
-
-    #[test]
-    fn memory_can_be_short() {
-        for (text, bytes) in
-            [("4096", 4096), ("64K", 64 << 10), ("3M", 3 << 20), ("2G", 2 << 30), ("0", 0)]
-        {
-            let config = run(&["--memory", text, "x"]).unwrap().config;
-            assert_eq!((config.memory_size(), config.has_swap()), (bytes, false));
-        }
-        assert!(run(&["--swap", "x"]).unwrap().config.has_swap());
-        assert_eq!(run(&["x"]).unwrap().config.memory_size(), 8 << 30);
-    }
-
-    #[test]
-    fn failures_are_planned_by_name() {
-        let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
-        let expected = Failure {
-            text: "VM_BIND:3:ENOMEM".into(),
-            request: DRM_IOCTL_PANTHOR_VM_BIND,
-            call: 3,
-            errno: Errno::ENOMEM as i32,
-        };
-        assert_eq!(planned, [expected]);
-        let planned = run(&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"]).unwrap().failures;
-        assert_eq!(planned[0].request, DMA_BUF_IOCTL_SYNC);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (args, message) in [
-            (&[][..], "needs a program"),
-            (&["--gpu", "g57", "x"], "g310"),
-            (&["--kernel", "6.1", "x"], "6.12"),
-            (&["--driver", "2.0", "x"], "1.9"),
-            (&["--fail", "VM_BIND:0:ENOMEM", "x"], "counts from 1"),
-            (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
-            (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
-            (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
-            (&["--trace-format", "json", "x"], "needs --trace"),
-            (&["--trace", "--", "x"], "needs a FILE"),
-            (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),
-            (&["--driver", "1.8", "--kernel=7.2", "x"], "--driver and --kernel"),
-            (&["--trace", "t", "--trace-format", "xml", "x"], "text, json"),
-            (&["--memory", "", "x"], "number of bytes"),
-            (&["--memory", "M", "x"], "number of bytes"),
-            (&["--memory", "+1", "x"], "number of bytes"),
-            (&["--memory", "64T", "x"], "number of bytes"),
-            (&["--memory", "18446744073709551615G", "x"], "number of bytes"),
-            (&["--swap=yes", "x"], "yes"),
-            (&["--frobnicate", "x"], "frobnicate"),
-        ] {
-            let error = run(args).err().unwrap_or_default();
-            assert!(error.contains(message), "{args:?}: {error}");
-        }
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

@@ -15,8 +15,9 @@ use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
 use crate::FAILED;
-use crate::args::{Failure as Planned, Run};
+use crate::args::Run;
 use crate::front::{Message, Status};
+use crate::values::Failure as Planned;
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
