@@ -6,8 +6,8 @@ impl Device {
     /// Makes the `n`-th ioctl of that kind from now on, over all files, fail with an error number,
     /// before it looks at its argument; `n` counts from 1, the next one. Several may be planned.
     ///
-    /// [`File::fail_nth_ioctl`](crate::File::fail_nth_ioctl) does so on one file, and tells what is an error number; a call that fails for its sake
-    /// does not count here. The ioctls of dma-bufs and sync files, `DMA_BUF_IOCTL_SYNC` and the like, count over all
+    /// [`File::fail_nth_ioctl`](crate::File::fail_nth_ioctl) does so on one file, and tells what is an error number; a
+    /// call that fails for its sake does not count here. The ioctls of dma-bufs and sync files, `DMA_BUF_IOCTL_SYNC` and the like, count over all
     /// of them that come from this device: those that it exported and made, and what was made of them.
     pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
         self.inner.injections.fail_ioctl(request, n, errno);
@@ -33,7 +33,8 @@ impl Device {
     }
 
     /// Whether a failure that [`Device::fail_nth_ioctl`] has planned has not come: a test that ends so has not shown
-    /// what it was to show. Each file tells of its own, see [`File::has_planned_failures`](crate::File::has_planned_failures).
+    /// what it was to show. Each file tells of its own, see
+    /// [`File::has_planned_failures`](crate::File::has_planned_failures).
     pub fn has_planned_failures(&self) -> bool {
         !self.inner.injections.is_empty()
     }
