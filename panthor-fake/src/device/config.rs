@@ -233,8 +233,8 @@ impl Config {
         self
     }
 
-    /// For the benchmarks of `panthor`: makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once without
-    /// looking at their arguments or counting the call: for measuring what a caller spends before it
+    /// For the benchmarks of `panthor`: makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0
+    /// at once without looking at their arguments or counting the call, for measuring what a caller spends before it
     /// reaches the kernel.
     #[doc(hidden)]
     #[must_use]
