@@ -45,7 +45,6 @@ pub use panthor_sys as sys;
 
 mod bind;
 mod bo;
-mod bo_map;
 mod device;
 mod dma_buf;
 mod error;
@@ -74,14 +73,15 @@ mod usage;
 mod va;
 mod version;
 mod vm;
-mod word;
 
 pub use bind::{
     BindBuffer, BindMode, BindReport, BindStorage, Blocking, InlineStorage, MapFlags, Queued,
     TakesSyncs, VmBind,
 };
-pub use bo::{Bo, BoFlags, BoInfo, BoOptions, BoSync, CacheMaintenance, CacheOp, DmaBufAccess};
-pub use bo_map::{BoMap, MapAccess};
+pub use bo::{
+    AtomicWord, Bo, BoFlags, BoInfo, BoMap, BoOptions, BoSync, CacheMaintenance, CacheOp,
+    DmaBufAccess, MapAccess, Word,
+};
 pub use device::Device;
 pub use error::{DestroyError, Error, ErrorKind, Result};
 pub use flush_id::{FlushId, UserMmioOffset};
@@ -101,7 +101,6 @@ pub use usage::Usage;
 pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
-pub use word::{AtomicWord, Word};
 
 // Drivers store these and share them between threads.
 const _: () = {

@@ -5,15 +5,15 @@ use std::path::Path;
 
 /// What fails for other reasons than an ioctl of the device, and for which.
 pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
-    ("bo_map.rs load", "looks at bounds"),
-    ("bo_map.rs store", "looks at bounds"),
-    ("bo_map.rs fetch_add", "looks at bounds and caching"),
-    ("bo_map.rs compare_exchange", "looks at bounds and caching"),
-    ("bo_map.rs read", "looks at bounds"),
-    ("bo_map.rs write", "looks at bounds"),
-    ("bo_map.rs fill", "looks at bounds"),
-    ("bo_map.rs unmap_reserve", "maps without a file"),
-    ("bo_map.rs as_mut_slice", "looks at what the map allows"),
+    ("bo/bo_map.rs load", "looks at bounds"),
+    ("bo/bo_map.rs store", "looks at bounds"),
+    ("bo/bo_map.rs fetch_add", "looks at bounds and caching"),
+    ("bo/bo_map.rs compare_exchange", "looks at bounds and caching"),
+    ("bo/bo_map.rs read", "looks at bounds"),
+    ("bo/bo_map.rs write", "looks at bounds"),
+    ("bo/bo_map.rs fill", "looks at bounds"),
+    ("bo/bo_map.rs unmap_reserve", "maps without a file"),
+    ("bo/bo_map.rs as_mut_slice", "looks at what the map allows"),
     ("bo/mod.rs into_raw", "looks at who needs it"),
     ("device.rs open_any", "opens nodes"),
     ("device.rs open", "opens a node"),
@@ -37,7 +37,7 @@ pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("va.rs new", "bookkeeping"),
     ("va.rs allocate", "bookkeeping"),
     ("va.rs free", "bookkeeping"),
-    ("vm.rs into_raw", "looks at who needs it"),
+    ("vm/mod.rs into_raw", "looks at who needs it"),
 ];
 
 /// All public functions of `panthor` that give a `Result`, as "file name".

@@ -61,15 +61,15 @@ macro_rules! then {
 }
 
 calls! {
-    "bind/builder.rs submit" DRM_IOCTL_PANTHOR_VM_BIND "VM_BIND" |device, arm| {
+    "bind/builder/blocking.rs submit" DRM_IOCTL_PANTHOR_VM_BIND "VM_BIND" |device, arm| {
         let vm = vm(device);
         then!(arm, vm.bind().map_sparse(0..4096).submit())
     };
-    "bind/builder.rs submit" DRM_IOCTL_PANTHOR_VM_BIND "VM_BIND" |device, arm| {
+    "bind/builder/queued.rs submit" DRM_IOCTL_PANTHOR_VM_BIND "VM_BIND" |device, arm| {
         let (vm, bo, done) = (vm(device), bo(device), syncobj(device));
         then!(arm, vm.bind_async().map(&bo, .., 0, MapFlags::NOEXEC).signal(&done).submit())
     };
-    "bind/builder.rs wait_until_available" DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT "SYNCOBJ_TIMELINE_WAIT" |device, arm| {
+    "bind/builder/queued.rs wait_until_available" DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT "SYNCOBJ_TIMELINE_WAIT" |device, arm| {
         let (vm, done) = (vm(device), syncobj(device));
         let mut batch = vm.bind_async();
         batch.unmap(0..4096).wait(&done);
@@ -328,14 +328,14 @@ calls! {
         let vm = vm(device);
         then!(arm, VaAllocator::of_vm(&vm))
     };
-    "vm.rs create_vm" DRM_IOCTL_PANTHOR_VM_CREATE "VM_CREATE" |device, arm| {
+    "vm/mod.rs create_vm" DRM_IOCTL_PANTHOR_VM_CREATE "VM_CREATE" |device, arm| {
         then!(arm, device.create_vm(Default::default()))
     };
-    "vm.rs state" DRM_IOCTL_PANTHOR_VM_GET_STATE "VM_GET_STATE" |device, arm| {
+    "vm/mod.rs state" DRM_IOCTL_PANTHOR_VM_GET_STATE "VM_GET_STATE" |device, arm| {
         let vm = vm(device);
         then!(arm, vm.state())
     };
-    "vm.rs destroy" DRM_IOCTL_PANTHOR_VM_DESTROY "VM_DESTROY" |device, arm| {
+    "vm/mod.rs destroy" DRM_IOCTL_PANTHOR_VM_DESTROY "VM_DESTROY" |device, arm| {
         let vm = vm(device);
         then!(arm, vm.destroy())
     };

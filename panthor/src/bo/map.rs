@@ -6,8 +6,8 @@ use std::ptr::NonNull;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
+use super::bo_map::{BoMap, MapAccess};
 use super::{Bo, BoFlags};
-use crate::bo_map::{BoMap, MapAccess};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Protection;
 

@@ -1,9 +1,11 @@
 //! Buffer objects: memory of the GPU.
 //!
-//! `options` says how one shall be, `info` what the driver tells about it; `map` maps for the CPU, `caching` says
-//! when the CPU's caches need maintenance, and `cache` does it; `prime` shares BOs, `fences` has the fences that
-//! shared memory implies, and `table` knows who owns a handle then.
+//! `options` says how one shall be, `info` what the driver tells about it; `map` maps for the CPU, and `bo_map`
+//! is what is mapped, accessed a `word` at a time; `caching` says when the CPU's caches need maintenance, and `cache`
+//! does it; `prime` shares BOs, `fences` has the fences that shared memory implies, and `table` knows who owns a
+//! handle then.
 
+mod bo_map;
 mod cache;
 mod caching;
 mod fences;
@@ -12,6 +14,7 @@ mod map;
 mod options;
 mod prime;
 mod table;
+mod word;
 
 use std::fmt;
 use std::ops::{Range, RangeBounds};
@@ -29,6 +32,7 @@ use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
 
+pub use bo_map::{BoMap, MapAccess};
 pub use cache::{BoSync, CacheOp};
 pub use caching::CacheMaintenance;
 pub use fences::DmaBufAccess;
@@ -36,6 +40,7 @@ pub use info::BoInfo;
 pub use options::{BoFlags, BoOptions};
 pub(crate) use table::BoTable;
 use table::{About, close};
+pub use word::{AtomicWord, Word};
 
 /// A buffer object: memory that VMs map and, unless it is NO_MMAP, the CPU as well.
 ///

@@ -1,59 +1,24 @@
 //! GPU virtual address spaces.
 
+mod inner;
+mod options;
+mod state;
+
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
 use crate::bind::{self, BindBuffer, Blocking, InlineStorage, Queued, VmBind};
-use crate::bo::Bo;
 use crate::device::Device;
-use crate::error::{DestroyError, Error, ErrorKind, Result};
-use crate::owned::{Owned, Release};
-use crate::sparse;
-use crate::transport::Process;
+use crate::error::{DestroyError, ErrorKind, Result};
+use crate::owned::Owned;
 use crate::uid::Uid;
 
-/// How a VM shall be.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct VmOptions {
-    user_va_range: u64,
-}
-
-impl VmOptions {
-    /// What the driver finds sensible: the lower half of the GPU's address space.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks for at least this many bytes of VA for the user, from 0 up; the rest is the kernel's.
-    ///
-    /// The driver may grant far more (the kernel's share is a power of two), at most all but 256 MiB of the
-    /// GPU's address space; [`Vm::user_va_range`] tells.
-    pub fn user_va_range(mut self, bytes: u64) -> Self {
-        self.user_va_range = bytes;
-        self
-    }
-}
-
-/// Whether a VM takes new mappings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[doc(alias = "drm_panthor_vm_state")]
-pub enum VmState {
-    /// It does.
-    #[doc(alias = "DRM_PANTHOR_VM_STATE_USABLE")]
-    Usable,
-    /// An asynchronous operation failed as it ran: only synchronous unmapping works, and jobs on it fail. Make
-    /// a new one.
-    #[doc(alias = "DRM_PANTHOR_VM_STATE_UNUSABLE")]
-    Unusable,
-    /// A state that this crate does not know, by its number.
-    Unknown(u32),
-}
+pub(crate) use inner::VmInner;
+pub use options::VmOptions;
+pub use state::VmState;
 
 /// A GPU virtual address space.
 ///
@@ -77,21 +42,6 @@ pub enum VmState {
 /// ```
 pub struct Vm {
     inner: Arc<Owned<VmInner>>,
-}
-
-pub(crate) struct VmInner {
-    device: Device,
-    id: u32,
-    user_va_range: u64,
-    uid: Uid,
-    /// The device file's.
-    file: Uid,
-    /// The object that stands for sparse memory where the driver has no native sparse mappings.
-    sparse_object: OnceLock<Bo>,
-    /// The process that made it, and ends it on drop.
-    process: Process,
-    /// Whether an operation may be queued that has not run.
-    may_have_queued: AtomicBool,
 }
 
 impl Device {
@@ -130,10 +80,10 @@ impl Vm {
     /// Bytes that one [asynchronous batch](Self::bind_async) maps at most: 64 GiB.
     ///
     /// The driver allocates the page tables of all its maps when the batch is queued, 2 MiB for each GiB, and keeps
-    /// them until it has run. A batch that would map more is refused, with the operation from which on it is too
-    /// much as [`op_index`](Error::op_index). What is to map more is split by the caller, for whom several batches
-    /// mean this: they run in the order in which they are queued, but batches of other threads may come between;
-    /// and when one is refused, those before it stay queued. All wait for what the first one waits for.
+    /// them until it has run. A batch that would map more is refused, with the operation from which on it is too much
+    /// as [`op_index`](crate::Error::op_index). What is to map more is split by the caller, for whom several batches
+    /// mean this: they run in the order in which they are queued, but batches of other threads may come between; and
+    /// when one is refused, those before it stay queued. All wait for what the first one waits for.
     ///
     /// ```
     /// use panthor::{Timeout, Vm, Wait};
@@ -163,17 +113,17 @@ impl Vm {
 
     /// Bytes of VA for the user: valid VAs are `0..user_va_range`.
     pub fn user_va_range(&self) -> u64 {
-        self.inner.user_va_range
+        self.inner.user_va_range()
     }
 
     /// The driver's id of this VM, valid while it lives: ids are reused, so compare VMs, not ids.
     pub fn id(&self) -> u32 {
-        self.inner.id
+        self.inner.id()
     }
 
     /// The device that it was created on.
     pub fn device(&self) -> &Device {
-        &self.inner.device
+        self.inner.device()
     }
 
     /// Asks whether the VM takes new mappings (VM_GET_STATE).
@@ -279,8 +229,8 @@ impl Vm {
     /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let owned = self.into_owned("into_raw")?;
-        let id = owned.id;
-        owned.device.given_up_vms().note(id, owned.uid);
+        let id = owned.id();
+        owned.device().given_up_vms().note(id, owned.uid());
         owned.give_up();
         Ok(id)
     }
@@ -295,7 +245,7 @@ impl Vm {
         let uid = device.given_up_vms().find(id);
         let inner = VmInner::new(device, id, user_va_range, uid);
         // Who had it may have queued something.
-        inner.may_have_queued.store(true, Ordering::Relaxed);
+        inner.assume_queued();
         Self::of(Owned::new(inner))
     }
 
@@ -309,7 +259,7 @@ impl Vm {
     }
 
     pub(crate) fn uid(&self) -> Uid {
-        self.inner.uid
+        self.inner.uid()
     }
 
     /// What a group or a heap holds on to.
@@ -318,117 +268,11 @@ impl Vm {
     }
 }
 
-impl VmInner {
-    fn new(device: &Device, id: u32, user_va_range: u64, uid: Uid) -> Self {
-        Self {
-            device: device.clone(),
-            id,
-            user_va_range,
-            uid,
-            file: device.uid(),
-            sparse_object: OnceLock::new(),
-            process: Process::current(),
-            may_have_queued: AtomicBool::new(false),
-        }
-    }
-
-    /// Notes that operations are about to be queued.
-    #[inline]
-    pub(crate) fn note_queued(&self) -> Result<()> {
-        if self.may_have_queued.load(Ordering::Relaxed) { Ok(()) } else { self.note_first_queued() }
-    }
-
-    /// The first time: whoever is to end the VM has to know.
-    #[cold]
-    fn note_first_queued(&self) -> Result<()> {
-        if self.process != Process::current() {
-            let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
-            return Err(Error::invalid("VM_BIND", "self", rule));
-        }
-        self.may_have_queued.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was
-    /// destroyed, and what it maps stays with the VM even when the file is closed.
-    fn unmap_behind_queued(&self) {
-        if self.may_have_queued.load(Ordering::Relaxed) {
-            // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
-            let _ = bind::unmap_behind_queued(self);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
-    }
-
-    #[inline]
-    pub(crate) fn id(&self) -> u32 {
-        self.id
-    }
-
-    #[inline]
-    pub(crate) fn user_va_range(&self) -> u64 {
-        self.user_va_range
-    }
-
-    #[inline]
-    pub(crate) fn uid(&self) -> Uid {
-        self.uid
-    }
-
-    /// The uid of the device file that it belongs to.
-    #[inline]
-    pub(crate) fn file(&self) -> Uid {
-        self.file
-    }
-
-    pub(crate) fn state(&self) -> Result<VmState> {
-        let mut arg = sys::drm_panthor_vm_get_state::zeroed();
-        arg.vm_id = self.id;
-        self.device.transport().call(&mut arg)?;
-        Ok(match arg.state {
-            sys::DRM_PANTHOR_VM_STATE_USABLE => VmState::Usable,
-            sys::DRM_PANTHOR_VM_STATE_UNUSABLE => VmState::Unusable,
-            other => VmState::Unknown(other),
-        })
-    }
-
-    /// Says so when the driver refused because the VM is unusable: it answers EINVAL to whatever maps.
-    pub(crate) fn explain(&self, error: Error) -> Error {
-        let refused = error.kind() == ErrorKind::InvalidArgument;
-        if refused && matches!(self.state(), Ok(VmState::Unusable)) {
-            return error.with_kind(ErrorKind::DeviceLost).with_detail("the VM is unusable");
-        }
-        error
-    }
-
-    /// The object that emulated sparse ranges are mapped to, made at the first need.
-    pub(crate) fn sparse_object(&self) -> Result<&Bo> {
-        if let Some(object) = self.sparse_object.get() {
-            return Ok(object);
-        }
-        let object = sparse::create_object(self)?;
-        // Of two threads that come here at once, one drops its object again.
-        Ok(self.sparse_object.get_or_init(|| object))
-    }
-}
-
-impl Release for VmInner {
-    fn release(&self) -> Result<()> {
-        self.unmap_behind_queued();
-        let mut arg = sys::drm_panthor_vm_destroy::zeroed();
-        arg.id = self.id;
-        self.device.transport().call(&mut arg)
-    }
-}
-
 impl fmt::Debug for Vm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vm")
-            .field("id", &self.inner.id)
-            .field("user_va_range", &self.inner.user_va_range)
+            .field("id", &self.inner.id())
+            .field("user_va_range", &self.inner.user_va_range())
             .finish_non_exhaustive()
     }
 }

@@ -1,67 +1,19 @@
 //! What can go wrong: one error type that names the call, keeps the errno and says what is done.
 
+mod destroy;
+mod kind;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use rustix::io::Errno;
 
+pub use destroy::DestroyError;
+pub use kind::ErrorKind;
+
 /// The result of a call to the driver.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The class of an [`Error`], as coarse as a `VkResult` needs it.
-///
-/// | kind | in Vulkan |
-/// |---|---|
-/// | `DeviceLost` | `VK_ERROR_DEVICE_LOST` |
-/// | `OutOfMemory` | `VK_ERROR_OUT_OF_DEVICE_MEMORY` or `VK_ERROR_OUT_OF_HOST_MEMORY` |
-/// | `Unsupported` | `VK_ERROR_FEATURE_NOT_PRESENT` |
-/// | `NotFound`, `NotPanthor`, `PermissionDenied` | `VK_ERROR_INITIALIZATION_FAILED` |
-/// | others, of an import | `VK_ERROR_INVALID_EXTERNAL_HANDLE` |
-/// | others, of a CPU mapping | `VK_ERROR_MEMORY_MAP_FAILED` |
-/// | others | a bug of the caller, or `VK_ERROR_UNKNOWN` |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The device is gone, or a VM became unusable through a fault or a reset. What the device says of itself: the
-    /// same number from somebody else, as another driver whose memory is imported or mapped, is `Other`.
-    DeviceLost,
-    /// Memory, address space, descriptors or a per-file table (32 VMs) is exhausted.
-    OutOfMemory,
-    /// The running driver does not have the feature; the error's text says which one has.
-    Unsupported,
-    /// An argument breaks a rule; the text names the argument and the rule.
-    InvalidArgument,
-    /// The object is still needed by another one.
-    Busy,
-    /// There is no such device or object.
-    NotFound,
-    /// The caller lacks a permission or a capability.
-    PermissionDenied,
-    /// The node is not a Panthor device, or one of an unknown major version.
-    NotPanthor,
-    /// Anything else; [`Error::errno`] has the number.
-    Other,
-}
-
-impl ErrorKind {
-    /// What it means when the device says so.
-    fn of(errno: Errno) -> Self {
-        match errno {
-            // Of a stuck MMU the driver says that time is out; what a reset kills is cancelled.
-            Errno::NODEV | Errno::NXIO | Errno::IO | Errno::TIMEDOUT | Errno::CANCELED => {
-                Self::DeviceLost
-            }
-            Errno::NOMEM | Errno::NOSPC | Errno::MFILE | Errno::NFILE => Self::OutOfMemory,
-            Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS => Self::Unsupported,
-            Errno::INVAL | Errno::TOOBIG | Errno::FAULT | Errno::OVERFLOW => Self::InvalidArgument,
-            Errno::BUSY => Self::Busy,
-            Errno::NOENT => Self::NotFound,
-            Errno::ACCESS | Errno::PERM => Self::PermissionDenied,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// A broken rule: the argument and what it should be.
 pub(crate) type Broken = (&'static str, String);
@@ -313,46 +265,6 @@ impl From<Error> for std::io::Error {
     }
 }
 
-/// An explicit destruction that failed, with the object given back.
-///
-/// ```
-/// # let device = panthor::Device::open_fake()?;
-/// let vm = device.create_vm(Default::default())?;
-/// match vm.destroy() {
-///     Ok(()) => {}
-///     Err(failed) => {
-///         eprintln!("{}", failed.error);
-///         let _vm_again = failed.object;
-///     }
-/// }
-/// # Ok::<(), panthor::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct DestroyError<T> {
-    /// The object, still alive.
-    pub object: T,
-    /// Why it is.
-    pub error: Error,
-}
-
-impl<T> fmt::Display for DestroyError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<T: fmt::Debug> std::error::Error for DestroyError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl<T> From<DestroyError<T>> for Error {
-    fn from(failed: DestroyError<T>) -> Self {
-        failed.error
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,16 +321,6 @@ mod tests {
             assert_eq!(io.kind(), expected);
             assert!(io.to_string().contains("for a reason"), "{io}");
         }
-    }
-
-    #[test]
-    fn an_object_that_was_not_destroyed_comes_with_the_reason() {
-        let error = || Error::os("VM_DESTROY", Errno::NODEV);
-        let failed = DestroyError { object: 7, error: error() };
-        assert_eq!(failed.to_string(), error().to_string());
-        let source = std::error::Error::source(&failed).expect("the reason");
-        assert_eq!(source.to_string(), error().to_string());
-        assert_eq!(Error::from(failed).kind(), ErrorKind::DeviceLost);
     }
 
     #[test]

@@ -10,11 +10,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::word::{AtomicWord, Word};
 use crate::bo::{Bo, BoFlags, BoInner};
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::transport::Mapping;
-use crate::word::{AtomicWord, Word};
 
 /// What the CPU may do with a [`BoMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

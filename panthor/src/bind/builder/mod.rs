@@ -1,21 +1,22 @@
 //! The builder of a batch of VM_BIND operations.
 
+mod blocking;
+mod queued;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
 use panthor_sys as sys;
 
-use super::mode::{BindMode, Blocking, Queued, TakesSyncs};
+use super::mode::BindMode;
 use super::rules::Limits;
-use super::storage::{BindStorage, InlineStorage, OpSync, Ops, Record};
-use super::{BindReport, MapFlags, plan, rules, submit, syncs as layout};
+use super::storage::{BindStorage, InlineStorage, Ops, Record};
+use super::{MapFlags, plan, rules};
 use crate::bo::Bo;
-use crate::error::{Broken, Error, Result};
+use crate::error::{Broken, Error};
 use crate::range::to_range;
 use crate::sparse::SparseMode;
-use crate::sync::{SyncPoint, Timeout, Wait};
-use crate::sync_ops::wait_until_available;
 use crate::vm::VmInner;
 
 /// A batch of operations on a VM, made by [`Vm::bind`](crate::Vm::bind) and its siblings.
@@ -43,11 +44,11 @@ use crate::vm::VmInner;
 ///
 /// # Huge ranges
 ///
-/// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so
-/// a map of more than 64 GiB is split into operations of that size, which takes the driver about half a
-/// second each. An asynchronous batch maps no more than that [in all](crate::Vm::MAX_QUEUED_MAP_SIZE).
-/// [`BindReport`] counts what the driver was given. Emulated, a sparse range is an operation for each 2 MiB: half a
-/// million of them for each TiB.
+/// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so a map of
+/// more than 64 GiB is split into operations of that size, which takes the driver about half a second each. An
+/// asynchronous batch maps no more than that [in all](crate::Vm::MAX_QUEUED_MAP_SIZE).
+/// [`BindReport`](crate::BindReport) counts what the driver was given. Emulated, a sparse range is an operation for
+/// each 2 MiB: half a million of them for each TiB.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags};
@@ -326,223 +327,6 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
             self.refused = Some(rules::refuse(index, broken));
         }
-    }
-
-    /// Has the batch wait: its first operation runs after this, and so all do.
-    ///
-    /// The fence must be there when the batch is submitted, signalled or not: see
-    /// [`SyncObj::wait_available`](crate::SyncObj::wait_available).
-    #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
-    #[inline]
-    pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
-    where
-        M: TakesSyncs,
-    {
-        let sync = sync.into();
-        if self.is_own(&sync, None, "wait") {
-            self.storage.parts().1.push_wait(sync.op(false));
-        }
-        self
-    }
-
-    /// Has the batch signal when all of its operations are done.
-    #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
-    #[inline]
-    pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
-    where
-        M: TakesSyncs,
-    {
-        let sync = sync.into();
-        if self.is_own(&sync, None, "signal") {
-            self.storage.parts().1.push_signal(sync.op(true));
-        }
-        self
-    }
-
-    /// Has the operation recorded last wait, and those after it, but none before it.
-    pub fn op_wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
-    where
-        M: TakesSyncs,
-    {
-        self.op_sync(&sync.into(), false, "op_wait")
-    }
-
-    /// Has the operation recorded last signal when it and those before it are done.
-    pub fn op_signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
-    where
-        M: TakesSyncs,
-    {
-        self.op_sync(&sync.into(), true, "op_signal")
-    }
-
-    /// Records an operation that binds nothing, for [`op_wait`](Self::op_wait) and
-    /// [`op_signal`](Self::op_signal) between others.
-    ///
-    /// A batch of sync operations alone needs none.
-    #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
-    pub fn sync_point(&mut self) -> &mut Self
-    where
-        M: TakesSyncs,
-    {
-        self.push_without_bo(sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY, 0, 0);
-        self.special = true;
-        self
-    }
-
-    fn op_sync(&mut self, sync: &SyncPoint<'a>, signal: bool, name: &'static str) -> &mut Self {
-        let Some(op) = self.len().checked_sub(1) else {
-            self.refuse(None, || Some((name, "comes before any operation".into())));
-            return self;
-        };
-        if self.is_own(sync, Some(op), name) {
-            let sync = sync.op(signal);
-            self.storage.parts().1.push_of_op(OpSync { op, sync });
-        }
-        self
-    }
-
-    #[inline]
-    fn is_own(&mut self, sync: &SyncPoint<'a>, op: Option<usize>, name: &'static str) -> bool {
-        let own = self.limits.allow_file(sync.device().uid());
-        if !own {
-            self.refuse_foreign(op, name);
-        }
-        own
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refuse_foreign(&mut self, op: Option<usize>, name: &'static str) {
-        self.refuse(op, || Some((name, "is a syncobj of another device file".into())));
-    }
-}
-
-impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
-    /// Does the operations (VM_BIND). An empty batch does nothing.
-    ///
-    /// If a signal interrupts the driver, it goes on where it stopped.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory);
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for sparse ranges in
-    /// [`SparseMode::Native`] below driver 1.9; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has
-    /// become unusable (unmapping still works). What is done stays done:
-    /// [`op_index`](Error::op_index), [`ops_done`](Error::ops_done) and
-    /// [`partial_range`](Error::partial_range) tell how far it came.
-    ///
-    /// ```
-    /// # use panthor::ErrorKind;
-    /// # let device = panthor::Device::open_fake()?;
-    /// # let vm = device.create_vm(Default::default())?;
-    /// let error = vm.bind().map_sparse(0..4096).unmap(100..200).submit().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-    /// assert_eq!((error.op_index(), error.ops_done()), (Some(1), Some(0)));
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[inline]
-    pub fn submit(&mut self) -> Result<BindReport> {
-        #[cfg(feature = "tracing")]
-        let span = crate::trace::vm_bind(self.vm.id(), self.len(), false).entered();
-        let result = match self.refused.take() {
-            None => {
-                let ops = self.storage.parts().0.as_mut_slice();
-                submit::blocking(self.vm, ops, self.special, self.sparse)
-            }
-            Some(error) => Err(error),
-        };
-        self.empty();
-        #[cfg(feature = "tracing")]
-        crate::trace::bound(&span, &result);
-        result
-    }
-}
-
-impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
-    /// Waits until everything that the batch waits for is submitted, signalled or not, and so until it can be
-    /// queued: `submit` refuses waits without a fence (SYNCOBJ_TIMELINE_WAIT).
-    ///
-    /// This is wait-before-signal, which the driver leaves to a thread of the caller. What an earlier operation
-    /// of the batch signals itself is not waited for.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), at once, for a batch that `submit` will refuse
-    /// because of a broken rule or for all that it maps; it stays as it is.
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use panthor::{Timeout, Wait, point};
-    /// # let device = panthor::Device::open_fake()?;
-    /// # let vm = device.create_vm(Default::default())?;
-    /// let timeline = device.create_timeline()?;
-    /// let mut batch = vm.bind_async();
-    /// batch.map_sparse(0..4096).wait(timeline.at(point::<1>())).signal(timeline.at(point::<2>()));
-    /// assert_eq!(batch.wait_until_available(Duration::from_millis(1))?, Wait::TimedOut);
-    /// timeline.signal(point::<1>())?; // somebody submits it at last
-    /// assert_eq!(batch.wait_until_available(Timeout::FOREVER)?, Wait::Ready);
-    /// batch.submit()?;
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[doc(alias = "timelineSemaphore")]
-    pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
-        if let Some(error) = &self.refused {
-            return Err(error.again());
-        }
-        submit::check_queue(self.storage.ops().as_slice())?;
-        let syncs = layout::with_owners(self.storage.syncs());
-        wait_until_available(self.vm.device(), syncs, timeout.into())
-    }
-
-    /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
-    ///
-    /// Operations that fail as they run, which takes a fault of the hardware or a reset, make the VM
-    /// [`Unusable`](crate::VmState::Unusable); what they signal is signalled all the same.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
-    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as for the
-    /// synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable, for whatever
-    /// operation. Nothing of the batch is queued then.
-    ///
-    /// ```
-    /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};
-    ///
-    /// let device = panthor::Device::open_fake()?;
-    /// let vm = device.create_vm(Default::default())?;
-    /// let bo = device.create_bo(BoOptions::new(4096))?;
-    /// let (acquired, timeline) = (device.create_signaled_syncobj()?, device.create_timeline()?);
-    /// vm.bind_async()
-    ///     .map(&bo, .., 0x10_0000, MapFlags::NOEXEC)
-    ///     .wait(&acquired)
-    ///     .signal(timeline.at(point::<7>()))
-    ///     .submit()?;
-    /// assert_eq!(timeline.wait(point::<7>(), Timeout::FOREVER)?, Wait::Ready);
-    /// # Ok::<(), panthor::Error>(())
-    /// ```
-    #[inline]
-    pub fn submit(&mut self) -> Result<BindReport> {
-        #[cfg(feature = "tracing")]
-        let span = crate::trace::vm_bind(self.vm.id(), self.len(), true).entered();
-        let result = match self.refused.take() {
-            None => {
-                let (ops, syncs) = self.storage.parts();
-                match ops.as_mut_slice() {
-                    [] => submit::queued_syncs(self.vm, syncs),
-                    ops => submit::queued(self.vm, ops, syncs, self.special, self.sparse),
-                }
-            }
-            Some(error) => Err(error),
-        };
-        self.empty();
-        #[cfg(feature = "tracing")]
-        crate::trace::bound(&span, &result);
-        result
     }
 }
 

@@ -3,16 +3,15 @@
 //! Recording is what a batch of thousands of operations spends its time with, so both kinds are made for a
 //! cheap `push`: see the benchmark `bind_cost`.
 
-use arrayvec::ArrayVec;
+mod syncs;
+
 use bytemuck::allocation::{try_zeroed_vec, zeroed_vec};
 
-use super::{Op, SyncOp};
+use super::Op;
 use crate::spilling::Spilling;
 
 /// Operations that a batch holds without the heap.
 const INLINE_OPS: usize = 16;
-/// Sync operations of a whole batch that it holds without the heap.
-const INLINE_SYNCS: usize = 4;
 
 /// An operation as it is recorded: all but its sync operations.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +47,8 @@ mod sealed {
 }
 
 pub(super) use sealed::{Ops, Storage};
+pub(super) use syncs::OpSync;
+pub use syncs::Syncs;
 
 /// Where a batch records its operations: in itself, or in a [`BindBuffer`].
 pub trait BindStorage: Storage {}
@@ -223,114 +224,6 @@ impl Ops for Spilling<Op, INLINE_OPS> {
     }
 }
 
-/// The sync operations of a batch.
-#[derive(Debug)]
-pub struct Syncs {
-    /// Of the batch as a whole: the waits, then the signals.
-    inline: ArrayVec<SyncOp, INLINE_SYNCS>,
-    /// How many of them are signals.
-    signals: usize,
-    rare: Option<Box<RareSyncs>>,
-}
-
-/// What most batches do not have.
-#[derive(Debug, Default)]
-struct RareSyncs {
-    /// All of the batch as a whole, once there are more than `inline` takes.
-    of_batch: Vec<SyncOp>,
-    /// Of single operations, in the order of the operations.
-    of_ops: Vec<OpSync>,
-}
-
-/// A sync operation that belongs to one operation, by the caller's count.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OpSync {
-    pub(super) op: usize,
-    pub(super) sync: SyncOp,
-}
-
-impl Syncs {
-    #[inline(always)]
-    pub(super) fn new() -> Self {
-        Self { inline: ArrayVec::new_const(), signals: 0, rare: None }
-    }
-
-    #[inline]
-    pub(super) fn push_wait(&mut self, wait: SyncOp) {
-        self.push(wait);
-        if self.signals > 0 {
-            self.move_before_signals();
-        }
-    }
-
-    #[inline]
-    pub(super) fn push_signal(&mut self, signal: SyncOp) {
-        self.push(signal);
-        self.signals += 1;
-    }
-
-    #[inline]
-    fn push(&mut self, sync: SyncOp) {
-        if let Err(full) = self.inline.try_push(sync) {
-            self.push_to_heap(full.element());
-        }
-    }
-
-    #[inline(never)]
-    fn push_to_heap(&mut self, sync: SyncOp) {
-        let heap = &mut self.rare.get_or_insert_default().of_batch;
-        if heap.is_empty() {
-            heap.extend_from_slice(&self.inline);
-        }
-        heap.push(sync);
-    }
-
-    /// Puts what was pushed last where it belongs.
-    #[inline(never)]
-    fn move_before_signals(&mut self) {
-        let all = match &mut self.rare {
-            Some(rare) if !rare.of_batch.is_empty() => &mut rare.of_batch[..],
-            _ => &mut self.inline[..],
-        };
-        let waits = all.len() - 1 - self.signals;
-        all[waits..].rotate_right(1);
-    }
-
-    pub(super) fn push_of_op(&mut self, sync: OpSync) {
-        self.rare.get_or_insert_default().of_ops.push(sync);
-    }
-
-    /// Those of the batch as a whole, the waits before the signals, and how many are waits.
-    #[inline]
-    pub(super) fn of_batch(&self) -> (&[SyncOp], usize) {
-        let all = match &self.rare {
-            Some(rare) if !rare.of_batch.is_empty() => &rare.of_batch[..],
-            _ => &self.inline[..],
-        };
-        (all, all.len() - self.signals)
-    }
-
-    /// Those of single operations.
-    pub(super) fn of_ops(&self) -> &[OpSync] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.of_ops)
-    }
-
-    #[inline]
-    pub(super) fn has_own_of_ops(&self) -> bool {
-        self.rare.is_some() && !self.of_ops().is_empty()
-    }
-
-    #[inline]
-    pub(super) fn clear(&mut self) {
-        self.inline.clear();
-        self.signals = 0;
-        if let Some(rare) = &mut self.rare {
-            rare.of_batch.clear();
-            rare.of_ops.clear();
-        }
-    }
-}
-
 impl Storage for InlineStorage {
     type Ops = Spilling<Op, INLINE_OPS>;
 
@@ -427,23 +320,6 @@ mod tests {
             for ops in [inline.ops.as_slice(), buffer.ops.as_slice()] {
                 assert!(ops.iter().map(|op| op.va).eq(0..20));
             }
-        }
-    }
-
-    #[test]
-    fn waits_stay_before_signals() {
-        let sync = |handle| SyncOp { handle, ..SyncOp::default() };
-        let mut syncs = Syncs::new();
-        for pairs in [0, 1, 2, 3, 10] {
-            syncs.clear();
-            for handle in 0..pairs {
-                syncs.push_signal(sync(100 + handle));
-                syncs.push_wait(sync(handle));
-            }
-            let (all, waits) = syncs.of_batch();
-            let handles: Vec<_> = all.iter().map(|sync| sync.handle).collect();
-            let expected: Vec<_> = (0..pairs).chain(100..100 + pairs).collect();
-            assert_eq!((handles, waits), (expected, pairs as usize));
         }
     }
 }
