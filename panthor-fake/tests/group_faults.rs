@@ -25,7 +25,7 @@ fn it_ends_all_groups_of_the_vm_that_the_gpu_is_busy_with() {
     let (first, first_done) = busy(&file, hit);
     let (second, second_done) = busy(&file, hit);
     let (idle, lucky) = (group(&file, hit, 1), busy(&file, elsewhere));
-    file.group(first).unwrap().page_fault();
+    assert!(file.group(first).unwrap().page_fault());
     for (group, done) in [(first, first_done), (second, second_done)] {
         assert_eq!(group_state(&file, group), (FATAL, 3));
         assert!(is_signalled(&file, done, 0));
@@ -39,7 +39,7 @@ fn the_next_job_can_be_made_to_hit_one() {
     let file = device().open();
     let group = group(&file, vm(&file), 3);
     let view = file.group(group).unwrap();
-    view.page_fault_next_job(2);
+    assert!(view.page_fault_next_job(2));
     // Of another queue.
     assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
     assert_eq!(group_state(&file, group), (0, 0));
@@ -66,4 +66,36 @@ fn nothing_is_mapped_in_a_vm_that_was_destroyed() {
     assert_eq!(submit(&file, idle, &[sync_point(0, &[])]), -EINVAL);
     drop(file);
     device.assert_released();
+}
+
+#[test]
+fn what_is_not_there_does_not_fail() {
+    let file = device().open();
+    let group = group(&file, vm(&file), 2);
+    let view = file.group(group).unwrap();
+    let all = |queue| {
+        [
+            view.fault(queue),
+            view.time_out_next_job(queue),
+            view.fault_next_job(queue),
+            view.page_fault_next_job(queue),
+        ]
+    };
+    assert_eq!(all(2), [false; 4]);
+    assert_eq!(group_state(&file, group), (0, 0));
+    assert_eq!(all(1), [true; 4]);
+    assert_eq!(group_state(&file, group), (FATAL, 2));
+    let destroy = drm_panthor_group_destroy { group_handle: group, pad: 0 };
+    ok(&file, DRM_IOCTL_PANTHOR_GROUP_DESTROY, destroy);
+    assert_eq!((all(1), view.time_out(), view.page_fault()), ([false; 4], false, false));
+}
+
+#[test]
+fn of_two_failures_of_the_next_job_the_last_comes() {
+    let file = device().open();
+    let group = group(&file, vm(&file), 1);
+    let view = file.group(group).unwrap();
+    assert!(view.fault_next_job(0) && view.time_out_next_job(0));
+    assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
+    assert_eq!(group_state(&file, group), (DRM_PANTHOR_GROUP_STATE_TIMEDOUT, 0));
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
+use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
-use crate::sharing::descriptors::{Object, sweep};
+use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::ioctls::FileCall;
 use crate::sharing::sync_fd::SyncFile;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::{About, Leaf};
-use crate::sync::syncobj_ioctls::ARRAY_MAX;
 
 /// Bytes of a name, with its NUL.
 const NAME_LEN: usize = 32;
@@ -45,8 +45,8 @@ fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     args.name[NAME_LEN - 1] = 0;
     let name = args.name.iter().take_while(|&&char| char != 0).map(|&char| char as u8).collect();
     let both = Fence::Leaf(Fence::merge(&[sync_file.fence(), other.fence()]));
-    sweep();
-    let fd = SyncFile::export(both, sync_file.driver_minor(), name)?;
+    sweep_if_many();
+    let fd = SyncFile::export(both, sync_file.owner().clone(), name)?;
     call.give(fd, arg, &mut args, |args| &mut args.fence)
 }
 
@@ -57,7 +57,7 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
         return Err(Errno::INVAL);
     }
     let fences = sync_file.fence().components();
-    let minor = sync_file.driver_minor();
+    let minor = sync_file.owner().driver_minor;
     if args.num_fences == 0 {
         args.status = sync_file.fence().status();
     } else {

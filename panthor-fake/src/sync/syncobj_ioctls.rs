@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
+use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::path;
@@ -15,9 +16,6 @@ use crate::sharing::sync_fd::put_fence;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
-
-/// The largest array that the kernel allocates in one piece, in bytes.
-pub(crate) const ARRAY_MAX: usize = 4 << 20;
 
 /// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
 /// for, in bytes.

@@ -7,19 +7,14 @@ use panthor_sys as sys;
 use crate::bo::Bo;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pins, Turn};
+use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::device::DeviceInner;
 use crate::file::bos::Objects;
 use crate::vm::bind_async;
 use crate::vm::va_space::Mapping;
-use crate::vm::{Change, Vm};
-
-/// The granularity of addresses, sizes and offsets.
-const PAGE: u64 = 4096;
-
-/// The largest array that the kernel allocates in one piece.
-const ARRAY_MAX: u64 = 4 << 20;
+use crate::vm::{Change, PAGE, Vm};
 
 /// How many operations are done before others get a turn with the table of objects.
 const BATCH: usize = 256;
@@ -214,7 +209,7 @@ pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Resu
     if count == 0 && device.config.driver_minor >= 7 {
         return Err(Errno::NOMEM);
     }
-    if count * 8 > ARRAY_MAX { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
+    if count * 8 > ARRAY_MAX as u64 { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
 }
 
 #[cfg(test)]
