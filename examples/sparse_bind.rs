@@ -96,7 +96,7 @@ fn make_resident(device: &Device, vm: &Vm) -> panthor::Result<()> {
 }
 
 /// Prints what is mapped, and proves that it is the resource as a whole, sparse but for the memory.
-fn show_mappings(gpu: &panthor_fake::GpuView, bo: &Bo) {
+fn show_mappings(gpu: &panthor::fake::GpuView, bo: &Bo) {
     let mut runs: Vec<(u64, u64, bool)> = Vec::new();
     for mapping in gpu.mappings() {
         let resident = mapping.bo_handle == Some(bo.handle());

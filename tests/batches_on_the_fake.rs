@@ -23,7 +23,7 @@ fn what_was_done_before_a_signal_is_told_when_the_rest_fails_as_a_whole() {
     emulated(1).unwrap();
     let fake = device.fake().unwrap();
     fake.interrupt_next_bind_after(4);
-    fake.fail_nth_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_VM_BIND, 1, ENOMEM);
+    fake.fail_nth_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_VM_BIND, 2, ENOMEM);
     let error = emulated(8).unwrap_err();
     assert_eq!((error.errno(), error.op_index(), error.ops_done()), (Some(ENOMEM), None, Some(0)));
     assert_eq!(error.partial_range(), Some(0..8 * MIB), "{error}");

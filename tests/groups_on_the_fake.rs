@@ -42,7 +42,7 @@ fn assert_lost(group: &Group, why: &str) {
 fn a_group_that_timed_out_is_lost() {
     let (fake, device) = open(Config::default());
     let group = group(&device.create_vm(Default::default()).unwrap());
-    hand_on(&group).time_out();
+    assert!(hand_on(&group).time_out());
     let state = group.state().unwrap();
     assert_eq!((state.flags, state.is_usable()), (GroupFlags::TIMED_OUT, false));
     assert_lost(&group, "the group timed out");
@@ -55,7 +55,7 @@ fn a_group_with_a_fatal_fault_names_the_queue() {
     let (_fake, device) = open(Config::default());
     let group = group(&device.create_vm(Default::default()).unwrap());
     let done = device.create_syncobj().unwrap();
-    hand_on(&group).fault_next_job(1);
+    assert!(hand_on(&group).fault_next_job(1));
     group.submit().queue(1).stream(VA, 64).signal(&done).submit().unwrap();
     // What it would have signalled is signalled.
     assert_eq!(done.wait(SOON).unwrap(), Wait::Ready);

@@ -285,7 +285,7 @@ fn a_failed_asynchronous_bind_loses_the_vm_and_unmapping_still_works() {
     let vm = device.create_vm(VmOptions::new()).unwrap();
     let done = device.create_syncobj().unwrap();
     vm.bind().map_sparse(0..MIB).submit().unwrap();
-    eyes(&vm).fail_next_job(110);
+    assert!(eyes(&vm).fail_next_job(110));
     vm.bind_async().map_sparse(MIB..2 * MIB).signal(&done).submit().unwrap();
     assert!(done.wait(Timeout::FOREVER).unwrap().is_ready());
     assert_eq!(vm.state().unwrap(), VmState::Unusable);

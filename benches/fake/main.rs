@@ -1,58 +1,29 @@
 //! What the fake costs: VM_BIND of single pages with many mappings alive, memory per mapping,
-//! sparse maps of any size, two threads on two VMs.
+//! sparse maps of any size, descriptors while others are open, two threads on two VMs.
 //!
 //! `cargo bench --bench fake` prints a table; with `-- --check` it fails when a goal is missed
 //! that does not depend on how fast the machine is. Run as a test, it only goes through the
 //! motions.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use panthor_fake::{Config, Device, File};
 use panthor_sys::*;
 
+use allocator::{COUNTED, IN_USE};
 use scaling::Scaling;
+use window::{Order, Window, ascending, ioctl, new_vm, op, random};
 
 const PAGE: u64 = 4096;
 const BATCH: usize = 1024;
 const BASE: u64 = 1 << 30;
 
+mod allocator;
 mod scaling;
-
-/// The system's allocator, counting what a thread takes while it asks for that: elsewhere the
-/// counter would be in the way of what is measured.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static COUNTED: Cell<bool> = const { Cell::new(false) };
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if COUNTED.get() {
-            IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        }
-        // SAFETY: the caller keeps the contract, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        if COUNTED.get() {
-            IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        }
-        // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod sharing;
+mod window;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -72,122 +43,6 @@ const FULL: Effort = Effort {
     batches: 64,
 };
 const MOTIONS: Effort = Effort { flag: None, sizes: &[1_000, 10_000], rounds: 2, batches: 4 };
-
-/// The address of the page that is mapped as the `index`-th.
-type Order = fn(u64) -> u64;
-
-fn ascending(index: u64) -> u64 {
-    BASE + index * PAGE
-}
-
-/// All pages of 16 TiB, each once, in no order that a tree or a cache could use.
-fn random(index: u64) -> u64 {
-    let mut page = (index as u32).wrapping_mul(0x9e37_79b1);
-    page ^= page >> 15;
-    page = page.wrapping_mul(0x85eb_ca77);
-    page ^= page >> 13;
-    BASE + u64::from(page) * PAGE
-}
-
-fn ioctl<T>(file: &File, request: u32, arg: &mut T) {
-    // SAFETY: `arg` and the arrays in it are ours and outlive the call.
-    let result = unsafe { file.ioctl(request, (&raw mut *arg).cast()) };
-    assert_eq!(result, 0, "ioctl {request:#x}");
-}
-
-fn new_vm(file: &File) -> u32 {
-    let mut args = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
-    ioctl(file, DRM_IOCTL_PANTHOR_VM_CREATE, &mut args);
-    args.id
-}
-
-fn new_bo(file: &File) -> u32 {
-    let mut args =
-        drm_panthor_bo_create { size: PAGE, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
-    ioctl(file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut args);
-    args.handle
-}
-
-/// A VM whose mappings move through the addresses: the oldest go as new ones come.
-struct Window {
-    file: File,
-    vm: u32,
-    bo: u32,
-    order: Order,
-    first: u64,
-    next: u64,
-    ops: Vec<drm_panthor_vm_bind_op>,
-}
-
-impl Window {
-    fn new(file: &File, order: Order) -> Self {
-        let (vm, bo) = (new_vm(file), new_bo(file));
-        let ops = Vec::with_capacity(BATCH);
-        Self { file: file.clone(), vm, bo, order, first: 0, next: 0, ops }
-    }
-
-    fn submit(&mut self) {
-        let ops = drm_panthor_obj_array {
-            stride: size_of::<drm_panthor_vm_bind_op>() as u32,
-            count: self.ops.len() as u32,
-            array: self.ops.as_ptr() as u64,
-        };
-        let mut args = drm_panthor_vm_bind { vm_id: self.vm, flags: 0, ops };
-        ioctl(&self.file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args);
-    }
-
-    /// Maps a batch of pages.
-    fn map(&mut self, count: usize) {
-        self.ops.clear();
-        for _ in 0..count {
-            let va = (self.order)(self.next);
-            self.next += 1;
-            self.ops.push(op(DRM_PANTHOR_VM_BIND_OP_TYPE_MAP, self.bo, va, PAGE));
-        }
-        self.submit();
-    }
-
-    /// Unmaps a batch of the oldest pages.
-    fn unmap(&mut self, count: usize) {
-        self.ops.clear();
-        for _ in 0..count {
-            let va = (self.order)(self.first);
-            self.first += 1;
-            self.ops.push(op(DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, va, PAGE));
-        }
-        self.submit();
-    }
-
-    fn fill(&mut self, alive: usize) {
-        while self.alive() < alive {
-            self.map(BATCH.min(alive - self.alive()));
-        }
-        assert_eq!(self.file.gpu(self.vm).map(|gpu| gpu.mapping_count()), Some(alive));
-    }
-
-    fn alive(&self) -> usize {
-        (self.next - self.first) as usize
-    }
-
-    /// The time of so many batches of maps, and of unmaps.
-    fn round(&mut self, batches: usize) -> (Duration, Duration) {
-        let (mut maps, mut unmaps) = (Duration::ZERO, Duration::ZERO);
-        for _ in 0..batches {
-            let start = Instant::now();
-            self.map(BATCH);
-            let middle = Instant::now();
-            self.unmap(BATCH);
-            maps += middle - start;
-            unmaps += middle.elapsed();
-        }
-        (maps, unmaps)
-    }
-}
-
-fn op(flags: u32, bo_handle: u32, va: u64, size: u64) -> drm_panthor_vm_bind_op {
-    let syncs = drm_panthor_obj_array { stride: 0, count: 0, array: 0 };
-    drm_panthor_vm_bind_op { flags, bo_handle, bo_offset: 0, va, size, syncs }
-}
 
 fn device() -> Device {
     Device::new(Config::default()).expect("a fake device")
@@ -310,6 +165,18 @@ fn main() -> ExitCode {
         "sparse map and unmap: 4 KiB {small:?}, 512 GiB {large:?}: {ratio:.2} (at most 1.25)"
     );
     judge(what, ratio <= 1.25);
+
+    let shares =
+        [("a sync file", sharing::sync_file as fn(&File) -> _), ("a dma-buf", sharing::dma_buf)];
+    for (name, share) in shares {
+        let [few, many] = sharing::measure(effort, share);
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        let [at_few, at_many] = sharing::OPEN;
+        let what = format!(
+            "{name}: {few:?} with {at_few} others open, {many:?} with {at_many}: {ratio:.2} (at most 2)"
+        );
+        judge(what, ratio <= 2.0);
+    }
 
     match scaling::measure(effort) {
         Some(Scaling { threads, processes }) => {

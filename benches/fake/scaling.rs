@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::{Effort, Window, ascending, device};
+use crate::window::{Window, ascending};
+use crate::{Effort, device};
 
 /// Tells this program to be one process of the control.
 pub(crate) const WORKER: &str = "--worker";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hasher};
 
-use panthor_fake::{Arena, Device, File, GpuView, GroupView, Mapping, Prot};
+use panthor_fake::{Arena, Device, File, GpuView, GroupView, Mapping, Prot, sync_file_status};
 use panthor_sys::*;
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -189,7 +189,8 @@ impl<'a> Machine<'a> {
                 let len = self.input.quad() as usize;
                 let prot = Prot::from_bits_truncate(self.input.byte().into());
                 let mapping = file.mmap(len, prot, offset);
-                self.note("mmap", mapping.as_ref().err().copied().unwrap_or(0).into());
+                let errno = mapping.as_ref().err().and_then(std::io::Error::raw_os_error);
+                self.note("mmap", errno.unwrap_or(0).into());
                 if let Ok(mapping) = mapping {
                     assert_eq!(mapping.len(), len);
                     if self.mappings.len() < MAPPINGS {
@@ -252,10 +253,7 @@ impl<'a> Machine<'a> {
                 view.release();
                 0
             }
-            9 => {
-                view.fail_next_job(i32::from(self.input.byte()) + 1);
-                0
-            }
+            9 => view.fail_next_job(i32::from(self.input.byte()) + 1).into(),
             10 => view.pending() as i64,
             _ => {
                 assert_eq!(view.mapping_count(), view.mappings().len());
@@ -289,11 +287,11 @@ impl<'a> Machine<'a> {
             0..=2 => call(&view, GroupView::hold),
             3..=5 => view.step(queue).into(),
             6 | 7 => call(&view, GroupView::release),
-            8 => call(&view, GroupView::time_out),
-            9 => call(&view, GroupView::page_fault),
-            10 => call(&view, |view| view.fault(queue)),
-            11 => call(&view, |view| view.time_out_next_job(queue)),
-            12 => call(&view, |view| view.fault_next_job(queue)),
+            8 => view.time_out().into(),
+            9 => view.page_fault().into(),
+            10 => view.fault(queue).into(),
+            11 => view.time_out_next_job(queue).into(),
+            12 => view.fault_next_job(queue).into(),
             _ => view.pending(queue).len() as i64 + i64::from(view.queue_count()),
         };
         self.note("group", answer);
@@ -333,13 +331,14 @@ impl<'a> Machine<'a> {
             }
             9 => {
                 let fd = self.descriptors.get(which.into());
-                fd.and_then(|fd| device.sync_file_status(fd)).map_or(-1000, i64::from)
+                fd.and_then(sync_file_status).map_or(-1000, i64::from)
             }
             10 | 11 => {
                 let (nr, errno) = (self.input.byte(), self.input.byte());
+                let request = u32::from(DRM_IOCTL_BASE) << 8 | u32::from(nr);
                 let n = if detail == 11 { self.input.byte().into() } else { 0 };
                 file.map_or(-1, |file| {
-                    call(&file, |file| file.fail_nth_ioctl(nr.into(), n, positive(errno)))
+                    call(&file, |file| file.fail_nth_ioctl(request, n, positive(errno)))
                 })
             }
             12 => {

@@ -75,10 +75,12 @@
 //! [`Config`] chooses the GPU, the driver version, the page size of the CPU and the memory there
 //! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
 //! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
-//! rare otherwise, and [`GroupView`] does so with the queues of a group; [`File::fail_ioctl`] and
+//! rare otherwise, and [`GroupView`] does so with the queues of a group; with [`Config::start_held`] that
+//! is so from the start, which shows who forgets to wait; [`File::fail_ioctl`] and
 //! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
 //! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
-//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was forgotten. With the feature
+//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was
+//! forgotten, descriptors too. With the feature
 //! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
 //! With the feature `loopback` whole programs, and threads of a test, find the device in `/dev/dri`: see the
@@ -105,9 +107,9 @@
 //! # What differs
 //!
 //! - Jobs of VMs and groups run in the thread that submits them or that signals what they wait for,
-//!   not in a worker: they are over when the call returns, unless something holds them. What a job
-//!   of a group calls is not run, and does nothing to memory but to the driver's own counters; a
-//!   group that is held does not time out by itself.
+//!   not in a worker: they are over when the call returns, unless something holds them, so a wait that was
+//!   forgotten does not show; with [`Config::start_held`] it does. What a job of a group calls is not run, and
+//!   does nothing to memory but to the driver's own counters; a group that is held does not time out by itself.
 //! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
 //! - mmap offsets start above 2⁴⁰, and one is used again as late as possible. A program that maps the
 //!   descriptor itself finds its BOs there, and the flush ID.
@@ -115,8 +117,9 @@
 //!   [`descriptor_ioctl`] answers their own ioctls, `ioctl(2)` does not. A dma-buf always polls as ready,
 //!   whatever fences are in it. The descriptor of an exported BO has its
 //!   size but shows zeros when it is mapped: map the BO. A sync object goes to files of its device
-//!   only. What a descriptor keeps is given back a while after it was closed: when another BO
-//!   that was shared is closed, and before [`Device::leaks`] counts.
+//!   only. Of each the process has a second descriptor. What one keeps, that one too, is given back a while
+//!   after it was closed: when there are twice as many as were open the last time, when the process has no descriptors
+//!   left, and when [`Device::leaks`] counts; what a dma-buf keeps also when the last handle of its BO is closed.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
 //!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]
@@ -134,6 +137,7 @@ mod device;
 mod dump;
 mod file;
 mod group;
+mod holes;
 mod lock;
 #[cfg(feature = "loopback")]
 pub mod loopback;
@@ -148,7 +152,8 @@ pub use call::arena::Arena;
 pub use device::Device;
 pub use device::config::{Config, PageSize};
 pub use device::gpu_model::Gpu;
-pub use device::stats::{Leaks, Stats};
+pub use device::leaks::Leaks;
+pub use device::stats::Stats;
 pub use dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, PointDump,
     QueueDump, Signaller, SyncobjDump, SyncobjState, VmDump,
@@ -156,5 +161,7 @@ pub use dump::{
 pub use file::File;
 pub use group::queue::StreamInfo;
 pub use group::view::GroupView;
+pub use sharing::dma_buf::dma_buf_name;
 pub use sharing::ioctls::descriptor_ioctl;
+pub use sharing::sync_fd::sync_file_status;
 pub use vm::gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};

@@ -156,7 +156,7 @@ fn a_job_that_fails_makes_the_vm_unusable() {
     let (vm, a, line) = (vm(&file), bo(&file, PAGE), syncobj(&file));
     map(&file, vm, a, 0, GIB, PAGE);
     let gpu = file.gpu(vm).unwrap();
-    gpu.fail_next_job(EIO);
+    assert!(gpu.fail_next_job(EIO));
     gpu.hold();
     for i in 1..=3 {
         let syncs = [signal_sync(line, i)];

@@ -213,8 +213,8 @@ fn groups_show_their_state_and_jobs_that_the_gpu_has() {
     let views = handles.map(|handle| file.group(handle).unwrap());
     views[0].hold();
     assert_eq!(submit(&file, handles[0], &[stream(0, &[signal_sync(done, 0)])]), 0);
-    views[1].fault(1);
-    views[2].time_out();
+    assert!(views[1].fault(1));
+    assert!(views[2].time_out());
     let dump = file.dump();
     let [held, faulty, late] = &dump.groups[..] else { panic!("{dump}") };
     assert!(held.queues[0].held && held.queues[0].pending[0].on_gpu);

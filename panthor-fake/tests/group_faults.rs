@@ -25,7 +25,7 @@ fn it_ends_all_groups_of_the_vm_that_the_gpu_is_busy_with() {
     let (first, first_done) = busy(&file, hit);
     let (second, second_done) = busy(&file, hit);
     let (idle, lucky) = (group(&file, hit, 1), busy(&file, elsewhere));
-    file.group(first).unwrap().page_fault();
+    assert!(file.group(first).unwrap().page_fault());
     for (group, done) in [(first, first_done), (second, second_done)] {
         assert_eq!(group_state(&file, group), (FATAL, 3));
         assert!(is_signalled(&file, done, 0));
@@ -39,7 +39,7 @@ fn the_next_job_can_be_made_to_hit_one() {
     let file = device().open();
     let group = group(&file, vm(&file), 3);
     let view = file.group(group).unwrap();
-    view.page_fault_next_job(2);
+    assert!(view.page_fault_next_job(2));
     // Of another queue.
     assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
     assert_eq!(group_state(&file, group), (0, 0));
@@ -97,7 +97,39 @@ fn a_planned_failure_does_not_miss_its_job_whoever_comes_to_do_it() {
         let flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
         let args = drm_syncobj_handle { handle: done, flags, fd: -1, ..zeroed() };
         let fence = own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, args).fd);
-        assert_eq!(device.sync_file_status(fence), Some(-EINVAL));
+        assert_eq!(panthor_fake::sync_file_status(fence), Some(-EINVAL));
         assert_eq!(destroy_group(&file, group), 0);
     }
+}
+
+#[test]
+fn what_is_not_there_does_not_fail() {
+    let file = device().open();
+    let group = group(&file, vm(&file), 2);
+    let view = file.group(group).unwrap();
+    let all = |queue| {
+        [
+            view.fault(queue),
+            view.time_out_next_job(queue),
+            view.fault_next_job(queue),
+            view.page_fault_next_job(queue),
+        ]
+    };
+    assert_eq!(all(2), [false; 4]);
+    assert_eq!(group_state(&file, group), (0, 0));
+    assert_eq!(all(1), [true; 4]);
+    assert_eq!(group_state(&file, group), (FATAL, 2));
+    let destroy = drm_panthor_group_destroy { group_handle: group, pad: 0 };
+    ok(&file, DRM_IOCTL_PANTHOR_GROUP_DESTROY, destroy);
+    assert_eq!((all(1), view.time_out(), view.page_fault()), ([false; 4], false, false));
+}
+
+#[test]
+fn of_two_failures_of_the_next_job_the_last_comes() {
+    let file = device().open();
+    let group = group(&file, vm(&file), 1);
+    let view = file.group(group).unwrap();
+    assert!(view.fault_next_job(0) && view.time_out_next_job(0));
+    assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
+    assert_eq!(group_state(&file, group), (DRM_PANTHOR_GROUP_STATE_TIMEDOUT, 0));
 }

@@ -182,7 +182,7 @@ fn a_group_needs_memory_and_a_usable_vm() {
 
     let file = device().open();
     let (vm, a) = (vm(&file), bo(&file, PAGE));
-    file.gpu(vm).unwrap().fail_next_job(5);
+    assert!(file.gpu(vm).unwrap().fail_next_job(5));
     assert_eq!(bind_async(&file, vm, &[map_op(a, 0, GIB, PAGE, 0)]), 0);
     assert_eq!(state(&file, vm), DRM_PANTHOR_VM_STATE_UNUSABLE);
     assert_eq!(try_group(&file, group_args(vm, &[queue_args(4096)])), Err(EINVAL));
@@ -412,7 +412,7 @@ fn a_group_that_times_out_takes_no_more_jobs() {
     let file = device().open();
     let (group, done) = busy(&file);
     assert!(!is_signalled(&file, done[0], 0) && !is_signalled(&file, done[1], 0));
-    file.group(group).unwrap().time_out();
+    assert!(file.group(group).unwrap().time_out());
     // The driver marks what counts the jobs of a queue in memory.
     let mut status = [0; 4];
     file.gpu(1).unwrap().read(KERNEL + 8, &mut status).unwrap();
@@ -426,9 +426,9 @@ fn a_fault_of_a_queue_is_the_end_of_its_group() {
     let (group, done) = busy(&file);
     let view = file.group(group).unwrap();
     // There is no such queue.
-    view.fault(2);
+    assert!(!view.fault(2));
     assert_eq!(group_state(&file, group), (0, 0));
-    view.fault(1);
+    assert!(view.fault(1));
     assert_dead(&file, group, done, (FATAL, 2));
 }
 
@@ -436,13 +436,13 @@ fn a_fault_of_a_queue_is_the_end_of_its_group() {
 fn a_page_fault_is_blamed_on_all_queues() {
     let file = device().open();
     let (group, done) = busy(&file);
-    file.group(group).unwrap().page_fault();
+    assert!(file.group(group).unwrap().page_fault());
     assert_dead(&file, group, done, (FATAL, 3));
     // 32 of them, which only old drivers take.
     let old = version(0).open();
     let queues = [queue_args(4096); 32];
     let group = try_group(&old, group_args(vm(&old), &queues)).unwrap();
-    old.group(group).unwrap().page_fault();
+    assert!(old.group(group).unwrap().page_fault());
     assert_eq!(group_state(&old, group), (FATAL, u32::MAX));
 }
 
@@ -453,9 +453,9 @@ fn the_next_job_can_be_made_to_fail() {
         let (group, done) = busy(&file);
         let view = file.group(group).unwrap();
         if fault {
-            view.fault_next_job(0);
+            assert!(view.fault_next_job(0));
         } else {
-            view.time_out_next_job(0);
+            assert!(view.time_out_next_job(0));
         }
         assert_eq!(group_state(&file, group), (0, 0));
         view.release();
@@ -472,7 +472,7 @@ fn a_reset_takes_the_innocent_who_are_on_the_gpu() {
         let seated = group(&file, 1, 1);
         let (guilty, other_done) = busy(&file);
         let idle = group(&file, 1, 1);
-        file.group(guilty).unwrap().time_out();
+        assert!(file.group(guilty).unwrap().time_out());
         file.device().reset();
         assert_eq!(group_state(&file, seated), (flags, 0));
         assert_eq!(submit(&file, seated, &[stream(0, &[])]), -EINVAL);

@@ -403,7 +403,7 @@ fn bad_pointers_are_faults() {
 
 #[test]
 fn descriptors_go_through_ioctls_both_ways() {
-    with_device(|_| {
+    with_device(|device| {
         let (file, other) = (open(RENDER), open(RENDER));
         let bo = create_bo(&file, 4096);
         let dma_buf = export(&file, bo);
@@ -425,6 +425,13 @@ fn descriptors_go_through_ioctls_both_ways() {
         assert_eq!(ioctl(&other, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &mut back), 0);
         signal(&other, back.handle);
         assert_eq!(wait(&file, syncobj, 0), 0);
+        // They count for as long as the program has them.
+        let open = || (device.leaks().dma_bufs, device.leaks().syncobj_fds);
+        assert_eq!(open(), (1, 1));
+        drop(dma_buf);
+        assert_eq!(open(), (0, 1));
+        drop(shared);
+        assert_eq!(open(), (0, 0));
     });
 }
 
@@ -558,7 +565,7 @@ fn the_configuration_is_what_programs_see() {
 fn a_planned_failure_comes_at_its_call() {
     let device = Device::new(Config::default()).unwrap();
     let loopback = Loopback::new(&device).unwrap();
-    device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 1, libc::ENOSPC);
+    device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 2, libc::ENOSPC);
     let results = loopback.run(|| {
         let mut vm = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
         // Counted over all files.

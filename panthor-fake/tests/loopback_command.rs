@@ -50,6 +50,16 @@ fn a_program_that_is_not_there_or_no_program() {
 }
 
 #[test]
+fn without_arguments_it_says_how_it_is_used_and_fails() {
+    let output = Command::new(COMMAND).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(125), String::new()));
+    assert!(text(&output.stderr).contains("panthor-fake run [OPTIONS] [--] PROGRAM"));
+    let output = Command::new(COMMAND).arg("--help").output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(text(&output.stdout).contains("panthor-fake run [OPTIONS] [--] PROGRAM"));
+}
+
+#[test]
 fn signals_go_to_the_program() {
     let mut child = Command::new(COMMAND)
         .args([

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::*;
 use nix::libc::{EINVAL, EIO, ENOENT};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use panthor_fake::File;
+use panthor_fake::{File, sync_file_status};
 use panthor_sys::*;
 use std::os::fd::AsFd;
 
@@ -124,10 +124,10 @@ fn a_sync_file_is_readable_when_its_fence_is_signalled() {
         drm_syncobj_array { handles: [done].as_ptr() as u64, count_handles: 1, pad: 0 },
     );
     assert_eq!(import(&file, &fd, SYNC_FILE, copy, 0), Ok(copy));
-    assert_eq!((is_readable(&fd), device.sync_file_status(&fd)), (false, Some(0)));
+    assert_eq!((is_readable(&fd), sync_file_status(&fd)), (false, Some(0)));
     assert!(!is_signalled(&file, copy, 0));
     gpu.release();
-    assert_eq!((is_readable(&fd), device.sync_file_status(&fd)), (true, Some(1)));
+    assert_eq!((is_readable(&fd), sync_file_status(&fd)), (true, Some(1)));
     assert!(is_readable(&fd) && is_signalled(&file, copy, 0));
     assert!(!is_signalled(&file, done, 0));
     drop((fd, file));
@@ -169,21 +169,21 @@ fn a_sync_file_tells_how_the_fence_ended() {
         stream(1, &[signal_sync(done[2], 0)]),
     ];
     assert_eq!(submit(&file, group, &jobs), 0);
-    file.gpu(vm).unwrap().fail_next_job(EIO);
+    assert!(file.gpu(vm).unwrap().fail_next_job(EIO));
     let syncs = [signal_sync(done[3], 1)];
     assert_eq!(bind_async(&file, vm, &[with_syncs(map_op(0, 0, GIB, PAGE, SPARSE), &syncs)]), 0);
     let fds = done.map(|done| export(&file, done, SYNC_FILE, 0).unwrap());
-    file.group(group).unwrap().fault(0);
+    assert!(file.group(group).unwrap().fault(0));
     // The last is a point of a timeline, and those do not tell of errors.
     let errors = [-EINVAL, -EINVAL, -nix::libc::ECANCELED, 1];
-    assert_eq!(fds.each_ref().map(|fd| device.sync_file_status(fd).unwrap()), errors);
-    assert_eq!(device.sync_file_status(export(&file, done[0], 0, 0).unwrap()), None);
+    assert_eq!(fds.each_ref().map(|fd| sync_file_status(fd).unwrap()), errors);
+    assert_eq!(sync_file_status(export(&file, done[0], 0, 0).unwrap()), None);
 }
 
 #[test]
 fn jobs_that_the_gpu_did_not_end_in_time_timed_out() {
     let ends: [fn(&File, u32); 3] = [
-        |file, group| file.group(group).unwrap().time_out(),
+        |file, group| assert!(file.group(group).unwrap().time_out()),
         |file, _| file.device().reset(),
         |file, _| file.device().unplug(),
     ];
@@ -199,7 +199,7 @@ fn jobs_that_the_gpu_did_not_end_in_time_timed_out() {
         ];
         assert_eq!(submit(&file, group, &jobs), 0);
         let fds = done.map(|done| export(&file, done, SYNC_FILE, 0).unwrap());
-        let statuses = || fds.each_ref().map(|fd| file.device().sync_file_status(fd).unwrap());
+        let statuses = || fds.each_ref().map(|fd| sync_file_status(fd).unwrap());
         assert_eq!(statuses(), [0; 3]);
         end(&file, group);
         assert_eq!(statuses(), [-nix::libc::ETIMEDOUT; 3], "{index}");
@@ -270,7 +270,7 @@ fn a_job_whose_waits_are_over_after_an_unplug_did_not_run() {
     let jobs = [stream(0, &syncs[0]), sync_point(1, &syncs[1])];
     assert_eq!(submit(&target, group, &jobs), 0);
     let fds = done.map(|done| export(&target, done, SYNC_FILE, 0).unwrap());
-    let statuses = || fds.each_ref().map(|fd| target.device().sync_file_status(fd).unwrap());
+    let statuses = || fds.each_ref().map(|fd| sync_file_status(fd).unwrap());
     target.device().unplug();
     assert_eq!(statuses(), [0, 0]);
     gates[0].release();

@@ -26,7 +26,7 @@ impl Device {
     /// let bo = device.create_bo(panthor::BoOptions::new(1 << 20))?;
     /// let dma_buf = bo.export()?;
     /// device.name_dma_buf(&dma_buf, "scanout")?;
-    /// # let name = device.fake().unwrap().device().dma_buf_name(&dma_buf);
+    /// # let name = panthor::fake::dma_buf_name(&dma_buf);
     /// # assert_eq!(name.as_deref(), Some(&b"scanout"[..]));
     /// # Ok::<(), panthor::Error>(())
     /// ```

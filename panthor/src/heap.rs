@@ -303,7 +303,7 @@ mod tests {
             let error = vm.create_tiler_heap(TilerHeapOptions::new()).unwrap_err();
             assert_eq!((error.kind(), error.errno()), (kind, Some(errno)), "{error}");
         }
-        fake.gpu(vm.id()).unwrap().fail_next_job(5);
+        assert!(fake.gpu(vm.id()).unwrap().fail_next_job(5));
         let done = vm.device().create_syncobj().unwrap();
         vm.bind_async().map_sparse(0..4096).signal(&done).submit().unwrap();
         assert!(done.wait(crate::Timeout::FOREVER).unwrap().is_ready());

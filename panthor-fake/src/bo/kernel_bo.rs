@@ -9,10 +9,7 @@ use crate::bo::residency::Pins;
 use crate::call::errno::{Errno, Result};
 use crate::vm::bind::page_tables;
 use crate::vm::va_space::Mapping;
-use crate::vm::{Change, Vm};
-
-/// The granularity of addresses.
-const PAGE: u64 = 4096;
+use crate::vm::{Change, PAGE, Vm};
 
 /// What only the CPU has to do with the caches of: mapped so that the GPU does not keep it in its
 /// own.

@@ -1,5 +1,6 @@
 //! Mappings by the CPU.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -97,8 +98,8 @@ impl Mapping {
     /// gets SIGSEGV. They are the caller's then, to map something there or to unmap them.
     ///
     /// # Errors
-    /// What `mmap(2)` says, a positive error number, with the mapping as it was.
-    pub fn reserve(mut self) -> core::result::Result<(), (Self, i32)> {
+    /// What `mmap(2)` says, with the mapping as it was.
+    pub fn reserve(mut self) -> core::result::Result<(), (Self, io::Error)> {
         let Some(length) = NonZeroUsize::new(self.len) else { return Ok(()) };
         let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
         // SAFETY: the range is the one that mmap returned, and nothing was given a reference into it that could
@@ -110,7 +111,7 @@ impl Mapping {
                 self.mapped = false;
                 Ok(())
             }
-            Err(errno) => Err((self, errno as i32)),
+            Err(errno) => Err((self, errno.into())),
         }
     }
 

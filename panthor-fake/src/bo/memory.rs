@@ -15,7 +15,9 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
+use crate::holes::take_neighbours;
 use crate::lock::lock;
+use crate::vm::HUGE;
 
 /// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
 /// that take an offset whose lower half is zero for none.
@@ -43,9 +45,6 @@ const LIMIT: u64 = 1 << 40;
 
 /// Every range starts at a multiple of the largest page size.
 const ALIGN: u64 = 64 << 10;
-
-/// Ranges of at least this size start at a multiple of it, for the sake of huge pages.
-const HUGE: u64 = 2 << 20;
 
 /// The value of the register that clients map: the latest flush ID.
 const LATEST_FLUSH_ID: u32 = 1;
@@ -208,16 +207,7 @@ impl Ranges {
     }
 
     fn free(&mut self, at: u64, size: u64) {
-        let (mut start, mut len) = (at, round_up(size));
-        if let Some(after) = self.free.remove(&(start + len)) {
-            len += after;
-        }
-        if let Some((&before, &size)) = self.free.range(..start).next_back() {
-            if before + size == start {
-                start = before;
-                len += size;
-            }
-        }
+        let (start, len) = take_neighbours(&mut self.free, (at, round_up(size)), |&len| len);
         self.free.insert(start, len);
         self.used -= size;
         self.used_at.remove(&at);

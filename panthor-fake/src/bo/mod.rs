@@ -129,11 +129,6 @@ impl Bo {
         Arc::ptr_eq(&self.device, device)
     }
 
-    /// The version of its driver.
-    pub(crate) fn driver_minor(&self) -> u32 {
-        self.device.config.driver_minor
-    }
-
     /// Whether only one VM may map it.
     pub(crate) fn is_exclusive(&self) -> bool {
         self.exclusive_vm.is_some()

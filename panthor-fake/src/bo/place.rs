@@ -120,7 +120,7 @@ impl Ordered {
 impl Bo {
     /// Counts a mapping.
     pub(crate) fn count_user(&self, vm: &Arc<Rank>) {
-        if !evicts(self.driver_minor()) {
+        if !evicts(self.device().config.driver_minor) {
             return;
         }
         let inner = &mut *lock(&self.place.0);
@@ -163,7 +163,7 @@ impl Bo {
 
     /// Looks what its state is now. It is in a new one since now, also if it left it for a moment.
     pub(crate) fn settle(&self, left: bool) {
-        if !evicts(self.driver_minor()) {
+        if !evicts(self.device().config.driver_minor) {
             return;
         }
         let inner = &mut *lock(&self.place.0);

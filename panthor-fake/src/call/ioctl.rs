@@ -193,8 +193,8 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     }
     let nr = request_nr(request);
     call.file.stats.count_ioctl(nr);
-    call.file.injections.take_ioctl(nr)?;
-    call.file.device_inner().injections.take_ioctl(nr)?;
+    call.file.injections.take_ioctl(request)?;
+    call.file.device_inner().injections.take_ioctl(request)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
 
     let user_size = request_size(request);

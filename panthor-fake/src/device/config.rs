@@ -6,6 +6,7 @@ use crate::device::gpu_model::Gpu;
 ///
 /// BO sizes and the flush-ID mapping follow it; GPU virtual addresses have a granularity of 4 KiB
 /// whatever it is.
+#[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum PageSize {
     /// 4 KiB.
@@ -49,6 +50,8 @@ impl PageSize {
 /// let old = Config::default().gpu(Gpu::G310).driver_minor(0).page_size(PageSize::K16);
 /// let device = Device::new(old)?;
 /// assert_eq!(device.config().version(), (1, 0));
+/// assert_eq!(device.config().gpu_model(), Gpu::G310);
+/// assert_eq!(device.config().cpu_page_size().bytes(), 16 << 10);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ pub struct Config {
     pub(crate) coherent: bool,
     pub(crate) high_priority: bool,
     pub(crate) administrator: bool,
+    pub(crate) start_held: bool,
     pub(crate) null_calls: bool,
 }
 
@@ -81,6 +85,7 @@ impl Default for Config {
             coherent: false,
             high_priority: false,
             administrator: false,
+            start_held: false,
             null_calls: false,
         }
     }
@@ -185,9 +190,63 @@ impl Config {
         self
     }
 
-    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once without
-    /// looking at their arguments or counting the call: for measuring what a caller spends before it
+    /// Whether the queues of new VMs and groups start held, as by [`GpuView::hold`](crate::GpuView::hold) and
+    /// [`GroupView::hold`](crate::GroupView::hold).
+    ///
+    /// Without, which is the default, what is submitted is over when its ioctl returns, unless it waits for something.
+    /// So a client that forgets to wait for its own work is right by chance. With it nothing ends before the test says
+    /// so, which makes it find out. [`Device::run_held`](crate::Device::run_held) does what is ready, and
+    /// [`Device::release_all`](crate::Device::release_all) lets everything go on.
+    ///
+    /// ```
+    /// # use panthor_fake::{Config, Device, FaultKind, File};
+    /// # use panthor_sys::*;
+    /// # fn ioctl<T>(file: &File, request: u32, arg: &mut T) {
+    /// #     // SAFETY: the argument is ours, and so is all that its pointers lead to.
+    /// #     assert_eq!(unsafe { file.ioctl(request, (&raw mut *arg).cast()) }, 0);
+    /// # }
+    /// # fn create_vm(file: &File) -> u32 {
+    /// #     let mut vm = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
+    /// #     ioctl(file, DRM_IOCTL_PANTHOR_VM_CREATE, &mut vm);
+    /// #     vm.id
+    /// # }
+    /// # fn create_bo(file: &File) -> u32 {
+    /// #     let mut bo = drm_panthor_bo_create { size: 4096, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
+    /// #     ioctl(file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut bo);
+    /// #     bo.handle
+    /// # }
+    /// # fn bind_async(file: &File, vm_id: u32, bo_handle: u32, va: u64) {
+    /// #     let syncs = drm_panthor_obj_array { stride: 0, count: 0, array: 0 };
+    /// #     let flags = DRM_PANTHOR_VM_BIND_OP_TYPE_MAP;
+    /// #     let op = drm_panthor_vm_bind_op { flags, bo_handle, bo_offset: 0, va, size: 4096, syncs };
+    /// #     let stride = size_of_val(&op) as u32;
+    /// #     let ops = drm_panthor_obj_array { stride, count: 1, array: &raw const op as u64 };
+    /// #     let mut bind = drm_panthor_vm_bind { vm_id, flags: DRM_PANTHOR_VM_BIND_ASYNC, ops };
+    /// #     ioctl(file, DRM_IOCTL_PANTHOR_VM_BIND, &mut bind);
+    /// # }
+    /// let device = Device::new(Config::default().start_held(true))?;
+    /// let file = device.open();
+    /// let (vm, bo) = (create_vm(&file), create_bo(&file));
+    /// bind_async(&file, vm, bo, 1 << 20);
+    ///
+    /// // Nobody has waited, and on a board it may not be there either.
+    /// let gpu = file.gpu(vm).expect("the VM");
+    /// assert_eq!(gpu.read(1 << 20, &mut [0]).unwrap_err().kind, FaultKind::Translation);
+    ///
+    /// assert_eq!(device.run_held(), 1);
+    /// gpu.read(1 << 20, &mut [0])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn start_held(mut self, held: bool) -> Self {
+        self.start_held = held;
+        self
+    }
+
+    /// For the benchmarks of `panthor`: makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0
+    /// at once without looking at their arguments or counting the call, for measuring what a caller spends before it
     /// reaches the kernel.
+    #[doc(hidden)]
     #[must_use]
     pub fn null_calls(mut self, null: bool) -> Self {
         self.null_calls = null;
@@ -199,8 +258,38 @@ impl Config {
         (self.driver_major, self.driver_minor)
     }
 
-    /// Whether map operations may be sparse.
-    pub(crate) fn has_sparse(&self) -> bool {
+    /// The GPU, which [`Config::gpu`] chose.
+    pub fn gpu_model(&self) -> Gpu {
+        self.gpu
+    }
+
+    /// The page size of the CPU, which [`Config::page_size`] chose.
+    pub fn cpu_page_size(&self) -> PageSize {
+        self.page_size
+    }
+
+    /// How many bytes the GPU may pin, which [`Config::memory`] chose.
+    pub fn memory_size(&self) -> u64 {
+        self.memory
+    }
+
+    /// Whether there is swap space, which [`Config::swap`] chose.
+    pub fn has_swap(&self) -> bool {
+        self.swap
+    }
+
+    /// Whether the GPU is I/O coherent, which [`Config::coherent`] chose.
+    pub fn is_coherent(&self) -> bool {
+        self.coherent
+    }
+
+    /// Whether the queues of new VMs and groups start held, which [`Config::start_held`] chose.
+    pub fn starts_held(&self) -> bool {
+        self.start_held
+    }
+
+    /// Whether map operations may be sparse, by the driver's version and [`Config::sparse_in_1_8`].
+    pub fn has_sparse(&self) -> bool {
         self.driver_minor >= 9 || (self.driver_minor == 8 && self.sparse_in_1_8)
     }
 }

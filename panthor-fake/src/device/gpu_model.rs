@@ -38,7 +38,7 @@ struct Identity {
 
 impl Gpu {
     /// Every model.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::G310,
         Self::G510,
         Self::G610,
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_model_is_recognised_by_the_rule_of_the_driver() {
-        for gpu in Gpu::ALL {
+        for &gpu in Gpu::ALL {
             assert_eq!(name_by_driver(gpu), gpu.name());
         }
     }

@@ -2,38 +2,37 @@
 
 pub(crate) mod client;
 pub(crate) mod config;
+mod failures;
 pub(crate) mod gpu_model;
+pub(crate) mod held;
 pub(crate) mod inject;
+pub(crate) mod leaks;
 pub(crate) mod query;
 pub(crate) mod stats;
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::bo::memory::Memory;
 use crate::bo::names::Names;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pinned, Residents, Turn};
 use crate::call::errno::{Errno, Result};
-use crate::call::ioctl::request_nr;
 use crate::call::uaccess::UserMemory;
 use crate::device::client::Client;
 use crate::device::config::Config;
 use crate::device::inject::Injections;
-use crate::device::stats::{Counters, FileStats, Leaks, Live, Stats};
+use crate::device::leaks::Live;
+use crate::device::stats::{Counters, FileStats, Stats};
 use crate::dump::DeviceDump;
 use crate::dump::collect::dump_of_device;
 use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
 use crate::lock::lock;
-use crate::sharing::descriptors::{Identity, Object, find, sweep};
-use crate::sharing::dma_buf::DmaBuf;
-use crate::sharing::sync_fd::sync_file_status;
 use crate::sync::events::Events;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuVa;
@@ -143,76 +142,9 @@ impl Device {
         &self.inner.config
     }
 
-    /// Makes the `n`-th ioctl of that number from now on, over all files, fail with an error number,
-    /// before it looks at its argument; `n` counts from 0, the next one. Several may be planned.
-    ///
-    /// [`File::fail_nth_ioctl`] does so on one file, and tells what is an error number; a call that fails for its sake does not count here.
-    pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
-        self.inner.injections.fail_ioctl(request, n, errno);
-    }
-
-    /// How many calls of that ioctl are yet to come before each failure that [`Device::fail_nth_ioctl`] has planned and
-    /// that has not come, in the order in which they were planned.
-    ///
-    /// ```
-    /// use panthor_fake::{Arena, Config, Device};
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_BO_CREATE, DRM_IOCTL_PANTHOR_VM_CREATE};
-    ///
-    /// let device = Device::new(Config::default())?;
-    /// device.fail_nth_ioctl(DRM_IOCTL_PANTHOR_VM_CREATE, 3, 12);
-    /// device.open().ioctl_in(DRM_IOCTL_PANTHOR_VM_CREATE, 0x10000, &Arena::new(0x10000, 4096));
-    /// assert_eq!(device.planned_failures(DRM_IOCTL_PANTHOR_VM_CREATE), [2]);
-    /// assert!(device.planned_failures(DRM_IOCTL_PANTHOR_BO_CREATE).is_empty());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn planned_failures(&self, request: u32) -> Vec<u64> {
-        let nr = request_nr(request);
-        let planned = self.inner.injections.planned_ioctls();
-        planned.into_iter().filter(|planned| planned.0 == nr).map(|planned| planned.1).collect()
-    }
-
     /// Counters of calls and operations, over all files that are or were open.
     pub fn stats(&self) -> Stats {
         self.inner.counters.sum()
-    }
-
-    /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
-    /// elsewhere: a camera, a display, another GPU.
-    ///
-    /// Its descriptor can be imported by this and any other fake device, and mapped. The ioctls of
-    /// its own answers [`descriptor_ioctl`](crate::descriptor_ioctl).
-    ///
-    /// # Errors
-    /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
-    /// `memfd_create(2)` and the like say.
-    pub fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
-        let pages = size.checked_next_multiple_of(self.inner.config.page_size.bytes());
-        let size = pages.filter(|&size| size != 0).ok_or_else(|| {
-            let message = format!("a dma-buf cannot have {size} bytes");
-            io::Error::new(io::ErrorKind::InvalidInput, message)
-        })?;
-        let minor = self.inner.config.driver_minor;
-        DmaBuf::foreign(size, minor).map_err(|errno| io::Error::from_raw_os_error(errno.0))
-    }
-
-    /// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
-    /// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
-    ///
-    /// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
-    #[doc(alias = "SYNC_IOC_FILE_INFO")]
-    pub fn sync_file_status(&self, sync_file: impl AsFd) -> Option<i32> {
-        sync_file_status(sync_file.as_fd())
-    }
-
-    /// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
-    /// did, or if the descriptor is no dma-buf of the fake.
-    #[doc(alias = "DMA_BUF_SET_NAME_A")]
-    #[doc(alias = "DMA_BUF_SET_NAME_B")]
-    pub fn dma_buf_name(&self, dma_buf: impl AsFd) -> Option<Vec<u8>> {
-        match find(Identity::of(dma_buf).ok()?) {
-            Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
-            _ => None,
-        }
     }
 
     /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.
@@ -282,25 +214,6 @@ impl Device {
         dump_of_device(&self.inner)
     }
 
-    /// What is alive, here or in the kernel.
-    pub fn leaks(&self) -> Leaks {
-        sweep();
-        let live = &self.inner.live;
-        let vms = alive(&self.inner.vms);
-        Leaks {
-            files: alive(&self.inner.files).len(),
-            vms: live.vms.load(Ordering::Relaxed),
-            bos: live.bos.load(Ordering::Relaxed),
-            syncobjs: live.syncobjs.load(Ordering::Relaxed),
-            groups: live.groups.load(Ordering::Relaxed),
-            heaps: live.heaps.load(Ordering::Relaxed),
-            pending_jobs: live.jobs.load(Ordering::Relaxed),
-            vm_mappings: vms.iter().map(|vm| vm.mapping_count()).sum(),
-            cpu_mappings: live.cpu_mappings.load(Ordering::Relaxed),
-            stuck_vms: live.stuck_vms.load(Ordering::Relaxed),
-        }
-    }
-
     /// What every VM that is alive has mapped, the oldest VM first: what the driver lists in debugfs as
     /// `gpuvas`. VMs that were destroyed and that a group or a job keeps are in it, and so is what
     /// the driver maps for itself.
@@ -308,25 +221,6 @@ impl Device {
     pub fn address_spaces(&self) -> Vec<Vec<GpuVa>> {
         let vms = alive(&self.inner.vms);
         vms.iter().map(|vm| vm.with_space(|space| space.iter().map(GpuVa::of).collect())).collect()
-    }
-
-    /// Checks that everything was released: the end of a test.
-    ///
-    /// Another thread may just be on its way out of an ioctl with the last reference to something;
-    /// it gets half a second.
-    ///
-    /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, or if the driver would keep a VM
-    /// for good ([`Leaks::stuck_vms`]), with a list of them.
-    #[track_caller]
-    pub fn assert_released(&self) {
-        let deadline = Instant::now() + Duration::from_millis(500);
-        let mut leaks = self.leaks();
-        while !leaks.is_empty() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-            leaks = self.leaks();
-        }
-        assert!(leaks.is_empty(), "still alive on the fake device: {leaks}");
     }
 
     pub(crate) fn inner(&self) -> &Arc<DeviceInner> {

@@ -1,7 +1,6 @@
-//! Counters of what was called, and of what is alive.
+//! Counters of what was called.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::call::ioctl::{TYPE, request_nr, request_type};
@@ -118,77 +117,4 @@ impl Counters {
         }
         sum
     }
-}
-
-/// What of a device is still alive.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Leaks {
-    /// Open files. A mapping by the CPU keeps the file open through which it was made.
-    pub files: usize,
-    /// VMs.
-    pub vms: usize,
-    /// Buffer objects, whether by a handle, a mapping in a VM or a mapping of the CPU.
-    pub bos: usize,
-    /// Sync objects.
-    pub syncobjs: usize,
-    /// Groups; a job of one that is pending keeps it.
-    pub groups: usize,
-    /// Tiler heaps.
-    pub heaps: usize,
-    /// Asynchronous VM_BIND operations and jobs of groups that are not done.
-    pub pending_jobs: usize,
-    /// Mappings in VMs, those of what groups and heaps are made of included.
-    pub vm_mappings: usize,
-    /// Mappings by the CPU.
-    pub cpu_mappings: usize,
-    /// VMs that are gone here, but stay in the kernel for good, and with them the BOs that they map: an
-    /// asynchronous map ran when the VM was destroyed already, and nothing behind it unmapped that again.
-    ///
-    /// Wait for what is queued before the VM goes, or queue an unmap behind it.
-    pub stuck_vms: usize,
-}
-
-impl Leaks {
-    /// Whether nothing is alive.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl fmt::Display for Leaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
-            (self.files, "open file"),
-            (self.vms, "VM"),
-            (self.bos, "BO"),
-            (self.syncobjs, "syncobj"),
-            (self.groups, "group"),
-            (self.heaps, "tiler heap"),
-            (self.pending_jobs, "pending job"),
-            (self.vm_mappings, "mapping in a VM"),
-            (self.cpu_mappings, "mapping by the CPU"),
-            (self.stuck_vms, "VM that stays in the kernel since a map ran after VM_DESTROY"),
-        ];
-        let mut separator = "";
-        for (count, what) in parts.into_iter().filter(|&(count, _)| count != 0) {
-            write!(f, "{separator}{count} × {what}")?;
-            separator = ", ";
-        }
-        if separator.is_empty() { f.write_str("nothing") } else { Ok(()) }
-    }
-}
-
-/// Counters behind [`Leaks`].
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    pub(crate) vms: AtomicUsize,
-    pub(crate) bos: AtomicUsize,
-    pub(crate) syncobjs: AtomicUsize,
-    pub(crate) groups: AtomicUsize,
-    pub(crate) heaps: AtomicUsize,
-    pub(crate) jobs: AtomicUsize,
-    pub(crate) cpu_mappings: AtomicUsize,
-    /// See [`Leaks::stuck_vms`].
-    pub(crate) stuck_vms: AtomicUsize,
 }

@@ -11,7 +11,7 @@ use crate::bo::Bo;
 use crate::call::errno::{Errno, Result};
 use crate::file::handles::Handles;
 use crate::lock::{read, write};
-use crate::sharing::descriptors::{Identity, sweep};
+use crate::sharing::descriptors::{Identity, forget, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
 use crate::vm::gpu_view::HandleOf;
 use crate::vm::va_space::SPARSE_PERIOD;
@@ -77,6 +77,16 @@ impl Objects {
     }
 }
 
+/// Gives a reference to a BO back that was a handle's, and its dma-buf, if nobody has a descriptor of that.
+pub(crate) fn end_sharing(bo: Arc<Bo>) {
+    let shared = bo.dma_buf().map(|dma_buf| dma_buf.identity());
+    // First: an import keeps its dma-buf.
+    drop(bo);
+    if let Some(identity) = shared {
+        forget(identity);
+    }
+}
+
 impl FileInner {
     /// The table of buffer objects, which does not change while this is held.
     pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
@@ -117,6 +127,7 @@ impl FileInner {
     /// # Errors
     /// `ENOENT` if there is no such BO, `EINVAL` if it is exclusive to a VM.
     pub(crate) fn export(&self, handle: u32, flags: OFlag) -> Result<OwnedFd> {
+        sweep_if_many();
         let mut objects = write(&self.objects);
         let bo = objects.bo(handle).cloned().ok_or(Errno::NOENT)?;
         if bo.is_exclusive() {
@@ -133,7 +144,7 @@ impl FileInner {
     /// Imports a dma-buf. One that this file knows has its handle already; the BO of another file of
     /// the device gets a handle here, too; all else becomes a new BO.
     pub(crate) fn import(&self, dma_buf: &Arc<DmaBuf>) -> Result<u32> {
-        let identity = dma_buf.identity()?;
+        let identity = dma_buf.identity();
         let mut objects = write(&self.objects);
         if let Some(&handle) = objects.dma_bufs.get(&identity).and_then(|known| known.first()) {
             return Ok(handle);
@@ -158,10 +169,7 @@ impl FileInner {
         if bo.name() != 0 {
             self.device_inner().names.forget(&bo);
         }
-        if bo.dma_buf().is_some() {
-            sweep();
-        }
-        drop(bo);
+        end_sharing(bo);
         Ok(())
     }
 

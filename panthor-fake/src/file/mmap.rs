@@ -1,5 +1,6 @@
 //! What of a file can be mapped, and where.
 
+use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +12,44 @@ use crate::bo::Bo;
 use crate::bo::mapping::{Mapping, Prot};
 use crate::call::errno::{Errno, Result};
 use crate::vm::TASK_SIZE;
+
+impl File {
+    /// Maps a BO, or the page with the latest flush ID, as a shared `mmap(2)` of the render node
+    /// does.
+    ///
+    /// `len` is in bytes and rounded up to the page size; `offset` is what
+    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
+    ///
+    /// # Errors
+    /// By its error number: `ENODEV` after [`Device::unplug`](crate::Device::unplug); `EINVAL` if no BO starts at the
+    /// offset or it is shorter than `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has
+    /// no handle of; otherwise what `mmap(2)` says.
+    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> io::Result<Mapping> {
+        let mapping = self.inner().mmap(self, len, prot, offset);
+        mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
+    }
+
+    /// As [`mmap`](Self::mmap), from this address on, in place of what is there (`MAP_FIXED`). The end is unmapping,
+    /// as of any other.
+    ///
+    /// # Safety
+    /// The `len` bytes from `address` on, rounded up to pages, are the caller's to replace: nothing is there that
+    /// anybody else uses.
+    ///
+    /// # Errors
+    /// As for [`mmap`](Self::mmap).
+    pub unsafe fn mmap_at(
+        &self,
+        address: NonNull<u8>,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+    ) -> io::Result<Mapping> {
+        // SAFETY: the caller's promise.
+        let mapping = unsafe { self.inner().mmap_at(self, address, len, prot, offset) };
+        mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
+    }
+}
 
 impl FileInner {
     pub(crate) fn set_user_mmio_offset(&self, offset: u64) {

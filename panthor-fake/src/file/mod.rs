@@ -7,19 +7,18 @@ pub(crate) mod fdinfo;
 pub(crate) mod handles;
 pub(crate) mod mmap;
 pub(crate) mod primary;
+mod release;
 pub(crate) mod tables;
 
 use std::ffi::c_void;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
 use panthor_sys as sys;
 
 use crate::bo::Bo;
-use crate::bo::mapping::{Mapping, Prot};
 use crate::call::arena::Arena;
 use crate::call::caller::{Caller, ThisProcess};
 use crate::call::errno::Errno;
@@ -34,8 +33,6 @@ use crate::file::handles::Handles;
 use crate::file::primary::{Opener, Primary};
 use crate::group::Group;
 use crate::group::view::GroupView;
-use crate::lock::{lock, write};
-use crate::sharing::descriptors::sweep;
 use crate::sync::syncobj::Syncobj;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuView;
@@ -43,7 +40,7 @@ use crate::vm::gpu_view::GpuView;
 /// An open node of a [`Device`].
 ///
 /// Handles and VM ids belong to it. Clones are duplicates of one descriptor: the file closes with
-/// the last of them, and with it goes what it holds. A [`Mapping`] counts as one, as a mapping
+/// the last of them, and with it goes what it holds. A [`Mapping`](crate::Mapping) counts as one, as a mapping
 /// keeps a real file open.
 #[derive(Clone)]
 pub struct File {
@@ -193,40 +190,6 @@ impl File {
         }
     }
 
-    /// Maps a BO, or the page with the latest flush ID, as a shared `mmap(2)` of the render node
-    /// does.
-    ///
-    /// `len` is in bytes and rounded up to the page size; `offset` is what
-    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
-    ///
-    /// # Errors
-    /// A positive error number: `ENODEV` after [`Device::unplug`]; `EINVAL` if no BO starts at the offset or it is shorter than
-    /// `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has no handle of; otherwise what `mmap(2)` says.
-    pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> core::result::Result<Mapping, i32> {
-        self.inner.mmap(self, len, prot, offset).map_err(|Errno(errno)| errno)
-    }
-
-    /// As [`mmap`](Self::mmap), from this address on, in place of what is there (`MAP_FIXED`). The end is unmapping,
-    /// as of any other.
-    ///
-    /// # Safety
-    /// The `len` bytes from `address` on, rounded up to pages, are the caller's to replace: nothing is there that
-    /// anybody else uses.
-    ///
-    /// # Errors
-    /// As for [`mmap`](Self::mmap).
-    pub unsafe fn mmap_at(
-        &self,
-        address: NonNull<u8>,
-        len: usize,
-        prot: Prot,
-        offset: u64,
-    ) -> core::result::Result<Mapping, i32> {
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.mmap_at(self, address, len, prot, offset) }
-            .map_err(|Errno(errno)| errno)
-    }
-
     /// What the GPU sees through a VM of this file; `None` if there is no such VM.
     pub fn gpu(&self, vm_id: u32) -> Option<GpuView> {
         let vm = self.inner.vm(vm_id).ok()?;
@@ -305,71 +268,5 @@ impl FileInner {
             Some(_) => crate::trace::Target::PrimaryNode(self.client_id),
             None => crate::trace::Target::RenderNode(self.client_id),
         }
-    }
-}
-
-impl Drop for FileInner {
-    /// The release of a file: everything goes that nothing else keeps.
-    fn drop(&mut self) {
-        for group in write(&self.groups).take_all() {
-            group.destroy();
-        }
-        let vms = write(&self.vms).take_all();
-        let destroyed: Vec<_> =
-            lock(&self.destroyed_vms).iter().filter_map(Weak::upgrade).collect();
-        for vm in &vms {
-            vm.destroy();
-        }
-        for vm in vms.iter().chain(&destroyed) {
-            vm.close();
-        }
-        let bos = write(&self.objects).take_all();
-        let shared = bos.iter().any(|bo| bo.dma_buf().is_some());
-        for bo in bos {
-            bo.uncount_handle();
-            if bo.name() != 0 {
-                self.device_inner().names.forget(&bo);
-            }
-        }
-        if shared {
-            sweep();
-        }
-        if let Some(primary) = &self.primary {
-            primary.close(&self.device.inner().masters);
-        }
-        self.device.inner().close_counters(&self.stats);
-        #[cfg(feature = "trace")]
-        self.device.inner().trace.release(self.target());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sync::jobs::{Job, Queue};
-    use crate::vm::Change;
-    use crate::vm::bind_queue::BindWork;
-
-    #[test]
-    fn a_job_that_is_submitted_while_its_vm_is_destroyed_ends_with_the_file() {
-        let device = Device::new(Config::default()).unwrap();
-        let file = device.open();
-        let inner = &file.inner;
-        let sparse = inner.sparse_object().unwrap();
-        let id = inner.add_vm(Vm::new(device.inner().clone(), 1 << 47, sparse)).unwrap();
-        // What a thread does that submits, with another that destroys in between.
-        let vm = inner.vm(id).unwrap();
-        vm.hold();
-        inner.destroy_vm(id).unwrap();
-        let work = BindWork { change: Change::SyncOnly, page_tables: 0, pins: None };
-        let job = Job::new(device.inner().clone(), &vm.line, work);
-        let done = job.done().clone();
-        vm.push_jobs([job]);
-        vm.run();
-        drop(vm);
-        assert!(!done.is_signalled());
-        drop(file);
-        assert!(done.is_signalled());
-        device.assert_released();
     }
 }

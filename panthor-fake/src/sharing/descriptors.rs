@@ -10,13 +10,16 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, SealFlag, fcntl, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
 
 use crate::call::errno::{Errno, Result};
+use crate::device::DeviceInner;
+use crate::device::config::PageSize;
 use crate::lock::lock;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
@@ -56,6 +59,36 @@ pub(crate) fn path(fd: i32) -> String {
     format!("/proc/self/fd/{fd}")
 }
 
+/// The device that something with a descriptor comes from. It is not kept by that.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    device: Weak<DeviceInner>,
+    /// The driver version whose kernel this is.
+    pub(crate) driver_minor: u32,
+    /// The size of that kernel's pages.
+    pub(crate) page_size: PageSize,
+}
+
+impl Owner {
+    pub(crate) fn new(device: &Arc<DeviceInner>) -> Self {
+        let config = &device.config;
+        Self {
+            device: Arc::downgrade(device),
+            driver_minor: config.driver_minor,
+            page_size: config.page_size,
+        }
+    }
+
+    /// The device, while it is there.
+    pub(crate) fn device(&self) -> Option<Arc<DeviceInner>> {
+        self.device.upgrade()
+    }
+
+    fn is(&self, device: &DeviceInner) -> bool {
+        std::ptr::eq(self.device.as_ptr(), device)
+    }
+}
+
 /// What a descriptor stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
@@ -65,12 +98,30 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    /// Whether a descriptor of it is open, or something else can make one.
-    fn is_needed(&self) -> bool {
+    pub(crate) fn owner(&self) -> &Owner {
         match self {
-            Self::DmaBuf(dma_buf) => Arc::strong_count(dma_buf) > 1 || dma_buf.is_needed(),
+            Self::DmaBuf(dma_buf) => dma_buf.owner(),
+            Self::Syncobj(syncobj) => syncobj.owner(),
+            Self::SyncFile(sync_file) => sync_file.owner(),
+        }
+    }
+
+    /// Whether a descriptor of it is open.
+    fn is_open(&self) -> bool {
+        match self {
+            Self::DmaBuf(dma_buf) => dma_buf.is_open(),
             Self::Syncobj(syncobj) => syncobj.is_open(),
             Self::SyncFile(sync_file) => sync_file.is_open(),
+        }
+    }
+
+    /// Whether something besides the table and so many others has it, or can make a descriptor.
+    fn is_in_use(&self, others: usize) -> bool {
+        match self {
+            Self::DmaBuf(dma_buf) => {
+                Arc::strong_count(dma_buf) > 1 + others || dma_buf.has_handles()
+            }
+            Self::Syncobj(_) | Self::SyncFile(_) => false,
         }
     }
 }
@@ -93,20 +144,94 @@ pub(crate) fn find(identity: Identity) -> Option<Object> {
     with_table(|table| table.get(&identity).cloned())
 }
 
+/// Held by who forgets something, until that is gone.
+static SWEEPING: Mutex<()> = Mutex::new(());
+
 /// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
 /// thread has found at the same time.
 pub(crate) fn sweep() {
-    static SWEEPING: Mutex<()> = Mutex::new(());
-
     let _one_at_a_time = lock(&SWEEPING);
-    let gone: Vec<_> = with_table(|table| {
-        let unneeded =
-            |(&identity, object): (&Identity, &Object)| (!object.is_needed()).then_some(identity);
-        let identities: Vec<_> = table.iter().filter_map(unneeded).collect();
-        identities.iter().filter_map(|identity| table.remove(identity)).collect()
+    // They are looked at without the lock of the table: that is a system call or more for each.
+    let all: Vec<_> = with_table(|table| {
+        table.iter().map(|(&identity, object)| (identity, object.clone())).collect()
+    });
+    let is_closed = |(identity, object): (Identity, Object)| {
+        (!object.is_in_use(1) && !object.is_open()).then_some(identity)
+    };
+    let closed: Vec<_> = all.into_iter().filter_map(is_closed).collect();
+    for identity in closed {
+        remove(identity);
+    }
+}
+
+/// Forgets what nobody has a descriptor of any more if there are twice as many as the last time some were left: so
+/// each that is given away pays for a look at about one other, however many there are.
+pub(crate) fn sweep_if_many() {
+    /// So many are not worth a look.
+    const FEW: usize = 32;
+    /// How many there may be until then.
+    static ENOUGH: AtomicUsize = AtomicUsize::new(FEW);
+
+    let count = || with_table(|table| table.len());
+    if count() >= ENOUGH.load(Ordering::Relaxed) {
+        sweep();
+        ENOUGH.store((2 * count()).max(FEW), Ordering::Relaxed);
+    }
+}
+
+/// Forgets the dma-buf of a file if nobody has a descriptor of it. When it returns that is gone.
+pub(crate) fn forget(identity: Identity) {
+    let _one_at_a_time = lock(&SWEEPING);
+    remove(identity);
+}
+
+/// Forgets something if nobody has it.
+fn remove(identity: Identity) {
+    let gone = with_table(|table| {
+        let object = table.get(&identity)?;
+        // With the table locked nobody can find it, so it stays as it is.
+        if object.is_in_use(0) || object.is_open() { None } else { table.remove(&identity) }
     });
     // What it kept goes without the lock of the table.
     drop(gone);
+}
+
+/// Makes descriptors; should the process have none left, those that the fake keeps for what is closed are given
+/// back first.
+pub(crate) fn with_descriptors<T>(make: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    match make() {
+        Err(nix::Error::EMFILE | nix::Error::ENFILE) => {
+            sweep();
+            make()
+        }
+        made => made,
+    }
+}
+
+/// How many sync files, descriptors of sync objects and dma-bufs of a device are open.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OpenDescriptors {
+    pub(crate) sync_files: usize,
+    pub(crate) syncobjs: usize,
+    pub(crate) dma_bufs: usize,
+}
+
+/// Counts what is open of a device, wherever it is.
+pub(crate) fn count_open(device: &DeviceInner) -> OpenDescriptors {
+    // Whoever forgets something may take what is held here for what somebody has found.
+    let _one_at_a_time = lock(&SWEEPING);
+    let mut open = OpenDescriptors::default();
+    let all: Vec<_> = with_table(|table| {
+        table.values().filter(|object| object.owner().is(device)).cloned().collect()
+    });
+    for object in all.iter().filter(|object| object.is_open()) {
+        match object {
+            Object::DmaBuf(_) => open.dma_bufs += 1,
+            Object::Syncobj(_) => open.syncobjs += 1,
+            Object::SyncFile(_) => open.sync_files += 1,
+        }
+    }
+    open
 }
 
 /// A file that stands for an object of the kernel.
@@ -116,17 +241,19 @@ pub(crate) fn sweep() {
 #[derive(Debug)]
 pub(crate) struct StandIn {
     watch: File,
+    identity: Identity,
 }
 
 impl StandIn {
     pub(crate) fn new(name: &CStr, size: u64) -> Result<Self> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let watch = File::from(memfd_create(name, flags)?);
+        let watch = File::from(with_descriptors(|| memfd_create(name, flags))?);
         watch.set_len(size).map_err(|_| Errno::NOMEM)?;
         // Nobody can make a dma-buf shorter, which would take the memory from under its mappings.
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&watch, FcntlArg::F_ADD_SEALS(seals))?;
-        Ok(Self { watch })
+        let identity = Identity::of(&watch)?;
+        Ok(Self { watch, identity })
     }
 
     /// Its contents.
@@ -134,14 +261,14 @@ impl StandIn {
         &self.watch
     }
 
-    pub(crate) fn identity(&self) -> Result<Identity> {
-        Identity::of(&self.watch)
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Gives a descriptor away, with these flags of `open(2)`.
     pub(crate) fn open(&self, flags: OFlag) -> Result<OwnedFd> {
         let path = path(self.watch.as_raw_fd());
-        let fd = open(path.as_str(), flags, Mode::empty())?;
+        let fd = with_descriptors(|| open(path.as_str(), flags, Mode::empty()))?;
         match Flock::lock(fd.try_clone().map_err(|_| Errno::MFILE)?, FlockArg::LockShared) {
             // It is not unlocked but by being closed, the duplicate included.
             Ok(locked) => {

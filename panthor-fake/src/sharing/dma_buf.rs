@@ -9,8 +9,19 @@ use nix::fcntl::OFlag;
 use crate::bo::Bo;
 use crate::call::errno::Result;
 use crate::lock::lock;
-use crate::sharing::descriptors::{Identity, Object, StandIn, with_table};
+use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, find, with_table};
 use crate::sharing::reservation::Reservation;
+
+/// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
+/// did, or if the descriptor is no dma-buf of the fake.
+#[doc(alias = "DMA_BUF_SET_NAME_A")]
+#[doc(alias = "DMA_BUF_SET_NAME_B")]
+pub fn dma_buf_name(fd: impl AsFd) -> Option<Vec<u8>> {
+    match find(Identity::of(fd).ok()?) {
+        Some(Object::DmaBuf(dma_buf)) => dma_buf.name(),
+        _ => None,
+    }
+}
 
 /// A dma-buf.
 #[derive(Debug)]
@@ -22,23 +33,22 @@ pub(crate) struct DmaBuf {
     /// The BO that was exported; without one it comes from elsewhere, and its memory is that of
     /// the stand-in.
     bo: Option<Arc<Bo>>,
-    /// The driver version whose kernel this is.
-    driver_minor: u32,
+    owner: Owner,
     fences: Reservation,
     name: Mutex<Option<Vec<u8>>>,
 }
 
 impl DmaBuf {
-    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>, driver_minor: u32) -> Result<Arc<Self>> {
+    fn new(size: u64, writable: bool, bo: Option<Arc<Bo>>, owner: Owner) -> Result<Arc<Self>> {
         let stand_in = StandIn::new(c"dmabuf", size)?;
         let (fences, name) = (Reservation::default(), Mutex::new(None));
-        Ok(Arc::new(Self { stand_in, size, writable, bo, driver_minor, fences, name }))
+        Ok(Arc::new(Self { stand_in, size, writable, bo, owner, fences, name }))
     }
 
     /// Makes one that no device of the fake exported, and a descriptor of it.
-    pub(crate) fn foreign(size: u64, driver_minor: u32) -> Result<OwnedFd> {
-        let dma_buf = Self::new(size, true, None, driver_minor)?;
-        let (fd, identity) = (dma_buf.open(OFlag::O_CLOEXEC)?, dma_buf.identity()?);
+    pub(crate) fn foreign(size: u64, owner: Owner) -> Result<OwnedFd> {
+        let dma_buf = Self::new(size, true, None, owner)?;
+        let (fd, identity) = (dma_buf.open(OFlag::O_CLOEXEC)?, dma_buf.identity());
         with_table(|table| table.insert(identity, Object::DmaBuf(dma_buf)));
         Ok(fd)
     }
@@ -47,7 +57,7 @@ impl DmaBuf {
     pub(crate) fn export(bo: &Arc<Bo>, flags: OFlag) -> Result<(OwnedFd, Identity)> {
         let dma_buf = Self::of(bo, flags.contains(OFlag::O_RDWR))?;
         // Whoever has it keeps it from being forgotten before it is open.
-        Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()?))
+        Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()))
     }
 
     /// The dma-buf of a BO, which is made when there is none.
@@ -56,8 +66,8 @@ impl DmaBuf {
         if let Some(dma_buf) = with_table(|_| bo.dma_buf()) {
             return Ok(dma_buf);
         }
-        let new = Self::new(bo.size(), writable, Some(bo.clone()), bo.driver_minor())?;
-        let identity = new.identity()?;
+        let new = Self::new(bo.size(), writable, Some(bo.clone()), Owner::new(bo.device()))?;
+        let identity = new.identity();
         Ok(with_table(|table| {
             // Another thread may have been faster.
             bo.dma_buf().unwrap_or_else(|| {
@@ -73,7 +83,7 @@ impl DmaBuf {
         self.stand_in.open(access | flags)
     }
 
-    pub(crate) fn identity(&self) -> Result<Identity> {
+    pub(crate) fn identity(&self) -> Identity {
         self.stand_in.identity()
     }
 
@@ -81,8 +91,9 @@ impl DmaBuf {
         self.size
     }
 
-    pub(crate) fn driver_minor(&self) -> u32 {
-        self.driver_minor
+    /// The device that exported it, or that made it as one from elsewhere.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// What is to be waited for before its memory is used.
@@ -103,10 +114,14 @@ impl DmaBuf {
         self.bo.as_ref()
     }
 
-    /// Whether a descriptor is open, or a handle of the exported BO, by which the next export gives
-    /// the same dma-buf.
-    pub(crate) fn is_needed(&self) -> bool {
-        self.bo.as_ref().is_some_and(|bo| bo.has_handles()) || self.stand_in.is_open()
+    /// Whether somebody has a descriptor.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stand_in.is_open()
+    }
+
+    /// Whether there is a handle of the exported BO, by which the next export gives the same dma-buf.
+    pub(crate) fn has_handles(&self) -> bool {
+        self.bo.as_ref().is_some_and(|bo| bo.has_handles())
     }
 
     /// Reads at an offset, within the size.

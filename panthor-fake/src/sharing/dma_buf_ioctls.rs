@@ -3,7 +3,7 @@
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
-use crate::sharing::descriptors::{Object, sweep};
+use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::ioctls::FileCall;
 use crate::sharing::reservation::Usage;
@@ -56,8 +56,8 @@ fn export_sync_file(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<(
     let mut args: sys::dma_buf_export_sync_file = call.read(arg)?;
     let writes = writes(args.flags.into(), sys::DMA_BUF_SYNC_RW)?;
     let fence = dma_buf.fences().fence(Usage::before_access(writes));
-    sweep();
-    let fd = SyncFile::export(fence, dma_buf.driver_minor(), Vec::new())?;
+    sweep_if_many();
+    let fd = SyncFile::export(fence, dma_buf.owner().clone(), Vec::new())?;
     call.give(fd, arg, &mut args, |args| &mut args.fd)
 }
 

@@ -65,12 +65,15 @@ impl FileCall<'_> {
 ///
 /// A sync file knows `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
 ///
+/// [`Device::fail_nth_ioctl`](crate::Device::fail_nth_ioctl) lets these fail, too. It is a function and no method
+/// because a descriptor tells by itself what it is of, as it does to `ioctl(2)`.
+///
 /// # Safety
 /// As for [`File::ioctl`](crate::File::ioctl): the fake writes to where `arg` and the pointers behind
 /// it point, and that must not break what the program relies on.
 ///
 /// ```
-/// use panthor_fake::{Config, Device, descriptor_ioctl};
+/// use panthor_fake::{Config, Device, descriptor_ioctl, sync_file_status};
 /// use panthor_sys::*;
 /// use std::os::fd::{FromRawFd, OwnedFd};
 ///
@@ -84,7 +87,7 @@ impl FileCall<'_> {
 /// // SAFETY: it is new, and nobody else knows it.
 /// let fences = unsafe { OwnedFd::from_raw_fd(args.fd) };
 /// // Nobody writes to the memory.
-/// assert_eq!(device.sync_file_status(&fences), Some(1));
+/// assert_eq!(sync_file_status(&fences), Some(1));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[doc(alias = "DMA_BUF_IOCTL_SYNC")]
@@ -112,11 +115,15 @@ pub(crate) fn answer(
     if !matches!(request_type(request), DMA_BUF | SYNC_FILE) {
         return None;
     }
-    Some(match object {
+    let failure = match object.owner().device() {
+        Some(device) => device.injections.take_ioctl(request),
+        None => Ok(()),
+    };
+    Some(failure.and_then(|()| match object {
         Object::DmaBuf(dma_buf) => dma_buf_ioctls::answer(call, dma_buf, request, arg),
         Object::SyncFile(sync_file) => sync_file_ioctls::answer(call, sync_file, request, arg),
         Object::Syncobj(_) => Err(Errno::NOTTY),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -129,9 +136,9 @@ mod tests {
     use super::*;
     use crate::call::arena::Arena;
     use crate::call::caller::Capabilities;
-    use crate::device::DeviceInner;
+    use crate::device::config::Config;
+    use crate::device::{Device, DeviceInner};
     use crate::lock::lock;
-    use crate::sharing::dma_buf::DmaBuf;
     use crate::sharing::reservation::Usage;
     use crate::sync::events::Place;
     use crate::sync::fence::Fence;
@@ -187,11 +194,15 @@ mod tests {
         }
     }
 
+    fn camera() -> OwnedFd {
+        Device::new(Config::default()).unwrap().foreign_dma_buf(4096).unwrap()
+    }
+
     const WRITE: u32 = sys::DMA_BUF_SYNC_WRITE as u32;
 
     #[test]
     fn memory_and_descriptors_are_those_of_the_program_that_asks() {
-        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let camera = camera();
         let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
         let (program, arena) = (Program::default(), Arena::new(0x1000, 256));
         let call = FileCall { user: arena.user_memory(), caller: &program };
@@ -228,7 +239,7 @@ mod tests {
         static EXPORT: [u32; 2] = [WRITE, 7];
         static MERGE: [i32; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 100, 7, 0, 0];
 
-        let camera = DmaBuf::foreign(4096, 9).unwrap();
+        let camera = camera();
         let dma_buf = find(Identity::of(&camera).unwrap()).unwrap();
         let program = Program::default();
         let call = FileCall { user: UserMemory::OWN, caller: &program };

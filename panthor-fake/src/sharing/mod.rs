@@ -3,6 +3,7 @@
 pub(crate) mod descriptors;
 pub(crate) mod dma_buf;
 pub(crate) mod dma_buf_ioctls;
+mod foreign;
 pub(crate) mod ioctls;
 pub(crate) mod prime;
 pub(crate) mod reservation;

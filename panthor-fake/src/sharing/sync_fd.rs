@@ -1,7 +1,7 @@
 //! Descriptors of sync objects, and sync files: those of single fences.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::OFlag;
@@ -11,8 +11,9 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
-use crate::sharing::descriptors::{Identity, Object, StandIn, find, path, sweep, with_table};
-use crate::sync::events::Events;
+use crate::sharing::descriptors::{
+    Identity, Object, Owner, StandIn, find, path, sweep_if_many, with_descriptors, with_table,
+};
 use crate::sync::fence::Fence;
 use crate::sync::syncobj::Syncobj;
 
@@ -20,17 +21,22 @@ use crate::sync::syncobj::Syncobj;
 #[derive(Debug)]
 pub(crate) struct SyncobjFd {
     stand_in: StandIn,
+    owner: Owner,
     syncobj: Arc<Syncobj>,
 }
 
 impl SyncobjFd {
-    fn export(syncobj: Arc<Syncobj>) -> Result<OwnedFd> {
+    fn export(syncobj: Arc<Syncobj>, owner: Owner) -> Result<OwnedFd> {
         let stand_in = StandIn::new(c"syncobj_file", 0)?;
         let fd = stand_in.open(OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
-        let identity = stand_in.identity()?;
-        let object = Object::Syncobj(Arc::new(Self { stand_in, syncobj }));
+        let identity = stand_in.identity();
+        let object = Object::Syncobj(Arc::new(Self { stand_in, owner, syncobj }));
         with_table(|table| table.insert(identity, object));
         Ok(fd)
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -43,8 +49,7 @@ impl SyncobjFd {
 #[derive(Debug)]
 pub(crate) struct SyncFile {
     fence: Fence,
-    /// The driver version whose kernel this is.
-    driver_minor: u32,
+    owner: Owner,
     /// The name that it was given; empty if it has one of its fence.
     name: Vec<u8>,
     /// The other end.
@@ -53,22 +58,18 @@ pub(crate) struct SyncFile {
 
 impl SyncFile {
     /// Makes one, and a descriptor of it.
-    pub(crate) fn export(fence: Fence, driver_minor: u32, name: Vec<u8>) -> Result<OwnedFd> {
-        let (fd, pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    pub(crate) fn export(fence: Fence, owner: Owner, name: Vec<u8>) -> Result<OwnedFd> {
+        let (fd, pipe) = with_descriptors(|| pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK))?;
         let identity = Identity::of(&fd)?;
-        let all = fence.flatten(|all| all.signal(Ok(()), &Events::default()));
-        let sync_file = Arc::new(Self { fence, driver_minor, name, pipe });
+        let sync_file = Arc::new(Self { fence, owner, name, pipe });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
         // The fence does not keep it: somebody may never signal.
         let ready = Arc::downgrade(&sync_file);
-        let ready = move || {
+        sync_file.fence.when_signalled(move || {
             if let Some(sync_file) = ready.upgrade() {
                 sync_file.make_readable();
             }
-        };
-        if let Err(now) = all.on_signal(ready) {
-            now();
-        }
+        });
         Ok(fd)
     }
 
@@ -76,8 +77,8 @@ impl SyncFile {
         &self.fence
     }
 
-    pub(crate) fn driver_minor(&self) -> u32 {
-        self.driver_minor
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     pub(crate) fn given_name(&self) -> &[u8] {
@@ -105,9 +106,12 @@ impl SyncFile {
     }
 }
 
-/// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1, or a
-/// negative error number; `None` if the descriptor is no sync file.
-pub(crate) fn sync_file_status(fd: BorrowedFd<'_>) -> Option<i32> {
+/// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
+/// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+///
+/// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
+#[doc(alias = "SYNC_IOC_FILE_INFO")]
+pub fn sync_file_status(fd: impl AsFd) -> Option<i32> {
     let Some(Object::SyncFile(sync_file)) = find(Identity::of(fd).ok()?) else {
         return None;
     };
@@ -146,13 +150,14 @@ fn check(call: &Call<'_>, args: &sys::drm_syncobj_handle) -> Result<(u64, bool)>
 pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;
-    sweep();
+    sweep_if_many();
+    let owner = Owner::new(call.file.device_inner());
     let syncobj = call.file.syncobj(args.handle);
     let fd = if sync_file {
         let fence = syncobj.ok_or(Errno::NOENT)?.find_fence(point)?;
-        SyncFile::export(fence, call.file.config().driver_minor, Vec::new())?
+        SyncFile::export(fence, owner, Vec::new())?
     } else {
-        SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?)?
+        SyncobjFd::export(syncobj.ok_or(Errno::INVAL)?, owner)?
     };
     args.fd = call.caller.give(fd)?;
     Ok(())

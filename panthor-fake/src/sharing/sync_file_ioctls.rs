@@ -7,14 +7,11 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
-use crate::sharing::descriptors::{Object, sweep};
+use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::ioctls::FileCall;
 use crate::sharing::sync_fd::SyncFile;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::{About, Leaf};
-
-/// The largest array that the kernel allocates in one piece, in bytes, with pages of 4 KiB.
-const ARRAY_MAX: usize = 4 << 20;
 
 /// Bytes of a name, with its NUL.
 const NAME_LEN: usize = 32;
@@ -47,8 +44,8 @@ fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     args.name[NAME_LEN - 1] = 0;
     let name = args.name.iter().take_while(|&&char| char != 0).map(|&char| char as u8).collect();
     let both = Fence::Leaf(Fence::merge(&[sync_file.fence(), other.fence()]));
-    sweep();
-    let fd = SyncFile::export(both, sync_file.driver_minor(), name)?;
+    sweep_if_many();
+    let fd = SyncFile::export(both, sync_file.owner().clone(), name)?;
     call.give(fd, arg, &mut args, |args| &mut args.fence)
 }
 
@@ -59,14 +56,15 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
         return Err(Errno::INVAL);
     }
     let fences = sync_file.fence().components();
-    let minor = sync_file.driver_minor();
+    let minor = sync_file.owner().driver_minor;
     if args.num_fences == 0 {
         args.status = sync_file.fence().status();
     } else {
         if (args.num_fences as usize) < fences.len() {
             return Err(Errno::INVAL);
         }
-        if fences.len() * size_of::<sys::sync_fence_info>() > ARRAY_MAX {
+        let bytes = fences.len() * size_of::<sys::sync_fence_info>();
+        if bytes as u64 > sync_file.owner().page_size.array_max() {
             return Err(Errno::NOMEM);
         }
         let infos: Vec<_> = fences.iter().map(|fence| fence_info(fence, minor)).collect();

@@ -3,7 +3,7 @@
 //! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
 //! before it must be done, nodes that are done are dropped from the chain as it is walked.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::call::errno::{Errno, Result};
@@ -280,29 +280,26 @@ impl Fence {
         if done { oldest.seqno } else { oldest.prev_seqno }
     }
 
-    /// A single promise that is kept when all of this fence is.
-    ///
-    /// `keep` is called with it at that time and must signal it.
-    pub(crate) fn flatten(&self, keep: impl Fn(&Leaf) + Send + Sync + 'static) -> Arc<Leaf> {
-        let mut pending: Vec<_> = self.pending_leaves().collect();
-        if pending.len() <= 1 {
-            return pending.pop().unwrap_or_else(Leaf::signalled);
-        }
-        let all = Leaf::pending();
-        let left = Arc::new(AtomicU64::new(pending.len() as u64));
-        let keep = Arc::new(keep);
-        for leaf in pending {
-            let (all, left, keep) = (all.clone(), left.clone(), keep.clone());
-            let done = move || {
-                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    keep(&all);
+    /// Has `callback` called when all of this fence is signalled, now if it is.
+    pub(crate) fn when_signalled(&self, callback: impl FnOnce() + Send + 'static) {
+        let pending: Vec<_> = self.pending_leaves().collect();
+        // One more than there are, until it is known of all whether they are signalled.
+        let left = Arc::new(AtomicUsize::new(pending.len() + 1));
+        let callback = Arc::new(Mutex::new(Some(callback)));
+        let one_less = move || {
+            if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                let callback = lock(&callback).take();
+                if let Some(callback) = callback {
+                    callback();
                 }
-            };
-            if let Err(now) = leaf.on_signal(done) {
+            }
+        };
+        for leaf in pending {
+            if let Err(now) = leaf.on_signal(one_less.clone()) {
                 now();
             }
         }
-        all
+        one_less();
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use crate::device::DeviceInner;
 use crate::lock::lock;
 use crate::sync::fence::Fence;
+use crate::sync::in_turn::{Next, in_turn};
 use crate::sync::leaf::{About, Leaf, Line};
 
 /// Work that is queued.
@@ -110,11 +111,11 @@ pub(crate) struct Jobs<Q: Queue> {
 }
 
 impl<Q: Queue> Jobs<Q> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(held: bool) -> Self {
         Self {
             jobs: VecDeque::new(),
             running: false,
-            held: false,
+            held,
             closed: false,
             blocked_on: None,
             keep: None,
@@ -247,28 +248,8 @@ impl<Q: Queue> AnyQueue for Q {
 
 fn run_all(queue: Arc<dyn AnyQueue>) {
     thread_local! {
-        /// Queues to run next, while this thread is in the loop.
-        static NEXT: RefCell<Option<VecDeque<Arc<dyn AnyQueue>>>> = const { RefCell::new(None) };
-    }
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let left = NEXT.take();
-            drop(left);
-        }
+        static NEXT: Next<Arc<dyn AnyQueue>> = const { RefCell::new(None) };
     }
 
-    let mut current = Some(queue);
-    NEXT.with_borrow_mut(|next| match next {
-        Some(next) => next.extend(current.take()),
-        None => *next = Some(VecDeque::new()),
-    });
-    if current.is_none() {
-        return;
-    }
-    let _leave = Leave;
-    while let Some(queue) = current {
-        while queue.clone().run_next() {}
-        current = NEXT.with_borrow_mut(|next| next.as_mut().and_then(VecDeque::pop_front));
-    }
+    in_turn(&NEXT, [queue], |queue| while queue.clone().run_next() {});
 }

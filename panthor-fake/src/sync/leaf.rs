@@ -4,7 +4,6 @@
 //! context: of two of the same line the later one says all.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -14,6 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 use crate::sync::events::Events;
+use crate::sync::in_turn::{Next, in_turn};
 
 /// Called once when a fence is signalled.
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
@@ -66,7 +66,7 @@ enum LeafState {
 
 /// What a fence is of.
 enum Origin {
-    /// Of nothing: it was signalled from the start, or it is of use to the fake alone.
+    /// Of nothing: it was signalled from the start.
     Nothing,
     /// The end of a job of a queue. It has its place in the line once the job is submitted.
     Job { line: Arc<Line>, seqno: AtomicU64 },
@@ -104,7 +104,8 @@ impl Leaf {
         Self { signalled: AtomicBool::new(false), state, origin }
     }
 
-    /// One that [`Leaf::signal`] will signal.
+    /// One that a test signals.
+    #[cfg(test)]
     pub(crate) fn pending() -> Arc<Self> {
         Arc::new(Self::of(Origin::Nothing))
     }
@@ -281,35 +282,11 @@ impl Leaf {
     }
 }
 
-/// Calls them, unless this thread is doing so further up: then they are called there, after those
-/// that are. A callback may signal a fence with callbacks of its own, and so on without end, which
-/// so is a loop and not a recursion.
+/// Calls them. A callback may signal a fence with callbacks of its own, and so on without end.
 fn call_all(callbacks: Vec<Callback>) {
     thread_local! {
-        /// What to call next, while this thread is in the loop.
-        static NEXT: RefCell<Option<VecDeque<Callback>>> = const { RefCell::new(None) };
-    }
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let left = NEXT.take();
-            drop(left);
-        }
+        static NEXT: Next<Callback> = const { RefCell::new(None) };
     }
 
-    if callbacks.is_empty() {
-        return;
-    }
-    let is_inner = NEXT.with_borrow_mut(|next| {
-        let is_inner = next.is_some();
-        next.get_or_insert_default().extend(callbacks);
-        is_inner
-    });
-    if is_inner {
-        return;
-    }
-    let _leave = Leave;
-    while let Some(callback) = NEXT.with_borrow_mut(|next| next.as_mut()?.pop_front()) {
-        callback();
-    }
+    in_turn(&NEXT, callbacks, |callback| callback());
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod fence;
+pub(crate) mod in_turn;
 pub(crate) mod jobs;
 pub(crate) mod leaf;
 pub(crate) mod submission;

@@ -99,17 +99,13 @@ impl EventfdWait {
     }
 
     /// Fires once `fence`, which is its point, allows it.
-    fn arm(self, fence: Option<Fence>, device: &Arc<DeviceInner>) {
-        let leaf = match fence {
+    fn arm(self, fence: Option<Fence>) {
+        match fence {
             Some(fence) if !self.available => {
                 fence.watch();
-                let device = device.clone();
-                fence.flatten(move |all| all.signal(Ok(()), &device.events))
+                fence.when_signalled(move || self.fire());
             }
-            _ => return self.fire(),
-        };
-        if let Err(now) = leaf.on_signal(move || self.fire()) {
-            now();
+            _ => self.fire(),
         }
     }
 }
@@ -202,7 +198,7 @@ impl Syncobj {
 
     fn arm(&self, ready: Vec<(EventfdWait, Option<Fence>)>) {
         for (wait, fence) in ready {
-            wait.arm(fence, &self.device);
+            wait.arm(fence);
         }
     }
 }

@@ -84,6 +84,8 @@ mod reader;
 mod requests;
 mod schema;
 mod summary;
+#[cfg(feature = "trace-json")]
+mod summary_read;
 mod summary_table;
 #[cfg(test)]
 mod table_tests;
@@ -96,8 +98,8 @@ pub use options::{Format, TraceOptions};
 #[cfg(feature = "trace-json")]
 pub use read::ParseError;
 pub use requests::{request_by_name, request_name};
-#[cfg(feature = "trace-json")]
-pub use summary::ReadError;
 pub use summary::{BindOps, Calls, SlowCall, Summary};
+#[cfg(feature = "trace-json")]
+pub use summary_read::ReadError;
 pub(crate) use tracer::Slot;
 pub use value::{Fields, Flags, List, Text, Value};

@@ -13,10 +13,7 @@ use crate::device::DeviceInner;
 use crate::file::bos::Objects;
 use crate::vm::bind_async;
 use crate::vm::va_space::Mapping;
-use crate::vm::{Change, Vm};
-
-/// The granularity of addresses, sizes and offsets.
-const PAGE: u64 = 4096;
+use crate::vm::{Change, PAGE, Vm};
 
 /// How many operations are done before others get a turn with the table of objects.
 const BATCH: usize = 256;

@@ -29,7 +29,7 @@ impl Queue for Vm {
     fn start(self: &Arc<Self>, job: Started<BindWork>) {
         let Started { work: BindWork { change, page_tables, pins }, done, count } = job;
         let changes = !matches!(change, Change::SyncOnly);
-        let failure = if changes { lock(&self.fail_next).take() } else { None };
+        let failure = if changes { lock(&self.failures).pop_front() } else { None };
         let result = match failure {
             Some(errno) => Err(errno),
             None => self.apply(change),
@@ -86,9 +86,9 @@ impl Vm {
         lock(&self.jobs).len()
     }
 
-    /// Has the next job that changes something fail.
+    /// Has the next job that changes something fail for which no failure is planned.
     pub(crate) fn fail_next_job(&self, errno: Errno) {
-        *lock(&self.fail_next) = Some(errno);
+        lock(&self.failures).push_back(errno);
     }
 }
 

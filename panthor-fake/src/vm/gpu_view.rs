@@ -89,6 +89,7 @@ impl MappingInfo {
 }
 
 /// What the GPU tried.
+#[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Access {
     /// A load.
@@ -275,11 +276,16 @@ impl GpuView {
     }
 
     /// Makes the next queued map or unmap fail with an error number from 1 to 4095, else `EIO`, when it
-    /// runs, as trouble with the hardware does: the VM becomes unusable.
-    pub fn fail_next_job(&self, errno: i32) {
-        if let Some(vm) = self.vm.upgrade() {
+    /// runs, as trouble with the hardware does: the VM becomes unusable. Whether there is the VM.
+    ///
+    /// Several may be planned: one for the next, one for that after it, and so on.
+    #[must_use = "nothing will fail if it is false"]
+    pub fn fail_next_job(&self, errno: i32) -> bool {
+        let vm = self.vm.upgrade();
+        if let Some(vm) = &vm {
             vm.fail_next_job(Errno::wanted(errno));
         }
+        vm.is_some()
     }
 }
 

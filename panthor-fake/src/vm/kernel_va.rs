@@ -3,10 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-const PAGE: u64 = 4096;
-
-/// Ranges of at least this size start at a multiple of it, for the sake of huge pages.
-const HUGE: u64 = 2 << 20;
+use crate::holes::take_neighbours;
+use crate::vm::{HUGE, PAGE};
 
 /// Which addresses are free.
 ///
@@ -59,17 +57,7 @@ impl KernelVa {
 
     /// Gives back what [`KernelVa::allocate`] reserved.
     pub(crate) fn free(&mut self, at: u64, size: u64) {
-        let (mut start, mut len) = (at, size);
-        if let Some(after) = self.holes.remove(&(start + len)) {
-            len += after.len;
-        }
-        if let Some((&before, &hole)) = self.holes.range(..start).next_back() {
-            if before + hole.len == start {
-                self.holes.remove(&before);
-                start = before;
-                len += hole.len;
-            }
-        }
+        let (start, len) = take_neighbours(&mut self.holes, (at, size), |hole| hole.len);
         self.add_hole(start, len);
     }
 }

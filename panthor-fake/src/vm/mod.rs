@@ -9,6 +9,7 @@ pub(crate) mod ioctls;
 pub(crate) mod kernel_va;
 pub(crate) mod va_space;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -27,8 +28,11 @@ use crate::vm::va_space::{Cut, Mapping, VaSpace};
 /// The least that the kernel keeps for itself of an address space.
 const MIN_KERNEL_RANGE: u64 = 256 << 20;
 
-/// The granularity of addresses.
-const PAGE: u64 = 4096;
+/// The granularity of addresses, sizes and offsets of the GPU, whatever the CPU's is.
+pub(crate) const PAGE: u64 = 4096;
+
+/// What is at least so large starts at a multiple of it, for the sake of huge pages.
+pub(crate) const HUGE: u64 = 2 << 20;
 
 /// The end of the address space of a process on 64-bit Arm, the default for the user's part.
 pub(crate) const TASK_SIZE: u64 = 1 << 48;
@@ -87,8 +91,8 @@ pub(crate) struct Vm {
     pub(crate) jobs: Mutex<Jobs<Self>>,
     /// The line of its fences.
     pub(crate) line: Arc<Line>,
-    /// How the next job that changes something fails.
-    pub(crate) fail_next: Mutex<Option<Errno>>,
+    /// How the next jobs that change something fail.
+    pub(crate) failures: Mutex<VecDeque<Errno>>,
     /// Bytes of page tables held by jobs.
     pub(crate) page_tables: AtomicU64,
     kernel_va: Mutex<KernelVa>,
@@ -111,9 +115,9 @@ impl Vm {
             rank: Rank::new(id),
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
-            jobs: Mutex::new(Jobs::new()),
+            jobs: Mutex::new(Jobs::new(device.config.start_held)),
             line: Line::new("panthor-vm-bind".into()),
-            fail_next: Mutex::new(None),
+            failures: Mutex::default(),
             page_tables: AtomicU64::new(0),
             // The driver leaves out the last page.
             kernel_va: Mutex::new(KernelVa::new(user_va_range, (1 << Gpu::VA_BITS) - PAGE)),

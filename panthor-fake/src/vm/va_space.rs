@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 
 use panthor_sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE as SPARSE;
 
+use crate::vm::PAGE;
+
 /// The size of the object behind sparse mappings, which repeats through them.
 pub(crate) const SPARSE_PERIOD: u64 = 2 << 20;
-
-/// The granularity of addresses and sizes.
-const PAGE: u64 = 4096;
 
 /// Up to how many keys the room for them is kept.
 const KEEP: usize = 4096;

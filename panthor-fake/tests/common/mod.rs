@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::io;
 
 use bytemuck::Zeroable;
-use panthor_fake::{Config, Device, File};
+use panthor_fake::{Config, Device, File, Prot};
 use panthor_sys::*;
 
 pub const KIB: u64 = 1 << 10;
@@ -37,6 +37,12 @@ pub fn ok<T>(file: &File, request: u32, mut arg: T) -> T {
     let result = ioctl(file, request, &mut arg);
     assert_eq!(result, 0, "{:?}", io::Error::from_raw_os_error(-result));
     arg
+}
+
+/// The error number of a mapping that is refused; `None` if it is not.
+pub fn mmap_error(file: &File, len: usize, prot: Prot, offset: u64) -> Option<i32> {
+    let error = file.mmap(len, prot, offset).err()?;
+    Some(error.raw_os_error().expect("an error number"))
 }
 
 pub fn device() -> Device {

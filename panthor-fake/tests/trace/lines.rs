@@ -252,7 +252,7 @@ fn groups_and_heaps() {
         DRM_IOCTL_PANTHOR_GROUP_SUBMIT,
         drm_panthor_group_submit { group_handle: group, ..args },
     );
-    file.group(group).unwrap().time_out();
+    assert!(file.group(group).unwrap().time_out());
     trace.skip();
     let mut args: drm_panthor_group_get_state = zeroed();
     args.group_handle = group;

@@ -296,7 +296,7 @@ mod tests {
         let vm = vm();
         // SAFETY: nothing is done with this handle but what the fake is told to refuse.
         let group = unsafe { Group::from_raw(&vm, 1, 1) };
-        vm.device().fake().unwrap().gpu(vm.id()).unwrap().fail_next_job(EIO);
+        assert!(vm.device().fake().unwrap().gpu(vm.id()).unwrap().fail_next_job(EIO));
         let done = vm.device().create_syncobj().unwrap();
         vm.bind_async().map_sparse_with(0..4096, MapFlags::NOEXEC).signal(&done).submit().unwrap();
         assert!(done.wait(Timeout::FOREVER).unwrap().is_ready());

@@ -43,6 +43,12 @@ pub(crate) struct NodeMapping {
     len: usize,
 }
 
+/// The error number of what the fake refused, which it has always.
+#[cfg(feature = "fake")]
+fn errno_of_fake(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
 impl Mapping {
     pub(super) fn of_node(
         fd: BorrowedFd<'_>,
@@ -84,9 +90,8 @@ impl Mapping {
         len: usize,
         protection: Protection,
     ) -> Result<Self, Errno> {
-        file.mmap(len, protection.of_fake(), offset)
-            .map(Self::Fake)
-            .map_err(Errno::from_raw_os_error)
+        let mapping = file.mmap(len, protection.of_fake(), offset);
+        mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
     }
 
     /// # Safety
@@ -102,7 +107,7 @@ impl Mapping {
     ) -> Result<Self, Errno> {
         // SAFETY: the caller's promise.
         let mapping = unsafe { file.mmap_at(address, len, protection.of_fake(), offset) };
-        mapping.map(Self::Fake).map_err(Errno::from_raw_os_error)
+        mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
     }
 
     /// Ends it, and leaves its addresses reserved from byte `from` on, which starts a page.
@@ -113,9 +118,9 @@ impl Mapping {
                 node.reserve().map_err(|(node, errno)| (Self::Node(node), errno))?
             }
             #[cfg(feature = "fake")]
-            Self::Fake(fake) => fake
-                .reserve()
-                .map_err(|(fake, errno)| (Self::Fake(fake), Errno::from_raw_os_error(errno)))?,
+            Self::Fake(fake) => {
+                fake.reserve().map_err(|(fake, error)| (Self::Fake(fake), errno_of_fake(&error)))?
+            }
         }
         if from > 0 {
             // SAFETY: the bytes are the first of those that were just reserved, which nobody knows.

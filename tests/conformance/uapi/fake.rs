@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use panthor_fake::{Config, Device, File, Mapping, Prot, descriptor_ioctl};
+use panthor_fake::{Config, Device, File, Mapping, Prot, descriptor_ioctl, sync_file_status};
 
 use super::kernel::{Capability, Kernel, Linux, Mapped, Memory, Node, Trouble};
 
@@ -92,11 +92,12 @@ impl Node for File {
 
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
         let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
-        Ok(Box::new(self.mmap(len, prot, offset)?))
+        let mapping = self.mmap(len, prot, offset);
+        Ok(Box::new(mapping.map_err(|error| error.raw_os_error().expect("an error number"))?))
     }
 
     fn fence_status(&self, sync_file: &OwnedFd) -> i32 {
-        self.device().sync_file_status(sync_file).expect("a sync file")
+        sync_file_status(sync_file).expect("a sync file")
     }
 
     fn hold(&self, group: u32) {
@@ -110,14 +111,15 @@ impl Node for File {
 
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble) {
         let group = self.group(group).expect("the group");
-        match trouble {
+        let arranged = match trouble {
             Trouble::PageFault => group.page_fault_next_job(queue),
             Trouble::TimeOut => group.time_out_next_job(queue),
-        }
+        };
+        assert!(arranged, "no such queue");
     }
 
     fn jam(&self, vm: u32) {
-        self.gpu(vm).expect("the VM").fail_next_job(Errno::ETIMEDOUT as i32);
+        assert!(self.gpu(vm).expect("the VM").fail_next_job(Errno::ETIMEDOUT as i32));
     }
 
     fn begin(&self, vm: u32, va: u64) {

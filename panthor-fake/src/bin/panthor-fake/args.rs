@@ -4,17 +4,26 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::{Arg, ValueExt};
-use nix::errno::Errno;
-use panthor_fake::trace::{TraceOptions, request_by_name};
-use panthor_fake::{Config, Gpu};
-use panthor_sys::{DRM_IOCTL_BASE, ioc_type};
+use panthor_fake::Config;
+use panthor_fake::trace::TraceOptions;
+
+use crate::values::{Failure, driver, failure, gpu, kernel, size, trace_format};
+
+macro_rules! usage {
+    () => {
+        "    panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
+    panthor-fake summary TRACE"
+    };
+}
 
 /// What `--help` prints.
-pub(crate) const HELP: &str = "\
+pub(crate) const HELP: &str = concat!(
+    "\
 Runs programs on a software Panthor (the DRM driver of Arm Mali GPUs) as if a Mali were there.
 
-    panthor-fake run [OPTIONS] [--] PROGRAM [ARGUMENTS]
-    panthor-fake summary TRACE
+",
+    usage!(),
+    "
 
 PROGRAM and all that it starts find /dev/dri/renderD128 and /dev/dri/card0, and what sysfs has about
 them. No privileges are needed, and no change to the program.
@@ -23,8 +32,12 @@ Options of run:
     --gpu NAME              the GPU: g310, g510, g610 (default), g710, g615, g715, g620, g720, g725
     --kernel VERSION        the driver of Linux 7.3 (default), 7.2 or 6.12
     --driver 1.MINOR        the driver by its version, 1.0 to 1.9, instead of by a kernel
+    --memory SIZE           how much memory the GPU may use, such as 64M (K, M and G are powers of 1024; default: 8G);
+                            what needs more is ENOMEM
+    --swap                  there is swap space: the memory of idle BOs is taken before anything is ENOMEM
     --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; N counts from 1, over
-                            all processes and files; may be repeated. If PROGRAM ends before that call, a
+                            all processes and files, also for those of dma-bufs and sync files, such as
+                            DMA_BUF_IOCTL_SYNC:1:EINTR; may be repeated. If PROGRAM ends before that call, a
                             line on the standard error says so.
     --trace FILE            a decoded line for every ioctl, into that file
     --trace-format FORMAT   what a line is: text (default), as strace would print it, or json
@@ -36,9 +49,9 @@ summary counts what is in a trace of JSON lines: calls, operations, bytes mapped
 
 The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same, or with 128 + N by a
 real-time signal N. Otherwise it is
-    125     if panthor-fake itself fails: a wrong option, or what the system lacks
+    125     if panthor-fake itself fails: a wrong option, nothing to run, or what the system lacks
     126     if PROGRAM cannot be run
-    127     if there is no PROGRAM
+    127     if PROGRAM is not found
     137     as shells tell it, if somebody kills panthor-fake with SIGKILL, and PROGRAM with it
 
 It needs Linux 5.19 or newer on x86-64 or AArch64 with seccomp user notification, and leave to look into
@@ -58,7 +71,8 @@ What cannot be emulated:
     links than the board's do not lead to a node. /proc/PID/maps shows memory instead of the node.
   - mmap by the CPU of an exported dma-buf through its own descriptor, and of a BO that another driver's
     dma-buf is: ENODEV.
-";
+"
+);
 
 /// What to do.
 pub(crate) enum Command {
@@ -77,22 +91,12 @@ pub(crate) struct Run {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// An ioctl that is to fail.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Failure {
-    /// As it was asked for.
-    pub(crate) text: String,
-    pub(crate) request: u32,
-    /// Which call, counted from 1.
-    pub(crate) call: u64,
-    pub(crate) errno: i32,
-}
-
-type Result<T> = std::result::Result<T, lexopt::Error>;
+pub(crate) type Result<T> = std::result::Result<T, lexopt::Error>;
 
 pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
     match parser.next()? {
-        None | Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
+        None => Err(concat!("nothing to do; it is\n", usage!()).into()),
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(command)) if command == "run" => parse_run(parser),
         Some(Arg::Value(command)) if command == "summary" => parse_summary(parser),
@@ -120,6 +124,8 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
                 config =
                     config.driver_minor(parser.value()?.parse_with(driver)?).sparse_in_1_8(false);
             }
+            Arg::Long("memory") => config = config.memory(parser.value()?.parse_with(size)?),
+            Arg::Long("swap") => config = config.swap(true),
             Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
             Arg::Long("trace") => trace = Some(file(&mut parser)?),
             Arg::Long("trace-format") => {
@@ -175,131 +181,6 @@ fn parse_summary(mut parser: lexopt::Parser) -> Result<Command> {
     trace.map(Command::Summary).ok_or_else(|| "summary needs the file of a trace".into())
 }
 
-fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
-    match name {
-        "text" => Ok(TraceOptions::text()),
-        "json" => Ok(TraceOptions::json()),
-        _ => Err("is none of text, json".into()),
-    }
-}
-
-fn gpu(name: &str) -> std::result::Result<Gpu, String> {
-    let short = |gpu: &Gpu| gpu.name().trim_start_matches("Mali-").to_lowercase();
-    let wanted = name.to_lowercase();
-    let wanted = wanted.trim_start_matches("mali-");
-    Gpu::ALL.into_iter().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
-        let names: Vec<_> = Gpu::ALL.iter().map(short).collect();
-        format!("is none of {}", names.join(", "))
-    })
-}
-
-/// The driver of a kernel.
-fn kernel(config: Config, version: &str) -> Result<Config> {
-    let (minor, sparse_in_1_8) = match version {
-        "7.3" => (9, false),
-        "7.2" => (8, true),
-        "6.12" => (0, false),
-        _ => return Err(format!("--kernel {version:?}: is none of 7.3, 7.2, 6.12").into()),
-    };
-    Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
-}
-
-fn driver(version: &str) -> std::result::Result<u32, String> {
-    let minor = version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
-    let newest = Config::NEWEST_MINOR;
-    minor.filter(|&minor| minor <= newest).ok_or_else(|| format!("is none of 1.0 to 1.{newest}"))
-}
-
-fn failure(text: &str) -> std::result::Result<Failure, String> {
-    let mut parts = text.split(':');
-    let (Some(ioctl), Some(call), Some(errno), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err("is not IOCTL:N:ERRNO".into());
-    };
-    // Those of dma-bufs and sync files are told apart by the same numbers, but do not fail on demand.
-    let request = request_by_name(ioctl)
-        .filter(|&request| ioc_type(request) == DRM_IOCTL_BASE)
-        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM or Panthor"))?;
-    let call = call.parse().ok().filter(|&call| call > 0);
-    let call = call.ok_or("N counts from 1")?;
-    let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
-    Ok(Failure { text: text.to_owned(), request, call, errno })
-}
-
-/// An error number, such as `ENOMEM`.
-fn errno_by_name(name: &str) -> Option<i32> {
-    // All that Linux has; the debug form of what the crate does not know is the same for all.
-    (1..134).find(|&errno| {
-        let known = Errno::from_raw(errno);
-        known != Errno::UnknownErrno && format!("{known:?}") == name
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use panthor_sys::DRM_IOCTL_PANTHOR_VM_BIND;
-
-    use super::*;
-
-    fn run(args: &[&str]) -> std::result::Result<Run, String> {
-        let all = ["panthor-fake", "run"].iter().chain(args);
-        match parse(lexopt::Parser::from_iter(all)) {
-            Ok(Command::Run(run)) => Ok(run),
-            Ok(_) => Err("not run".into()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[test]
-    fn the_program_keeps_its_options() {
-        let run = run(&["--gpu", "G720", "--driver", "1.5", "--", "prog", "--gpu", "-h"]).unwrap();
-        assert_eq!(run.program, "prog");
-        assert_eq!(run.arguments, ["--gpu", "-h"]);
-        assert_eq!(run.config.version(), (1, 5));
-        assert_eq!(super::tests::run(&["prog", "--kernel"]).unwrap().arguments, ["--kernel"]);
-    }
-
-    #[test]
-    fn kernels_are_drivers() {
-        for (kernel, minor) in [("7.3", 9), ("7.2", 8), ("6.12", 0)] {
-            assert_eq!(run(&["--kernel", kernel, "x"]).unwrap().config.version(), (1, minor));
-        }
-    }
-
-    #[test]
-    fn failures_are_planned_by_name() {
-        let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
-        let expected = Failure {
-            text: "VM_BIND:3:ENOMEM".into(),
-            request: DRM_IOCTL_PANTHOR_VM_BIND,
-            call: 3,
-            errno: Errno::ENOMEM as i32,
-        };
-        assert_eq!(planned, [expected]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (args, message) in [
-            (&[][..], "needs a program"),
-            (&["--gpu", "g57", "x"], "g310"),
-            (&["--kernel", "6.1", "x"], "6.12"),
-            (&["--driver", "2.0", "x"], "1.9"),
-            (&["--fail", "VM_BIND:0:ENOMEM", "x"], "counts from 1"),
-            (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
-            (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
-            (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
-            (&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"], "DMA_BUF_IOCTL_SYNC"),
-            (&["--trace-format", "json", "x"], "needs --trace"),
-            (&["--trace", "--", "x"], "needs a FILE"),
-            (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),
-            (&["--driver", "1.8", "--kernel=7.2", "x"], "--driver and --kernel"),
-            (&["--trace", "t", "--trace-format", "xml", "x"], "text, json"),
-            (&["--frobnicate", "x"], "frobnicate"),
-        ] {
-            let error = run(args).err().unwrap_or_default();
-            assert!(error.contains(message), "{args:?}: {error}");
-        }
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

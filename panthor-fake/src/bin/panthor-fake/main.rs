@@ -3,6 +3,7 @@
 mod args;
 mod front;
 mod server;
+mod values;
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};

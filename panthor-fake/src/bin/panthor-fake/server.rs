@@ -15,8 +15,9 @@ use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
 use crate::FAILED;
-use crate::args::{Failure as Planned, Run};
+use crate::args::Run;
 use crate::front::{Message, Status};
+use crate::values::Failure as Planned;
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
@@ -67,7 +68,7 @@ fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), F
     }
     let loopback = Loopback::new(&device)?;
     for failure in &run.failures {
-        device.fail_nth_ioctl(failure.request, failure.call - 1, failure.errno);
+        device.fail_nth_ioctl(failure.request, failure.call, failure.errno);
     }
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
@@ -119,7 +120,7 @@ fn tell_what_did_not_fail(device: &Device, failures: &[Planned]) {
     }
 }
 
-/// What to say about the failures that have not come, of which the device has so many calls left for each.
+/// What to say about the failures that have not come; `left` is which call from then on each would be, counted from 1.
 fn did_not_fail(failures: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> {
     let mut told = Vec::new();
     let mut requests: Vec<_> = failures.iter().map(|failure| failure.request).collect();
@@ -133,7 +134,7 @@ fn did_not_fail(failures: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<Str
         planned.sort_by_key(|failure| failure.call);
         // They come in the order of their calls: those that are left are the last ones.
         for (failure, left) in planned.iter().rev().zip(left.iter().rev()) {
-            let calls = (failure.call - 1).saturating_sub(*left);
+            let calls = failure.call.saturating_sub(*left);
             let came = match calls {
                 0 => "there was no such call".into(),
                 1 => "there was only one such call".into(),
@@ -239,7 +240,7 @@ mod tests {
         let all = [planned(9), planned(1), planned(3)];
         assert_eq!(did_not_fail(&all, |_| vec![]), [""; 0]);
         // Two calls were made: one of the failures came.
-        let told = did_not_fail(&all, |request| if request == 7 { vec![6, 0] } else { vec![] });
+        let told = did_not_fail(&all, |request| if request == 7 { vec![7, 1] } else { vec![] });
         assert_eq!(
             told,
             [

@@ -1,0 +1,91 @@
+//! What the values of options mean.
+
+use nix::errno::Errno;
+use panthor_fake::trace::{TraceOptions, request_by_name};
+use panthor_fake::{Config, Gpu};
+
+use crate::args::Result;
+
+/// An ioctl that is to fail.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Failure {
+    /// As it was asked for.
+    pub(crate) text: String,
+    pub(crate) request: u32,
+    /// Which call, counted from 1.
+    pub(crate) call: u64,
+    pub(crate) errno: i32,
+}
+
+pub(crate) fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
+    match name {
+        "text" => Ok(TraceOptions::text()),
+        "json" => Ok(TraceOptions::json()),
+        _ => Err("is none of text, json".into()),
+    }
+}
+
+pub(crate) fn gpu(name: &str) -> std::result::Result<Gpu, String> {
+    let short = |gpu: &Gpu| gpu.name().trim_start_matches("Mali-").to_lowercase();
+    let wanted = name.to_lowercase();
+    let wanted = wanted.trim_start_matches("mali-");
+    Gpu::ALL.iter().copied().find(|gpu| short(gpu) == wanted).ok_or_else(|| {
+        let names: Vec<_> = Gpu::ALL.iter().map(short).collect();
+        format!("is none of {}", names.join(", "))
+    })
+}
+
+/// The driver of a kernel.
+pub(crate) fn kernel(config: Config, version: &str) -> Result<Config> {
+    let (minor, sparse_in_1_8) = match version {
+        "7.3" => (9, false),
+        "7.2" => (8, true),
+        "6.12" => (0, false),
+        _ => return Err(format!("--kernel {version:?}: is none of 7.3, 7.2, 6.12").into()),
+    };
+    Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
+}
+
+/// A number of bytes.
+pub(crate) fn size(text: &str) -> std::result::Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 1 << 10),
+        Some(digits) if text.ends_with('M') => (digits, 1 << 20),
+        Some(digits) => (digits, 1_u64 << 30),
+        None => (text, 1),
+    };
+    let count: Option<u64> =
+        digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let bytes = count.and_then(|count| count.checked_mul(unit));
+    bytes.ok_or_else(|| "is no number of bytes, such as 4096, 64M or 2G".into())
+}
+
+pub(crate) fn driver(version: &str) -> std::result::Result<u32, String> {
+    let minor = version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
+    let newest = Config::NEWEST_MINOR;
+    minor.filter(|&minor| minor <= newest).ok_or_else(|| format!("is none of 1.0 to 1.{newest}"))
+}
+
+pub(crate) fn failure(text: &str) -> std::result::Result<Failure, String> {
+    let mut parts = text.split(':');
+    let (Some(ioctl), Some(call), Some(errno), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("is not IOCTL:N:ERRNO".into());
+    };
+    let request = request_by_name(ioctl)
+        .ok_or_else(|| format!("{ioctl} is no ioctl of DRM, Panthor, dma-bufs or sync files"))?;
+    let call = call.parse().ok().filter(|&call| call > 0);
+    let call = call.ok_or("N counts from 1")?;
+    let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
+    Ok(Failure { text: text.to_owned(), request, call, errno })
+}
+
+/// An error number, such as `ENOMEM`.
+fn errno_by_name(name: &str) -> Option<i32> {
+    // All that Linux has; the debug form of what the crate does not know is the same for all.
+    (1..134).find(|&errno| {
+        let known = Errno::from_raw(errno);
+        known != Errno::UnknownErrno && format!("{known:?}") == name
+    })
+}
