@@ -78,7 +78,7 @@ fn a_planned_failure_does_not_miss_its_job_whoever_comes_to_do_it() {
         let view = file.group(group).unwrap();
         view.hold();
         assert_eq!(submit(&file, group, &[stream(0, &[signal_sync(done, 0)])]), 0);
-        view.fault_next_job(0);
+        assert!(view.fault_next_job(0));
         let both = std::sync::Barrier::new(2);
         let end = |step: bool| {
             both.wait();
