@@ -69,6 +69,40 @@ fn nothing_is_mapped_in_a_vm_that_was_destroyed() {
 }
 
 #[test]
+fn a_planned_failure_does_not_miss_its_job_whoever_comes_to_do_it() {
+    let device = device();
+    let file = device.open();
+    let vm = vm(&file);
+    for _ in 0..500 {
+        let (group, done) = (group(&file, vm, 1), syncobj(&file));
+        let view = file.group(group).unwrap();
+        view.hold();
+        assert_eq!(submit(&file, group, &[stream(0, &[signal_sync(done, 0)])]), 0);
+        assert!(view.fault_next_job(0));
+        let both = std::sync::Barrier::new(2);
+        let end = |step: bool| {
+            both.wait();
+            if step {
+                view.step(0);
+            } else {
+                view.release();
+            }
+        };
+        std::thread::scope(|scope| {
+            let _ = scope.spawn(|| end(true));
+            end(false);
+        });
+        assert_eq!(group_state(&file, group), (FATAL, 1));
+        assert_eq!(view.pending(0), []);
+        let flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
+        let args = drm_syncobj_handle { handle: done, flags, fd: -1, ..zeroed() };
+        let fence = own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, args).fd);
+        assert_eq!(panthor_fake::sync_file_status(fence), Some(-EINVAL));
+        assert_eq!(destroy_group(&file, group), 0);
+    }
+}
+
+#[test]
 fn what_is_not_there_does_not_fail() {
     let file = device().open();
     let group = group(&file, vm(&file), 2);

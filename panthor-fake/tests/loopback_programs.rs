@@ -55,6 +55,11 @@ fn a_child_shares_the_handles() {
 }
 
 #[test]
+fn a_child_has_not_the_mastery_of_its_parent() {
+    client("mastery_stays");
+}
+
+#[test]
 fn exec_keeps_a_descriptor_or_closes_it() {
     client("execs");
 }

@@ -74,6 +74,164 @@ fn no_more_than_is_wanted_goes() {
     assert_eq!(resident(&file, bos), [false, false, true, true]);
 }
 
+/// Takes one BO after the other; which of some went, in this order.
+fn order<const N: usize>(file: &File, bos: [u32; N]) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut before = resident(file, bos);
+    while file.device().reclaim(1) != 0 {
+        let now = resident(file, bos);
+        order.extend((0..N).filter(|&index| before[index] && !now[index]));
+        before = now;
+    }
+    order
+}
+
+/// BOs that a VM has mapped, at addresses by their index.
+fn mapped<const N: usize>(file: &File, vm: u32) -> [u32; N] {
+    let bos = [(); N].map(|()| bo(file, PAGE));
+    for (&bo, index) in bos.iter().zip(1..) {
+        map(file, vm, bo, 0, index * GIB, PAGE);
+    }
+    bos
+}
+
+#[test]
+fn among_bos_that_nobody_maps_who_became_so_first_goes_first() {
+    let file = device().open();
+    let vm = vm(&file);
+    let bos = mapped::<4>(&file, vm);
+    for index in [2, 1, 4] {
+        unmap(&file, vm, index * GIB, PAGE);
+    }
+    assert_eq!(order(&file, bos), [1, 0, 3, 2]);
+}
+
+#[test]
+fn of_what_one_call_unmaps_the_last_goes_first() {
+    let file = device().open();
+    let vm = vm(&file);
+    let bos = mapped::<3>(&file, vm);
+    unmap(&file, vm, 0, 8 * GIB);
+    assert_eq!(order(&file, bos), [2, 1, 0]);
+}
+
+#[test]
+fn what_is_mapped_once_more_goes_later() {
+    let file = device().open();
+    let vm = vm(&file);
+    let bos = mapped::<3>(&file, vm);
+    map(&file, vm, bos[0], 0, 8 * GIB, PAGE);
+    // That a mapping is cut or has a twin changes nothing.
+    map(&file, vm, bos[1], 0, 9 * GIB, PAGE);
+    unmap(&file, vm, 9 * GIB, PAGE);
+    assert_eq!(order(&file, bos), [2, 0, 1]);
+}
+
+#[test]
+fn what_the_cpu_has_mapped_is_ordered_by_when_it_was_all_that_was_left() {
+    let file = device().open();
+    let vm = vm(&file);
+    let bos = mapped::<3>(&file, vm);
+    let cpu = |bo| file.mmap(4096, Prot::READ, mmap_offset(&file, bo)).unwrap();
+    let mappings = bos.map(cpu);
+    for index in [3, 1, 2] {
+        unmap(&file, vm, index * GIB, PAGE);
+    }
+    // Another mapping changes nothing, but the last that goes does.
+    drop(cpu(bos[2]));
+    let [first, second, third] = mappings;
+    drop(second);
+    assert_eq!(order(&file, bos), [1, 2, 0]);
+    drop((first, third));
+}
+
+#[test]
+fn of_vms_that_were_never_used_the_newest_goes_first_with_all_that_it_has() {
+    let file = device().open();
+    let [one, two] = [vm(&file), vm(&file)];
+    let [a, b] = mapped::<2>(&file, one);
+    let [c, d] = mapped::<2>(&file, two);
+    // The VM is where it was, though this came later.
+    map(&file, one, a, 0, 8 * GIB, PAGE);
+    assert_eq!(order(&file, [a, b, c, d]), [2, 3, 1, 0]);
+}
+
+#[test]
+fn a_vm_is_used_when_a_group_of_it_gets_to_the_gpu() {
+    let file = device().open();
+    let vms = [vm(&file), vm(&file), vm(&file)];
+    // The last has no group.
+    let groups = [group(&file, vms[0], 1), group(&file, vms[1], 1)];
+    let bos = vms.map(|vm| mapped::<1>(&file, vm)[0]);
+    // What has no stream is nothing to the GPU.
+    assert_eq!(submit(&file, groups[0], &[sync_point(0, &[])]), 0);
+    assert_eq!(submit(&file, groups[1], &[stream(0, &[])]), 0);
+    // It is there already.
+    assert_eq!(submit(&file, groups[0], &[stream(0, &[])]), 0);
+    assert_eq!(submit(&file, groups[1], &[stream(0, &[])]), 0);
+    assert_eq!(order(&file, bos), [2, 1, 0]);
+}
+
+#[test]
+fn a_bo_that_another_vm_unmaps_is_the_last_of_the_vm_that_is_left() {
+    let file = device().open();
+    let [one, two] = [vm(&file), vm(&file)];
+    let [shared, own] = mapped::<2>(&file, one);
+    map(&file, two, shared, 0, GIB, PAGE);
+    unmap(&file, two, GIB, PAGE);
+    assert_eq!(order(&file, [shared, own]), [1, 0]);
+}
+
+#[test]
+fn a_vm_that_was_drained_is_a_new_one() {
+    let file = device().open();
+    let [one, two] = [vm(&file), vm(&file)];
+    let ([a], [b, c]) = (mapped::<1>(&file, one), mapped::<2>(&file, two));
+    assert_eq!(file.device().reclaim(3 * PAGE), 3 * PAGE);
+    for bo in [a, b, c] {
+        close(&file, bo);
+    }
+    let ([b, c], [a]) = (mapped::<2>(&file, two), mapped::<1>(&file, one));
+    assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
+}
+
+#[test]
+fn what_comes_back_is_in_the_order_in_which_it_does() {
+    for (exclusive, expected) in [(false, [0, 1, 2]), (true, [0, 2, 1])] {
+        let file = device().open();
+        let vm = vm(&file);
+        let group = group(&file, vm, 1);
+        let only = if exclusive { vm } else { 0 };
+        let bos = [(); 3].map(|()| try_bo(&file, PAGE, 0, only).unwrap());
+        for (index, va) in [(0, 3), (1, 1), (2, 2), (1, 8)] {
+            map(&file, vm, bos[index], 0, va * GIB, PAGE);
+        }
+        assert_eq!(order(&file, bos), [0, 2, 1]);
+        assert_eq!(submit(&file, group, &[sync_point(0, &[])]), 0);
+        assert_eq!(order(&file, bos), expected, "{exclusive}");
+    }
+}
+
+#[test]
+fn what_was_evicted_is_not_mapped_to_the_driver_until_the_vm_has_it_back() {
+    let file = device().open();
+    let [one, two] = [vm(&file), vm(&file)];
+    let group = group(&file, two, 1);
+    let ([a], [b, c]) = (mapped::<1>(&file, one), mapped::<2>(&file, two));
+    // The group has made the other VM one that has BOs, before this one had any.
+    assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
+    // By the order of the VMs it would be the first.
+    for (vm, bo, va) in [(two, b, 8), (one, a, 8), (two, c, 9)] {
+        map(&file, vm, bo, 0, va * GIB, PAGE);
+    }
+    assert_eq!(order(&file, [a, b, c]), [1, 0, 2]);
+    for (vm, bo, va) in [(two, b, 10), (one, a, 10)] {
+        map(&file, vm, bo, 0, va * GIB, PAGE);
+    }
+    assert_eq!(submit(&file, group, &[sync_point(0, &[])]), 0);
+    assert_eq!(order(&file, [a, b, c]), [0, 1, 2]);
+}
+
 #[test]
 fn a_vm_with_jobs_keeps_what_it_maps() {
     let device = device();

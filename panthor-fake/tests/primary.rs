@@ -47,7 +47,7 @@ fn drop_master(file: &File) -> i32 {
 fn is_authenticated(file: &File) -> bool {
     let mut client = [0_u64; 5];
     assert_eq!(ioctl(file, 0xc028_6405, &mut client), 0);
-    assert_eq!(client[1], u64::from(std::process::id()));
+    assert_eq!(client[1], nix::unistd::gettid().as_raw() as u64);
     client[0] >> 32 == 1
 }
 
@@ -302,4 +302,35 @@ fn after_an_unplug_nothing_answers() {
     drop((cpu, file, primary, late));
     device.assert_released();
     assert_eq!(ioctl_at(&version(9).open(), 0, 0), -ENOTTY);
+}
+
+#[test]
+fn a_bo_that_is_opened_by_name_just_before_its_last_handle_goes_keeps_the_name() {
+    let device = administrated();
+    let (file, other) = (device.open_primary(), device.open_primary());
+    for _ in 0..2000 {
+        let handle = bo(&file, 4096);
+        let name = flink(&file, handle).unwrap();
+        let both = std::sync::Barrier::new(2);
+        let opened = std::thread::scope(|scope| {
+            let opens = scope.spawn(|| {
+                both.wait();
+                open_name(&other, name)
+            });
+            both.wait();
+            close(&file, handle);
+            opens.join().unwrap()
+        });
+        match opened {
+            Ok((handle, _)) => {
+                // FLINK would not tell: it would give the same number anew.
+                let (again, _) =
+                    open_name(&other, name).expect("the name of a BO that has a handle");
+                close(&other, handle);
+                close(&other, again);
+            }
+            Err(errno) => assert_eq!(errno, ENOENT),
+        }
+        assert_eq!(open_name(&other, name), Err(ENOENT));
+    }
 }

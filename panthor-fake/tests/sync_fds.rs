@@ -245,3 +245,36 @@ fn a_wait_wakes_up_for_a_fence_of_another_device() {
         assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok((0, 0)));
     }
 }
+
+#[test]
+fn a_job_whose_waits_are_over_after_an_unplug_did_not_run() {
+    let (source, target) = (device().open(), device().open());
+    let fences = [syncobj(&source), syncobj(&source)];
+    let gates = fences.map(|fence| {
+        let vm = vm(&source);
+        source.gpu(vm).unwrap().hold();
+        let syncs = [signal_sync(fence, 0)];
+        let op = with_syncs(map_op(0, 0, 0, 0, SYNC_ONLY), &syncs);
+        assert_eq!(bind_async(&source, vm, &[op]), 0);
+        source.gpu(vm).unwrap()
+    });
+    let group = group(&target, vm(&target), 2);
+    let done = [0; 2].map(|_| syncobj(&target));
+    let waits = fences.map(|fence| {
+        let copy = syncobj(&target);
+        let fd = export(&source, fence, SYNC_FILE, 0).unwrap();
+        assert_eq!(import(&target, &fd, SYNC_FILE, copy, 0), Ok(copy));
+        copy
+    });
+    let syncs = [0, 1].map(|index| [wait_sync(waits[index], 0), signal_sync(done[index], 0)]);
+    let jobs = [stream(0, &syncs[0]), sync_point(1, &syncs[1])];
+    assert_eq!(submit(&target, group, &jobs), 0);
+    let fds = done.map(|done| export(&target, done, SYNC_FILE, 0).unwrap());
+    let statuses = || fds.each_ref().map(|fd| sync_file_status(fd).unwrap());
+    target.device().unplug();
+    assert_eq!(statuses(), [0, 0]);
+    gates[0].release();
+    assert_eq!(statuses(), [-nix::libc::EACCES, 0]);
+    gates[1].release();
+    assert_eq!(statuses(), [-nix::libc::EACCES, 1]);
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use nix::libc::{EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, ETIME};
-use panthor_fake::File;
+use panthor_fake::{Config, Device, File, PageSize};
 use panthor_sys::*;
 
 const ALL: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL;
@@ -107,15 +107,22 @@ fn arguments_of_waits_are_checked() {
 
 #[test]
 fn arrays_are_as_long_as_the_kernel_can_allocate() {
-    // 4 MiB: of handles, of what is found for each, and of what a wait keeps of each.
-    const HANDLES: usize = (4 << 20) / 4;
-    const FOUND: usize = (4 << 20) / 8;
-    const WAITED: usize = (4 << 20) / 64;
+    arrays_of(PageSize::K4, 4 << 20);
+}
 
-    let file = device().open();
+#[test]
+fn arrays_are_longer_with_larger_pages() {
+    arrays_of(PageSize::K16, 32 << 20);
+}
+
+fn arrays_of(page_size: PageSize, bytes: usize) {
+    // Of handles, of what is found for each, and of what a wait keeps of each.
+    let [handle_count, found, waited] = [4, 8, 64].map(|size| bytes / size);
+
+    let file = Device::new(Config::default().page_size(page_size)).unwrap().open();
     let obj = syncobj(&file);
     signal(&file, &[obj]);
-    let mut handles = vec![obj; HANDLES + 1];
+    let mut handles = vec![obj; handle_count + 1];
     let unknown = u32::MAX;
     let reset = |handles: &[u32]| ioctl(&file, DRM_IOCTL_SYNCOBJ_RESET, &mut binary_array(handles));
     let signal_points = |handles: &[u32]| {
@@ -123,27 +130,27 @@ fn arrays_are_as_long_as_the_kernel_can_allocate() {
         ioctl(&file, request, &mut timeline_array(handles, &[]))
     };
     let wait = |handles: &[u32]| wait_any(&file, handles, ALL, 0).0;
-    assert_eq!(wait(&handles[..WAITED]), 0);
-    assert_eq!(wait(&handles[..=WAITED]), -ENOMEM);
-    let points = vec![0; WAITED + 1];
+    assert_eq!(wait(&handles[..waited]), 0);
+    assert_eq!(wait(&handles[..=waited]), -ENOMEM);
+    let points = vec![0; waited + 1];
     let wait_timeline = |n: usize| wait_points(&file, &handles[..n], &points, ALL, 0).0;
-    assert_eq!((wait_timeline(WAITED), wait_timeline(WAITED + 1)), (0, -ENOMEM));
+    assert_eq!((wait_timeline(waited), wait_timeline(waited + 1)), (0, -ENOMEM));
 
     handles[0] = unknown;
     // It is looked for only when there is room for all.
-    assert_eq!(wait(&handles[..FOUND]), -ENOENT);
-    assert_eq!(wait(&handles[..=FOUND]), -ENOMEM);
+    assert_eq!(wait(&handles[..found]), -ENOENT);
+    assert_eq!(wait(&handles[..=found]), -ENOMEM);
     for call in [&reset as &dyn Fn(&[u32]) -> i32, &signal_points] {
-        assert_eq!(call(&handles[..FOUND]), -ENOENT);
-        assert_eq!(call(&handles[..=FOUND]), -ENOMEM);
+        assert_eq!(call(&handles[..found]), -ENOENT);
+        assert_eq!(call(&handles[..=found]), -ENOMEM);
     }
     // The handles are read before that, if there is room for them.
     let unreadable = |count_handles| {
         let mut args = drm_syncobj_array { handles: 4096, count_handles, pad: 0 };
         ioctl(&file, DRM_IOCTL_SYNCOBJ_RESET, &mut args)
     };
-    assert_eq!(unreadable(HANDLES as u32), -EFAULT);
-    assert_eq!(unreadable(HANDLES as u32 + 1), -ENOMEM);
+    assert_eq!(unreadable(handle_count as u32), -EFAULT);
+    assert_eq!(unreadable(handle_count as u32 + 1), -ENOMEM);
 }
 
 #[test]

@@ -52,6 +52,8 @@ impl KernelBo {
             va,
             mapping: Mapping { size, offset: 0, flags, evicted: false, object },
         })?;
+        // The driver pins it only now.
+        vm.list();
         Ok(kernel_bo)
     }
 

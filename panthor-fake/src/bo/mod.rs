@@ -5,6 +5,7 @@ pub(crate) mod kernel_bo;
 pub(crate) mod mapping;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod place;
 pub(crate) mod reclaim;
 pub(crate) mod residency;
 
@@ -12,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::bo::place::Place;
 use crate::bo::residency::Residency;
 use crate::call::errno::Result;
 use crate::device::DeviceInner;
@@ -34,6 +36,8 @@ pub(crate) struct Bo {
     visible: bool,
     /// Whether it has pages.
     pub(crate) residency: Residency,
+    /// Where it is among those that can be evicted.
+    pub(crate) place: Place,
     /// How often it is mapped by the CPU.
     cpu_mappings: AtomicUsize,
     label: Mutex<Option<Vec<u8>>>,
@@ -96,6 +100,7 @@ impl Bo {
             exclusive_vm,
             visible,
             residency: Residency::default(),
+            place: Place::default(),
             cpu_mappings: AtomicUsize::new(0),
             label: Mutex::new(None),
             handles: AtomicUsize::new(0),
@@ -204,11 +209,15 @@ impl Bo {
 
     /// Counts a mapping by the CPU.
     pub(crate) fn count_cpu_mapping(&self) {
-        self.cpu_mappings.fetch_add(1, Ordering::AcqRel);
+        if self.cpu_mappings.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.settle(false);
+        }
     }
 
     pub(crate) fn uncount_cpu_mapping(&self) {
-        self.cpu_mappings.fetch_sub(1, Ordering::AcqRel);
+        if self.cpu_mappings.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settle(false);
+        }
     }
 
     /// How often the CPU has it mapped.
@@ -249,7 +258,9 @@ impl Bo {
 impl Bo {
     /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
     pub(crate) fn set_mapped_elsewhere(&self) {
-        self.mapped_elsewhere.store(true, Ordering::Release);
+        if !self.mapped_elsewhere.swap(true, Ordering::AcqRel) {
+            self.settle(false);
+        }
     }
 
     /// Whether the CPU has it mapped, or another process had and may have it still.

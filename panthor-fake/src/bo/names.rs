@@ -15,6 +15,16 @@ use crate::lock::lock;
 pub(crate) struct Names(Mutex<Handles<Arc<Bo>>>);
 
 impl Names {
+    /// Does something with the BO of a name, which has a handle until that is done.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none.
+    pub(crate) fn with<T>(&self, name: u32, work: impl FnOnce(&Arc<Bo>) -> Result<T>) -> Result<T> {
+        let names = lock(&self.0);
+        // Its last handle is closed, and the name about to be forgotten.
+        work(names.get(name).filter(|bo| bo.has_handles()).ok_or(Errno::NOENT)?)
+    }
+
     /// Forgets the name of a BO that has lost its last handle.
     pub(crate) fn forget(&self, bo: &Bo) {
         let mut names = lock(&self.0);
@@ -46,9 +56,7 @@ pub(crate) fn gem_flink(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 /// `DRM_IOCTL_GEM_OPEN`: a new handle each time.
 pub(crate) fn gem_open(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_gem_open = args(data);
-    let bo = lock(&call.file.device_inner().names.0).get(args.name).cloned();
-    let bo = bo.ok_or(Errno::NOENT)?;
-    args.size = bo.size();
-    args.handle = call.file.add_bo(bo)?;
+    let (handle, bo) = call.file.open_name(args.name)?;
+    (args.handle, args.size) = (handle, bo.size());
     Ok(())
 }

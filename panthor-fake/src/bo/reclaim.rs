@@ -41,16 +41,6 @@ impl Spared {
     }
 }
 
-/// How hard it is to evict a BO, the easiest first: the driver takes those first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Unused,
-    MappedByCpu,
-    /// In one VM, that was last submitted to at that time.
-    MappedByOne(u64),
-    MappedByMany,
-}
-
 /// The VMs of a device while it is decided what to evict.
 struct Vms<'a> {
     vms: &'a [Arc<Vm>],
@@ -87,15 +77,6 @@ impl Vms<'_> {
 
     fn users(&self, bo: &Arc<Bo>) -> &[usize] {
         self.users.get(&Arc::as_ptr(bo)).map_or(&[], Vec::as_slice)
-    }
-
-    fn class(&self, bo: &Arc<Bo>) -> Class {
-        match self.users(bo) {
-            [] if !bo.may_be_mapped_by_cpu() => Class::Unused,
-            [] => Class::MappedByCpu,
-            &[only] => Class::MappedByOne(self.vms[only].last_used()),
-            _ => Class::MappedByMany,
-        }
     }
 
     /// Whether a VM that maps a BO may be using it.
@@ -147,17 +128,19 @@ impl Turn<'_> {
             users: HashMap::new(),
         };
         found.find_users();
-        let mut candidates = self.device.residents.all();
-        candidates.retain(may);
-        // The order among equals, by when they got their pages, stays. Once each: other threads go on.
-        candidates.sort_by_cached_key(|bo| found.class(bo));
+        let all = self.device.residents.all().into_iter().filter(may);
+        // Once each: other threads go on.
+        let mut candidates: Vec<_> = all.filter_map(|bo| Some((bo.ordered()?, bo))).collect();
+        candidates.sort_by_cached_key(|(place, _)| place.key());
 
         let mut freed = 0;
         let mut evicted = HashSet::new();
-        for bo in &candidates {
+        let mut looked_at = Vec::new();
+        for (place, bo) in &candidates {
             if freed >= bytes {
                 break;
             }
+            looked_at.extend(&place.vm);
             if !found.is_locked(bo) && !found.is_busy(bo) && self.take_pages(bo) {
                 freed += bo.size();
                 evicted.insert(Arc::as_ptr(bo));
@@ -170,12 +153,17 @@ impl Turn<'_> {
             }
         }
         drop(guards);
+        let left = candidates.iter().filter_map(|(_, bo)| bo.ordered()?.vm);
+        let left: HashSet<_> = left.map(|vm| vm.vm()).collect();
+        for vm in looked_at.into_iter().filter(|vm| !left.contains(&vm.vm())) {
+            vm.leave();
+        }
         freed
     }
 }
 
 /// Whether the driver takes part in reclaim; old ones keep the pages of a BO until it ends.
-fn evicts(minor: u32) -> bool {
+pub(crate) fn evicts(minor: u32) -> bool {
     minor >= 8
 }
 
@@ -197,6 +185,7 @@ impl Vm {
             turn.make_room(in_flight.saturating_add(bytes), &Spared::for_mapping_of(&bo))?;
             self.restore_mapping(key, &bo);
         }
+        self.count_restored();
         Ok(())
     }
 

@@ -39,6 +39,11 @@ impl Bo {
         self.residency.state.load(Ordering::Acquire) & !RESIDENT != 0
     }
 
+    /// Whether it has pages that nobody needs to stay.
+    pub(crate) fn is_evictable(&self) -> bool {
+        self.residency.state.load(Ordering::Acquire) == RESIDENT
+    }
+
     /// How often its pages were taken away.
     pub(crate) fn evictions(&self) -> u32 {
         self.residency.evictions.load(Ordering::Relaxed)
@@ -58,18 +63,26 @@ impl Bo {
         let turn = Turn::new(self.device());
         turn.populate(self)?;
         self.residency.state.fetch_add(1, Ordering::AcqRel);
+        self.settle(false);
         Ok(())
     }
 
     fn pin_if_resident(&self) -> bool {
         let one_more = |state: u32| (state & RESIDENT != 0).then_some(state + 1);
         let state = &self.residency.state;
-        state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+        let before = state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+        if before == Ok(RESIDENT) {
+            self.settle(false);
+        }
+        before.is_ok()
     }
 
     pub(crate) fn unpin(&self) {
         if !self.is_imported() {
             self.residency.state.fetch_sub(1, Ordering::AcqRel);
+            if self.is_evictable() {
+                self.settle(false);
+            }
         }
     }
 
@@ -177,6 +190,7 @@ impl<'a> Turn<'a> {
         bo.residency.since.store(since, Ordering::Relaxed);
         self.device.residents.add(since, bo);
         bo.residency.state.fetch_or(RESIDENT, Ordering::AcqRel);
+        bo.settle(false);
         Ok(())
     }
 
@@ -204,6 +218,7 @@ impl<'a> Turn<'a> {
         residency.evictions.fetch_add(1, Ordering::Relaxed);
         self.device.residents.remove(residency.since.load(Ordering::Relaxed));
         self.device.pinned.give_back(bo.size());
+        bo.settle(false);
         true
     }
 }

@@ -6,9 +6,6 @@ use panthor_sys::drm_panthor_obj_array;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::UserMemory;
 
-/// The largest array that the kernel allocates in one piece, in bytes.
-pub(crate) const ARRAY_MAX: usize = 4 << 20;
-
 /// How much one step of a long copy moves.
 const STEP: usize = 1 << 20;
 

@@ -3,6 +3,8 @@
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
 
+use nix::unistd::{Pid, gettid};
+
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::sharing::descriptors::{Identity, path};
@@ -33,6 +35,12 @@ pub(crate) trait Caller {
 
     /// Leaves it a descriptor, which is closed on exec if it is here; returns the number it has there.
     fn give(&self, fd: OwnedFd) -> Result<i32>;
+
+    /// The process that it is, by a number that no other has.
+    fn process(&self) -> i32;
+
+    /// The number of the calling thread, as that knows it.
+    fn thread(&self) -> i32;
 
     /// What it may do now, whatever it might when it opened the file.
     fn capabilities(&self, device: &DeviceInner) -> Capabilities;
@@ -81,6 +89,14 @@ impl Caller for ThisProcess {
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {
         Ok(fd.into_raw_fd())
+    }
+
+    fn process(&self) -> i32 {
+        Pid::this().as_raw()
+    }
+
+    fn thread(&self) -> i32 {
+        gettid().as_raw()
     }
 
     fn capabilities(&self, device: &DeviceInner) -> Capabilities {

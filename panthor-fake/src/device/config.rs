@@ -27,6 +27,16 @@ impl PageSize {
             Self::K64 => 64 << 10,
         }
     }
+
+    /// The largest array that the kernel allocates in one piece, in bytes: so many pages as a kernel for 64-bit Arm
+    /// with such pages keeps together.
+    pub(crate) const fn array_max(self) -> u64 {
+        match self {
+            Self::K4 => 4 << 20,
+            Self::K16 => 32 << 20,
+            Self::K64 => 512 << 20,
+        }
+    }
 }
 
 /// The properties of a fake device, chosen before [`Device::new`](crate::Device::new).

@@ -127,7 +127,8 @@ impl Device {
 
     /// Takes the device away, as when its driver is unbound: every ioctl and mmap of every file is
     /// `ENODEV` from now on, also of those that are opened later, and jobs that the GPU has end with
-    /// `ETIMEDOUT`. What files hold is released when they are closed.
+    /// `ETIMEDOUT`. Jobs with a stream whose waits are over later end with `EACCES`: nothing wakes the GPU up.
+    /// What files hold is released when they are closed.
     #[doc(alias = "drm_dev_unplug")]
     pub fn unplug(&self) {
         self.inner.unplugged.store(true, Ordering::Release);
@@ -165,7 +166,9 @@ impl Device {
     /// which were not, or none are left to take; how many bytes that are.
     ///
     /// BOs that nothing maps go first, then those that only the CPU has mapped, then those of one VM,
-    /// the VM that was submitted to the longest time ago first, then the others. A BO stays while a
+    /// VM by VM, then the others; among equals who became so first. The newest VM comes first of those that no
+    /// stream was submitted to, then those whose groups have been on the GPU for the longest time. What was mapped
+    /// counts as unmapped where it was evicted, also if it is mapped anew, until the VM gets it back. A BO stays while a
     /// VM that maps it has jobs of groups that are not done, or an asynchronous map of it has not
     /// run, for one that is exclusive to a VM any asynchronous operation; so does one that another
     /// device has imported, and one that was imported. The BO behind sparse mappings goes as others do.

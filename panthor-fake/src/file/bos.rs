@@ -21,8 +21,10 @@ pub(crate) struct Objects {
     handles: Handles<Arc<Bo>>,
     /// Those that can be mapped, with the number of their handles.
     by_offset: HashMap<u64, (Arc<Bo>, usize)>,
-    /// The handle of each dma-buf that was imported or exported.
-    dma_bufs: BTreeMap<Identity, u32>,
+    /// The handles by which each dma-buf was imported or exported, in that order. Nobody asks the
+    /// later ones while the first is there. (Of three and more, or among many dma-bufs, it depends on
+    /// addresses in the kernel which it tells.)
+    dma_bufs: BTreeMap<Identity, Vec<u32>>,
 }
 
 impl Objects {
@@ -59,7 +61,10 @@ impl Objects {
             }
         }
         if bo.dma_buf().is_some() {
-            self.dma_bufs.retain(|_, &mut known| known != handle);
+            self.dma_bufs.retain(|_, known| {
+                known.retain(|&known| known != handle);
+                !known.is_empty()
+            });
         }
         // Last: without a handle a sweep may forget the dma-buf, and it must not stay known here.
         bo.uncount_handle();
@@ -108,6 +113,15 @@ impl FileInner {
         write(&self.objects).add(bo)
     }
 
+    /// Gives the BO of that name another handle here. Nobody forgets the name meanwhile.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none.
+    pub(crate) fn open_name(&self, name: u32) -> Result<(u32, Arc<Bo>)> {
+        let mut objects = write(&self.objects);
+        self.device_inner().names.with(name, |bo| Ok((objects.add(bo.clone())?, bo.clone())))
+    }
+
     /// Exports a BO as a dma-buf.
     ///
     /// # Errors
@@ -120,7 +134,10 @@ impl FileInner {
             return Err(Errno::INVAL);
         }
         let (fd, identity) = DmaBuf::export(&bo, flags)?;
-        objects.dma_bufs.entry(identity).or_insert(handle);
+        let known = objects.dma_bufs.entry(identity).or_default();
+        if !known.contains(&handle) {
+            known.push(handle);
+        }
         Ok(fd)
     }
 
@@ -129,7 +146,7 @@ impl FileInner {
     pub(crate) fn import(&self, dma_buf: &Arc<DmaBuf>) -> Result<u32> {
         let identity = dma_buf.identity();
         let mut objects = write(&self.objects);
-        if let Some(&handle) = objects.dma_bufs.get(&identity) {
+        if let Some(&handle) = objects.dma_bufs.get(&identity).and_then(|known| known.first()) {
             return Ok(handle);
         }
         let device = self.device_inner();
@@ -138,7 +155,7 @@ impl FileInner {
             None => Arc::new(Bo::import(device.clone(), dma_buf.clone())?),
         };
         let handle = objects.add(bo)?;
-        objects.dma_bufs.insert(identity, handle);
+        objects.dma_bufs.insert(identity, vec![handle]);
         Ok(handle)
     }
 

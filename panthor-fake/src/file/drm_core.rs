@@ -6,6 +6,7 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args, request_nr};
+use crate::lock::lock;
 
 /// `DRM_IOCTL_GEM_CHANGE_HANDLE`, which the kernel withdrew.
 pub(crate) const GEM_CHANGE_HANDLE: u32 = 0xc010_64d2;
@@ -91,7 +92,7 @@ pub(crate) fn get_cap(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SET_CLIENT_NAME`. The name is checked and forgotten.
+/// `DRM_IOCTL_SET_CLIENT_NAME`: the name is for fdinfo; an empty one is none.
 pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_set_client_name = args(data);
     let length = usize::try_from(args.name_len).unwrap_or(usize::MAX);
@@ -101,5 +102,10 @@ pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let mut name = vec![0; length];
     call.user.read(args.name, &mut name)?;
     // What fdinfo could not print as a value of its own.
-    if name.iter().all(u8::is_ascii_graphic) { Ok(()) } else { Err(Errno::INVAL) }
+    let name = String::from_utf8(name)
+        .ok()
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    let name = name.ok_or(Errno::INVAL)?;
+    *lock(&call.file.client_name) = Some(name).filter(|name| !name.is_empty());
+    Ok(())
 }

@@ -1,8 +1,12 @@
 //! What `/proc/PID/fdinfo` shows of an open file of the driver: who it is, and what memory it has.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::file::File;
+use crate::lock::lock;
+use crate::sharing::dma_buf::DmaBuf;
+use crate::sharing::reservation::Usage;
 
 /// The clock of the pretended GPU in Hz: it does not change.
 const FREQUENCY: u64 = 1_000_000_000;
@@ -14,6 +18,9 @@ struct Memory {
     private: u64,
     /// With handles of others, or under another name.
     shared: u64,
+    /// With fences to wait for: what clients have put into the dma-buf. The driver's own jobs do not count.
+    active: u64,
+    any_active: bool,
     /// Backed by pages.
     resident: u64,
     any_resident: bool,
@@ -24,21 +31,28 @@ impl File {
     ///
     /// Streams are not run, so their time is not measured: as on a driver whose profiling is off, there are
     /// no lines about it. Memory that the kernel itself has for groups and heaps counts as none. Driver 1.0
-    /// (Linux 6.12) adds nothing.
+    /// (Linux 6.12) adds nothing, nor does a device that was [unplugged](crate::Device::unplug).
     pub fn fdinfo(&self) -> String {
-        if self.device().config().driver_minor == 0 {
+        let unplugged = self.device().inner().check_plugged().is_err();
+        if self.device().config().driver_minor == 0 || unplugged {
             return String::new();
         }
         let memory = self.memory_of_objects();
         let mut text = String::new();
         line(&mut text, "drm-driver", &self.device().config().driver_name);
         line(&mut text, "drm-client-id", &self.client_id().to_string());
+        if let Some(name) = &*lock(&self.inner().client_name) {
+            line(&mut text, "drm-client-name", name);
+        }
         line(&mut text, "drm-maxfreq-panthor", &format!("{FREQUENCY} Hz"));
         line(&mut text, "drm-curfreq-panthor", &format!("{FREQUENCY} Hz"));
         line(&mut text, "panthor-resident-memory", &size(0));
         line(&mut text, "panthor-active-memory", &size(0));
         line(&mut text, "drm-total-memory", &size(memory.private + memory.shared));
         line(&mut text, "drm-shared-memory", &size(memory.shared));
+        if memory.any_active {
+            line(&mut text, "drm-active-memory", &size(memory.active));
+        }
         if memory.any_resident {
             line(&mut text, "drm-resident-memory", &size(memory.resident));
         }
@@ -52,6 +66,11 @@ impl File {
                 memory.shared += bo.size();
             } else {
                 memory.private += bo.size();
+            }
+            let fences = |dma_buf: &Arc<DmaBuf>| !dma_buf.fences().pending(Usage::Read).is_empty();
+            if bo.dma_buf().as_ref().is_some_and(fences) {
+                memory.active += bo.size();
+                memory.any_active = true;
             }
             if bo.is_resident() {
                 memory.resident += bo.size();

@@ -31,29 +31,38 @@ impl<T> Handles<T> {
             *zero = Some(object);
             return Some(0);
         }
-        let index = self.next_handle() - 1;
+        let handle = self.reserve(max)?;
+        self.fill(handle, object);
+        Some(handle)
+    }
+
+    /// Takes a handle for an object that is to come; none above `max`, and not 0.
+    pub(crate) fn reserve(&mut self, max: u32) -> Option<u32> {
+        let next = self.slots.len() as u32;
+        let index = self.free.peek().map_or(next, |&Reverse(index)| index);
         if index >= max {
             return None;
         }
-        if index == self.slots.len() as u32 {
-            self.slots.push(Some(object));
+        if index == next {
+            self.slots.push(None);
         } else {
             self.free.pop();
-            self.slots[index as usize] = Some(object);
         }
         Some(index + 1)
     }
 
-    /// The handle that the next object gets, if that is not 0.
-    pub(crate) fn next_handle(&self) -> u32 {
-        self.free.peek().map_or(self.slots.len() as u32, |&Reverse(index)| index) + 1
+    /// Gives an object the handle that was reserved for it.
+    pub(crate) fn fill(&mut self, handle: u32, object: T) {
+        if let Some(slot) = handle.checked_sub(1).and_then(|it| self.slots.get_mut(it as usize)) {
+            *slot = Some(object);
+        }
     }
 
-    /// Whether another object would get a handle of at most `max`.
-    pub(crate) fn has_room(&self, max: u32) -> bool {
-        !self.free.is_empty()
-            || matches!(self.zero, Some(None))
-            || (self.slots.len() as u64) < u64::from(max)
+    /// Gives a handle back that was reserved, and for which no object came.
+    pub(crate) fn unreserve(&mut self, handle: u32) {
+        if let Some(index) = handle.checked_sub(1) {
+            self.free.push(Reverse(index));
+        }
     }
 
     /// Lets handle 0 be given from now on, if there is any object.
@@ -149,12 +158,25 @@ mod tests {
     fn a_table_has_a_limit() {
         let mut handles = Handles::new();
         assert_eq!(handles.insert((), 2), Some(1));
-        assert!(handles.has_room(2));
         assert_eq!(handles.insert((), 2), Some(2));
-        assert!(!handles.has_room(2));
         assert_eq!(handles.insert((), 2), None);
+        assert_eq!(handles.reserve(2), None);
         handles.remove(1);
-        assert!(handles.has_room(2));
         assert_eq!(handles.insert((), 2), Some(1));
+    }
+
+    #[test]
+    fn a_reserved_handle_is_nobodys_until_it_is_filled() {
+        let mut handles = Handles::new();
+        assert_eq!((handles.insert(10, 9), handles.insert(20, 9)), (Some(1), Some(2)));
+        handles.remove(1);
+        assert_eq!((handles.reserve(9), handles.reserve(9)), (Some(1), Some(3)));
+        assert_eq!(handles.remove(3), None);
+        assert_eq!((handles.get(1), handles.iter().count()), (None, 1));
+        assert_eq!(handles.insert(30, 9), Some(4));
+        handles.fill(3, 40);
+        handles.unreserve(1);
+        assert_eq!(handles.insert(50, 9), Some(1));
+        assert_eq!(handles.get(3), Some(&40));
     }
 }

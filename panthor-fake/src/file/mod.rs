@@ -30,7 +30,7 @@ use crate::device::stats::FileStats;
 use crate::device::{Device, DeviceInner};
 use crate::file::bos::Objects;
 use crate::file::handles::Handles;
-use crate::file::primary::Primary;
+use crate::file::primary::{Opener, Primary};
 use crate::group::Group;
 use crate::group::view::GroupView;
 use crate::sync::syncobj::Syncobj;
@@ -54,6 +54,8 @@ pub(crate) struct FileInner {
     client_id: u64,
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
+    /// What its client calls itself, if it does.
+    pub(crate) client_name: Mutex<Option<String>>,
     pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
     objects: RwLock<Objects>,
@@ -71,19 +73,21 @@ pub(crate) struct FileInner {
 impl File {
     pub(crate) fn new(device: Device, primary: bool) -> Self {
         let administrator = device.inner().capabilities().administrator;
-        Self::open_as(device, primary, administrator)
+        let opener = Opener { administrator, process: ThisProcess.process() };
+        Self::open_as(device, primary, opener)
     }
 
-    /// Opens a node for a program with `CAP_SYS_ADMIN`, or without.
-    pub(crate) fn open_as(device: Device, primary: bool, administrator: bool) -> Self {
+    /// Opens a node for a program.
+    pub(crate) fn open_as(device: Device, primary: bool, opener: Opener) -> Self {
         let masters = &device.inner().masters;
-        let primary = primary.then(|| Primary::open(masters, administrator));
+        let primary = primary.then(|| Primary::open(masters, opener));
         // The kernel counts the files of all DRM devices together.
         static NEXT_CLIENT: AtomicU64 = AtomicU64::new(1);
         let client_id = NEXT_CLIENT.fetch_add(1, Ordering::Relaxed);
         let inner = Arc::new(FileInner {
             client_id,
             primary,
+            client_name: Mutex::new(None),
             stats: device.inner().open_counters(),
             injections: Injections::default(),
             objects: RwLock::new(Objects::new()),

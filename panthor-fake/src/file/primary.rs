@@ -46,6 +46,15 @@ pub(crate) struct Masters {
     current: Mutex<Option<Arc<Master>>>,
 }
 
+/// Who opens a node.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Opener {
+    /// Whether it has `CAP_SYS_ADMIN`.
+    pub(crate) administrator: bool,
+    /// The process that it is, as [`Caller::process`](crate::call::caller::Caller::process) tells.
+    pub(crate) process: i32,
+}
+
 /// What a primary file has beyond a render file. Locked after [`Masters::current`].
 #[derive(Debug)]
 pub(crate) struct Primary {
@@ -58,17 +67,20 @@ struct State {
     master: Arc<Master>,
     /// Whether that is its own.
     is_master: bool,
+    /// The process that made it so, or that opened the file.
+    process: i32,
     magic: u32,
 }
 
 impl Primary {
     /// Opens the primary node: without a master the file becomes it.
-    pub(crate) fn open(masters: &Masters, administrator: bool) -> Self {
+    pub(crate) fn open(masters: &Masters, opener: Opener) -> Self {
+        let Opener { administrator, process } = opener;
         let mut current = lock(&masters.current);
         let is_master = current.is_none();
         let master = current.get_or_insert_default().clone();
         let authenticated = Arc::new(AtomicBool::new(is_master || administrator));
-        Self { state: Mutex::new(State { master, is_master, magic: 0 }), authenticated }
+        Self { state: Mutex::new(State { master, is_master, process, magic: 0 }), authenticated }
     }
 
     /// Whether it is the current master.
@@ -239,7 +251,7 @@ fn auth_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_CLIENT`: nobody but the caller is known.
+/// `DRM_IOCTL_GET_CLIENT`: nobody but the caller is known, and of that the thread.
 fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     /// The user that stands for those without a number.
     const NOBODY: usize = 65_534;
@@ -249,9 +261,9 @@ fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     index[1] = primary(call)?.is_authenticated().into();
-    let pid = std::process::id() as usize;
+    let thread = call.caller.thread() as usize;
     // Magic and the number of ioctls are not told.
-    for (word, value) in [pid, NOBODY, 0, 0].into_iter().enumerate() {
+    for (word, value) in [thread, NOBODY, 0, 0].into_iter().enumerate() {
         put(data, 8 + word * size_of::<usize>(), &value.to_ne_bytes());
     }
     Ok(())
@@ -290,9 +302,11 @@ fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if asked.drm_dd_major != -1 && wrong { Err(Errno::INVAL) } else { Ok(()) }
 }
 
-/// Who never was a master may become it only as an administrator.
+/// Who never was a master may become it only as an administrator, and so may a process to which the file was passed
+/// on.
 fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
-    let permitted = state.is_master || call.capabilities().administrator;
+    let was_master = state.is_master && state.process == call.caller.process();
+    let permitted = was_master || call.capabilities().administrator;
     if permitted { Ok(()) } else { Err(Errno::ACCES) }
 }
 
@@ -311,6 +325,7 @@ fn set_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     if !state.is_master {
         state.master = Arc::default();
         state.is_master = true;
+        state.process = call.caller.process();
         primary.authenticated.store(true, Ordering::Release);
     }
     *current = Some(state.master.clone());

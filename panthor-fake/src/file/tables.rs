@@ -15,6 +15,30 @@ const VMS_MAX: u32 = 32;
 /// The most groups that a file can have.
 const GROUPS_MAX: u32 = 128;
 
+/// The handle of a group that is in the making: it is free again if that comes to nothing.
+pub(crate) struct ReservedGroup<'a> {
+    file: &'a FileInner,
+    handle: u32,
+}
+
+impl ReservedGroup<'_> {
+    pub(crate) fn handle(&self) -> u32 {
+        self.handle
+    }
+
+    /// Gives the handle to the group.
+    pub(crate) fn fill(self, group: Group) -> u32 {
+        write(&self.file.groups).fill(self.handle, Arc::new(group));
+        std::mem::ManuallyDrop::new(self).handle
+    }
+}
+
+impl Drop for ReservedGroup<'_> {
+    fn drop(&mut self) {
+        write(&self.file.groups).unreserve(self.handle);
+    }
+}
+
 impl FileInner {
     /// All VMs with their ids, and those that were destroyed as far as something keeps them.
     pub(crate) fn all_vms(&self) -> Vec<(Option<u32>, Arc<Vm>)> {
@@ -66,26 +90,13 @@ impl FileInner {
         read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
     }
 
-    /// Makes a group, which is told its handle.
+    /// Takes a handle for a group that is to come.
     ///
     /// # Errors
-    /// `EBUSY` if the file has as many groups as it can, before `make` is called.
-    pub(crate) fn add_group(&self, make: impl FnOnce(u32) -> Result<Group>) -> Result<u32> {
-        let mut groups = write(&self.groups);
-        if !groups.has_room(GROUPS_MAX) {
-            return Err(Errno::BUSY);
-        }
-        let handle = groups.next_handle();
-        groups.insert(Arc::new(make(handle)?), GROUPS_MAX).ok_or(Errno::BUSY)
-    }
-
-    /// What the driver calls the queues of a group.
-    pub(crate) fn queue_name(&self, group: u32) -> impl Fn(u32) -> String {
-        let (client, own) = (self.client_id, self.config().driver_minor >= 7);
-        move |queue| match own {
-            true => format!("panthor-queue-{client}-{group}-{queue}"),
-            false => "panthor-queue".into(),
-        }
+    /// `EBUSY` if the file has as many groups as it can.
+    pub(crate) fn reserve_group(&self) -> Result<ReservedGroup<'_>> {
+        let handle = write(&self.groups).reserve(GROUPS_MAX).ok_or(Errno::BUSY)?;
+        Ok(ReservedGroup { file: self, handle })
     }
 
     /// # Errors

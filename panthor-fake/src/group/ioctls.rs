@@ -8,11 +8,12 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::device::query;
 use crate::file::FileInner;
-use crate::group::Group;
 use crate::group::queue::StreamInfo;
+use crate::group::{Group, Unfinished};
 use crate::lock::lock;
 use crate::sync::jobs::{Job, Queue};
 use crate::sync::submission::Submission;
+use crate::vm::Vm;
 
 /// The most queues that the driver has room for in a group, whatever the GPU has.
 const QUEUES_MAX: u32 = 32;
@@ -37,11 +38,38 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     permit_priority(call, args.priority)?;
     check_group(call.file, args)?;
     let vm = call.file.vm(args.vm_id)?;
-    args.group_handle = call.file.add_group(|handle| {
-        let ring_sizes = queues.iter().map(|queue| check_queue(queue).map(|()| queue.ringbuf_size));
-        Group::new(&vm, &call.file.queue_name(handle), ring_sizes)
-    })?;
+    args.group_handle = make(call.file, &vm, &queues)?;
     Ok(())
+}
+
+/// Makes a group, and finds out what is wrong with it and with each queue in the order of the driver.
+fn make(file: &FileInner, vm: &Arc<Vm>, queues: &[sys::drm_panthor_queue_create]) -> Result<u32> {
+    let mut group = Unfinished::new(vm, queues.len())?;
+    let mut reserved = None;
+    // The handle comes first where it is in the names of the queues.
+    if has_names_of_its_own(file) {
+        reserved = Some(file.reserve_group()?);
+    }
+    let name = |index| match &reserved {
+        Some(group) => {
+            format!("panthor-queue-{}-{}-{index}", file.client_id(), group.handle())
+        }
+        None => "panthor-queue".into(),
+    };
+    for (index, queue) in (0..).zip(queues) {
+        check_queue(queue)?;
+        group.add_queue(queue.ringbuf_size, name(index))?;
+    }
+    let reserved = match reserved {
+        Some(reserved) => reserved,
+        None => file.reserve_group()?,
+    };
+    Ok(reserved.fill(group.finish()))
+}
+
+/// Whether each queue has a name that no other one has.
+fn has_names_of_its_own(file: &FileInner) -> bool {
+    file.config().driver_minor >= 7
 }
 
 /// # Errors
@@ -145,7 +173,6 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     };
     {
         let _in_one_piece = lock(&group.vm().submission);
-        group.vm().touch();
         group.vm().restore()?;
         submission.attach(call, &mut jobs)?;
         // Nothing can fail from here on.

@@ -6,6 +6,7 @@ pub(crate) mod ioctls;
 pub(crate) mod queue;
 pub(crate) mod view;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -68,17 +69,19 @@ pub(crate) enum Failure {
     PageFault,
 }
 
-impl Group {
-    /// A group with a queue for each ring buffer, of that many bytes; `name` tells the name of a queue by
-    /// its number. What is wrong with one of them is found when it is its turn: those before it had their
-    /// memory, which is free again.
-    pub(crate) fn new(
-        vm: &Arc<Vm>,
-        name: &dyn Fn(u32) -> String,
-        ring_sizes: impl ExactSizeIterator<Item = Result<u32>>,
-    ) -> Result<Self> {
-        let count = ring_sizes.len();
-        let syncobjs = KernelBo::new(vm, count as u64 * SYNCOBJ_BYTES, UNCACHED)?;
+/// A group in the making. If it comes to nothing, the memory that it had is free again.
+pub(crate) struct Unfinished {
+    shared: Arc<Shared>,
+    queues: Vec<Arc<GroupQueue>>,
+}
+
+impl Unfinished {
+    /// The beginning of a group with room for so many queues.
+    ///
+    /// # Errors
+    /// What [`KernelBo::new`] says.
+    pub(crate) fn new(vm: &Arc<Vm>, queues: usize) -> Result<Self> {
+        let syncobjs = KernelBo::new(vm, queues as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             vm: vm.clone(),
@@ -87,17 +90,31 @@ impl Group {
             queues: OnceLock::new(),
             seated: AtomicBool::new(false),
         });
-        let mut queues = Vec::with_capacity(count);
-        for (index, size) in (0..).zip(ring_sizes) {
-            let line = Line::new(name(index));
-            queues.push(Arc::new(GroupQueue::new(vm, &shared, index, size?, line)?));
-        }
-        // Just made, so there are none.
-        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
-        vm.device.register_group(&shared);
-        Ok(Self { shared, queues })
+        Ok(Self { shared, queues: Vec::with_capacity(queues) })
     }
 
+    /// Adds a queue with a ring buffer of that many bytes.
+    ///
+    /// # Errors
+    /// What [`KernelBo::new`] says.
+    pub(crate) fn add_queue(&mut self, ring_size: u32, name: String) -> Result<()> {
+        let (shared, index) = (&self.shared, self.queues.len() as u32);
+        let queue = GroupQueue::new(&shared.vm, shared, index, ring_size, Line::new(name))?;
+        self.queues.push(Arc::new(queue));
+        Ok(())
+    }
+
+    /// The group, with the queues that it has.
+    pub(crate) fn finish(self) -> Group {
+        let Self { shared, queues } = self;
+        // Just made, so there are none.
+        let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
+        shared.vm.device.register_group(&shared);
+        Group { shared, queues }
+    }
+}
+
+impl Group {
     pub(crate) fn vm(&self) -> &Arc<Vm> {
         &self.shared.vm
     }
@@ -255,8 +272,21 @@ pub(crate) fn seat(device: &DeviceInner) {
         .into_iter()
         .filter(|group| group.can_run())
         .partition(|group| group.is_active());
+    let mut in_use = HashSet::new();
+    let mut others = Vec::new();
     for (index, group) in (0..).zip(busy.iter().chain(&idle)) {
-        group.seated.store(index < query::CSIF_INFO.csg_slot_count, Ordering::Release);
+        let seated = index < query::CSIF_INFO.csg_slot_count;
+        let before = group.seated.swap(seated, Ordering::AcqRel);
+        match (before, seated) {
+            (true, true) => drop(in_use.insert(group.vm_ptr())),
+            (false, true) => others.push(group),
+            (_, false) => {}
+        }
+    }
+    for group in others {
+        if in_use.insert(group.vm_ptr()) {
+            group.vm.use_now();
+        }
     }
 }
 

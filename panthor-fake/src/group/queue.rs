@@ -69,7 +69,9 @@ pub(crate) struct GroupQueue {
 #[derive(Debug)]
 struct Ring {
     in_flight: VecDeque<Started<StreamInfo>>,
-    /// A thread is completing a job; it looks for the next one itself.
+    /// Jobs that have ended and whose fences are still to be signalled, in this order, with how they ended.
+    ended: VecDeque<(Started<StreamInfo>, Result<()>)>,
+    /// A thread is ending jobs. Only that one signals fences, and looks for the next job itself.
     executing: bool,
     /// Streams are done step by step only.
     held: bool,
@@ -102,6 +104,7 @@ impl GroupQueue {
             line,
             ring: Mutex::new(Ring {
                 in_flight: VecDeque::new(),
+                ended: VecDeque::new(),
                 executing: false,
                 held: vm.device.config.start_held,
                 fail_next: None,
@@ -180,7 +183,7 @@ impl GroupQueue {
 
     /// Does one job; only one without a stream if the queue is held, unless `forced`.
     fn execute(self: &Arc<Self>, forced: bool) -> bool {
-        let (job, result) = {
+        let failure = {
             let mut ring = lock(&self.ring);
             let Some(next) = ring.in_flight.front() else {
                 return false;
@@ -189,60 +192,91 @@ impl GroupQueue {
             if ring.executing || (is_stream && ring.held && !forced) {
                 return false;
             }
+            ring.executing = true;
             let failure = match is_stream {
                 true if self.shared.lacks_vm() => Some(Failure::PageFault),
                 true => ring.fail_next.take(),
                 false => None,
             };
-            if let Some(failure) = failure {
-                drop(ring);
-                self.shared.fail(failure, self.index);
-                return true;
+            if failure.is_none() {
+                if is_stream {
+                    ring.seqno += 1;
+                    ring.last = Ok(());
+                    self.shared.write_seqno(self.index, ring.seqno, 0);
+                }
+                let (job, last) = (ring.in_flight.pop_front(), ring.last);
+                ring.ended.extend(job.map(|job| (job, last)));
             }
-            let Some(job) = ring.in_flight.pop_front() else {
-                return false;
-            };
-            if is_stream {
-                ring.seqno += 1;
-                ring.last = Ok(());
-                self.shared.write_seqno(self.index, ring.seqno, 0);
-            }
-            ring.executing = true;
-            (job, ring.last)
+            failure
         };
-        self.finish(job, result);
-        lock(&self.ring).executing = false;
+        if let Some(failure) = failure {
+            // It takes what is in the ring, with the job that fails first.
+            self.shared.fail(failure, self.index);
+        }
+        self.signal_ended();
         // There is room for another.
         self.run();
         true
     }
 
-    fn finish(&self, job: Started<StreamInfo>, result: Result<()>) {
-        let Started { done, count, .. } = job;
-        drop::<Counted>(count);
-        done.signal(result, self.shared.events());
+    /// Signals the fences of the jobs that have ended, one after the other. Only who has set `executing` may do
+    /// so, until it is over.
+    fn signal_ended(&self) {
+        loop {
+            let (job, result) = {
+                let mut ring = lock(&self.ring);
+                let Some(next) = ring.ended.pop_front() else {
+                    ring.executing = false;
+                    return;
+                };
+                next
+            };
+            let Started { done, count, .. } = job;
+            drop::<Counted>(count);
+            done.signal(result, self.shared.events());
+        }
+    }
+
+    /// Whether a job gets as far as the GPU. To be called with the ring locked: who takes the GPU away looks at the
+    /// ring after that.
+    fn check(&self, work: &StreamInfo) -> Result<()> {
+        if work.is_empty() {
+            return Ok(());
+        }
+        if self.shared.device().check_plugged().is_err() {
+            // What is gone cannot be woken up.
+            return Err(Errno::ACCES);
+        }
+        if self.shared.can_run() { Ok(()) } else { Err(Errno::CANCELED) }
+    }
+
+    /// Has the fences signalled of jobs that have just ended: here, or by the thread that does so now.
+    fn end(self: &Arc<Self>, end: impl FnOnce(&mut Ring)) {
+        let is_mine = {
+            let mut ring = lock(&self.ring);
+            end(&mut ring);
+            !std::mem::replace(&mut ring.executing, true)
+        };
+        if is_mine {
+            self.signal_ended();
+            // Others have left to this thread what came meanwhile.
+            while self.execute(false) {}
+        }
     }
 
     /// Ends what the GPU has to do with an error. What waits for fences ends when its time comes.
     pub(crate) fn cancel(self: &Arc<Self>, error: Errno) {
-        let jobs = {
-            let mut ring = lock(&self.ring);
-            let jobs = std::mem::take(&mut ring.in_flight);
-            let mut ended = Vec::with_capacity(jobs.len());
-            for job in jobs {
+        self.end(|ring| {
+            for job in std::mem::take(&mut ring.in_flight) {
                 if !job.work.is_empty() {
                     ring.seqno += 1;
                     ring.last = Err(error);
                 }
-                ended.push((job, ring.last));
+                ring.ended.push_back((job, ring.last));
             }
             // As the driver does, to free what waits for it on the GPU.
             self.shared.write_seqno(self.index, ring.seqno, u32::MAX);
-            ended
-        };
-        for (job, result) in jobs {
-            self.finish(job, result);
-        }
+        });
         self.run();
     }
 }
@@ -259,19 +293,22 @@ impl Queue for GroupQueue {
     }
 
     fn start(self: &Arc<Self>, job: Started<StreamInfo>) {
+        let is_stream = !job.work.is_empty();
         let refused = {
             let mut ring = lock(&self.ring);
-            if job.work.is_empty() || self.shared.can_run() {
-                ring.in_flight.push_back(job);
-                None
-            } else {
-                Some(job)
+            match self.check(&job.work) {
+                Ok(()) => {
+                    ring.in_flight.push_back(job);
+                    None
+                }
+                Err(error) => Some((job, error)),
             }
         };
         match refused {
-            Some(job) => self.finish(job, Err(Errno::CANCELED)),
+            Some((job, error)) => self.end(|ring| ring.ended.push_back((job, Err(error)))),
             None => {
-                if !self.shared.is_seated() && self.is_active() {
+                // Without a stream the GPU has nothing to do with it.
+                if is_stream && !self.shared.is_seated() && self.is_active() {
                     seat(self.shared.device());
                 }
                 while self.execute(false) {}

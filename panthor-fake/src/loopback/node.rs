@@ -26,6 +26,7 @@ use crate::bo::memory::{FILE_SIZE, Memory};
 use crate::call::errno::Result;
 use crate::device::Device;
 use crate::file::File;
+use crate::file::primary::Opener;
 use crate::lock::lock;
 use crate::sharing::descriptors::path;
 
@@ -155,8 +156,8 @@ impl Nodes {
 
     /// Opens a node, with flags of `open(2)`.
     ///
-    /// `administrator` is whether the caller has `CAP_SYS_ADMIN`.
-    pub(super) fn open(&self, kind: Kind, flags: OFlag, administrator: bool) -> Result<OwnedFd> {
+    /// `opener` is who does so.
+    pub(super) fn open(&self, kind: Kind, flags: OFlag, opener: Opener) -> Result<OwnedFd> {
         // A program that closed one and opens another finds it closed.
         self.catch_up(false);
         let kept = OFlag::O_ACCMODE | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_APPEND;
@@ -167,7 +168,7 @@ impl Nodes {
             flags = flags.difference(OFlag::O_ACCMODE) | OFlag::O_RDWR;
         }
         let fd = open(memory.as_str(), flags, Mode::empty())?;
-        let file = File::open_as(self.device.clone(), kind == Kind::Primary, administrator);
+        let file = File::open_as(self.device.clone(), kind == Kind::Primary, opener);
 
         let mut open = lock(&self.open);
         open.opened += 1;
@@ -302,7 +303,7 @@ mod tests {
     #[test]
     fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {
         let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
-        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, false).unwrap();
+        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, Opener::default()).unwrap();
         // They are tried in a random order: it is unlikely that none of these comes before.
         let closed: Vec<_> = (0..16).map(|_| open()).collect();
         let fd = open();

@@ -13,10 +13,11 @@ use nix::unistd::Pid;
 use super::listener::{Answer, Notification};
 use super::node::Kind;
 use super::paths::Place;
-use super::process::{capabilities, info_of};
+use super::process::{capabilities, info_of, process_of};
 use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
+use crate::file::primary::Opener;
 use crate::sharing::descriptors::path;
 
 /// `open(2)` and `openat(2)`.
@@ -86,8 +87,11 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
     if flags.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
         return Err(Errno(libc::EEXIST));
     }
-    let fd =
-        world.nodes.open(kind, flags | OFlag::O_CLOEXEC, capabilities(caller).administrator)?;
+    let opener = Opener {
+        administrator: capabilities(caller).administrator,
+        process: process_of(caller).unwrap_or(caller).as_raw(),
+    };
+    let fd = world.nodes.open(kind, flags | OFlag::O_CLOEXEC, opener)?;
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 

@@ -173,6 +173,12 @@ pub(super) fn process_of(thread: Pid) -> Option<Pid> {
     field(&status(thread)?, "Tgid")?.parse().ok().map(Pid::from_raw)
 }
 
+/// The number that a thread knows itself by, in its own process namespace.
+pub(super) fn own_number_of(thread: Pid) -> Option<Pid> {
+    let status = status(thread)?;
+    field(&status, "NSpid")?.split_whitespace().last()?.parse().ok().map(Pid::from_raw)
+}
+
 /// The name of a thread, for messages.
 pub(super) fn name_of(thread: Pid) -> String {
     let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
@@ -229,6 +235,7 @@ mod tests {
     fn this_thread_is_of_this_process() {
         let thread = nix::unistd::gettid();
         assert_eq!(process_of(thread), Some(Pid::this()));
+        assert_eq!(own_number_of(thread), Some(thread));
         check_readable(Pid::this()).unwrap();
     }
 }

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::listener::Notification;
-#[cfg(feature = "trace")]
-use super::process::process_of;
-use super::process::{capabilities, identity_of, link_of};
+use super::process::{capabilities, identity_of, link_of, own_number_of, process_of};
 use super::signals::{Interruption, Watch};
 use super::supervisor::HandOver;
 use super::world::World;
@@ -83,6 +81,16 @@ impl Caller for Remote<'_> {
         self.call.give(&fd)
     }
 
+    fn process(&self) -> i32 {
+        let thread = self.call.thread();
+        process_of(thread).unwrap_or(thread).as_raw()
+    }
+
+    fn thread(&self) -> i32 {
+        let thread = self.call.thread();
+        own_number_of(thread).unwrap_or(thread).as_raw()
+    }
+
     fn capabilities(&self, _: &DeviceInner) -> Capabilities {
         capabilities(self.call.thread())
     }
@@ -90,8 +98,7 @@ impl Caller for Remote<'_> {
     #[cfg(feature = "trace")]
     fn who(&self) -> crate::trace::Who {
         let thread = self.call.thread();
-        let process = process_of(thread).unwrap_or(thread);
-        crate::trace::Who::new(process.as_raw(), thread.as_raw(), self.fd)
+        crate::trace::Who::new(self.process(), thread.as_raw(), self.fd)
     }
 
     fn wait(

@@ -19,6 +19,7 @@ use nix::sys::stat::Mode;
 
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
+use crate::device::config::PageSize;
 use crate::lock::lock;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
@@ -64,11 +65,18 @@ pub(crate) struct Owner {
     device: Weak<DeviceInner>,
     /// The driver version whose kernel this is.
     pub(crate) driver_minor: u32,
+    /// The size of that kernel's pages.
+    pub(crate) page_size: PageSize,
 }
 
 impl Owner {
     pub(crate) fn new(device: &Arc<DeviceInner>) -> Self {
-        Self { device: Arc::downgrade(device), driver_minor: device.config.driver_minor }
+        let config = &device.config;
+        Self {
+            device: Arc::downgrade(device),
+            driver_minor: config.driver_minor,
+            page_size: config.page_size,
+        }
     }
 
     /// The device, while it is there.

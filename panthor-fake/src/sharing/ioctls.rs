@@ -171,6 +171,14 @@ mod tests {
             Ok(fds.len() as i32 + 99)
         }
 
+        fn process(&self) -> i32 {
+            1
+        }
+
+        fn thread(&self) -> i32 {
+            1
+        }
+
         fn capabilities(&self, device: &DeviceInner) -> Capabilities {
             device.capabilities()
         }

@@ -67,7 +67,7 @@ impl Reservation {
     pub(crate) fn fence(&self, usage: Usage) -> Fence {
         let mut pending = self.pending(usage);
         Fence::Leaf(match pending.len() {
-            0 => Leaf::signalled(),
+            0 => Leaf::long_signalled(),
             1 => pending.swap_remove(0),
             _ => Leaf::of_several(pending),
         })

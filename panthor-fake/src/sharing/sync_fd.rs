@@ -187,8 +187,8 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
 }
 
-/// Puts a fence in the place of what a sync object has, or at a point of it.
-pub(crate) fn put_fence(target: &Syncobj, fence: Fence, point: u64) {
+/// Puts the fence of a sync file in the place of what a sync object has, or at a point of it, as it is.
+fn put_fence(target: &Syncobj, fence: Fence, point: u64) {
     match fence {
         fence if point == 0 => target.replace(Some(fence)),
         Fence::Leaf(leaf) => target.add_point(leaf, point),

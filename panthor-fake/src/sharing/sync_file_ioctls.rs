@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::sharing::descriptors::{Object, sweep_if_many};
 use crate::sharing::ioctls::FileCall;
@@ -64,7 +63,8 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
         if (args.num_fences as usize) < fences.len() {
             return Err(Errno::INVAL);
         }
-        if fences.len() * size_of::<sys::sync_fence_info>() > ARRAY_MAX {
+        let bytes = fences.len() * size_of::<sys::sync_fence_info>();
+        if bytes as u64 > sync_file.owner().page_size.array_max() {
             return Err(Errno::NOMEM);
         }
         let infos: Vec<_> = fences.iter().map(|fence| fence_info(fence, minor)).collect();

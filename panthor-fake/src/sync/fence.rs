@@ -190,10 +190,18 @@ impl Fence {
     }
 
     /// A single promise that is kept when all of these fences are, of what is not done in them. Of one
-    /// line the last says all.
+    /// line the last says all. If nothing is left, it is kept since the last of them was, whatever
+    /// the error of that.
     pub(crate) fn merge(fences: &[&Self]) -> Arc<Leaf> {
-        let all = fences.iter().flat_map(|fence| fence.components());
-        let mut pending: Vec<_> = all.filter(|leaf| !leaf.is_signalled()).collect();
+        let mut pending: Vec<_> = fences.iter().flat_map(|fence| fence.components()).collect();
+        let mut last = 0;
+        pending.retain(|leaf| {
+            let signalled = leaf.is_signalled();
+            if signalled {
+                last = last.max(leaf.signalled_at());
+            }
+            !signalled
+        });
         if pending.len() > 1 {
             let place = |leaf: &Arc<Leaf>| {
                 let About { context, seqno, .. } = leaf.about();
@@ -203,7 +211,7 @@ impl Fence {
             pending.dedup_by(|next, last| last.is_same_or_after(next));
         }
         match pending.len() {
-            0 => Leaf::signalled(),
+            0 => Leaf::signalled_since(last),
             1 => pending.swap_remove(0),
             _ => Leaf::of_several(pending),
         }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -115,9 +115,21 @@ impl Leaf {
         Arc::new(Self::of(Origin::Job { line: line.clone(), seqno: AtomicU64::new(0) }))
     }
 
-    /// One that is signalled already.
+    /// One that is signalled already: now.
     pub(crate) fn signalled() -> Arc<Self> {
-        let state = Mutex::new(LeafState::Signalled { result: Ok(()), at: now() });
+        Self::signalled_since(now())
+    }
+
+    /// The one that stands for what is done and gone: it was signalled once and for all.
+    pub(crate) fn long_signalled() -> Arc<Self> {
+        static ONLY: LazyLock<Arc<Leaf>> = LazyLock::new(Leaf::signalled);
+
+        ONLY.clone()
+    }
+
+    /// One that is signalled since a time, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub(crate) fn signalled_since(at: u64) -> Arc<Self> {
+        let state = Mutex::new(LeafState::Signalled { result: Ok(()), at });
         Arc::new(Self { signalled: AtomicBool::new(true), state, origin: Origin::Nothing })
     }
 

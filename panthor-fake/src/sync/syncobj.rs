@@ -73,7 +73,7 @@ impl Awaited {
 
 /// What is done and gone is a signalled fence.
 fn or_signalled(found: Option<Fence>) -> Fence {
-    found.unwrap_or_else(|| Fence::Leaf(Leaf::signalled()))
+    found.unwrap_or_else(|| Fence::Leaf(Leaf::long_signalled()))
 }
 
 #[derive(Debug)]

@@ -8,11 +8,9 @@ use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
-use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::path;
-use crate::sharing::sync_fd::put_fence;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
@@ -53,20 +51,21 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// # Errors
 /// `ENOMEM` if the kernel could not allocate an array of so many elements of that size.
-fn check_array(count: u32, bytes: usize) -> Result<()> {
-    if count as usize > ARRAY_MAX / bytes { Err(Errno::NOMEM) } else { Ok(()) }
+fn check_array(call: &Call<'_>, count: u32, bytes: usize) -> Result<()> {
+    let bytes = u64::from(count) * bytes as u64;
+    if bytes > call.file.config().page_size.array_max() { Err(Errno::NOMEM) } else { Ok(()) }
 }
 
 /// An array of the caller, refused where the kernel could not allocate it.
 fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
-    check_array(count, size_of::<T>())?;
+    check_array(call, count, size_of::<T>())?;
     call.user.read_dense(pointer, count as usize)
 }
 
 /// The objects of an array of handles.
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
-    check_array(count, FOUND_BYTES)?;
+    check_array(call, count, FOUND_BYTES)?;
     handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
 }
 
@@ -112,7 +111,7 @@ pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let syncobjs = find_all(call, args.handles, args.count_handles)?;
     let points = points(call, args.points, args.count_handles)?;
     for (syncobj, point) in syncobjs.iter().zip(points) {
-        syncobj.add_point(Leaf::signalled(), point);
+        syncobj.add_point(Leaf::long_signalled(), point);
     }
     Ok(())
 }
@@ -184,7 +183,7 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
     let available = has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE);
     let may_be_absent = available || has(sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
 
-    check_array(syncobjs.len() as u32, WAITED_BYTES)?;
+    check_array(call, syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
     // With "all", what was done at first is told, not what came in later.
     let (mut first, mut done) = (None, 0);
@@ -245,7 +244,11 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let awaited = source.await_point(point);
         call.wait(Some(deadline), || awaited.fence().cloned())?.ok_or(Errno::TIME)?
     };
-    put_fence(&target, fence, args.dst_point);
+    match args.dst_point {
+        0 => target.replace(Some(fence)),
+        // A point has what is left of the fence: neither the parts that are done nor an error.
+        point => target.add_point(Fence::merge(&[&fence]), point),
+    }
     Ok(())
 }
 

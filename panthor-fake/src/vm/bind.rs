@@ -7,7 +7,6 @@ use panthor_sys as sys;
 use crate::bo::Bo;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pins, Turn};
-use crate::call::arrays::ARRAY_MAX;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::device::DeviceInner;
@@ -200,7 +199,7 @@ pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result
 /// range, whatever is there.
 ///
 /// # Errors
-/// `ENOMEM` if the array that lists them would be too large: so it is from about 1 TiB on.
+/// `ENOMEM` if the array that lists them would be too large: with pages of 4 KiB so it is from about 1 TiB on.
 pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
     let end = va + size;
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
@@ -209,7 +208,8 @@ pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Resu
     if count == 0 && device.config.driver_minor >= 7 {
         return Err(Errno::NOMEM);
     }
-    if count * 8 > ARRAY_MAX as u64 { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
+    let array_max = device.config.page_size.array_max();
+    if count * 8 > array_max { Err(Errno::NOMEM) } else { Ok(count * PAGE) }
 }
 
 #[cfg(test)]

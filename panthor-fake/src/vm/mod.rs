@@ -3,6 +3,7 @@
 pub(crate) mod bind;
 pub(crate) mod bind_async;
 pub(crate) mod bind_queue;
+pub(crate) mod evict;
 pub(crate) mod gpu_view;
 pub(crate) mod ioctls;
 pub(crate) mod kernel_va;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::bo::Bo;
+use crate::bo::place::Rank;
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::device::gpu_model::Gpu;
@@ -21,7 +23,7 @@ use crate::lock::lock;
 use crate::sync::jobs::Jobs;
 use crate::sync::leaf::Line;
 use crate::vm::kernel_va::KernelVa;
-use crate::vm::va_space::{Mapping, VaSpace};
+use crate::vm::va_space::{Cut, Mapping, VaSpace};
 
 /// The least that the kernel keeps for itself of an address space.
 const MIN_KERNEL_RANGE: u64 = 256 << 20;
@@ -81,8 +83,8 @@ pub(crate) struct Vm {
     space: Mutex<VaSpace<Arc<Bo>>>,
     /// Whether mappings may be off for want of memory. Set with the space locked.
     evicted: AtomicBool,
-    /// When it was last submitted to, in the order of the device.
-    last_used: AtomicU64,
+    /// Its place among the VMs whose BOs can be evicted.
+    rank: Arc<Rank>,
     unusable: AtomicBool,
     destroyed: AtomicBool,
     /// The queue of asynchronous operations.
@@ -103,13 +105,14 @@ pub(crate) struct Vm {
 impl Vm {
     pub(crate) fn new(device: Arc<DeviceInner>, user_va_range: u64, sparse: Arc<Bo>) -> Arc<Self> {
         device.live.vms.fetch_add(1, Ordering::Relaxed);
+        let id = device.unique_id();
         let vm = Arc::new(Self {
-            id: device.unique_id(),
+            id,
             user_va_range,
             sparse,
             space: Mutex::new(VaSpace::new()),
             evicted: AtomicBool::new(false),
-            last_used: AtomicU64::new(0),
+            rank: Rank::new(id),
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
             jobs: Mutex::new(Jobs::new(device.config.start_held)),
@@ -156,10 +159,18 @@ impl Vm {
         self.destroyed.store(true, Ordering::Release);
         let heaps = lock(&self.heaps).take();
         drop(heaps);
-        let mut empty = VaSpace::new();
-        std::mem::swap(&mut empty, &mut *lock(&self.space));
+        let space = std::mem::replace(&mut *lock(&self.space), VaSpace::new());
         // The objects go here, without the lock.
-        drop(empty);
+        self.forget(space.into_mappings());
+    }
+
+    /// Discounts mappings that are gone. BOs that are no longer mapped here become easier to evict, the last first.
+    fn forget(&self, gone: impl Iterator<Item = Mapping<Arc<Bo>>>) {
+        let objects = gone.map(|mapping| mapping.object);
+        let mut free: Vec<_> = objects.filter(|object| object.discount_user(&self.rank)).collect();
+        while let Some(object) = free.pop() {
+            object.settle(false);
+        }
     }
 
     /// Carries out an operation that was checked.
@@ -170,56 +181,41 @@ impl Vm {
         match change {
             Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
             Change::Map { va, mapping } => self.map(va, mapping),
-            Change::Unmap { va, size } => lock(&self.space).unmap(va, size),
+            Change::Unmap { va, size } => {
+                let mut gone = Vec::new();
+                lock(&self.space).unmap(va, size, |cut| self.note(cut, &mut gone));
+                self.forget(gone.into_iter());
+            }
             Change::SyncOnly => {}
         }
         Ok(())
     }
 
     fn map(&self, va: u64, mut mapping: Mapping<Arc<Bo>>) {
-        let mut space = lock(&self.space);
-        // It may have lost its pages since the operation got them.
-        if !mapping.object.is_resident() {
-            mapping.evicted = true;
-            self.evicted.store(true, Ordering::Release);
+        let object = mapping.object.clone();
+        let mut gone = Vec::new();
+        {
+            let mut space = lock(&self.space);
+            // It may have lost its pages since the operation got them.
+            object.count_user(&self.rank);
+            if !object.is_resident() {
+                object.set_evicted(&self.rank, true);
+                mapping.evicted = true;
+                self.evicted.store(true, Ordering::Release);
+            }
+            space.map(va, mapping, |cut| self.note(cut, &mut gone));
         }
-        space.map(va, mapping);
+        // The driver keeps its pages meanwhile, so that it left its place.
+        object.settle(true);
+        self.forget(gone.into_iter());
     }
 
-    /// Switches off the mappings of certain BOs.
-    pub(crate) fn evict_mappings(&self, of: impl Fn(&Arc<Bo>) -> bool) {
-        let mut space = lock(&self.space);
-        if space.evict(of) {
-            self.evicted.store(true, Ordering::Release);
+    /// Counts mappings that are cut in two, and collects those that are gone.
+    fn note(&self, cut: Cut<'_, Arc<Bo>>, gone: &mut Vec<Mapping<Arc<Bo>>>) {
+        match cut {
+            Cut::Gone(mapping) => gone.push(mapping),
+            Cut::InTwo(mapping) => mapping.object.count_user(&self.rank),
         }
-    }
-
-    /// Whether mappings may be off for want of memory; if not, none was a moment ago.
-    pub(crate) fn may_have_evicted(&self) -> bool {
-        self.evicted.load(Ordering::Acquire)
-    }
-
-    /// The mappings that are off: key, size and BO. If there are none, that is remembered.
-    pub(crate) fn evicted_mappings(&self) -> Vec<(u64, u64, Arc<Bo>)> {
-        let space = lock(&self.space);
-        let all: Vec<_> = space.evicted().map(|(key, m)| (key, m.size, m.object.clone())).collect();
-        self.evicted.store(!all.is_empty(), Ordering::Release);
-        all
-    }
-
-    /// Switches a mapping on if it still is that of the BO, which has its pages.
-    pub(crate) fn restore_mapping(&self, key: u64, bo: &Arc<Bo>) {
-        lock(&self.space).restore(key, |object| Arc::ptr_eq(object, bo));
-    }
-
-    /// When it was last submitted to, in the order of the device.
-    pub(crate) fn last_used(&self) -> u64 {
-        self.last_used.load(Ordering::Relaxed)
-    }
-
-    /// Somebody submits to it.
-    pub(crate) fn touch(&self) {
-        self.last_used.store(self.device.unique_id(), Ordering::Relaxed);
     }
 
     pub(crate) fn allocate_kernel_va(&self, size: u64) -> Option<u64> {

@@ -31,6 +31,14 @@ pub(crate) struct Mapping<O> {
     pub(crate) object: O,
 }
 
+/// What becomes of a mapping that something else takes the place of, unless a part of it is left.
+pub(crate) enum Cut<'a, O> {
+    /// Nothing is left.
+    Gone(Mapping<O>),
+    /// Two parts are left.
+    InTwo(&'a Mapping<O>),
+}
+
 impl<O> Mapping<O> {
     pub(crate) fn is_sparse(&self) -> bool {
         self.flags & SPARSE != 0
@@ -69,14 +77,16 @@ impl<O: Clone> VaSpace<O> {
         self.map.iter().map(|(&key, mapping)| (start_of(key), mapping))
     }
 
-    /// Switches off the mappings of certain objects; whether there was one.
-    pub(crate) fn evict(&mut self, of: impl Fn(&O) -> bool) -> bool {
-        let mut any = false;
-        for mapping in self.map.values_mut().filter(|mapping| of(&mapping.object)) {
-            mapping.evicted = true;
-            any = true;
+    /// All mappings, out of their place.
+    pub(crate) fn into_mappings(self) -> impl Iterator<Item = Mapping<O>> {
+        self.map.into_values()
+    }
+
+    /// Switches off the mappings of certain objects. `of` tells which, of those that are on.
+    pub(crate) fn evict(&mut self, mut of: impl FnMut(&O) -> bool) {
+        for mapping in self.map.values_mut().filter(|mapping| !mapping.evicted) {
+            mapping.evicted = of(&mapping.object);
         }
-        any
     }
 
     /// Switches a mapping on if it is one of a certain object, by its key.
@@ -100,18 +110,18 @@ impl<O: Clone> VaSpace<O> {
         (va - start < mapping.size).then_some((start, mapping))
     }
 
-    /// Maps an object at `va`, replacing what is there.
-    pub(crate) fn map(&mut self, va: u64, mut mapping: Mapping<O>) {
+    /// Maps an object at `va`, replacing what is there, and tells what becomes of that.
+    pub(crate) fn map(&mut self, va: u64, mut mapping: Mapping<O>, tell: impl FnMut(Cut<O>)) {
         if mapping.is_sparse() {
             mapping.offset = va % SPARSE_PERIOD;
         }
-        self.cut(va, mapping.size, true);
+        self.cut(va, mapping.size, true, tell);
         self.insert(va, mapping);
     }
 
-    /// Unmaps what lies in `va .. va + size`.
-    pub(crate) fn unmap(&mut self, va: u64, size: u64) {
-        self.cut(va, size, false);
+    /// Unmaps what lies in `va .. va + size`, and tells what becomes of that.
+    pub(crate) fn unmap(&mut self, va: u64, size: u64, tell: impl FnMut(Cut<O>)) {
+        self.cut(va, size, false, tell);
     }
 
     /// Adds a mapping, behind those that start at the same address.
@@ -139,7 +149,7 @@ impl<O: Clone> VaSpace<O> {
     ///
     /// `mapping` tells that a new mapping causes it: then the walk ends at the first mapping that
     /// reaches the end, and so leaves alone one of size zero that starts together with it.
-    fn cut(&mut self, va: u64, size: u64, mapping: bool) {
+    fn cut(&mut self, va: u64, size: u64, mapping: bool, mut tell: impl FnMut(Cut<O>)) {
         let end = va + size;
         let Some((&key, nearest)) = self.map.range(..end).next_back() else { return };
         if nearest.size != 0 {
@@ -150,7 +160,9 @@ impl<O: Clone> VaSpace<O> {
             }
             // The usual case when something is replaced or removed: it is the range.
             if key == va && nearest.size == size {
-                self.remove(key);
+                if let Some(old) = self.remove(key) {
+                    tell(Cut::Gone(old));
+                }
                 return;
             }
         }
@@ -167,11 +179,14 @@ impl<O: Clone> VaSpace<O> {
                 let offset = if old.is_sparse() { end % SPARSE_PERIOD } else { old.offset + skip };
                 let next = Mapping { size: old.size - skip, offset, ..old.clone() };
                 if start < va {
+                    tell(Cut::InTwo(&old));
                     self.insert(start, Mapping { size: va - start, ..old });
                 }
                 self.insert(end, next);
             } else if start < va {
                 self.insert(start, Mapping { size: va - start, ..old });
+            } else {
+                tell(Cut::Gone(old));
             }
         }
         if keys.capacity() <= KEEP {

@@ -16,6 +16,14 @@ fn sparse(pages: u64) -> Mapping<u32> {
     Mapping { size: pages * PAGE, offset: 0, flags, evicted: false, object: 0 }
 }
 
+fn map(space: &mut Space, va: u64, mapping: Mapping<u32>) {
+    space.map(va, mapping, |_| ());
+}
+
+fn unmap(space: &mut Space, va: u64, size: u64) {
+    space.unmap(va, size, |_| ());
+}
+
 /// Address, size, offset in pages, and the object.
 fn list(space: &Space) -> Vec<(u64, u64, u64, u32)> {
     let pages =
@@ -26,16 +34,16 @@ fn list(space: &Space) -> Vec<(u64, u64, u64, u32)> {
 #[test]
 fn neighbours_are_not_merged() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 2));
-    space.map(12 * PAGE, plain(1, 2, 2));
+    map(&mut space, 10 * PAGE, plain(1, 0, 2));
+    map(&mut space, 12 * PAGE, plain(1, 2, 2));
     assert_eq!(list(&space), [(10, 2, 0, 1), (12, 2, 2, 1)]);
 }
 
 #[test]
 fn a_map_in_the_middle_leaves_both_ends() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 5, 10));
-    space.map(13 * PAGE, plain(2, 0, 2));
+    map(&mut space, 10 * PAGE, plain(1, 5, 10));
+    map(&mut space, 13 * PAGE, plain(2, 0, 2));
     assert_eq!(list(&space), [(10, 3, 5, 1), (13, 2, 0, 2), (15, 5, 10, 1)]);
 }
 
@@ -43,45 +51,45 @@ fn a_map_in_the_middle_leaves_both_ends() {
 fn a_map_over_several_cuts_the_first_and_the_last() {
     let mut space = Space::new();
     for i in 0..4 {
-        space.map((10 + 4 * i) * PAGE, plain(i as u32, 0, 4));
+        map(&mut space, (10 + 4 * i) * PAGE, plain(i as u32, 0, 4));
     }
-    space.map(12 * PAGE, plain(9, 0, 12));
+    map(&mut space, 12 * PAGE, plain(9, 0, 12));
     assert_eq!(list(&space), [(10, 2, 0, 0), (12, 12, 0, 9), (24, 2, 2, 3)]);
 }
 
 #[test]
 fn the_same_mapping_again_replaces_itself() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 4));
-    space.map(10 * PAGE, plain(1, 0, 4));
+    map(&mut space, 10 * PAGE, plain(1, 0, 4));
+    map(&mut space, 10 * PAGE, plain(1, 0, 4));
     assert_eq!(list(&space), [(10, 4, 0, 1)]);
 }
 
 #[test]
 fn an_unmap_of_nothing_is_fine() {
     let mut space = Space::new();
-    space.unmap(0, 100 * PAGE);
-    space.map(10 * PAGE, plain(1, 0, 2));
-    space.unmap(0, 10 * PAGE);
-    space.unmap(12 * PAGE, 10 * PAGE);
+    unmap(&mut space, 0, 100 * PAGE);
+    map(&mut space, 10 * PAGE, plain(1, 0, 2));
+    unmap(&mut space, 0, 10 * PAGE);
+    unmap(&mut space, 12 * PAGE, 10 * PAGE);
     assert_eq!(list(&space), [(10, 2, 0, 1)]);
-    space.unmap(0, 1 << 47);
+    unmap(&mut space, 0, 1 << 47);
     assert_eq!(space.len(), 0);
 }
 
 #[test]
 fn a_sparse_mapping_shows_its_object_from_the_address_modulo_2_mib() {
     let mut space = Space::new();
-    space.map(500 * PAGE, sparse(1000));
+    map(&mut space, 500 * PAGE, sparse(1000));
     assert_eq!(list(&space), [(500, 1000, 500, 0)]);
-    space.unmap(600 * PAGE, 512 * PAGE);
+    unmap(&mut space, 600 * PAGE, 512 * PAGE);
     assert_eq!(list(&space), [(500, 100, 500, 0), (1112, 388, 1112 % 512, 0)]);
 }
 
 #[test]
 fn find_tells_what_covers_an_address() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 2));
+    map(&mut space, 10 * PAGE, plain(1, 0, 2));
     let found = |space: &Space, va| space.find(va).map(|(start, m)| (start, m.object));
     assert_eq!(found(&space, 10 * PAGE - 1), None);
     assert_eq!(found(&space, 10 * PAGE), Some((10 * PAGE, 1)));
@@ -92,8 +100,8 @@ fn find_tells_what_covers_an_address() {
 #[test]
 fn a_map_of_nothing_inside_a_mapping_splits_it() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 4));
-    space.map(12 * PAGE, plain(2, 0, 0));
+    map(&mut space, 10 * PAGE, plain(1, 0, 4));
+    map(&mut space, 12 * PAGE, plain(2, 0, 0));
     assert_eq!(space.len(), 3);
     let total: u64 = list(&space).iter().map(|&(_, pages, ..)| pages).sum();
     assert_eq!(total, 4);
@@ -104,45 +112,45 @@ fn a_map_of_nothing_inside_a_mapping_splits_it() {
 #[test]
 fn an_unmap_of_nothing_inside_a_mapping_splits_it() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 4));
-    space.unmap(12 * PAGE, 0);
+    map(&mut space, 10 * PAGE, plain(1, 0, 4));
+    unmap(&mut space, 12 * PAGE, 0);
     assert_eq!(list(&space), [(10, 2, 0, 1), (12, 2, 2, 1)]);
-    space.unmap(12 * PAGE, 0);
-    space.unmap(10 * PAGE, 0);
+    unmap(&mut space, 12 * PAGE, 0);
+    unmap(&mut space, 10 * PAGE, 0);
     assert_eq!(space.len(), 2);
 }
 
 #[test]
 fn mappings_of_nothing_go_only_with_what_strictly_surrounds_them() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 0));
-    space.map(10 * PAGE, plain(2, 0, 0));
+    map(&mut space, 10 * PAGE, plain(1, 0, 0));
+    map(&mut space, 10 * PAGE, plain(2, 0, 0));
     assert_eq!(space.len(), 2);
-    space.unmap(10 * PAGE, 5 * PAGE);
+    unmap(&mut space, 10 * PAGE, 5 * PAGE);
     assert_eq!(space.len(), 2);
-    space.unmap(5 * PAGE, 5 * PAGE);
+    unmap(&mut space, 5 * PAGE, 5 * PAGE);
     assert_eq!(space.len(), 2);
-    space.unmap(9 * PAGE, 2 * PAGE);
+    unmap(&mut space, 9 * PAGE, 2 * PAGE);
     assert_eq!(space.len(), 0);
 }
 
 #[test]
 fn a_mapping_can_start_where_one_of_nothing_is() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 0));
-    space.map(10 * PAGE, plain(2, 0, 4));
+    map(&mut space, 10 * PAGE, plain(1, 0, 0));
+    map(&mut space, 10 * PAGE, plain(2, 0, 4));
     assert_eq!(space.len(), 2);
     assert_eq!(space.find(11 * PAGE).map(|(start, m)| (start, m.object)), Some((10 * PAGE, 2)));
-    space.map(10 * PAGE, plain(3, 0, 4));
+    map(&mut space, 10 * PAGE, plain(3, 0, 4));
     assert_eq!(space.find(11 * PAGE).map(|(_, m)| m.object), Some(3));
 }
 
 #[test]
 fn what_replaces_a_mapping_comes_behind_one_of_nothing() {
     let mut space = Space::new();
-    space.map(10 * PAGE, plain(1, 0, 8));
-    space.map(10 * PAGE, plain(2, 0, 0));
-    space.map(10 * PAGE, plain(3, 0, 8));
+    map(&mut space, 10 * PAGE, plain(1, 0, 8));
+    map(&mut space, 10 * PAGE, plain(2, 0, 0));
+    map(&mut space, 10 * PAGE, plain(3, 0, 8));
     assert_eq!(list(&space), [(10, 0, 0, 2), (10, 8, 0, 3)]);
 }
 
@@ -237,21 +245,43 @@ fn random_operations_do_what_a_page_table_does() {
             let va = BASE + start * PAGE;
             match xorshift(&mut random) % 4 {
                 0 => {
-                    space.unmap(va, pages * PAGE);
+                    unmap(&mut space, va, pages * PAGE);
                     table.unmap(va, pages * PAGE);
                 }
                 1 => {
-                    space.map(va, sparse(pages));
+                    map(&mut space, va, sparse(pages));
                     table.map(operation, va, &sparse(pages));
                 }
                 _ => {
                     let object = (xorshift(&mut random) % 3) as u32;
                     let mapping = plain(object, xorshift(&mut random) % 50, pages);
-                    space.map(va, mapping.clone());
+                    map(&mut space, va, mapping.clone());
                     table.map(operation, va, &mapping);
                 }
             }
             compare(&space, &table, &format!("seed {seed}, operation {operation}"));
         }
     }
+}
+
+#[test]
+fn what_becomes_of_mappings_is_told() {
+    let mut space = Space::new();
+    for object in 0..4 {
+        map(&mut space, u64::from(object) * 4 * PAGE, plain(object, 0, 4));
+    }
+    let cut = |space: &mut Space, va, pages| {
+        let (mut gone, mut in_two) = (Vec::new(), Vec::new());
+        let tell = |cut: Cut<'_, u32>| match cut {
+            Cut::Gone(mapping) => gone.push(mapping.object),
+            Cut::InTwo(mapping) => in_two.push(mapping.object),
+        };
+        space.unmap(va * PAGE, pages * PAGE, tell);
+        (gone, in_two)
+    };
+    assert_eq!(cut(&mut space, 1, 2), (vec![], vec![0]));
+    // The second half of one, all of two, and the first of another.
+    assert_eq!(cut(&mut space, 3, 11), (vec![0, 1, 2], vec![]));
+    assert_eq!(cut(&mut space, 14, 2), (vec![3], vec![]));
+    assert_eq!(cut(&mut space, 0, 100), (vec![0], vec![]));
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -58,6 +60,52 @@ static void forks(void)
 		_exit(use(fd, handle));
 	join(child);
 	check(close_bo(fd, handle) == -1 && errno == EINVAL);
+}
+
+/* Without CAP_SYS_ADMIN. */
+static void be_no_administrator(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct sets[2];
+	check(syscall(SYS_capget, &header, sets) == 0);
+	sets[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	check(syscall(SYS_capset, &header, sets) == 0);
+}
+
+static int set_master(int fd)
+{
+	return ioctl(fd, _IO('d', 0x1e));
+}
+
+static int drop_master(int fd)
+{
+	return ioctl(fd, _IO('d', 0x1f));
+}
+
+/* The number of the calling thread, as the primary node tells it. */
+static long client_of(int fd)
+{
+	long client[5] = { 0 };
+	check(ioctl(fd, _IOWR('d', 0x05, client), client) == 0);
+	return client[1];
+}
+
+static void mastery_stays(void)
+{
+	be_no_administrator();
+	int fd = open("/dev/dri/card0", O_RDWR | O_CLOEXEC);
+	check(fd >= 0 && drop_master(fd) == 0 && set_master(fd) == 0);
+	check(client_of(fd) == getpid());
+	pid_t child = fork();
+	check(child >= 0);
+	if (child == 0) {
+		check(set_master(fd) == -1 && errno == EACCES);
+		check(drop_master(fd) == -1 && errno == EACCES);
+		check(client_of(fd) == getpid());
+		_exit(0);
+	}
+	join(child);
+	check(drop_master(fd) == 0 && drop_master(fd) == -1 && errno == EINVAL);
 }
 
 static void execs(void)
@@ -512,6 +560,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "forks", forks },
+	{ "mastery_stays", mastery_stays },
 	{ "execs", execs },
 	{ "vforks", vforks },
 	{ "spawns", spawns },

@@ -117,6 +117,12 @@ fn set_client_cap(cases: &mut Cases) {
     }
 }
 
+/// Has the file tell who its client is.
+pub fn set_name(c: &mut Client<'_>, name: &[u8]) {
+    let mut args = drm_set_client_name { name_len: name.len() as u64, name: address(name) };
+    c.call(DRM_IOCTL_SET_CLIENT_NAME, &mut args);
+}
+
 fn set_client_name(cases: &mut Cases) {
     let set = |c: &mut Client<'_>, name_len: u64, name: u64| {
         c.call(DRM_IOCTL_SET_CLIENT_NAME, &mut drm_set_client_name { name_len, name });

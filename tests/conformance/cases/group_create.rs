@@ -11,6 +11,9 @@ use crate::uapi::ops::*;
 type Args = drm_panthor_group_create;
 type Queue = drm_panthor_queue_create;
 
+/// What is wrong, with queues and a change of the arguments.
+type Wrong<'a> = (&'a str, &'a [Queue], fn(&mut Args));
+
 pub fn add(cases: &mut Cases) {
     cases.group("group_create");
     counts(cases);
@@ -206,6 +209,34 @@ fn others(cases: &mut Cases) {
             }
             c.until_mapped(128 * 3);
             // Where all of it is depends on when the memory of the one before was free.
+            c.note("the VM goes");
+            c.destroy_vm(vm);
+        })
+        .needs_jobs();
+    cases
+        .add("one_too_many_and_wrong_besides", |c| {
+            let vm = c.vm();
+            c.quietly(|c| {
+                for _ in 0..128 {
+                    c.group(vm, 1);
+                }
+            });
+            let wrong: [Wrong<'_>; 7] = [
+                ("the ring", &[queue(2 * KIB)], |_| ()),
+                ("the second ring", &[queue(4 * KIB), queue(2 * KIB)], |_| ()),
+                ("the priority of the queue", &[Queue { priority: 16, ..queue(4 * KIB) }], |_| ()),
+                ("the VM", &[queue(4 * KIB)], |args| args.vm_id = 9),
+                ("the priority", &[queue(4 * KIB)], |args| args.priority = 9),
+                ("the padding", &[queue(4 * KIB)], |args| args.pad = 1),
+                ("the cores", &[queue(4 * KIB)], |args| args.max_tiler_cores = 9),
+            ];
+            for (what, queues, change) in wrong {
+                let mut args = group(vm, queues);
+                change(&mut args);
+                c.note(what);
+                c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args);
+            }
+            c.until_mapped(128 * 3);
             c.note("the VM goes");
             c.destroy_vm(vm);
         })

@@ -7,6 +7,7 @@ mod bo_mmap;
 mod bo_sync;
 mod core;
 mod dma_buf;
+mod fdinfo;
 mod flink;
 mod group_create;
 mod group_innocent;
@@ -27,6 +28,7 @@ mod query;
 mod request;
 mod sync_file;
 mod sync_file_names;
+mod sync_file_times;
 mod syncobj;
 mod timestamp;
 mod vm;
@@ -70,6 +72,8 @@ pub fn all() -> Vec<Case> {
     mode_setting::add(&mut cases);
     sync_file::add(&mut cases);
     sync_file_names::add(&mut cases);
+    sync_file_times::add(&mut cases);
     dma_buf::add(&mut cases);
+    fdinfo::add(&mut cases);
     cases.finish()
 }

@@ -1,5 +1,6 @@
 //! The primary node: masters, magics and the name on the bus.
 
+use nix::unistd::gettid;
 use panthor_sys::*;
 
 use crate::case::Cases;
@@ -223,8 +224,33 @@ fn master(cases: &mut Cases) {
     });
 }
 
+/// `DRM_IOCTL_GET_CLIENT`.
+const GET_CLIENT: u32 = 0xc028_6405;
+
+/// Who a thread is, as the primary node tells it.
+fn get_client(c: &mut Client<'_>) {
+    let node = c.node();
+    let ask = || {
+        let mut args = [0_usize; 5];
+        // SAFETY: it writes to the argument, which is ours.
+        let result = unsafe { node.ioctl(GET_CLIENT, (&raw mut args).cast()) };
+        (result, args, gettid().as_raw() as usize)
+    };
+    let (result, args, thread) = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
+    let authenticated = args[0] >> 32;
+    let is_thread = args[1] == thread;
+    c.note(format_args!("GET_CLIENT of a thread = {result}: authenticated {authenticated}"));
+    c.note(format_args!("  its own number {is_thread}, then {:?}", &args[2..]));
+}
+
 /// The driver's own requests work there too.
 fn driver(cases: &mut Cases) {
+    cases.add("client_is_the_thread_that_asks", |c| {
+        c.open_primary();
+        get_client(c);
+        c.open_primary();
+        get_client(c);
+    });
     cases.add("has_vms_and_bos", |c| {
         c.open_primary();
         let (vm, bo) = (c.vm(), c.bo(MIB));

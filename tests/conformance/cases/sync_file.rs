@@ -15,7 +15,7 @@ use crate::uapi::sync_files::{name, text};
 const FOREVER: i64 = i64::MAX;
 
 /// A sync file with a fence that is signalled.
-fn done(c: &mut Client<'_>) -> OwnedFd {
+pub fn done(c: &mut Client<'_>) -> OwnedFd {
     let handle = c.signaled_syncobj();
     c.sync_file(handle)
 }

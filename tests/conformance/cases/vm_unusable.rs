@@ -49,6 +49,7 @@ pub fn add(cases: &mut Cases) {
     cases.group("vm_unusable");
     binds(cases);
     groups(cases);
+    one_group_too_many(cases);
     others(cases);
 }
 
@@ -115,6 +116,26 @@ fn groups(cases: &mut Cases) {
         c.until_mapped(5 + WITNESS);
         c.call(DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, &mut heap(vm));
         c.exclusive_bo(PAGE, vm);
+    });
+}
+
+fn one_group_too_many(cases: &mut Cases) {
+    broken(cases, "one_group_too_many", |c, Broken { vm, .. }| {
+        let other = c.vm();
+        // There are two: of the VM, and of the witness.
+        c.quietly(|c| {
+            for _ in 0..126 {
+                c.group(other, 1);
+            }
+        });
+        let queues = [queue(4 * KIB)];
+        for vm in [other, vm] {
+            c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut group(vm, &queues));
+        }
+        c.until_mapped(5 + WITNESS + 126 * 3);
+        c.note("the other VM goes");
+        c.destroy_vm(other);
+        c.until_mapped(5 + WITNESS);
     });
 }
 

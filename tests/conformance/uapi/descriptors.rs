@@ -64,6 +64,18 @@ impl Client<'_> {
         self.note(format_args!("  {name}: {access}{exec}"));
     }
 
+    /// Writes down what the driver tells in the fdinfo of the file, without what is as the kernel or the GPU likes.
+    pub fn fdinfo(&mut self) {
+        let text = self.node().fdinfo();
+        let varies = |key: &str| key == "drm-client-id" || key.contains("freq");
+        // The memory that the driver has for itself depends on the firmware.
+        for line in text.lines().filter(|line| line.starts_with("drm-")) {
+            let (key, value) = line.split_once(':').expect("a key and a value");
+            let value = if varies(key) { "some" } else { value.trim() };
+            self.note(format_args!("  {key}: {value}"));
+        }
+    }
+
     /// Writes down the size of a dma-buf, as its end tells.
     pub fn dma_buf_size(&mut self, fd: &OwnedFd) {
         let size = seek(fd, SeekFrom::End(0)).expect("its end");

@@ -86,6 +86,10 @@ impl Node for File {
         answer.unwrap_or_else(|| super::real::ioctl(fd, request, arg))
     }
 
+    fn fdinfo(&self) -> String {
+        self.fdinfo()
+    }
+
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
         let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
         let mapping = self.mmap(len, prot, offset);

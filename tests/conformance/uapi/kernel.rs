@@ -125,6 +125,9 @@ pub trait Node: Send + Sync {
     /// As that of `ioctl(2)` on the descriptor, which is open.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
+    /// What the driver tells in the file's fdinfo.
+    fn fdinfo(&self) -> String;
+
     /// How the fence of a sync file ended: 0 if it has not, 1, or a negative error number.
     fn fence_status(&self, sync_file: &OwnedFd) -> i32;
 

@@ -163,6 +163,13 @@ impl Node for File {
         ioctl(fd, request, arg)
     }
 
+    fn fdinfo(&self) -> String {
+        let path = format!("/proc/self/fdinfo/{}", self.as_raw_fd());
+        let text = fs::read_to_string(path).expect("its fdinfo");
+        let own = |line: &&str| line.starts_with("drm-") || line.starts_with("panthor-");
+        text.lines().filter(own).map(|line| format!("{line}\n")).collect()
+    }
+
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32> {
         let mut prot = ProtFlags::PROT_READ;
         prot.set(ProtFlags::PROT_WRITE, writable);

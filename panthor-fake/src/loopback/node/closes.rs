@@ -107,13 +107,14 @@ mod tests {
     use super::*;
     use crate::device::Device;
     use crate::device::config::Config;
+    use crate::file::primary::Opener;
     use crate::loopback::node::Kind;
 
     #[test]
     fn what_was_closed_is_gone_though_nobody_watches() {
         let device = Device::new(Config::default()).unwrap();
         let nodes = Nodes::new(device.clone()).unwrap();
-        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, false).unwrap();
+        let open = || nodes.open(Kind::Render, OFlag::O_RDWR, Opener::default()).unwrap();
         let (first, second) = (open(), open());
         nodes.catch_up(true);
         assert_eq!(device.leaks().files, 2);
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn what_a_message_was_taken_for_is_looked_for_again() {
         let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
-        let closed = nodes.open(Kind::Primary, OFlag::O_RDWR, false).unwrap();
+        let closed = nodes.open(Kind::Primary, OFlag::O_RDWR, Opener::default()).unwrap();
         // As when the thread that watches has read it and the lock was still there.
         drop(closed);
         nodes.closes.read_events().unwrap();

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use panthor_sys::*;
 
 use crate::case::Cases;
+use crate::cases::flink;
 use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
@@ -15,6 +16,7 @@ type Make = fn(&mut Client<'_>) -> OwnedFd;
 pub fn add(cases: &mut Cases) {
     cases.group("prime_fd_to_handle");
     own(cases);
+    several_handles(cases);
     between_files(cases);
     use_of_imports(cases);
     arguments(cases);
@@ -77,6 +79,73 @@ fn own(cases: &mut Cases) {
         c.close_bo(bo);
         let (_, bo) = c.import(fd.as_raw_fd());
         c.bind(vm, &[map(bo, 0, 2 * MIB, PAGE, 0)]);
+    });
+}
+
+fn several_handles(cases: &mut Cases) {
+    /// A file with two handles of a BO.
+    fn twice(c: &mut Client<'_>) -> [u32; 2] {
+        c.open_primary();
+        let bo = c.bo(PAGE);
+        let name = flink::gem_flink(c, bo);
+        [bo, flink::gem_open(c, name)]
+    }
+
+    cases.add("own_export_of_two_handles", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(one);
+        c.export(other);
+        c.import(fd.as_raw_fd());
+        c.close_bo(one);
+        c.import(fd.as_raw_fd());
+        c.close_bo(other);
+        c.import(fd.as_raw_fd());
+    });
+    cases.add("own_export_of_two_handles_the_second_first", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(other);
+        c.export(one);
+        c.import(fd.as_raw_fd());
+        c.close_bo(other);
+        c.import(fd.as_raw_fd());
+    });
+    cases.add("own_export_of_two_handles_the_second_closed", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(one);
+        c.export(other);
+        c.close_bo(other);
+        c.import(fd.as_raw_fd());
+        c.close_bo(one);
+        c.import(fd.as_raw_fd());
+    });
+    cases.add("own_export_of_one_of_two_handles", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(one);
+        c.close_bo(one);
+        // The other handle was never exported.
+        c.import(fd.as_raw_fd());
+        c.close_bo(other);
+        c.import(fd.as_raw_fd());
+    });
+    cases.add("own_export_of_two_handles_each_more_than_once", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(one);
+        for bo in [other, one, other] {
+            c.export(bo);
+        }
+        c.close_bo(one);
+        c.import(fd.as_raw_fd());
+        c.close_bo(other);
+        c.import(fd.as_raw_fd());
+    });
+    cases.add("own_export_of_a_handle_that_was_opened_and_imported", |c| {
+        let [one, other] = twice(c);
+        let fd = c.export(one);
+        c.close_bo(one);
+        let (_, imported) = c.import(fd.as_raw_fd());
+        c.export(other);
+        c.close_bo(imported);
+        c.import(fd.as_raw_fd());
     });
 }
 

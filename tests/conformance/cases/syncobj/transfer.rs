@@ -4,6 +4,7 @@ use panthor_sys::*;
 
 use super::wait::{ALL, AVAILABLE, DEADLINE, FOR_SUBMIT, flag_names};
 use crate::case::Cases;
+use crate::cases::sync_file;
 use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
@@ -46,6 +47,13 @@ fn tell(c: &mut Client<'_>, handle: u32) {
     c.query(&[handle], 0);
     c.query(&[handle], DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED);
     c.wait(&[handle], 0, 0);
+}
+
+/// What the fences of a syncobj say of themselves.
+fn fences(c: &mut Client<'_>, handle: u32) {
+    let file = c.sync_file(handle);
+    c.file_info(&file, 0);
+    c.file_info(&file, 4);
 }
 
 pub fn add(cases: &mut Cases) {
@@ -129,10 +137,89 @@ pub fn add(cases: &mut Cases) {
         c.destroy_syncobj(source);
         tell(c, target);
     });
+    failed(cases);
+    merged(cases);
     for bad in [Bad::Null, Bad::Ends(36), Bad::ReadOnly] {
         cases.add(format!("argument_at_{}", bad.name()), move |c| {
             c.memory.write_before_end(&[0; 36]);
             c.at(DRM_IOCTL_SYNCOBJ_TRANSFER, bad);
         });
     }
+}
+
+fn failed(cases: &mut Cases) {
+    for (target, make, to) in TARGETS {
+        cases
+            .add(format!("a_failed_fence_to_{target}"), move |c| {
+                let (file, source) = (sync_file::failed(c), c.syncobj());
+                c.import_sync_file(&file, source);
+                let target = make(c);
+                c.transfer((source, 0), (target, to), 0);
+                fences(c, target);
+            })
+            .needs_jobs();
+    }
+    cases
+        .add("a_point_with_a_failed_fence_to_another", |c| {
+            let (file, source) = (sync_file::failed(c), c.syncobj());
+            c.import_sync_file(&file, source);
+            let (one, other) = (c.syncobj(), c.syncobj());
+            c.transfer((source, 0), (one, 4), 0);
+            c.transfer((one, 4), (other, 5), 0);
+            fences(c, other);
+        })
+        .needs_jobs();
+}
+
+fn merged(cases: &mut Cases) {
+    for (target, make, to) in TARGETS {
+        cases
+            .add(format!("a_merge_with_one_done_to_{target}"), move |c| {
+                let mut gate = c.gate(2);
+                let files = [0, 1].map(|queue| sync_file::pending(c, &mut gate, queue));
+                let (both, source) = (c.merge(&files[0], &files[1]), c.syncobj());
+                c.import_sync_file(&both, source);
+                c.pass(&mut gate, 0);
+                c.until_readable(&files[0]);
+                let target = make(c);
+                c.transfer((source, 0), (target, to), 0);
+                fences(c, target);
+                c.pass(&mut gate, 1);
+                c.until_readable(&both);
+                fences(c, target);
+            })
+            .needs_held_jobs();
+    }
+    cases
+        .add("a_merge_that_is_pending_to_a_point", |c| {
+            let mut gate = c.gate(2);
+            let files = [0, 1].map(|queue| sync_file::pending(c, &mut gate, queue));
+            let (both, source, target) = (c.merge(&files[0], &files[1]), c.syncobj(), c.syncobj());
+            c.import_sync_file(&both, source);
+            c.transfer((source, 0), (target, 4), 0);
+            fences(c, target);
+            for queue in [0, 1] {
+                c.pass(&mut gate, queue);
+                c.until_readable(&files[queue as usize]);
+                fences(c, target);
+            }
+        })
+        .needs_held_jobs();
+    cases
+        .add("a_timeline_of_two_queues_to_a_point_of_another", |c| {
+            let mut gate = c.gate(2);
+            let (source, target) = (c.syncobj(), c.syncobj());
+            c.submit_held(&mut gate, 0, &[signal(source, 3)]);
+            c.submit_held(&mut gate, 1, &[signal(source, 5)]);
+            c.transfer((source, 5), (target, 9), 0);
+            fences(c, target);
+            c.pass(&mut gate, 1);
+            c.settle_queue(gate.group, 1);
+            c.transfer((source, 0), (target, 10), 0);
+            fences(c, target);
+            c.pass(&mut gate, 0);
+            c.wait_points(&[target], &[10], 0, i64::MAX);
+            fences(c, target);
+        })
+        .needs_held_jobs();
 }
