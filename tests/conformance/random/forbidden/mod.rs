@@ -5,6 +5,7 @@
 //! programs that the shrinker made. What else would be worth a rule cannot happen: no program has memory
 //! of another device, a part of whose mapping no kernel can unmap (Linux 7.2 and 7.3 crash).
 
+mod handles;
 mod syncs;
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use crate::uapi::ops::{ASYNC, GIB, MAP, MIB};
 use super::program::{Arg, Call, FileId};
 use super::requests::*;
 use super::values::View;
+use handles::Handles;
 use syncs::Syncs;
 
 /// Where streams are that do nothing.
@@ -39,6 +41,7 @@ pub struct Watch {
     mapped: HashMap<(FileId, u64), u64>,
     bo_bytes: u64,
     syncs: Syncs,
+    handles: Handles,
     /// VMs with streams, by file and id.
     with_code: HashSet<(FileId, u64)>,
     /// The VMs of groups.
@@ -60,6 +63,7 @@ impl Watch {
             mapped: HashMap::new(),
             bo_bytes: 0,
             syncs: Syncs::default(),
+            handles: Handles::default(),
             with_code: HashSet::new(),
             groups: HashMap::new(),
             lines_gone: false,
@@ -91,6 +95,8 @@ impl Watch {
             refuse_if(until > 1, "a wait for what may never come does not end")
         } else if *request == SYNCOBJ_FD_TO_HANDLE {
             self.syncs.check_import(args)
+        } else if *request == PRIME_HANDLE_TO_FD {
+            self.handles.check_export(call.file, args)
         } else if *request == SYNC_FILE_INFO {
             refuse_if(
                 self.linux == Linux::V6_12
@@ -160,6 +166,7 @@ impl Watch {
         }
         self.lines_gone |= [&VM_DESTROY, &GROUP_DESTROY].contains(&request);
         self.syncs.done(call, args, given);
+        self.handles.done(call, args, given);
         self.submitted(call, args);
         let vm = (file, args.number("vm_id"));
         if *request == GROUP_CREATE {
