@@ -76,7 +76,11 @@ fn nobody_waits_for_what_will_be_refused() {
     batch.unmap(100..200).wait(&never);
     let mut large = vm.bind_async();
     large.map_sparse(0..1 << 30).map_sparse(0..1 << 40).wait(&never);
-    for (batch, argument, op) in [(&mut batch, "range", 0), (&mut large, "queued_map_size", 1)] {
+    let mut idle = vm.bind_async();
+    idle.unmap(0..4096).sync_point().unmap(0..4096).wait(&never);
+    for (batch, argument, op) in
+        [(&mut batch, "range", 0), (&mut large, "queued_map_size", 1), (&mut idle, "sync_point", 1)]
+    {
         // It stays what it is: `submit` says the same.
         for refused in
             [batch.wait_until_available(Timeout::FOREVER).map(drop), batch.submit().map(drop)]

@@ -160,7 +160,7 @@ fn a_child_queues_nothing_first_on_its_parents_vm() {
         let before = ioctls(&device);
         let error = vm.bind_async().map_sparse(0..4096).submit().unwrap_err();
         assert_eq!((error.kind(), error.errno()), (ErrorKind::InvalidArgument, None));
-        assert_eq!(error.argument(), Some("self"), "{error}");
+        assert_eq!((error.argument(), error.ops_done()), (Some("self"), Some(0)), "{error}");
         assert_eq!(ioctls(&device), before);
         vm.bind().map_sparse(0..4096).submit().unwrap();
     });

@@ -274,7 +274,7 @@ fn an_empty_submission_does_nothing() {
     let group = group(&vm, 1);
     group.submit().submit().unwrap();
     let mut submission = group.submit();
-    let _ = submission.queue(7);
+    submission.queue(7);
     submission.clear();
     assert!(submission.is_empty());
     submission.submit().unwrap();

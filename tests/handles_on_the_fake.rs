@@ -185,7 +185,7 @@ fn objects_tell_which_they_are() {
     batch.map(&bo, .., 1 << 30, Default::default());
     assert_says(&batch, &["VmBind", "vm: 1", "operations: 1"]);
     let mut submission = group.submit();
-    let _ = submission.queue(0);
+    submission.queue(0);
     assert_says(&submission, &["GroupSubmit", "group: 1", "queue_submits: 1"]);
     let error = device.create_bo(BoOptions::new(0)).unwrap_err();
     assert_says(

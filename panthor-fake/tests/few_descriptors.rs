@@ -34,7 +34,12 @@ fn descriptors_of_what_is_closed_are_given_back_when_there_are_none_left() {
     assert!(open() <= before + 32, "{} descriptors more", open() - before);
     assert!(device.leaks().sync_files == 0 && open() == before);
 
-    let closed: Vec<_> = (0..10).map(|_| sync_file().unwrap()).collect();
+    let syncobj_fd = || {
+        let args = drm_syncobj_handle { handle: done, fd: -1, ..zeroed() };
+        own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, args).fd)
+    };
+    let mut closed: Vec<_> = (0..10).map(|_| sync_file().unwrap()).collect();
+    closed.extend((0..10).map(|_| syncobj_fd()));
     let highest = File::open("/dev/null").unwrap().as_raw_fd();
     let mut limits = rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure is writable.
@@ -47,13 +52,13 @@ fn descriptors_of_what_is_closed_are_given_back_when_there_are_none_left() {
     while let Ok(another) = File::open("/dev/null") {
         others.push(another);
     }
-    // Ten are the fake's. A sync file takes two, and so does a dma-buf, with a third for a moment.
+    // Twenty are the fake's. A sync file takes two, and so does a dma-buf.
     let first = sync_file().unwrap();
     let mut args = drm_prime_handle { handle: a, flags: DRM_CLOEXEC, fd: -1 };
     assert_eq!(ioctl(&file, DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut args), 0);
     let second = own(args.fd);
     let rest: Vec<_> = std::iter::from_fn(|| sync_file().ok()).collect();
-    assert_eq!(rest.len(), 3);
+    assert_eq!(rest.len(), 8);
     assert_eq!(sync_file().unwrap_err(), nix::libc::EMFILE);
     let mut args = drm_prime_handle { handle: b, flags: DRM_CLOEXEC, fd: -1 };
     assert_eq!(ioctl(&file, DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut args), -nix::libc::EMFILE);

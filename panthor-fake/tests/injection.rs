@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use nix::libc::{EFAULT, EINTR, EINVAL, EIO, ENODEV, ENOMEM};
+use nix::libc::{EFAULT, EINTR, EINVAL, EIO, ENODEV, ENOMEM, ENOTTY};
 use panthor_fake::{File, descriptor_ioctl, sync_file_status};
 use panthor_sys::*;
 
@@ -207,6 +207,8 @@ fn what_is_asked_of_dma_bufs_and_sync_files_fails_by_its_type_too() {
     assert_eq!(exported, Some(0));
     let fences = own(args.fd);
     device.fail_nth_ioctl(SYNC_IOC_MERGE, 1, ENOMEM);
+    // Who asks of the wrong kind of file finds that out.
+    assert_eq!(ask(&camera, SYNC_IOC_MERGE), -ENOTTY);
     assert_eq!([(); 2].map(|()| ask(&fences, SYNC_IOC_MERGE)), [-ENOMEM, -EFAULT]);
     drop(device);
     drop(file);

@@ -17,7 +17,6 @@ impl Errno {
     pub(crate) const FAULT: Self = Self(libc::EFAULT);
     pub(crate) const BUSY: Self = Self(libc::EBUSY);
     pub(crate) const INVAL: Self = Self(libc::EINVAL);
-    pub(crate) const MFILE: Self = Self(libc::EMFILE);
     pub(crate) const NODEV: Self = Self(libc::ENODEV);
     pub(crate) const NOSYS: Self = Self(libc::ENOSYS);
     pub(crate) const NOTTY: Self = Self(libc::ENOTTY);

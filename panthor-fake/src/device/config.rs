@@ -194,8 +194,8 @@ impl Config {
     /// [`GroupView::hold`](crate::GroupView::hold).
     ///
     /// Without, which is the default, what is submitted is over when its ioctl returns, unless it waits for something.
-    /// So a client that forgets to wait for its own work is right by chance. With it nothing ends before the test says
-    /// so, which makes it find out. [`Device::run_held`](crate::Device::run_held) does what is ready, and
+    /// So a client that forgets to wait for its own work is right by chance. With it no bind and no stream ends before
+    /// the test says so, which makes it find out; a job without a stream waits for those before it in its queue alone. [`Device::run_held`](crate::Device::run_held) does what is ready, and
     /// [`Device::release_all`](crate::Device::release_all) lets everything go on.
     ///
     /// ```

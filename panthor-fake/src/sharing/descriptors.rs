@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, SealFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, Flockable, OFlag, SealFlag, fcntl, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
 
@@ -269,24 +269,27 @@ impl StandIn {
     pub(crate) fn open(&self, flags: OFlag) -> Result<OwnedFd> {
         let path = path(self.watch.as_raw_fd());
         let fd = with_descriptors(|| open(path.as_str(), flags, Mode::empty()))?;
-        match Flock::lock(fd.try_clone().map_err(|_| Errno::MFILE)?, FlockArg::LockShared) {
-            // It is not unlocked but by being closed, the duplicate included.
-            Ok(locked) => {
-                let duplicate = locked.as_raw_fd();
-                std::mem::forget(locked);
-                nix::unistd::close(duplicate)?;
-                Ok(fd)
-            }
-            Err((_, errno)) => Err(errno.into()),
-        }
+        let locked = Flock::lock(Description(&fd), FlockArg::LockShared);
+        // It is not unlocked but by being closed.
+        std::mem::forget(locked.map_err(|(_, errno)| errno)?);
+        Ok(fd)
     }
 
     /// Whether somebody has a descriptor.
     pub(crate) fn is_open(&self) -> bool {
-        let Ok(watch) = self.watch.as_fd().try_clone_to_owned() else {
-            return true;
-        };
         // Unlocked again at once.
-        Flock::lock(watch, FlockArg::LockExclusiveNonblock).is_err()
+        Flock::lock(Description(&self.watch), FlockArg::LockExclusiveNonblock).is_err()
     }
 }
+
+/// What a descriptor stands for, which is what has the lock: so there need be no other descriptor for that.
+struct Description<'a, T>(&'a T);
+
+impl<T: AsFd> AsRawFd for Description<'_, T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+// SAFETY: it is not `Clone`.
+unsafe impl<T: AsFd> Flockable for Description<'_, T> {}

@@ -112,18 +112,21 @@ pub(crate) fn answer(
     request: u32,
     arg: u64,
 ) -> Option<Result<()>> {
-    if !matches!(request_type(request), DMA_BUF | SYNC_FILE) {
-        return None;
-    }
-    let failure = match object.owner().device() {
+    // A failure that is planned is for those who have the right kind of file.
+    let failure = || match object.owner().device() {
         Some(device) => device.injections.take_ioctl(request),
         None => Ok(()),
     };
-    Some(failure.and_then(|()| match object {
-        Object::DmaBuf(dma_buf) => dma_buf_ioctls::answer(call, dma_buf, request, arg),
-        Object::SyncFile(sync_file) => sync_file_ioctls::answer(call, sync_file, request, arg),
-        Object::Syncobj(_) => Err(Errno::NOTTY),
-    }))
+    Some(match (request_type(request), object) {
+        (DMA_BUF, Object::DmaBuf(dma_buf)) => {
+            failure().and_then(|()| dma_buf_ioctls::answer(call, dma_buf, request, arg))
+        }
+        (SYNC_FILE, Object::SyncFile(sync_file)) => {
+            failure().and_then(|()| sync_file_ioctls::answer(call, sync_file, request, arg))
+        }
+        (DMA_BUF | SYNC_FILE, _) => Err(Errno::NOTTY),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -162,7 +165,7 @@ mod tests {
         fn duplicate(&self, number: i32) -> Result<OwnedFd> {
             let fds = lock(&self.0);
             let index = usize::try_from(number - 100).map_err(|_| Errno::BADF)?;
-            fds.get(index).ok_or(Errno::BADF)?.try_clone().map_err(|_| Errno::MFILE)
+            fds.get(index).ok_or(Errno::BADF)?.try_clone().map_err(|_| Errno(nix::libc::EMFILE))
         }
 
         fn give(&self, fd: OwnedFd) -> Result<i32> {

@@ -88,19 +88,47 @@ pub(super) fn queued(
 #[cold]
 fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> Result<BindReport> {
     check_queue(ops)?;
-    let mut plan = make_plan(vm, ops, mode)?;
+    let (mut plan, arranged) = lay_out(vm, ops, syncs, mode)?;
     for (owner, wait) in self_waits(layout::with_owners(syncs)) {
         require_fence(vm.device(), CALL, owner.op(), &wait)?;
     }
-    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
     let all: Vec<SyncOp> = arranged.iter().map(|&OpSync { sync, .. }| sync).collect();
     layout::attach_arranged(&mut plan.ops, &arranged, &all);
-    let idle = plan.ops.iter().position(|op| is_sync_only(op) && op.syncs.count == 0);
-    if let Some(index) = idle {
+    queue(vm, &plan.ops, syncs)
+}
+
+/// Plans a batch, and what its operations wait for and signal.
+fn lay_out(
+    vm: &VmInner,
+    ops: &[Op],
+    syncs: &Syncs,
+    mode: SparseMode,
+) -> Result<(Plan, Vec<OpSync>)> {
+    let plan = make_plan(vm, ops, mode)?;
+    let arranged = layout::arrange(&plan, syncs.of_batch().0, syncs.of_ops());
+    let has_own = |index: usize| arranged.binary_search_by_key(&index, |sync| sync.op).is_ok();
+    let mut all = plan.ops.iter().enumerate();
+    if let Some((index, _)) = all.find(|&(index, op)| is_sync_only(op) && !has_own(index)) {
         let broken = ("sync_point", "neither waits nor signals".into());
         return Err(super::rules::refuse(Some(plan.origin(index)), broken));
     }
-    queue(vm, &plan.ops, syncs)
+    Ok((plan, arranged))
+}
+
+/// Refuses what [`queued`] refuses whatever fences are there.
+pub(super) fn check_queued(
+    vm: &VmInner,
+    ops: &[Op],
+    syncs: &Syncs,
+    special: bool,
+    mode: SparseMode,
+) -> Result<()> {
+    vm.check_process()?;
+    check_queue(ops)?;
+    if special || syncs.has_own_of_ops() {
+        return lay_out(vm, ops, syncs, mode).map(drop);
+    }
+    check_count(ops)
 }
 
 /// Unmaps all VA that is the user's, behind what is queued.

@@ -9,7 +9,7 @@ use panthor_sys as sys;
 use super::bo_map::{BoMap, MapAccess};
 use super::{Bo, BoFlags};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Protection;
+use crate::transport::{Protection, host_page_size};
 
 /// The name of the call in errors.
 const CALL: &str = "mmap";
@@ -102,11 +102,14 @@ impl Bo {
         let Some(place) = NonNull::new(address) else {
             return Err(Error::invalid(CALL, "address", "is null"));
         };
-        let page = self.device().cpu_page_size();
-        if address.addr() as u64 % page != 0 {
-            let rule =
-                format!("{address:p} is not a multiple of the CPU's page size, {page} bytes");
-            return Err(Error::invalid(CALL, "address", rule));
+        // A fake may play smaller pages than those that are replaced.
+        let page = (self.device().cpu_page_size() as usize).max(host_page_size());
+        for (argument, at) in [("address", address.addr()), ("range", range.end)] {
+            if at % page != 0 {
+                let rule =
+                    format!("{at:#x} is not a multiple of the CPU's page size, {page} bytes");
+                return Err(Error::invalid(CALL, argument, rule));
+            }
         }
         if address.addr().checked_add(range.end).is_none() {
             let rule = format!("{address:p} has no room for {:#x} bytes", range.end);

@@ -87,7 +87,6 @@ pub struct GroupSubmit<'a> {
 /// before is done, and what it waits for has come.
 #[derive(Debug)]
 #[doc(alias = "drm_panthor_queue_submit")]
-#[must_use = "a queue submit is recorded, but nothing runs until `submit`"]
 pub struct QueueSubmit<'s, 'a> {
     /// The submission, in which this is the last queue submit.
     submission: &'s mut GroupSubmit<'a>,

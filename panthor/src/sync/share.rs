@@ -8,6 +8,10 @@ use super::timeline::Timeline;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::owned::Owned;
+use crate::version::Version;
+
+/// The driver from which on every kernel keeps the names of fences as long as the fences.
+const SAFE_FILE_INFO: Version = Version::new(1, 7);
 
 impl Handle {
     /// SYNCOBJ_HANDLE_TO_FD of the syncobj itself.
@@ -130,7 +134,9 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file;
+    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.7: the kernels of those look for the fence's name in the
+    /// group or VM that it is of, also where that is gone.
     ///
     /// ```
     /// use panthor::{FenceStatus, Timeout};
@@ -153,6 +159,13 @@ impl Device {
     #[doc(alias = "SYNC_IOC_FILE_INFO")]
     #[doc(alias = "sync_file_info")]
     pub fn sync_file_status(&self, sync_file: impl AsFd) -> Result<FenceStatus> {
+        if self.version() < SAFE_FILE_INFO {
+            let detail = format!(
+                "the kernels of Panthor below 1.7 may read freed memory for it, this driver is {}",
+                self.version()
+            );
+            return Err(Error::refused(ErrorKind::Unsupported, "SYNC_IOC_FILE_INFO", detail));
+        }
         match self.transport().sync_file_status(sync_file.as_fd()) {
             Ok(status) => Ok(FenceStatus::of(status)),
             Err(errno) => {

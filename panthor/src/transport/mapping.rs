@@ -7,6 +7,11 @@ use std::ptr::NonNull;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
+/// Bytes of a page as this process maps it, whatever a fake plays.
+pub(crate) fn host_page_size() -> usize {
+    rustix::param::page_size()
+}
+
 /// What the CPU may do with a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protection {
@@ -110,7 +115,7 @@ impl Mapping {
         mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
     }
 
-    /// Ends it, and leaves its addresses reserved from byte `from` on, which starts a page.
+    /// Ends it, and leaves its addresses reserved from byte `from` on.
     pub(crate) fn reserve(self, from: usize) -> Result<(), (Self, Errno)> {
         let start = self.as_ptr();
         match self {
@@ -122,9 +127,11 @@ impl Mapping {
                 fake.reserve().map_err(|(fake, error)| (Self::Fake(fake), errno_of_fake(&error)))?
             }
         }
-        if from > 0 {
+        // Whole pages: of one that a part was shown of, all stays.
+        let hidden = from - from % host_page_size();
+        if hidden > 0 {
             // SAFETY: the bytes are the first of those that were just reserved, which nobody knows.
-            let _ = unsafe { rustix::mm::munmap(start.cast(), from) };
+            let _ = unsafe { rustix::mm::munmap(start.cast(), hidden) };
         }
         Ok(())
     }
@@ -143,8 +150,9 @@ impl NodeMapping {
     fn reserve(self) -> Result<(), (Self, Errno)> {
         let (start, prot) = (self.start.as_ptr(), ProtFlags::empty());
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-        // SAFETY: start and len are those of a mapping that this value alone owns. As it is replaced as a whole,
-        // the kernel knows before it touches it whether it can be.
+        // SAFETY: start and len are those of a mapping that this value alone owns. If it fails, the mapping is as it
+        // was: as it is replaced as a whole, the kernel needs the memory of one small structure, of which it fails
+        // no request but by ending a process.
         match unsafe { rustix::mm::mmap_anonymous(start, self.len, prot, flags) } {
             Ok(_) => {
                 std::mem::forget(self);

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use calls::{SyncobjArray, address_of};
-pub(crate) use mapping::{Mapping, Protection};
+pub(crate) use mapping::{Mapping, Protection, host_page_size};
 pub(crate) use process::Process;
 
 /// An open file of a device.
@@ -177,7 +177,7 @@ impl Transport {
     /// Bytes of a CPU page of the machine that the driver runs on: what BO sizes are rounded to.
     pub(crate) fn page_size(&self) -> usize {
         match self {
-            Self::Kernel(_) => rustix::param::page_size(),
+            Self::Kernel(_) => host_page_size(),
             #[cfg(feature = "fake")]
             Self::Fake(file) => file.page_size(),
         }

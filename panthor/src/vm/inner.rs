@@ -10,7 +10,7 @@ use super::VmState;
 use crate::bind;
 use crate::bo::Bo;
 use crate::device::Device;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::owned::Release;
 use crate::sparse;
 use crate::transport::Process;
@@ -51,6 +51,16 @@ impl VmInner {
         if self.may_have_queued.load(Ordering::Relaxed) { Ok(()) } else { self.note_first_queued() }
     }
 
+    /// Refuses to queue in a child of who made the VM, unless something was queued before.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.may_have_queued.load(Ordering::Relaxed) || self.process == Process::current() {
+            return Ok(());
+        }
+        let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
+        let progress = BatchProgress::nothing_done(None);
+        Err(Error::invalid("VM_BIND", "self", rule).with_progress(progress))
+    }
+
     /// Notes that somebody else may have queued something.
     pub(super) fn assume_queued(&self) {
         self.may_have_queued.store(true, Ordering::Relaxed);
@@ -59,10 +69,7 @@ impl VmInner {
     /// The first time: whoever is to end the VM has to know.
     #[cold]
     fn note_first_queued(&self) -> Result<()> {
-        if self.process != Process::current() {
-            let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
-            return Err(Error::invalid("VM_BIND", "self", rule));
-        }
+        self.check_process()?;
         self.may_have_queued.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -109,8 +109,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), at once, for a batch that `submit` will refuse
-    /// because of a broken rule or for all that it maps; it stays as it is.
+    /// At once what `submit` will refuse whatever fences are there; the batch stays as it is.
     /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
     /// [`Wait::TimedOut`], no error.
     ///
@@ -133,9 +132,11 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
         if let Some(error) = &self.refused {
             return Err(error.again());
         }
-        submit::check_queue(self.storage.ops().as_slice())?;
-        let syncs = layout::with_owners(self.storage.syncs());
-        wait_until_available(self.vm.device(), syncs, timeout.into())
+        let (ops, syncs) = (self.storage.ops().as_slice(), self.storage.syncs());
+        if !ops.is_empty() {
+            submit::check_queued(self.vm, ops, syncs, self.special, self.sparse)?;
+        }
+        wait_until_available(self.vm.device(), layout::with_owners(syncs), timeout.into())
     }
 
     /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
