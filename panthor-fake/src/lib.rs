@@ -120,6 +120,8 @@
 //!   only. Of each the process has a second descriptor. What one keeps, that one too, is given back a while
 //!   after it was closed: when there are twice as many as were open the last time, when the process has no descriptors
 //!   left, and when [`Device::leaks`] counts; what a dma-buf keeps also when the last handle of its BO is closed.
+//! - Of a device that is unplugged nobody has seen the driver end the jobs that the GPU had; here they end at once, so
+//!   that who waits for them finds out. [`Device::open`] succeeds then, and its file answers `ENODEV`.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
 //!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]
