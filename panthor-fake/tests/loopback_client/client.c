@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -62,13 +61,23 @@ static void forks(void)
 	check(close_bo(fd, handle) == -1 && errno == EINVAL);
 }
 
+/* What capget and capset take, since not every C library comes with the kernel's headers. */
+enum { CAPABILITY_VERSION_3 = 0x20080522, SYS_ADMIN = 21 };
+struct capability_header {
+	unsigned version;
+	int pid;
+};
+struct capability_set {
+	unsigned effective, permitted, inheritable;
+};
+
 /* Without CAP_SYS_ADMIN. */
 static void be_no_administrator(void)
 {
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct sets[2];
+	struct capability_header header = { CAPABILITY_VERSION_3, 0 };
+	struct capability_set sets[2];
 	check(syscall(SYS_capget, &header, sets) == 0);
-	sets[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	sets[0].effective &= ~(1u << SYS_ADMIN);
 	check(syscall(SYS_capset, &header, sets) == 0);
 }
 
