@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use panthor_sys as sys;
 
 use crate::device::Device;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The name of the call in errors.
 const CALL: &str = "DMA_BUF_SET_NAME";
@@ -18,8 +18,8 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a name that is too long or holds a NUL, and when it is
-    /// not a dma-buf.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is too long or holds a NUL, and when it
+    /// is not a dma-buf.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -43,16 +43,8 @@ impl Device {
             return Err(Error::invalid(CALL, "name", "holds a NUL"));
         }
         bytes[..name.len()].copy_from_slice(name.as_bytes());
-        self.transport().name_dma_buf(dma_buf.as_fd(), bytes).map_err(|errno| {
-            let error = Error::elsewhere(CALL, errno);
-            match error.kind() {
-                // Other files do not know the request.
-                ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
-                    .with_kind(ErrorKind::InvalidArgument)
-                    .with_argument("dma_buf")
-                    .with_detail("is not a dma-buf"),
-                _ => error,
-            }
-        })
+        self.transport()
+            .name_dma_buf(dma_buf.as_fd(), bytes)
+            .map_err(|errno| Error::of_file(CALL, errno, "dma_buf", "is not a dma-buf"))
     }
 }

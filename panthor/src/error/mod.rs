@@ -140,6 +140,24 @@ impl Error {
         }
     }
 
+    /// Of an ioctl on a file that somebody gave: other files than those it is for do not know it.
+    #[cold]
+    pub(crate) fn of_file(
+        call: &'static str,
+        errno: Errno,
+        argument: &'static str,
+        rule: &'static str,
+    ) -> Self {
+        let error = Self::elsewhere(call, errno);
+        match error.kind() {
+            ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
+                .with_kind(ErrorKind::InvalidArgument)
+                .with_argument(argument)
+                .with_detail(rule),
+            _ => error,
+        }
+    }
+
     #[cold]
     pub(crate) fn invalid(
         call: &'static str,

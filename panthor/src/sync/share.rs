@@ -159,26 +159,17 @@ impl Device {
     #[doc(alias = "SYNC_IOC_FILE_INFO")]
     #[doc(alias = "sync_file_info")]
     pub fn sync_file_status(&self, sync_file: impl AsFd) -> Result<FenceStatus> {
+        const CALL: &str = "SYNC_IOC_FILE_INFO";
         if self.version() < SAFE_FILE_INFO {
             let detail = format!(
                 "the kernels of Panthor below 1.7 may read freed memory for it, this driver is {}",
                 self.version()
             );
-            return Err(Error::refused(ErrorKind::Unsupported, "SYNC_IOC_FILE_INFO", detail));
+            return Err(Error::refused(ErrorKind::Unsupported, CALL, detail));
         }
         match self.transport().sync_file_status(sync_file.as_fd()) {
             Ok(status) => Ok(FenceStatus::of(status)),
-            Err(errno) => {
-                let error = Error::elsewhere("SYNC_IOC_FILE_INFO", errno);
-                Err(match error.kind() {
-                    // Other files do not know the request.
-                    ErrorKind::Unsupported | ErrorKind::InvalidArgument => error
-                        .with_kind(ErrorKind::InvalidArgument)
-                        .with_argument("sync_file")
-                        .with_detail("is not a sync_file"),
-                    _ => error,
-                })
-            }
+            Err(errno) => Err(Error::of_file(CALL, errno, "sync_file", "is not a sync_file")),
         }
     }
 }
