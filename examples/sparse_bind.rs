@@ -99,7 +99,7 @@ fn make_resident(device: &Device, vm: &Vm) -> panthor::Result<()> {
 fn show_mappings(gpu: &panthor::fake::GpuView, bo: &Bo) {
     let mut runs: Vec<(u64, u64, bool)> = Vec::new();
     for mapping in gpu.mappings() {
-        let resident = mapping.bo_handle == Some(bo.handle());
+        let resident = mapping.bo_handle() == Some(bo.handle());
         match runs.last_mut() {
             // Emulated, a sparse range is many mappings.
             Some((_, end, was)) if *end == mapping.va && *was == resident => *end += mapping.size,

@@ -13,7 +13,7 @@ const LOOKED_AT: usize = 4;
 pub fn check_vm(view: &GpuView) {
     let mut end = 0;
     for (index, mapping) in view.mappings().into_iter().enumerate() {
-        assert!((mapping.va | mapping.size | mapping.bo_offset) % 4096 == 0, "{mapping:?}");
+        assert!((mapping.va | mapping.size | mapping.offset) % 4096 == 0, "{mapping:?}");
         assert!(mapping.va >= end, "it overlaps what ends at {end:#x}: {mapping:?}");
         end = mapping.va.checked_add(mapping.size).expect("an end");
         assert!(end <= VA_END, "{mapping:?}");

@@ -166,4 +166,5 @@ pub use group::view::GroupView;
 pub use sharing::dma_buf::dma_buf_name;
 pub use sharing::ioctls::descriptor_ioctl;
 pub use sharing::sync_fd::sync_file_status;
-pub use vm::gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView, MappingInfo};
+pub use vm::gpu_view::{Access, FaultKind, GpuFault, GpuVa, GpuView};
+pub use vm::mapping_info::{Backing, MappingInfo};

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use nix::libc::{EBUSY, EINTR, EINVAL, EIO, ENOMEM};
-use panthor_fake::{Access, Config, Device, FaultKind, PageSize};
+use panthor_fake::{Access, Backing, Config, Device, FaultKind, MappingInfo, PageSize};
 use panthor_sys::*;
 
 #[test]
@@ -32,7 +32,7 @@ fn a_split_keeps_the_flags_and_a_closed_bo_has_no_handle() {
     let view = file.gpu(vm).unwrap();
     let all = view.mappings();
     assert_eq!(all.len(), 2);
-    assert!(all.iter().all(|m| m.flags == flags && m.bo_handle.is_none() && !m.sparse));
+    assert!(all.iter().all(|m| m.flags == flags && m.backing == Backing::Bo { handle: None }));
 }
 
 #[test]
@@ -190,12 +190,13 @@ fn real_memory_goes_into_the_middle_of_sparse() {
     assert_eq!(bind(&file, vm, &[map_op(0, 0, GIB, 8 * MIB, SPARSE)]), (0, 1));
     map(&file, vm, a, 0, GIB + 3 * MIB, 4 * PAGE);
     let list: Vec<_> = file.gpu(vm).unwrap().mappings();
-    let parts: Vec<_> = list.iter().map(|m| (m.va - GIB, m.size, m.sparse, m.bo_offset)).collect();
+    let part = |m: &MappingInfo| (m.va - GIB, m.size, m.backing, m.offset);
+    let parts: Vec<_> = list.iter().map(part).collect();
     let next = 3 * MIB + 4 * PAGE;
     let expected = [
-        (0, 3 * MIB, true, 0),
-        (3 * MIB, 4 * PAGE, false, 0),
-        (next, 8 * MIB - next, true, next % (2 * MIB)),
+        (0, 3 * MIB, Backing::Sparse, 0),
+        (3 * MIB, 4 * PAGE, Backing::Bo { handle: Some(a) }, 0),
+        (next, 8 * MIB - next, Backing::Sparse, next % (2 * MIB)),
     ];
     assert_eq!(parts, expected);
     let gpu = file.gpu(vm).unwrap();

@@ -130,7 +130,7 @@ fn what_is_pending_tells_what_it_waits_for() {
     assert_eq!((first.id, first.held, first.usable), (Some(one), true, true));
     assert_eq!((second.id, second.held), (Some(two), false));
     let BindChange::Map(mapping) = &first.pending[0].change else { panic!("{dump}") };
-    assert_eq!((mapping.va, mapping.size, mapping.bo_handle), (GIB, PAGE, Some(a)));
+    assert_eq!((mapping.va, mapping.size, mapping.bo_handle()), (GIB, PAGE, Some(a)));
     assert_eq!(first.pending[1].change, BindChange::Unmap { va: GIB, size: PAGE });
     assert!(first.pending.iter().all(|pending| pending.waits.is_empty()));
     assert_eq!(second.pending[0].change, BindChange::SyncOnly);
@@ -153,11 +153,7 @@ fn what_is_pending_tells_what_it_waits_for() {
     assert_eq!(signallers(&points.pending), [(3, bind(one, 1)), (5, job(0, 0))]);
 
     let kernel = first.mappings.iter().map(|m| {
-        format!(
-            "    {:#x}..{:#x}: BO without a handle at 0x0, noexec, uncached\n",
-            m.va,
-            m.va + m.size
-        )
+        format!("    {:#x}..{:#x}: kernel memory at 0x0, noexec, uncached\n", m.va, m.va + m.size)
     });
     let expected = format!(
         "file {}: render node

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use nix::libc::{E2BIG, EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSPC};
-use panthor_fake::{Config, Device, FaultKind, File};
+use panthor_fake::{Backing, Config, Device, FaultKind, File};
 use panthor_sys::*;
 
 const KERNEL: u64 = 1 << 47;
@@ -53,7 +53,7 @@ fn the_memory_of_a_group_is_mapped_in_the_kernels_part() {
         let view = file.gpu(vm).unwrap();
         let mappings = view.mappings();
         let flags = DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC | DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED;
-        assert!(mappings.iter().all(|m| m.flags == flags && m.bo_handle.is_none()));
+        assert!(mappings.iter().all(|m| m.flags == flags && m.backing == Backing::Kernel));
         view.write(mappings[0].va, &[1]).unwrap();
         let fetch = view.fetch(mappings[0].va, &mut [0]).unwrap_err();
         assert_eq!(fetch.kind, FaultKind::Permission);

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use nix::libc::{EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC};
-use panthor_fake::{Config, Device, File, PageSize};
+use panthor_fake::{Backing, Config, Device, File, PageSize};
 use panthor_sys::*;
 
 const KERNEL: u64 = 1 << 47;
@@ -98,7 +98,7 @@ fn chunks_are_linked_and_contexts_are_zero() {
     assert_eq!(try_heap(&file, heap_args(vm, 1, MIB)).unwrap().1, context);
     assert_eq!(word(context), 0);
     let noexec = DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
-    assert!(gpu.mappings().iter().all(|m| m.flags == noexec && m.bo_handle.is_none()));
+    assert!(gpu.mappings().iter().all(|m| m.flags == noexec && m.backing == Backing::Kernel));
 }
 
 #[test]

@@ -111,3 +111,50 @@ fn a_wait_for_what_is_held_times_out() {
     file.device().run_held();
     assert_eq!(ioctl(&file, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait), 0);
 }
+
+/// What a client leaves queued on a held device, by the kind of the job.
+fn leave_queued(file: &File, kind: &str) {
+    let (vm, mapped, drawn) = (vm(file), syncobj(file), syncobj(file));
+    let group = group(file, vm, 1);
+    match kind {
+        "bind" => map_async(file, vm, bo(file, PAGE), mapped),
+        "stream" => assert_eq!(submit(file, group, &[stream(0, &[signal_sync(drawn, 0)])]), 0),
+        "stream behind a bind" => {
+            map_async(file, vm, bo(file, PAGE), mapped);
+            let syncs = [wait_sync(mapped, 0), signal_sync(drawn, 0)];
+            assert_eq!(submit(file, group, &[stream(0, &syncs)]), 0);
+        }
+        _ => {
+            assert_eq!(submit(file, group, &[stream(0, &[signal_sync(drawn, 0)])]), 0);
+            let syncs = [wait_sync(drawn, 0), signal_sync(mapped, 0)];
+            let op = with_syncs(map_op(bo(file, PAGE), 0, GIB, PAGE, 0), &syncs);
+            assert_eq!(bind_async(file, vm, &[op]), 0);
+        }
+    }
+    assert_ne!(file.device().leaks().pending_jobs, 0, "{kind}");
+}
+
+#[test]
+fn unplug_leaves_no_leak_that_the_client_cannot_avoid() {
+    for kind in ["bind", "stream", "stream behind a bind", "bind behind a stream"] {
+        let device = held();
+        let file = device.open();
+        leave_queued(&file, kind);
+        device.unplug();
+        drop(file);
+        assert!(device.leaks().is_empty(), "{kind}: {}", device.leaks());
+    }
+}
+
+#[test]
+fn unplug_excuses_no_vm_that_was_destroyed_before() {
+    let device = held();
+    let file = device.open();
+    let vm = vm(&file);
+    map_async(&file, vm, bo(&file, PAGE), syncobj(&file));
+    let mut destroy = drm_panthor_vm_destroy { id: vm, pad: 0 };
+    assert_eq!(ioctl(&file, DRM_IOCTL_PANTHOR_VM_DESTROY, &mut destroy), 0);
+    device.unplug();
+    drop(file);
+    assert_eq!(device.leaks().stuck_vms, 1);
+}

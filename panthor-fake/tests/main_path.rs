@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use panthor_fake::{FaultKind, Prot};
+use panthor_fake::{Backing, FaultKind, Prot};
 use panthor_sys::*;
 
 #[test]
@@ -47,7 +47,7 @@ fn the_100e6_bytes_of_a_sparse_resource_take_one_operation() {
     assert_eq!((result, count), (0, 1));
     let gpu = file.gpu(vm).unwrap();
     assert_eq!(gpu.mapping_count(), 1);
-    assert!(gpu.mappings()[0].sparse);
+    assert_eq!(gpu.mappings()[0].backing, Backing::Sparse);
     assert_eq!(device.stats().bind_ops, 1);
     assert_eq!(device.stats().ioctl_count(DRM_IOCTL_PANTHOR_VM_BIND), 1);
 }

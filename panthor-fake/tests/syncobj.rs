@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::*;
-use nix::libc::{EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, ETIME};
+use nix::libc::{EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, ETIME};
 use panthor_fake::{Config, Device, File, PageSize};
 use panthor_sys::*;
 
@@ -408,4 +408,29 @@ fn what_was_not_released_is_listed() {
     let file = device.open();
     bo(&file, PAGE);
     device.assert_released();
+}
+
+#[test]
+fn unplug_leaves_a_wait_in_progress_to_its_timeout() {
+    let device = device();
+    let file = device.open();
+    let (binary, line) = (syncobj(&file), syncobj(&file));
+    let (begin, timeout) = (Instant::now(), after_ms(300));
+    let calls = device.stats().ioctls();
+    std::thread::scope(|scope| {
+        let waits = [
+            scope.spawn(|| wait_any(&file, &[binary], FOR_SUBMIT, timeout)),
+            scope.spawn(|| wait_points(&file, &[line], &[7], AVAILABLE, timeout)),
+        ];
+        while device.stats().ioctls() < calls + 2 {
+            std::thread::yield_now();
+        }
+        device.unplug();
+        // A wait that begins now is refused.
+        assert_eq!(wait_any(&file, &[binary], FOR_SUBMIT, i64::MAX).0, -ENODEV);
+        for wait in waits {
+            assert_eq!(wait.join().unwrap().0, -ETIME);
+        }
+    });
+    assert!(begin.elapsed() >= Duration::from_millis(300));
 }

@@ -32,7 +32,8 @@ pub struct Leaks {
     /// VMs that are gone here, but stay in the kernel for good, and with them the BOs that they map: an
     /// asynchronous map ran when the VM was destroyed already, and nothing behind it unmapped that again.
     ///
-    /// Wait for what is queued before the VM goes, or queue an unmap behind it.
+    /// Wait for what is queued before the VM goes, or queue an unmap behind it. A client can do neither after
+    /// [`Device::unplug`]: a VM that is destroyed after an unplug is not counted.
     pub stuck_vms: usize,
     /// Sync files, however often each was duplicated. What this process or another one still has open counts, here
     /// and below.

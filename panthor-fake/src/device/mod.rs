@@ -125,10 +125,14 @@ impl Device {
         File::new(self.clone(), true)
     }
 
-    /// Takes the device away, as when its driver is unbound: every ioctl and mmap of every file is
-    /// `ENODEV` from now on, also of those that are opened later, and jobs that the GPU has end with
-    /// `ETIMEDOUT`. Jobs with a stream whose waits are over later end with `EACCES`: nothing wakes the GPU up.
-    /// What files hold is released when they are closed.
+    /// Removes the device, as when its driver is unbound. From now on every ioctl and mmap of every file fails with
+    /// `ENODEV`, also of files that are opened later.
+    ///
+    /// Jobs that the GPU has end with `ETIMEDOUT`. A job with a stream whose waits end later fails with `EACCES`.
+    /// A close of a file releases what the file holds.
+    ///
+    /// A wait in progress does not end: a wait for a syncobj without a fence sleeps up to its timeout and then fails
+    /// with `ETIME`, as on Linux 7.3. Without a timeout such a wait lasts until a signal ends the process.
     #[doc(alias = "drm_dev_unplug")]
     pub fn unplug(&self) {
         self.inner.unplugged.store(true, Ordering::Release);

@@ -23,7 +23,7 @@ use crate::sync::jobs::{Job, Queue};
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::Syncobj;
 use crate::vm::bind_queue::BindWork;
-use crate::vm::gpu_view::{HandleOf, MappingInfo};
+use crate::vm::mapping_info::{HandleOf, MappingInfo};
 use crate::vm::{Change, Vm};
 
 pub(crate) fn dump_of_device(device: &DeviceInner) -> DeviceDump {
@@ -160,7 +160,7 @@ impl FoundVm {
     fn new(id: Option<u32>, vm: Arc<Vm>, handles: &HandleOf) -> Self {
         let (held, jobs) = {
             let jobs = lock(vm.jobs());
-            (jobs.is_held(), jobs.iter().map(|job| FoundBind::new(job, handles)).collect())
+            (jobs.is_held(), jobs.iter().map(|job| FoundBind::new(&vm, job, handles)).collect())
         };
         Self { id, vm, held, jobs }
     }
@@ -183,9 +183,11 @@ impl FoundVm {
 }
 
 impl FoundBind {
-    fn new(job: &Job<BindWork>, handles: &HandleOf) -> Self {
+    fn new(vm: &Vm, job: &Job<BindWork>, handles: &HandleOf) -> Self {
         let change = match &job.work().change {
-            Change::Map { va, mapping } => BindChange::Map(MappingInfo::new(*va, mapping, handles)),
+            Change::Map { va, mapping } => {
+                BindChange::Map(MappingInfo::new(vm, *va, mapping, handles))
+            }
             Change::Unmap { va, size } => BindChange::Unmap { va: *va, size: *size },
             Change::SyncOnly => BindChange::SyncOnly,
         };

@@ -5,7 +5,7 @@ pub(crate) mod collect;
 pub(crate) mod text;
 
 use crate::group::queue::StreamInfo;
-use crate::vm::gpu_view::MappingInfo;
+use crate::vm::mapping_info::MappingInfo;
 
 /// What a device has, see [`Device::dump`](crate::Device::dump).
 #[non_exhaustive]

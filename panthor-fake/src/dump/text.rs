@@ -8,7 +8,7 @@ use crate::dump::{
     BindChange, BindDump, BoDump, DeviceDump, FileDump, GroupDump, HeapDump, JobDump, QueueDump,
     Signaller, SyncobjDump, SyncobjState, VmDump,
 };
-use crate::vm::gpu_view::MappingInfo;
+use crate::vm::mapping_info::{Backing, MappingInfo};
 
 impl fmt::Display for DeviceDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,12 +94,13 @@ struct MappingText<'a>(&'a MappingInfo);
 
 impl fmt::Display for MappingText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MappingInfo { va, size, bo_offset, flags, .. } = self.0;
+        let MappingInfo { va, size, backing, offset, flags, .. } = self.0;
         write!(f, "{va:#x}..{:#x}: ", va.saturating_add(*size))?;
-        match (self.0.sparse, self.0.bo_handle) {
-            (true, _) => write!(f, "sparse")?,
-            (false, Some(handle)) => write!(f, "BO {handle} at {bo_offset:#x}")?,
-            (false, None) => write!(f, "BO without a handle at {bo_offset:#x}")?,
+        match backing {
+            Backing::Sparse => write!(f, "sparse")?,
+            Backing::Kernel => write!(f, "kernel memory at {offset:#x}")?,
+            Backing::Bo { handle: Some(handle) } => write!(f, "BO {handle} at {offset:#x}")?,
+            Backing::Bo { handle: None } => write!(f, "BO without a handle at {offset:#x}")?,
         }
         let flag = |flag| flags & flag != 0;
         words(

@@ -13,7 +13,7 @@ use crate::file::handles::Handles;
 use crate::lock::{read, write};
 use crate::sharing::descriptors::{Identity, forget, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
-use crate::vm::gpu_view::HandleOf;
+use crate::vm::mapping_info::HandleOf;
 use crate::vm::va_space::SPARSE_PERIOD;
 
 /// The buffer objects of a file.

@@ -1,6 +1,5 @@
 //! Looking through the GPU's eyes.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -10,6 +9,7 @@ use crate::bo::Bo;
 use crate::call::errno::Errno;
 use crate::file::FileInner;
 use crate::vm::Vm;
+use crate::vm::mapping_info::{HandleOf, MappingInfo};
 use crate::vm::va_space::{Mapping, SPARSE_PERIOD};
 
 /// What the GPU sees through a VM, and a hand on the VM's queue.
@@ -22,26 +22,6 @@ use crate::vm::va_space::{Mapping, SPARSE_PERIOD};
 pub struct GpuView {
     vm: Weak<Vm>,
     file: Weak<FileInner>,
-}
-
-/// A mapping of a VM.
-#[non_exhaustive]
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MappingInfo {
-    /// The GPU virtual address.
-    pub va: u64,
-    /// The size in bytes; zero is possible after an asynchronous map of nothing.
-    pub size: u64,
-    /// A handle of the BO in the file of the VM; `None` if it was closed, or for a sparse mapping.
-    pub bo_handle: Option<u32>,
-    /// The offset in the BO, or in the 2 MiB object behind sparse mappings, in bytes.
-    pub bo_offset: u64,
-    /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
-    pub flags: u32,
-    /// Whether it is sparse.
-    pub sparse: bool,
-    /// Whether it is off because the memory behind it was reclaimed, until the next job of the VM.
-    pub evicted: bool,
 }
 
 /// A mapping in one of the lists of [`Device::address_spaces`](crate::Device::address_spaces).
@@ -62,29 +42,6 @@ impl GpuVa {
     pub(crate) fn of((va, mapping): (u64, &Mapping<Arc<Bo>>)) -> Self {
         let Mapping { size, offset, ref object, .. } = *mapping;
         Self { va, size, object: object.mmap_offset(), offset }
-    }
-}
-
-/// The handles of a file by object.
-pub(crate) type HandleOf = HashMap<*const Bo, u32>;
-
-impl MappingInfo {
-    pub(crate) fn new(va: u64, mapping: &Mapping<Arc<Bo>>, handles: &HandleOf) -> Self {
-        Self {
-            va,
-            size: mapping.size,
-            bo_handle: handles.get(&Arc::as_ptr(&mapping.object)).copied(),
-            bo_offset: mapping.offset,
-            flags: mapping.flags,
-            sparse: mapping.is_sparse(),
-            evicted: mapping.evicted,
-        }
-    }
-
-    /// Those of a VM.
-    pub(crate) fn all(vm: &Vm, handles: &HandleOf) -> Vec<Self> {
-        let info = |(va, mapping): (u64, &Mapping<Arc<Bo>>)| Self::new(va, mapping, handles);
-        vm.with_space(|space| space.iter().map(info).collect())
     }
 }
 
@@ -236,7 +193,8 @@ impl GpuView {
         })
     }
 
-    /// The mappings, by ascending address.
+    /// Returns the mappings by ascending address: those of the client, and those of the driver for groups and tiler
+    /// heaps ([`Backing::Kernel`](crate::Backing::Kernel)).
     pub fn mappings(&self) -> Vec<MappingInfo> {
         let Some(vm) = self.vm.upgrade() else {
             return Vec::new();
@@ -245,7 +203,7 @@ impl GpuView {
         MappingInfo::all(&vm, &handles)
     }
 
-    /// The number of mappings.
+    /// Returns the number of mappings, those of the driver included.
     pub fn mapping_count(&self) -> usize {
         self.vm.upgrade().map_or(0, |vm| vm.mapping_count())
     }

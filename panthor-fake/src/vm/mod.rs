@@ -7,6 +7,7 @@ pub(crate) mod evict;
 pub(crate) mod gpu_view;
 pub(crate) mod ioctls;
 pub(crate) mod kernel_va;
+pub(crate) mod mapping_info;
 pub(crate) mod va_space;
 
 use std::collections::VecDeque;
@@ -87,6 +88,8 @@ pub(crate) struct Vm {
     rank: Arc<Rank>,
     unusable: AtomicBool,
     destroyed: AtomicBool,
+    /// Whether the device was unplugged before the VM was destroyed.
+    outlived_device: AtomicBool,
     /// The queue of asynchronous operations.
     pub(crate) jobs: Mutex<Jobs<Self>>,
     /// The line of its fences.
@@ -115,6 +118,7 @@ impl Vm {
             rank: Rank::new(id),
             unusable: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
+            outlived_device: AtomicBool::new(false),
             jobs: Mutex::new(Jobs::new(device.config.start_held)),
             line: Line::new("panthor-vm-bind".into()),
             failures: Mutex::default(),
@@ -156,6 +160,8 @@ impl Vm {
     /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive, as
     /// groups do.
     pub(crate) fn destroy(&self) {
+        let unplugged = self.device.check_plugged().is_err();
+        self.outlived_device.store(unplugged, Ordering::Relaxed);
         self.destroyed.store(true, Ordering::Release);
         let heaps = lock(&self.heaps).take();
         drop(heaps);
@@ -239,7 +245,8 @@ impl Vm {
 impl Drop for Vm {
     fn drop(&mut self) {
         // Its file or VM_DESTROY unmapped everything; what groups and heaps map keeps the VM.
-        if self.mapping_count() != 0 {
+        // After an unplug every ioctl fails: the client can neither wait for a queued map nor queue an unmap.
+        if self.mapping_count() != 0 && !*self.outlived_device.get_mut() {
             self.device.live.stuck_vms.fetch_add(1, Ordering::Relaxed);
         }
         self.device.live.vms.fetch_sub(1, Ordering::Relaxed);

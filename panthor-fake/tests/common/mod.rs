@@ -137,7 +137,7 @@ pub fn mmap_offset(file: &File, handle: u32) -> u64 {
 /// The mappings of a VM: address, size, BO, offset.
 pub fn mappings(file: &File, vm: u32) -> Vec<(u64, u64, Option<u32>, u64)> {
     let view = file.gpu(vm).unwrap();
-    view.mappings().iter().map(|m| (m.va, m.size, m.bo_handle, m.bo_offset)).collect()
+    view.mappings().iter().map(|m| (m.va, m.size, m.bo_handle(), m.offset)).collect()
 }
 
 #[track_caller]

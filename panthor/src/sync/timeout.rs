@@ -21,7 +21,9 @@ impl Wait {
 
 /// How long a wait may take.
 ///
-/// Waits never end early: an interruption by a signal goes on with the same deadline.
+/// Waits never end early: an interruption by a signal goes on with the same deadline. An unplug of the device does not
+/// end a wait in progress either. A wait for a point that no submission will signal lasts to its timeout, so such a
+/// wait needs one.
 ///
 /// ```
 /// use std::time::Duration;
