@@ -17,9 +17,9 @@ impl Recording {
     /// The one that is committed.
     pub fn of(linux: Linux) -> Self {
         Self::parse(match linux {
-            Linux::V6_12 => include_str!("recordings/linux-6.12.txt"),
-            Linux::V7_2 => include_str!("recordings/linux-7.2.txt"),
-            Linux::V7_3 => include_str!("recordings/linux-7.3.txt"),
+            Linux::V6_12 => include_str!("../recordings/linux-6.12.txt"),
+            Linux::V7_2 => include_str!("../recordings/linux-7.2.txt"),
+            Linux::V7_3 => include_str!("../recordings/linux-7.3.txt"),
         })
     }
 

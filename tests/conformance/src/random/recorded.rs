@@ -43,9 +43,9 @@ pub fn record(driver: &dyn Kernel, linux: Linux) {
 /// What was recorded on a kernel.
 pub fn all(linux: Linux) -> Vec<Recorded> {
     let text = match linux {
-        Linux::V6_12 => include_str!("../recordings/random-6.12.txt"),
-        Linux::V7_2 => include_str!("../recordings/random-7.2.txt"),
-        Linux::V7_3 => include_str!("../recordings/random-7.3.txt"),
+        Linux::V6_12 => include_str!("../../recordings/random-6.12.txt"),
+        Linux::V7_2 => include_str!("../../recordings/random-7.2.txt"),
+        Linux::V7_3 => include_str!("../../recordings/random-7.3.txt"),
     };
     let recorded = |line: &str| {
         let (seed, checksum) = line.split_once(' ')?;
