@@ -7,15 +7,12 @@ use crate::random::Amount;
 use crate::uapi::kernel::Linux;
 
 pub const HELP: &str = "\
-usage: conformance [OPTIONS OF A TEST PROGRAM]
-       conformance list   [FILTER]
+usage: conformance list   [FILTER]
        conformance record [--device NODE] [--jobs] [--held-jobs] [FILTER]
        conformance check  [--device NODE] [--jobs] [--held-jobs] [--linux VERSION] [FILTER]
        conformance show   --linux VERSION [FILTER]
        conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S] [--steps N]
        conformance record-random [--device NODE]
-
-Without a command the fake is compared with the recordings of all kernels (--help tells the options).
 
 list      prints the names of the cases, and where some are not tried
 record    runs the cases on the driver of this machine, and prints a recording
@@ -69,13 +66,12 @@ const COMMANDS: [(&str, &[&str], bool); 7] = [
     ("record-random", &["--device"], false),
 ];
 
-/// The command, if there is one.
-pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>, String> {
-    let Some(name) = words.next() else { return Ok(None) };
-    let Some((_, options, has_filter)) = COMMANDS.into_iter().find(|(known, ..)| *known == name)
-    else {
-        return Ok(None);
-    };
+/// Reads the command line.
+pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
+    let name = words.next().ok_or("a command is missing: see conformance help")?;
+    let known = COMMANDS.into_iter().find(|(known, ..)| *known == name);
+    let (_, options, has_filter) =
+        known.ok_or_else(|| format!("{name}: no such command: see conformance help"))?;
     let mut device = Device {
         node: "/dev/dri/renderD128".into(),
         jobs: false,
@@ -118,7 +114,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
             _ => (device.filter, filters) = (word, 1),
         }
     }
-    Ok(Some(match name.as_str() {
+    Ok(match name.as_str() {
         "help" => Command::Help,
         "list" => Command::List(device.filter),
         "record" => Command::Record(device),
@@ -126,45 +122,43 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Command>,
         "random" => Command::Random(device, linux, amount),
         "record-random" => Command::RecordRandom(device),
         _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
-    }))
+    })
 }
 
-/// What must hold of this file's own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    fn words(line: &str) -> Result<Option<Command>, String> {
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(str::to_owned))
     }
-    vec![
-        ("arguments/options_of_a_test_program_are_left_to_it", || {
-            assert_eq!(words("--exact bind"), Ok(None));
-            assert_eq!(words(""), Ok(None));
-        }),
-        ("arguments/commands_have_their_options", || {
-            let device =
-                Device { node: "/dev/x".into(), jobs: true, held_jobs: false, filter: "vm".into() };
-            let expected = Ok(Some(Command::Check(device, Some(Linux::V7_2))));
-            assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
-            assert_eq!(words("list"), Ok(Some(Command::List(String::new()))));
-            let Ok(Some(Command::Random(_, None, amount))) = words("random --calls 5 --seed 9")
-            else {
-                panic!("it was understood otherwise")
-            };
-            assert_eq!((amount.calls, amount.seed), (5, 9));
-        }),
-        ("arguments/what_is_wrong_is_named", || {
-            assert_eq!(
-                words("check --linux 5.1"),
-                Err("there is no recording of Linux 5.1".into())
-            );
-            assert_eq!(words("record --device"), Err("--device needs a value".into()));
-            assert_eq!(words("random --seed x"), Err("--seed needs a number, not x".into()));
-            assert_eq!(words("record --x"), Err("record has no option --x".into()));
-            assert_eq!(words("list --calls 5"), Err("list has no option --calls".into()));
-            assert_eq!(words("random vm"), Err("random does not know what to do with vm".into()));
-            assert_eq!(words("list vm bo"), Err("one FILTER is enough, not also bo".into()));
-            assert_eq!(words("random --steps 0"), Err("--steps must be at least 1".into()));
-            assert_eq!(words("random --calls 0"), Err("--calls must be at least 1".into()));
-            assert_eq!(words("show"), Err("show needs --linux".into()));
-        }),
-    ]
+
+    #[test]
+    fn commands_have_their_options() {
+        let device =
+            Device { node: "/dev/x".into(), jobs: true, held_jobs: false, filter: "vm".into() };
+        let expected = Ok(Command::Check(device, Some(Linux::V7_2)));
+        assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
+        assert_eq!(words("list"), Ok(Command::List(String::new())));
+        let Ok(Command::Random(_, None, amount)) = words("random --calls 5 --seed 9") else {
+            panic!("it was understood otherwise")
+        };
+        assert_eq!((amount.calls, amount.seed), (5, 9));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(words("check --linux 5.1"), Err("there is no recording of Linux 5.1".into()));
+        assert_eq!(words("record --device"), Err("--device needs a value".into()));
+        assert_eq!(words("random --seed x"), Err("--seed needs a number, not x".into()));
+        assert_eq!(words("record --x"), Err("record has no option --x".into()));
+        assert_eq!(words("list --calls 5"), Err("list has no option --calls".into()));
+        assert_eq!(words("random vm"), Err("random does not know what to do with vm".into()));
+        assert_eq!(words("list vm bo"), Err("one FILTER is enough, not also bo".into()));
+        assert_eq!(words("random --steps 0"), Err("--steps must be at least 1".into()));
+        assert_eq!(words("random --calls 0"), Err("--calls must be at least 1".into()));
+        assert_eq!(words("show"), Err("show needs --linux".into()));
+        assert_eq!(words("bind"), Err("bind: no such command: see conformance help".into()));
+        assert_eq!(words(""), Err("a command is missing: see conformance help".into()));
+    }
 }

@@ -69,20 +69,23 @@ pub fn difference(recorded: &str, seen: &str) -> Option<String> {
     Some(text)
 }
 
-/// What must hold of this file's own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    vec![
-        ("recording/a_file_is_taken_apart_as_it_was_put_together", || {
-            let recording = Recording::parse("# Linux\n== a/b\nX = 0\n  y\n== c/d\n");
-            assert_eq!(recording.get("a/b"), Some("X = 0\n  y"));
-            assert_eq!(recording.get("c/d"), Some(""));
-            assert_eq!(recording.names().count(), 2);
-        }),
-        ("recording/a_difference_is_found_wherever_it_is", || {
-            assert_eq!(difference("a\nb\n", "a\nb"), None);
-            assert_eq!(difference("a\nb", "a\nc").unwrap(), "  a\n- b\n+ c\n");
-            assert_eq!(difference("a", "a\nc").unwrap(), "  a\n+ c\n");
-            assert_eq!(difference("", "c").unwrap(), "+ c\n");
-        }),
-    ]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_apart_as_it_was_put_together() {
+        let recording = Recording::parse("# Linux\n== a/b\nX = 0\n  y\n== c/d\n");
+        assert_eq!(recording.get("a/b"), Some("X = 0\n  y"));
+        assert_eq!(recording.get("c/d"), Some(""));
+        assert_eq!(recording.names().count(), 2);
+    }
+
+    #[test]
+    fn a_difference_is_found_wherever_it_is() {
+        assert_eq!(difference("a\nb\n", "a\nb"), None);
+        assert_eq!(difference("a\nb", "a\nc").unwrap(), "  a\n- b\n+ c\n");
+        assert_eq!(difference("a", "a\nc").unwrap(), "  a\n+ c\n");
+        assert_eq!(difference("", "c").unwrap(), "+ c\n");
+    }
 }

@@ -18,7 +18,6 @@ mod values;
 use std::time::{Duration, Instant};
 
 use crate::case::wait_for_silence;
-use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Kernel, Linux};
 
 use ahead::{Prepared, prepared};
@@ -139,15 +138,20 @@ fn report(
     tell(&again(&small).difference());
 }
 
-/// What must hold of the parts' own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    let mut all = shrink::checks();
-    all.push(("random/the_fake_does_the_same_again", || {
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uapi::fake::Fake;
+
+    #[test]
+    fn the_fake_does_the_same_again() {
         let fake = Fake::new(Linux::V7_3);
         let amount = Amount { calls: 5000, seed: 1, steps: 400 };
         compare(&fake, Linux::V7_3, amount, &mut |_| {}).expect("no difference");
-    }));
-    all.push(("random/a_difference_is_found_and_made_small", || {
+    }
+
+    #[test]
+    fn a_difference_is_found_and_made_small() {
         let fake = Fake::new(Linux::V6_12);
         let amount = Amount { calls: 1, seed: 2, steps: 400 };
         let mut told = String::new();
@@ -155,10 +159,11 @@ pub fn checks() -> Vec<(&'static str, fn())> {
         assert_eq!(found, Err("1 programs differ".into()), "{told}");
         assert!(told.contains("c.call(DRM_IOCTL_PANTHOR_BO_CREATE, &mut args);"), "{told}");
         assert_eq!(told.matches("c.call").count(), 1, "{told}");
-    }));
-    all.push(("random/a_seed_is_a_program", || {
+    }
+
+    #[test]
+    fn a_seed_is_a_program() {
         assert_eq!(generate::program(1, 100, false), generate::program(1, 100, false));
         assert_ne!(generate::program(1, 100, false), generate::program(2, 100, false));
-    }));
-    all
+    }
 }

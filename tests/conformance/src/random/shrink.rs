@@ -140,10 +140,13 @@ fn simpler(number: u64) -> Vec<u64> {
     all
 }
 
-/// What must hold of this file's own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    vec![("shrink/only_what_is_needed_stays", || {
-        let program = super::generate::program(3, 400, false);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_stays() {
+        let program = crate::random::generate::program(3, 400, false);
         // It takes an unmap of some size to fail, and two files.
         let large = |fields: &Fields| {
             fields.iter().any(|(name, arg)| *name == "flags" && *arg == Arg::Number(1 << 28))
@@ -167,5 +170,5 @@ pub fn checks() -> Vec<(&'static str, fn())> {
         op.sort_by_key(|&(name, _)| name);
         let [("flags", _), ("size", Arg::Number(size))] = op[..] else { panic!("{small:?}") };
         assert!((8192..8192 + 4096).contains(&size), "{size}");
-    })]
+    }
 }

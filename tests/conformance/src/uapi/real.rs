@@ -219,13 +219,16 @@ impl Drop for NodeMemory {
     }
 }
 
-/// What must hold of this file's own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    vec![("real/only_lines_with_five_numbers_are_mappings", || {
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_with_five_numbers_are_mappings() {
         let line = "     | 0x0000000000100000 | 0x1000 | 0x101000 | 0xffff000012345678 | 0x2000";
         let mapped =
             Mapped { va: 1 << 20, size: 4096, object: 0xffff_0000_1234_5678, offset: 8192 };
         assert_eq!(row(line), Some(mapped));
         assert_eq!(row(" VAs | start | range | end | object | object offset"), None);
-    })]
+    }
 }

@@ -99,39 +99,41 @@ pub fn result(result: i32) -> String {
     }
 }
 
-/// What must hold of this file's own work.
-pub fn checks() -> Vec<(&'static str, fn())> {
-    vec![
-        ("show/what_the_kernel_chooses_is_told_by_its_order", || {
-            let mut show = Show::default();
-            let [a, b] = [Value::Offset(1 << 40), Value::Offset(1 << 41)];
-            assert_eq!(show.returned(a), "offset#1");
-            assert_eq!(show.returned(b), "offset#2");
-            assert_eq!(show.given(a), "offset#1");
-            assert_eq!(show.given(Value::Offset(5)), "0x5");
-            assert_eq!(show.given(Value::Offset((1 << 41) + 5)), "offset#2+0x5");
-            assert_eq!(show.returned(Value::Fd(9)), "fd#1");
-            assert_eq!(
-                (show.given(Value::Fd(9)), show.given(Value::Fd(8))),
-                ("fd#1".into(), "8".into())
-            );
-            show.forget_offsets();
-            assert_eq!(show.returned(a), "offset#3");
-            // Closed and opened again under the same number.
-            assert_eq!(show.returned(Value::Fd(9)), "fd#2");
-            assert_eq!(show.returned(Value::Fd(-1)), "-1");
-        }),
-        ("show/only_what_changed_is_told", || {
-            let before = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(2))];
-            let after = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(16))];
-            assert_eq!(changes(&mut Show::default(), &before, &after), " -> b=0x10");
-            assert_eq!(changes(&mut Show::default(), &before, &before), "");
-        }),
-        ("show/errors_have_names", || {
-            assert_eq!(
-                (result(-22), result(0), result(7)),
-                ("EINVAL".into(), "0".into(), "7".into())
-            );
-        }),
-    ]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_chooses_is_told_by_its_order() {
+        let mut show = Show::default();
+        let [a, b] = [Value::Offset(1 << 40), Value::Offset(1 << 41)];
+        assert_eq!(show.returned(a), "offset#1");
+        assert_eq!(show.returned(b), "offset#2");
+        assert_eq!(show.given(a), "offset#1");
+        assert_eq!(show.given(Value::Offset(5)), "0x5");
+        assert_eq!(show.given(Value::Offset((1 << 41) + 5)), "offset#2+0x5");
+        assert_eq!(show.returned(Value::Fd(9)), "fd#1");
+        assert_eq!(
+            (show.given(Value::Fd(9)), show.given(Value::Fd(8))),
+            ("fd#1".into(), "8".into())
+        );
+        show.forget_offsets();
+        assert_eq!(show.returned(a), "offset#3");
+        // Closed and opened again under the same number.
+        assert_eq!(show.returned(Value::Fd(9)), "fd#2");
+        assert_eq!(show.returned(Value::Fd(-1)), "-1");
+    }
+
+    #[test]
+    fn only_what_changed_is_told() {
+        let before = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(2))];
+        let after = [("a".into(), Value::Dec(1)), ("b".into(), Value::Hex(16))];
+        assert_eq!(changes(&mut Show::default(), &before, &after), " -> b=0x10");
+        assert_eq!(changes(&mut Show::default(), &before, &before), "");
+    }
+
+    #[test]
+    fn errors_have_names() {
+        assert_eq!((result(-22), result(0), result(7)), ("EINVAL".into(), "0".into(), "7".into()));
+    }
 }
