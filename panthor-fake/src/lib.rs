@@ -143,6 +143,7 @@ mod holes;
 mod lock;
 #[cfg(feature = "loopback")]
 pub mod loopback;
+mod memfd;
 mod sharing;
 mod sync;
 #[cfg(feature = "trace")]

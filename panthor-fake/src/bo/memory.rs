@@ -11,12 +11,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
 use nix::fcntl::FallocateFlags;
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::holes::take_neighbours;
 use crate::lock::lock;
+use crate::memfd;
 use crate::vm::HUGE;
 
 /// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
@@ -66,9 +66,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new() -> io::Result<Self> {
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let file = File::from(memfd_create(c"panthor-fake", flags)?);
-        file.set_len(FILE_SIZE)?;
+        let file = memfd::create(c"panthor-fake", FILE_SIZE)?;
         for at in REGISTERS {
             file.write_all_at(&LATEST_FLUSH_ID.to_ne_bytes(), at)?;
         }

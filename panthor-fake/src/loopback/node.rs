@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno as OsError;
-use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::{Mode, fstat, major, minor};
@@ -28,6 +28,7 @@ use crate::device::Device;
 use crate::file::File;
 use crate::file::primary::Opener;
 use crate::lock::lock;
+use crate::memfd::SEALS;
 use crate::sharing::descriptors::path;
 
 /// Which node of the device.
@@ -104,10 +105,6 @@ struct Open {
     nodes: BTreeMap<i64, Arc<OpenNode>>,
 }
 
-/// The seals of the memory, by which it is recognised at no cost.
-const SEALS: SealFlag =
-    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
-
 impl Nodes {
     pub(super) fn new(device: Device) -> std::result::Result<Self, Error> {
         let failed = |task: &str, errno: OsError| {
@@ -118,12 +115,6 @@ impl Nodes {
             Error::new(task, help).because(errno.into())
         };
         let memory = &device.inner().memory;
-        let seals = FcntlArg::F_ADD_SEALS(SEALS);
-        match fcntl(memory, seals) {
-            // Another loopback of the same device did it.
-            Ok(_) | Err(OsError::EPERM) => {}
-            Err(errno) => return Err(failed("seal the memory of the device", errno)),
-        }
         let stat =
             fstat(memory).map_err(|errno| failed("look at the memory of the device", errno))?;
         let watch = || {

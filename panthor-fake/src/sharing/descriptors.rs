@@ -7,20 +7,21 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use nix::fcntl::{FcntlArg, Flock, FlockArg, Flockable, OFlag, SealFlag, fcntl, open};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::libc;
 use nix::sys::stat::Mode;
 
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::device::config::PageSize;
 use crate::lock::lock;
+use crate::memfd;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
 
@@ -236,27 +237,41 @@ pub(crate) fn count_open(device: &DeviceInner) -> OpenDescriptors {
 
 /// A file that stands for an object of the kernel.
 ///
-/// Each open description that is given away has a shared lock on it, which goes with the last
-/// duplicate wherever that is; so the fake's own one can tell whether there are any.
+/// Each open file description of it that is handed out has a lock on one byte, which the kernel drops with the last
+/// duplicate, wherever that is. So a conflicting lock tells that there are descriptors.
 #[derive(Debug)]
 pub(crate) struct StandIn {
     watch: File,
     identity: Identity,
 }
 
+/// The byte with the locks: behind all that anybody reads, writes, or locks for a purpose.
+///
+/// They are OFD locks, which neither the locks of `flock(2)` (those of `std::fs::File`) nor those of processes
+/// interfere with.
+const LOCKED_BYTE: libc::off_t = libc::off_t::MAX - 1;
+
+fn ofd_lock(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: kind as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: LOCKED_BYTE,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
 impl StandIn {
     pub(crate) fn new(name: &CStr, size: u64) -> Result<Self> {
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let watch = File::from(with_descriptors(|| memfd_create(name, flags))?);
-        watch.set_len(size).map_err(|_| Errno::NOMEM)?;
-        // Nobody can make a dma-buf shorter, which would take the memory from under its mappings.
-        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        fcntl(&watch, FcntlArg::F_ADD_SEALS(seals))?;
+        // A size that no file has is more than the kernel has memory for.
+        let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOMEM);
+        let create = || memfd::create(name, size).map_err(|e| nix::Error::from_raw(errno(e)));
+        let watch = with_descriptors(create)?;
         let identity = Identity::of(&watch)?;
         Ok(Self { watch, identity })
     }
 
-    /// Its contents.
+    /// Returns its contents.
     pub(crate) fn file(&self) -> &File {
         &self.watch
     }
@@ -265,31 +280,25 @@ impl StandIn {
         self.identity
     }
 
-    /// Gives a descriptor away, with these flags of `open(2)`.
+    /// Opens a new description, with these flags of `open(2)`.
+    ///
+    /// # Errors
+    /// `EBUSY` if a program has a write lock on the whole file.
     pub(crate) fn open(&self, flags: OFlag) -> Result<OwnedFd> {
         let path = path(self.watch.as_raw_fd());
         let fd = with_descriptors(|| open(path.as_str(), flags, Mode::empty()))?;
-        let locked = Flock::lock(Description(&fd), FlockArg::LockShared);
-        // It is not unlocked but by being closed.
-        std::mem::forget(locked.map_err(|(_, errno)| errno)?);
-        Ok(fd)
+        match fcntl(&fd, FcntlArg::F_OFD_SETLK(&ofd_lock(libc::F_RDLCK))) {
+            Ok(_) => Ok(fd),
+            // EAGAIN would have the caller try again for ever.
+            Err(nix::Error::EAGAIN | nix::Error::EACCES) => Err(Errno::BUSY),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
-    /// Whether somebody has a descriptor.
+    /// Returns whether a description that was handed out is open.
     pub(crate) fn is_open(&self) -> bool {
-        // Unlocked again at once.
-        Flock::lock(Description(&self.watch), FlockArg::LockExclusiveNonblock).is_err()
+        let mut conflict = ofd_lock(libc::F_WRLCK);
+        let asked = fcntl(&self.watch, FcntlArg::F_OFD_GETLK(&mut conflict));
+        asked.is_err() || i32::from(conflict.l_type) != libc::F_UNLCK
     }
 }
-
-/// What a descriptor stands for, which is what has the lock: so there need be no other descriptor for that.
-struct Description<'a, T>(&'a T);
-
-impl<T: AsFd> AsRawFd for Description<'_, T> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
-// SAFETY: it is not `Clone`.
-unsafe impl<T: AsFd> Flockable for Description<'_, T> {}
