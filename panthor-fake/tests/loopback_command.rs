@@ -210,8 +210,23 @@ fn a_failure_that_never_came_is_told() {
 }
 
 #[test]
+fn every_command_has_its_own_help() {
+    let help = |arguments: &[&str]| {
+        let output = Command::new(COMMAND).args(arguments).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
+        text(&output.stdout)
+    };
+    let (all, run) = (help(&["--help"]), help(&["run", "--help"]));
+    let summary = help(&["summary", "--help"]);
+    assert_eq!([help(&["-h"]), help(&["run", "-h"])], [all.as_str(), &run]);
+    assert!(all.contains("run [OPTIONS]") && all.contains("summary TRACE"), "{all}");
+    assert!(summary.contains("summary TRACE") && summary.contains("UNMAP"), "{summary}");
+    assert!(!summary.contains("--gpu") && !all.contains("--gpu") && !run.contains("summary TRACE"));
+}
+
+#[test]
 fn help_tells_what_cannot_be_emulated() {
-    let output = Command::new(COMMAND).arg("--help").output().unwrap();
+    let output = Command::new(COMMAND).args(["run", "--help"]).output().unwrap();
     assert!(output.status.success());
     let help = text(&output.stdout);
     for part in [
@@ -222,7 +237,6 @@ fn help_tells_what_cannot_be_emulated() {
         "--fail",
         "--trace FILE",
         "--trace-format",
-        "summary TRACE",
         "cannot be emulated",
         "io_uring",
         "125 ",

@@ -20,14 +20,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs the client's case `binds`; returns the file of the trace.
-fn traced(file: &str, options: &[&str]) -> PathBuf {
+/// Runs a case of the client; returns the file of the trace.
+fn traced(case: &str, file: &str, options: &[&str]) -> PathBuf {
     static CLIENT: LazyLock<PathBuf> =
         LazyLock::new(|| compile("client.c", "traced-client", &["-pthread"]));
 
     let trace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
     let mut command = Command::new(COMMAND);
-    command.args(["run", "--trace"]).arg(&trace).args(options).arg(&*CLIENT).arg("binds");
+    command.args(["run", "--trace"]).arg(&trace).args(options).arg(&*CLIENT).arg(case);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "");
@@ -36,9 +36,10 @@ fn traced(file: &str, options: &[&str]) -> PathBuf {
 
 #[test]
 fn text_has_a_line_for_every_call() {
-    let trace = std::fs::read_to_string(traced("trace.txt", &[])).unwrap();
+    let trace = std::fs::read_to_string(traced("binds", "trace.txt", &[])).unwrap();
     let lines: Vec<_> = trace.lines().collect();
     let expected = [
+        " open(renderD128:",
         "DRM_IOCTL_PANTHOR_VM_CREATE, {",
         "DRM_IOCTL_PANTHOR_BO_CREATE, {size=4096, ",
         "ops=[MAP 0x400000..0x6800000 noexec sparse]}) = 0 ",
@@ -51,12 +52,29 @@ fn text_has_a_line_for_every_call() {
         assert!(line.contains(part), "{part} is not in\n{line}");
     }
     // It is the program's descriptor, not one of the supervisor's.
-    assert!(lines[0].contains(" ioctl(3<renderD128:"), "{trace}");
+    assert!(lines[1].contains(" ioctl(3<renderD128:"), "{trace}");
+}
+
+#[test]
+fn cpu_mappings_are_in_the_trace() {
+    let trace = std::fs::read_to_string(traced("threads", "trace-mmap.txt", &[])).unwrap();
+    let opens: Vec<_> = trace.lines().filter(|line| line.contains(" open(renderD128:")).collect();
+    let mmaps: Vec<_> = trace.lines().filter(|line| line.contains(" mmap(")).collect();
+    // 8 threads open a node, and each maps 500 BOs.
+    assert_eq!((opens.len(), mmaps.len()), (8, 4000));
+    for mmap in mmaps {
+        let shown = ["<renderD128:", ">, {len=0x1000, prot=READ|WRITE, offset=0x", "}) = 0 <"];
+        assert!(shown.iter().all(|part| mmap.contains(part)), "{mmap}");
+    }
+    // Each by the thread that made the call.
+    let thread = |line: &str| line.split(' ').next().map(str::to_owned);
+    let threads: std::collections::HashSet<_> = opens.into_iter().map(thread).collect();
+    assert_eq!(threads.len(), 8);
 }
 
 #[test]
 fn a_failure_on_demand_is_in_the_trace() {
-    let trace = traced("trace-failed.txt", &["--fail", "VM_BIND:2:ENOMEM"]);
+    let trace = traced("binds", "trace-failed.txt", &["--fail", "VM_BIND:2:ENOMEM"]);
     let trace = std::fs::read_to_string(trace).unwrap();
     let binds: Vec<_> = trace.lines().filter(|line| line.contains("VM_BIND")).collect();
     let failed = binds.iter().map(|line| line.contains("= -1 ENOMEM")).collect::<Vec<_>>();
@@ -65,7 +83,8 @@ fn a_failure_on_demand_is_in_the_trace() {
 
 #[test]
 fn json_is_counted() {
-    let trace = traced("trace.json", &["--trace-format", "json", "--fail", "VM_BIND:2:ENOMEM"]);
+    let trace =
+        traced("binds", "trace.json", &["--trace-format", "json", "--fail", "VM_BIND:2:ENOMEM"]);
     let lines = std::fs::read_to_string(&trace).unwrap();
     assert!(lines.lines().all(|line| line.starts_with(r#"{"v":1,"#)), "{lines}");
     let output = panthor_fake(&["summary", trace.to_str().unwrap()]);
@@ -79,7 +98,7 @@ fn json_is_counted() {
     assert!(is_there(&["3", "1"], &["PANTHOR_VM_BIND", "(1", "ENOMEM)"]), "{summary}");
     assert!(is_there(&["1", "104857600"], &["MAP", "sparse"]), "{summary}");
     assert!(is_there(&["1", "104857600"], &["UNMAP"]), "{summary}");
-    assert!(is_there(&["5"], &["all"]), "{summary}");
+    assert!(is_there(&["6"], &["all"]), "{summary}");
 }
 
 #[test]
@@ -100,7 +119,7 @@ fn what_is_no_trace_is_refused() {
 
 #[test]
 fn a_trace_of_text_is_not_counted_and_it_is_said_why() {
-    let trace = traced("trace-not-json.txt", &[]);
+    let trace = traced("binds", "trace-not-json.txt", &[]);
     let output = Command::new(COMMAND).arg("summary").arg(&trace).output().unwrap();
     assert_eq!(output.status.code(), Some(125));
     let message = text(&output.stderr);

@@ -124,6 +124,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        #[cfg(feature = "trace")]
+        self.file.inner().trace_munmap(self.start, self.len);
         if self.mapped {
             // SAFETY: the range is the one that mmap returned, and nothing was given a reference
             // into it that could outlive this.

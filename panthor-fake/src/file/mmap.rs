@@ -11,6 +11,10 @@ use super::{File, FileInner};
 use crate::bo::Bo;
 use crate::bo::mapping::{Mapping, Prot};
 use crate::call::errno::{Errno, Result};
+#[cfg(feature = "trace")]
+use crate::file::traced::MmapArgs;
+#[cfg(feature = "trace")]
+use crate::trace::Who;
 use crate::vm::TASK_SIZE;
 
 impl File {
@@ -57,8 +61,7 @@ impl FileInner {
     }
 
     pub(super) fn mmap(&self, file: &File, len: usize, prot: Prot, offset: u64) -> Result<Mapping> {
-        let bo = self.check_mmap(len, prot, offset)?;
-        Mapping::new(file.clone(), bo, len, prot)
+        self.traced_mmap(len, prot, offset, |bo| Mapping::new(file.clone(), bo, len, prot))
     }
 
     /// As [`mmap`](Self::mmap), at this address.
@@ -74,9 +77,27 @@ impl FileInner {
         prot: Prot,
         offset: u64,
     ) -> Result<Mapping> {
-        let bo = self.check_mmap(len, prot, offset)?;
-        // SAFETY: the caller's promise.
-        unsafe { Mapping::new_at(Some(address), file.clone(), bo, len, prot) }
+        self.traced_mmap(len, prot, offset, |bo| {
+            // SAFETY: the caller's promise.
+            unsafe { Mapping::new_at(Some(address), file.clone(), bo, len, prot) }
+        })
+    }
+
+    /// Maps what the arguments select, with a line in the trace.
+    fn traced_mmap(
+        &self,
+        len: usize,
+        prot: Prot,
+        offset: u64,
+        map: impl FnOnce(Option<Arc<Bo>>) -> Result<Mapping>,
+    ) -> Result<Mapping> {
+        let answer = || self.check_mmap(len, prot, offset).and_then(map);
+        #[cfg(feature = "trace")]
+        let answer = || {
+            let args = MmapArgs { len: len as u64, prot, offset };
+            self.trace_mmap(Who::this_thread(), args, answer, |map| NonNull::new(map.as_ptr()))
+        };
+        answer()
     }
 
     /// What a mapping would show; `None` is the page with the latest flush ID.

@@ -9,6 +9,8 @@ pub(crate) mod mmap;
 pub(crate) mod primary;
 mod release;
 pub(crate) mod tables;
+#[cfg(feature = "trace")]
+pub(crate) mod traced;
 
 use std::ffi::c_void;
 use std::fmt;
@@ -34,6 +36,8 @@ use crate::file::primary::{Opener, Primary};
 use crate::group::Group;
 use crate::group::view::GroupView;
 use crate::sync::syncobj::Syncobj;
+#[cfg(feature = "trace")]
+use crate::trace::Who;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuView;
 
@@ -73,12 +77,15 @@ pub(crate) struct FileInner {
 impl File {
     pub(crate) fn new(device: Device, primary: bool) -> Self {
         let administrator = device.inner().capabilities().administrator;
-        let opener = Opener { administrator, process: ThisProcess.process() };
+        let opener =
+            Opener { administrator, process: ThisProcess.process(), thread: ThisProcess.thread() };
         Self::open_as(device, primary, opener)
     }
 
     /// Opens a node for a program.
     pub(crate) fn open_as(device: Device, primary: bool, opener: Opener) -> Self {
+        #[cfg(feature = "trace")]
+        let by = Who { pid: opener.process, tid: opener.thread, fd: None };
         let masters = &device.inner().masters;
         let primary = primary.then(|| Primary::open(masters, opener));
         // The kernel counts the files of all DRM devices together.
@@ -103,6 +110,8 @@ impl File {
             device,
         });
         inner.device.inner().register_file(&inner);
+        #[cfg(feature = "trace")]
+        inner.trace_open(by);
         Self { inner }
     }
 

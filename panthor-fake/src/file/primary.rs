@@ -53,6 +53,9 @@ pub(crate) struct Opener {
     pub(crate) administrator: bool,
     /// The process that it is, as [`Caller::process`](crate::call::caller::Caller::process) tells.
     pub(crate) process: i32,
+    /// The thread that opens it, for a trace.
+    #[cfg_attr(not(feature = "trace"), expect(dead_code, reason = "nothing is traced"))]
+    pub(crate) thread: i32,
 }
 
 /// What a primary file has beyond a render file. Locked after [`Masters::current`].
@@ -75,7 +78,7 @@ struct State {
 impl Primary {
     /// Opens the primary node: without a master the file becomes it.
     pub(crate) fn open(masters: &Masters, opener: Opener) -> Self {
-        let Opener { administrator, process } = opener;
+        let Opener { administrator, process, .. } = opener;
         let mut current = lock(&masters.current);
         let is_master = current.is_none();
         let master = current.get_or_insert_default().clone();

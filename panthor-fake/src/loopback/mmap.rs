@@ -57,17 +57,46 @@ pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
     if answer.is_err() {
         memory.permits.end(thread);
     }
+    trace(call, &node, &answer);
     answer.into()
+}
+
+/// Reports the call. The kernel makes the mapping later, so that the address is not known.
+#[cfg(feature = "trace")]
+fn trace(call: &Notification<'_>, node: &OpenNode, answer: &Result<Answer>) {
+    use super::process::process_of;
+    use crate::file::traced::MmapArgs;
+    use crate::trace::Who;
+
+    let file = node.file.inner();
+    if !file.device_inner().trace.is_on() {
+        return;
+    }
+    let [_, len, prot, _, fd, offset] = call.args;
+    let thread = call.thread();
+    let pid = process_of(thread).unwrap_or(thread).as_raw();
+    let by = Who::new(pid, thread.as_raw(), fd as i32);
+    let args = MmapArgs { len, prot: kinds(prot), offset };
+    let result = answer.as_ref().map_or_else(|&errno| Err(errno), |_| Ok(()));
+    let _ = file.trace_mmap(by, args, || result, |()| None);
+}
+
+#[cfg(not(feature = "trace"))]
+fn trace(_: &Notification<'_>, _: &OpenNode, _: &Result<Answer>) {}
+
+/// Returns the kinds of access that `PROT_*` bits allow.
+fn kinds(prot: u64) -> Prot {
+    let mut kinds = Prot::empty();
+    kinds.set(Prot::READ, prot as i32 & libc::PROT_READ != 0);
+    kinds.set(Prot::WRITE, prot as i32 & libc::PROT_WRITE != 0);
+    kinds
 }
 
 /// Whether the kernel may map.
 fn check(world: &World, call: &Notification<'_>, node: &OpenNode) -> Result<Answer> {
     let [_, len, prot, flags, _, offset] = call.args;
     let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
-    let mut kinds = Prot::empty();
-    kinds.set(Prot::READ, prot as i32 & libc::PROT_READ != 0);
-    kinds.set(Prot::WRITE, prot as i32 & libc::PROT_WRITE != 0);
-    let bo = node.file.inner().check_mmap(len, kinds, offset)?;
+    let bo = node.file.inner().check_mmap(len, kinds(prot), offset)?;
     // A private mapping would not show what the GPU writes.
     let shared = flags as i32 & libc::MAP_SHARED != 0;
     // The registers are not for execution.

@@ -90,6 +90,7 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
     let opener = Opener {
         administrator: capabilities(caller).administrator,
         process: process_of(caller).unwrap_or(caller).as_raw(),
+        thread: caller.as_raw(),
     };
     let fd = world.nodes.open(kind, flags | OFlag::O_CLOEXEC, opener)?;
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })

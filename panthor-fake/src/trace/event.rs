@@ -1,5 +1,6 @@
 //! One call, decoded.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use nix::unistd::gettid;
@@ -9,7 +10,7 @@ use crate::call::uaccess::UserMemory;
 
 use super::decode::{Side, fields};
 use super::reader::{Limits, Reader};
-use super::requests;
+use super::requests::{self, anonymous};
 use super::schema::{Argument, Layout};
 use super::value::{Fields, Style, Value};
 
@@ -49,8 +50,34 @@ pub enum Call {
         /// The third parameter, an address as a rule.
         arg: u64,
     },
+    /// The open of a node.
+    Open,
+    /// A CPU mapping of a node.
+    Mmap,
+    /// The end of a CPU mapping.
+    Munmap,
     /// The end of a file: its last descriptor and its last mapping are gone, and so is what it held.
     Release,
+}
+
+impl Call {
+    /// Returns the name of a call that is no ioctl.
+    pub(super) fn plain_name(self) -> Option<&'static str> {
+        match self {
+            Self::Ioctl { .. } => None,
+            Self::Open => Some("open"),
+            Self::Mmap => Some("mmap"),
+            Self::Munmap => Some("munmap"),
+            Self::Release => Some("release"),
+        }
+    }
+
+    /// Returns the call of a name that [`plain_name`](Self::plain_name) returns.
+    #[cfg(feature = "trace-json")]
+    pub(super) fn of_plain_name(name: &str) -> Option<Self> {
+        let all = [Self::Open, Self::Mmap, Self::Munmap, Self::Release];
+        all.into_iter().find(|call| call.plain_name() == Some(name))
+    }
 }
 
 /// Who called.
@@ -119,7 +146,16 @@ impl Event {
     pub fn name(&self) -> Option<&'static str> {
         match self.call {
             Call::Ioctl { request, .. } => requests::request_name(request),
-            Call::Release => None,
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the call in traces.
+    pub(super) fn call_name(&self) -> Cow<'static, str> {
+        match (self.call, self.name()) {
+            (_, Some(name)) => name.into(),
+            (Call::Ioctl { request, .. }, None) => anonymous(request).into(),
+            (call, None) => call.plain_name().unwrap_or_default().into(),
         }
     }
 

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::errno_names;
 use super::event::{Call, Event};
-use super::requests::anonymous;
 use super::value::{Fields, Flags, List, Text, Value};
 
 /// The version of the schema.
@@ -27,26 +26,23 @@ impl Event {
         if let Some(file) = self.on.file() {
             line.raw("file", file);
         }
-        match self.call {
-            Call::Release => line.text("call", "release"),
-            Call::Ioctl { request, arg } => {
-                match self.name() {
-                    Some(name) => line.text("call", name),
-                    None => line.text("call", &anonymous(request)),
-                }
-                line.raw("request", request);
-                line.raw("arg", arg);
-                line.optional("args", self.args.as_ref());
-                line.raw("result", self.result);
-                if self.result < 0 {
-                    let errno = self.result.wrapping_neg();
-                    let name = errno_names::name(errno).unwrap_or_else(|| errno.to_string());
-                    line.text("errno", &name);
-                }
-                line.optional("out", self.out.as_ref());
-                line.raw("took_ns", self.took.as_nanos());
-            }
+        line.text("call", &self.call_name());
+        if self.call == Call::Release {
+            return line.end();
         }
+        if let Call::Ioctl { request, arg } = self.call {
+            line.raw("request", request);
+            line.raw("arg", arg);
+        }
+        line.optional("args", self.args.as_ref());
+        line.raw("result", self.result);
+        if self.result < 0 {
+            let errno = self.result.wrapping_neg();
+            let name = errno_names::name(errno).unwrap_or_else(|| errno.to_string());
+            line.text("errno", &name);
+        }
+        line.optional("out", self.out.as_ref());
+        line.raw("took_ns", self.took.as_nanos());
         line.end()
     }
 }

@@ -19,6 +19,10 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
+    pub(super) fn sum(self) -> u64 {
+        self.real + self.sparse
+    }
+
     fn of(&mut self, sparse: bool) -> &mut u64 {
         if sparse { &mut self.sparse } else { &mut self.real }
     }

@@ -22,6 +22,9 @@
 //! - An ioctl that fails shows what of its argument the driver has changed nonetheless: `=> {ops_count=2}` is
 //!   the number of operations that a VM_BIND has done.
 //! - A caller with a structure of another size has that beside the name, and no fields that it does not know.
+//! - `open(renderD128:1) = 0` is the open of a node, `mmap(...) = 0 => {addr=0x7f...}` a mapping for the CPU, and
+//!   `munmap(...)` its end. On the loopback the kernel makes and ends mappings itself: the trace has no addresses and no
+//!   `munmap` there, and the descriptor of an open is seen in the calls that follow.
 //! - `release(renderD128:1)` is the end of a file, with all that it still held.
 //!
 //! The memory of the caller is read beside the ioctl, before and after it. What other threads change meanwhile
@@ -39,8 +42,8 @@
 //! | `fd` | the descriptor; missing where there is none |
 //! | `on` | `renderD128`, `card0`, `dma-buf`, `sync_file` or `syncobj` |
 //! | `file` | the number of the open file of a node |
-//! | `call` | the name of the request, `release`, or `_IOC(...)` for a request without a name |
-//! | `request`, `arg` | the second and the third parameter as numbers |
+//! | `call` | the name of the request, or `_IOC(...)` for a request without a name; `open`, `mmap`, `munmap`, `release` |
+//! | `request`, `arg` | the second and the third parameter as numbers; of ioctls only |
 //! | `args` | what the caller passed in, an object; null if it cannot be read or nobody knows how |
 //! | `result` | zero, or a negative error number |
 //! | `errno` | the name of that error number; missing without an error |

@@ -62,8 +62,8 @@ impl TraceOptions {
 
 /// Tracing; with the feature `trace`.
 impl Device {
-    /// Writes a line for every ioctl on any file of the device when it has been answered, and for the end of
-    /// every file, from now on. A trace that goes on already ends.
+    /// Writes a line for every ioctl on any file of the device when it has been answered, and for every open, CPU
+    /// mapping, unmapping and end of a file, from now on. A trace that goes on already ends.
     ///
     /// Each line is one call of `write_all`, one after the other. An error of the writer fails no ioctl:
     /// nothing more is written, and [`Device::end_trace`] returns it. No lock of the device is held meanwhile,
@@ -111,8 +111,8 @@ impl Device {
         self.inner().trace.start_lines(options, Box::new(writer));
     }
 
-    /// Calls a function with every ioctl on any file of the device when it has been answered, and with the end
-    /// of every file, from now on. A trace that goes on already ends.
+    /// Calls a function with every ioctl on any file of the device when it has been answered, and with every open, CPU
+    /// mapping, unmapping and end of a file, from now on. A trace that goes on already ends.
     ///
     /// It is called in the thread that made the ioctl, and by several at once if several make some. No lock of
     /// the device is held meanwhile, and ioctls that it makes itself are not traced. Its panic is the caller's. If

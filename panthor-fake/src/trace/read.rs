@@ -61,7 +61,8 @@ impl Event {
         }
         let time = Duration::from_nanos(unsigned(&json, "time_ns")?);
         let on = target(&json)?;
-        if string(&json, "call")? == "release" {
+        let call = Call::of_plain_name(string(&json, "call")?);
+        if call == Some(Call::Release) {
             return Ok(Self::release(time, on));
         }
         Ok(Self {
@@ -73,10 +74,13 @@ impl Event {
                 fd: if json.contains_key("fd") { Some(int(&json, "fd")?) } else { None },
             }),
             on,
-            call: Call::Ioctl {
-                request: u32::try_from(unsigned(&json, "request")?)
-                    .or_else(|_| error("`request` is too large"))?,
-                arg: unsigned(&json, "arg")?,
+            call: match call {
+                Some(call) => call,
+                None => Call::Ioctl {
+                    request: u32::try_from(unsigned(&json, "request")?)
+                        .or_else(|_| error("`request` is too large"))?,
+                    arg: unsigned(&json, "arg")?,
+                },
             },
             args: struct_of(&json, "args")?,
             result: int(&json, "result")?,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::errno_names;
 use super::event::{Call, Event};
 use super::mapped::{Bytes, Mapped};
-use super::requests::anonymous;
 use super::value::{Fields, Value};
 
 /// How many of the slowest calls are kept.
@@ -40,7 +39,7 @@ const SLOWEST: usize = 10;
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Calls by the name of the request.
+    /// Calls by the name of the request; opens and CPU mappings as `open`, `mmap` and `munmap`.
     pub calls: BTreeMap<String, Calls>,
     /// Operations of VM_BIND that were done, or queued, by their type; sparse maps are `MAP sparse`.
     pub bind_ops: BTreeMap<String, BindOps>,
@@ -58,7 +57,7 @@ pub struct Summary {
     mapped: Bytes,
 }
 
-/// Calls of one ioctl.
+/// Calls of one name.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Calls {
@@ -76,7 +75,7 @@ pub struct Calls {
 pub struct BindOps {
     /// How many there were.
     pub count: u64,
-    /// The sum of their sizes.
+    /// The sum of their sizes; of `UNMAP`, the bytes that were mapped there as far as the trace shows.
     pub bytes: u64,
 }
 
@@ -99,11 +98,11 @@ pub struct SlowCall {
 impl Summary {
     /// Counts a call.
     pub fn add(&mut self, event: &Event) {
-        let Call::Ioctl { request, .. } = event.call else {
+        if event.call == Call::Release {
             self.forget(event.on.file(), None);
             return;
-        };
-        let name = event.name().map_or_else(|| anonymous(request), str::to_owned);
+        }
+        let name = event.call_name().into_owned();
         let calls = self.calls.entry(name.clone()).or_default();
         calls.count += 1;
         calls.took += event.took;
@@ -172,10 +171,14 @@ impl Summary {
         }
         let after = mapped.bytes;
         self.change(before, after);
+        let bytes = match &*kind {
+            "UNMAP" => before.sum() - after.sum(),
+            _ => size,
+        };
         let name = if kind == "MAP" && sparse { "MAP sparse".to_owned() } else { kind };
         let ops = self.bind_ops.entry(name).or_default();
         ops.count += 1;
-        ops.bytes = ops.bytes.saturating_add(size);
+        ops.bytes = ops.bytes.saturating_add(bytes);
     }
 
     fn change(&mut self, before: Bytes, after: Bytes) {

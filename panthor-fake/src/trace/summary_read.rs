@@ -66,7 +66,9 @@ fn is_text(line: &str) -> bool {
     let [who, time, done] = [(); 3].map(|()| words.next().unwrap_or_default());
     (who == "-" || who.parse::<u32>().is_ok())
         && time.parse::<f64>().is_ok()
-        && (done.starts_with("ioctl(") || done.starts_with("release("))
+        && ["ioctl(", "open(", "mmap(", "munmap(", "release("]
+            .iter()
+            .any(|call| done.starts_with(call))
 }
 
 impl fmt::Display for ReadError {

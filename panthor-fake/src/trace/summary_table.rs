@@ -19,14 +19,13 @@ impl Summary {
     fn calls(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut calls: Vec<_> = self.calls.iter().collect();
         calls.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.count));
-        writeln!(f, "{:>10} {:>8} {:>12} {:>10}  ioctl", "calls", "errors", "total", "mean")?;
+        writeln!(f, "{:>10} {:>8} {:>14} {:>12}  call", "calls", "errors", "total µs", "mean µs")?;
         for (name, calls) in calls {
             let errors: u64 = calls.errors.values().sum();
             let mean = calls.took.as_nanos() / u128::from(calls.count.max(1));
             let mean = Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX));
-            let (count, took) = (calls.count, duration(calls.took));
-            let mean = duration(mean);
-            write!(f, "{count:>10} {errors:>8} {took:>12} {mean:>10}  {}", short(name))?;
+            let (count, took, mean) = (calls.count, micros(calls.took), micros(mean));
+            write!(f, "{count:>10} {errors:>8} {took:>14} {mean:>12}  {}", short(name))?;
             writeln!(f, "{}", by_errno(calls))?;
         }
         writeln!(f, "{:>10} {:>41}", self.call_count(), "all")
@@ -51,11 +50,11 @@ impl Summary {
         if self.slowest.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\n{:>10} {:>14} {:>10}  slowest ioctls", "took", "at", "thread")?;
+        writeln!(f, "\n{:>14} {:>14} {:>10}  slowest calls", "took µs", "at s", "thread")?;
         for slow in &self.slowest {
-            let (took, at) = (duration(slow.took), format!("{:.6} s", slow.time.as_secs_f64()));
+            let (took, at) = (micros(slow.took), format!("{:.6}", slow.time.as_secs_f64()));
             let (_, tid) = slow.thread;
-            write!(f, "{took:>10} {at:>14} {tid:>10}  {}", short(&slow.name))?;
+            write!(f, "{took:>14} {at:>14} {tid:>10}  {}", short(&slow.name))?;
             match slow.result {
                 0.. => writeln!(f)?,
                 error => {
@@ -80,11 +79,8 @@ fn short(name: &str) -> &str {
     name.strip_prefix("DRM_IOCTL_").unwrap_or(name)
 }
 
-fn duration(duration: Duration) -> String {
-    match duration.as_nanos() {
-        nanos @ 0..10_000 => format!("{nanos} ns"),
-        nanos @ 10_000..10_000_000 => format!("{} µs", nanos / 1000),
-        nanos @ 10_000_000..10_000_000_000 => format!("{} ms", nanos / 1_000_000),
-        _ => format!("{} s", duration.as_secs()),
-    }
+/// Prints microseconds, the one unit of all columns.
+fn micros(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    format!("{}.{:03}", nanos / 1000, nanos % 1000)
 }

@@ -31,6 +31,14 @@ impl Display for Event {
                 f.write_str(", ")?;
                 self.request(request, arg, f)?;
             }
+            call => {
+                write!(f, "{}(", call.plain_name().unwrap_or_default())?;
+                self.target(f)?;
+                match self.args.as_ref().filter(|args| !args.is_empty()) {
+                    Some(args) => write!(f, ", {args})")?,
+                    None => f.write_char(')')?,
+                }
+            }
         }
         result(self.result, f)?;
         match &self.out {

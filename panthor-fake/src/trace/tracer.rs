@@ -10,8 +10,9 @@ use std::time::Instant;
 use crate::call::uaccess::UserMemory;
 use crate::lock::lock;
 
-use super::event::{Event, Pending, Target, Who};
+use super::event::{Call, Event, Pending, Target, Who};
 use super::options::{Format, TraceOptions};
+use super::value::Fields;
 
 /// The trace of a device.
 #[derive(Default)]
@@ -85,6 +86,26 @@ impl Slot {
         let result = answer();
         tracer.report(&pending.end(result));
         result
+    }
+
+    /// Answers a call that is no ioctl and reports it. `answer` returns its value, the result as the trace shows it,
+    /// and what the trace shows behind the result.
+    pub(crate) fn around_call<T>(
+        &self,
+        who: Who,
+        on: Target,
+        (call, args): (Call, Fields),
+        answer: impl FnOnce() -> (T, i32, Fields),
+    ) -> T {
+        let is_inner = REPORTING.try_with(Cell::get).unwrap_or(true);
+        let Some(tracer) = self.get().filter(|_| !is_inner) else { return answer().0 };
+        let began = Instant::now();
+        let time = began.saturating_duration_since(tracer.start);
+        let (value, result, out) = answer();
+        let (took, who) = (began.elapsed(), Some(who));
+        let (args, out) = (Some(args), Some(out));
+        tracer.report(&Event { time, took, who, on, call, args, result, out });
+        value
     }
 
     /// Reports the end of a file.

@@ -82,6 +82,12 @@ pub(crate) enum Style {
 }
 
 impl Fields {
+    /// Makes fields with these names.
+    pub(crate) fn plain(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let entries = entries.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        Self { entries, style: Style::Plain }
+    }
+
     /// The value of a field, by its name in the uAPI.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -107,6 +113,11 @@ impl Fields {
 }
 
 impl Value {
+    /// Makes flags that all have names.
+    pub(crate) fn names(names: impl Iterator<Item = &'static str>) -> Self {
+        Self::Flags(Flags { names: names.map(Cow::Borrowed).collect(), unknown: 0 })
+    }
+
     /// It as a number; `None` if it is none, or negative.
     pub fn as_number(&self) -> Option<u64> {
         match *self {

@@ -64,7 +64,7 @@ fn threads_write_whole_lines() {
     device.end_trace().unwrap();
     let text = memory.text();
     let events: Vec<_> = text.lines().map(|line| Event::from_json(line).unwrap()).collect();
-    assert_eq!(events.len(), THREADS * (2 * CALLS + 1));
+    assert_eq!(events.len(), THREADS * (2 * CALLS + 2));
     let threads: std::collections::BTreeSet<_> =
         events.iter().filter_map(|event| event.who).map(|who| who.tid).collect();
     assert_eq!(threads.len(), THREADS);
@@ -125,7 +125,7 @@ fn the_callback_may_use_the_device_and_is_not_traced_then() {
     file.gpu(id).unwrap().release();
     assert_eq!(wait_any(&file, &[done], 0, 0).0, 0);
     drop(file);
-    assert_eq!(calls.load(Ordering::Relaxed), 5);
+    assert_eq!(calls.load(Ordering::Relaxed), 6);
     // The callback keeps the device, and a file of it.
     device.end_trace().unwrap();
     device.assert_released();
@@ -150,8 +150,8 @@ fn a_panic_of_the_callback_is_the_callers() {
 #[test]
 fn failures_on_demand_and_lost_devices_are_in_the_trace() {
     let device = device();
-    let trace = Recorder::of(&device);
     let file = device.open();
+    let trace = Recorder::of(&device);
     file.fail_ioctl(DRM_IOCTL_GEM_CLOSE, 512);
     ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut drm_gem_close { handle: 1, pad: 0 });
     trace.expect("ioctl(renderD128, DRM_IOCTL_GEM_CLOSE, {handle=1}) = -1 ERESTARTSYS");

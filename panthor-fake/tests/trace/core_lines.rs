@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-use panthor_fake::{Config, Device};
+use panthor_fake::trace::Call;
+use panthor_fake::{Config, Device, Prot};
 use panthor_sys::*;
 
 use crate::common::*;
@@ -13,8 +14,8 @@ const ALL: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL;
 #[test]
 fn versions_and_names() {
     let device = device();
-    let trace = Recorder::of(&device);
     let file = device.open();
+    let trace = Recorder::of(&device);
     let mut args: drm_version = drm_version::default();
     args = ok(&file, DRM_IOCTL_VERSION, args);
     trace.expect(
@@ -58,9 +59,9 @@ fn versions_and_names() {
 #[test]
 fn the_primary_node() {
     let device = Device::new(Config::default()).unwrap();
-    let trace = Recorder::of(&device);
     let file = device.open_primary();
     let other = device.open_primary();
+    let trace = Recorder::of(&device);
     let magic = ok(&other, DRM_IOCTL_GET_MAGIC, drm_auth { magic: 0 }).magic;
     trace.expect("ioctl(card0, DRM_IOCTL_GET_MAGIC, {}) = 0 => {magic=1}");
     ok(&file, DRM_IOCTL_AUTH_MAGIC, drm_auth { magic });
@@ -127,10 +128,45 @@ fn the_primary_node() {
 }
 
 #[test]
-fn syncobjs() {
+fn opens_and_cpu_mappings() {
     let device = device();
     let trace = Recorder::of(&device);
     let file = device.open();
+    trace.expect("open(renderD128) = 0");
+    drop(device.open_primary());
+    let [open, release] = trace.take().try_into().unwrap();
+    assert!(open.to_string().contains(" open(card0:") && release.call == Call::Release);
+    let offset = mmap_offset(&file, bo(&file, 4 * PAGE));
+    trace.skip();
+
+    let map = file.mmap(2 * PAGE as usize, Prot::READ | Prot::WRITE, offset).unwrap();
+    let at = map.as_ptr() as u64;
+    trace.expect_with(
+        &[at, offset],
+        "mmap(renderD128, {len=0x2000, prot=READ|WRITE, offset=PTR1}) = 0 => {addr=PTR0}",
+    );
+    drop(map);
+    trace.expect_with(&[at], "munmap(renderD128, {addr=PTR0, len=0x2000}) = 0");
+    let map = file.mmap(1, Prot::empty(), offset).unwrap();
+    let at = map.as_ptr() as u64;
+    trace.expect_with(
+        &[at, offset],
+        "mmap(renderD128, {len=0x1, prot=0, offset=PTR1}) = 0 => {addr=PTR0}",
+    );
+    map.reserve().unwrap();
+    trace.expect_with(&[at], "munmap(renderD128, {addr=PTR0, len=0x1}) = 0");
+
+    assert!(file.mmap(PAGE as usize, Prot::READ, PAGE).is_err());
+    trace.expect(
+        "mmap(renderD128, {len=0x1000, prot=READ, offset=0x1000}) = -1 EINVAL (Invalid argument)",
+    );
+}
+
+#[test]
+fn syncobjs() {
+    let device = device();
+    let file = device.open();
+    let trace = Recorder::of(&device);
     let args = drm_syncobj_create { flags: DRM_SYNCOBJ_CREATE_SIGNALED, handle: 0 };
     let one = ok(&file, DRM_IOCTL_SYNCOBJ_CREATE, args).handle;
     trace.expect("ioctl(renderD128, DRM_IOCTL_SYNCOBJ_CREATE, {flags=SIGNALED}) = 0 => {handle=1}");
@@ -150,8 +186,8 @@ fn syncobjs() {
 #[test]
 fn waits() {
     let device = device();
-    let trace = Recorder::of(&device);
     let file = device.open();
+    let trace = Recorder::of(&device);
     let (one, two) = (syncobj(&file), syncobj(&file));
     trace.skip();
     let (handles, points) = ([one, two], [3, 0x1_0000_0000]);
@@ -236,8 +272,8 @@ fn descriptors() {
     // SAFETY: the ioctls gave them to this test alone.
     let own = |fd: i32| unsafe { OwnedFd::from_raw_fd(fd) };
     let device = device();
-    let trace = Recorder::of(&device);
     let file = device.open();
+    let trace = Recorder::of(&device);
     let handle = bo(&file, PAGE);
     trace.skip();
     let flags = DRM_CLOEXEC | DRM_RDWR;

@@ -12,8 +12,8 @@ use crate::recorder::Recorder;
 #[test]
 fn a_line_is_what_the_documentation_says() {
     let device = device();
-    let trace = Recorder::with(&device, TraceOptions::json());
     let file = device.open();
+    let trace = Recorder::with(&device, TraceOptions::json());
     let (id, handle) = (vm(&file), bo(&file, MIB));
     trace.skip();
     let ops = [
@@ -55,8 +55,8 @@ fn a_line_is_what_the_documentation_says() {
 #[test]
 fn shortened_and_unreadable_arrays_say_so() {
     let device = device();
-    let trace = Recorder::with(&device, TraceOptions::json().elements(1));
     let file = device.open();
+    let trace = Recorder::with(&device, TraceOptions::json().elements(1));
     let (handles, points) = ([1_u32, 2, 3], 0x99);
     let args = drm_syncobj_timeline_array { points, ..timeline_array(&handles, &[]) };
     ioctl(&file, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &mut args.clone());
@@ -111,9 +111,10 @@ fn what_is_no_line_is_refused_with_a_reason() {
 #[test]
 fn numbers_keep_all_their_bits() {
     let device = device();
+    let file = device.open();
     let trace = Recorder::with(&device, TraceOptions::json());
     let mut args = drm_panthor_set_user_mmio_offset { offset: u64::MAX - 1 };
-    ioctl(&device.open(), DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, &mut args);
+    ioctl(&file, DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, &mut args);
     let line = trace.take()[0].to_json();
     let offset = Event::from_json(&line).unwrap().args.unwrap().get("offset").cloned();
     assert_eq!(offset.as_ref().and_then(Value::as_number), Some(u64::MAX - 1));
@@ -156,12 +157,14 @@ fn a_summary_counts() {
         assert_eq!((calls.count, calls.errors["EINVAL"], calls.errors.len()), (6, 1, 1));
         assert!(calls.took > Duration::ZERO);
         assert_eq!(summary.calls["DRM_IOCTL_PANTHOR_VM_CREATE"].count, 3);
-        assert_eq!(summary.call_count(), 11);
+        assert_eq!(summary.calls["open"].count, 2);
+        assert_eq!(summary.call_count(), 13);
         assert_eq!((summary.sparse().count, summary.sparse().bytes), (5, 35 * MIB + MIB / 2));
         assert_eq!((summary.bind_ops["MAP"].count, summary.bytes_mapped()), (1, MIB));
         assert_eq!(
             (summary.bind_ops["UNMAP"].count, summary.bind_ops["UNMAP"].bytes),
-            (1, 2 * GIB)
+            // Of the range of 2 GiB, so much was mapped.
+            (1, 9 * MIB)
         );
         assert_eq!(summary.bind_ops_left_out, 0);
         assert_eq!(summary.peak_mapped, MIB);
@@ -170,6 +173,7 @@ fn a_summary_counts() {
         assert_eq!(summary.slowest.len(), 10);
         assert!(summary.slowest.is_sorted_by(|a, b| a.took >= b.took));
         let table = summary.to_string();
+        check_units(&table);
         assert!(table.contains("  PANTHOR_VM_BIND (1 EINVAL)\n"), "{table}");
         assert!(
             table.contains("  MAP sparse\n") && table.contains("16777216  sparse at most"),
@@ -178,11 +182,22 @@ fn a_summary_counts() {
     }
 }
 
+/// Checks that every time in a table has the unit of its column's title.
+#[track_caller]
+fn check_units(table: &str) {
+    let title = |line: &&str| line.contains("total µs") || line.contains("took µs");
+    assert_eq!(table.lines().filter(title).count(), 2, "{table}");
+    for unit in [" ns", " ms", " µs ", " s "] {
+        let rows = table.lines().filter(|line| !title(line));
+        assert_eq!(rows.filter(|line| line.contains(unit)).count(), 0, "{unit}: {table}");
+    }
+}
+
 #[test]
 fn a_summary_of_a_shortened_trace_says_what_it_lacks() {
     let device = device();
-    let trace = Recorder::with(&device, TraceOptions::json().elements(1));
     let file = device.open();
+    let trace = Recorder::with(&device, TraceOptions::json().elements(1));
     let id = vm(&file);
     assert_eq!(bind(&file, id, &[unmap_op(0, PAGE), unmap_op(PAGE, PAGE), unmap_op(0, PAGE)]).0, 0);
     let mut summary = Summary::default();

@@ -11,8 +11,8 @@ const EXEC: u32 = 0;
 /// A device that is traced, and an open file of it.
 fn traced() -> (Device, File, Recorder) {
     let device = Device::new(Config::default()).unwrap();
-    let recorder = Recorder::of(&device);
     let file = device.open();
+    let recorder = Recorder::of(&device);
     (device, file, recorder)
 }
 

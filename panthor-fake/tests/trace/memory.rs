@@ -20,8 +20,9 @@ struct Traced {
 impl Traced {
     fn new(options: TraceOptions) -> Self {
         let device = Device::new(Config::default()).unwrap();
+        let file = device.open();
         let trace = Recorder::with(&device, options);
-        Self { file: device.open(), arena: Arena::new(BASE, SIZE), trace }
+        Self { file, arena: Arena::new(BASE, SIZE), trace }
     }
 
     fn put<T: bytemuck::Pod>(&self, at: u64, value: &T) {

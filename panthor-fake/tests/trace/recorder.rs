@@ -59,7 +59,10 @@ impl Recorder {
 /// A line without process, times and the number of the file.
 fn constant_part(event: &Event) -> String {
     let line = event.to_string();
-    let start = ["ioctl(", "release("].iter().find_map(|call| line.find(call)).unwrap();
+    let start = ["ioctl(", "open(", "mmap(", "munmap(", "release("]
+        .iter()
+        .find_map(|call| line.find(call))
+        .unwrap();
     let end = line.rfind(" <").unwrap_or(line.len());
     let mut line = line[start..end].to_owned();
     for node in ["renderD128", "card0"] {

@@ -2,6 +2,7 @@
 
 mod args;
 mod front;
+mod help;
 mod server;
 mod values;
 
@@ -18,7 +19,7 @@ const FAILED: i32 = 125;
 
 fn main() {
     match args::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Help(text)) => print(text),
         Ok(Command::Version) => print(concat!("panthor-fake ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Summary(trace)) => match summary(&trace) {
             Ok(summary) => print(&summary.to_string()),
