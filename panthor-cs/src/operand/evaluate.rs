@@ -1,0 +1,43 @@
+//! Evaluation of conditions and operations.
+
+use super::{Condition, LogicOp, SyncCondition};
+
+impl Condition {
+    /// Returns whether `value` meets the condition; `None` for an unassigned condition.
+    pub const fn holds(self, value: i32) -> Option<bool> {
+        Some(match self {
+            Self::LE => value <= 0,
+            Self::GT => value > 0,
+            Self::EQ => value == 0,
+            Self::NE => value != 0,
+            Self::LT => value < 0,
+            Self::GE => value >= 0,
+            Self::ALWAYS => true,
+            _ => return None,
+        })
+    }
+}
+
+impl SyncCondition {
+    /// Returns whether `value` meets the condition against `reference`; `None` for an unassigned condition.
+    pub const fn holds(self, value: u64, reference: u64) -> Option<bool> {
+        match self {
+            Self::LE => Some(value <= reference),
+            Self::GT => Some(value > reference),
+            _ => None,
+        }
+    }
+}
+
+impl LogicOp {
+    /// Returns the result of the operation on `a` and `b`.
+    pub const fn apply(self, a: u32, b: u32) -> u32 {
+        // Bit 0 of the mode is the result where both are 1, bit 1 where only A is,
+        // bit 2 where only B is, bit 3 where none is.
+        let mode = self.bits();
+        (if mode & 1 != 0 { a & b } else { 0 })
+            | (if mode & 2 != 0 { a & !b } else { 0 })
+            | (if mode & 4 != 0 { !a & b } else { 0 })
+            | (if mode & 8 != 0 { !a & !b } else { 0 })
+    }
+}
