@@ -1,5 +1,6 @@
 //! Fences, and what waits for them and signals them: queues of jobs, sync objects.
 
+pub(crate) mod eventfd;
 pub(crate) mod events;
 pub(crate) mod fence;
 pub(crate) mod in_turn;

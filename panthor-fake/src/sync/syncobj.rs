@@ -4,11 +4,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::lock::lock;
+use crate::sync::eventfd;
 use crate::sync::fence::{Chain, Fence};
 use crate::sync::leaf::Leaf;
 
@@ -85,27 +84,14 @@ pub(crate) struct EventfdWait {
 }
 
 impl EventfdWait {
-    fn fire(&self) {
-        /// Of two who find room for one more, the second would wait.
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-        let _alone = lock(&ONE_AT_A_TIME);
-        // A full counter is as good as a signal, and nothing to wait for, as a write would; nobody
-        // could be told of a failure.
-        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
-        if poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready == 1) {
-            let _ = nix::unistd::write(&self.fd, &1_u64.to_ne_bytes());
-        }
-    }
-
     /// Fires once `fence`, which is its point, allows it.
     fn arm(self, fence: Option<Fence>) {
         match fence {
             Some(fence) if !self.available => {
                 fence.watch();
-                fence.when_signalled(move || self.fire());
+                fence.when_signalled(move || eventfd::signal(self.fd.as_fd()));
             }
-            _ => self.fire(),
+            _ => eventfd::signal(self.fd.as_fd()),
         }
     }
 }
