@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::bo::BoTable;
@@ -14,7 +15,7 @@ use crate::flush_id::UserMmio;
 use crate::group::GroupLimits;
 use crate::node::{self, NodeNumbers};
 use crate::query::Coherency;
-use crate::transport::{Process, Transport};
+use crate::transport::{Process, Transport, system};
 use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
@@ -82,9 +83,10 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) when there is none; the text says what each render node is.
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) and others when there is one that could not be opened
-    /// and may have been it.
+    /// [`NotFound`](ErrorKind::NotFound) without a Panthor; the text names the driver of each render node.
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) when this user may not open a node that may be a Panthor.
+    /// Every other failure of a node before the first Panthor, as [`OutOfMemory`](ErrorKind::OutOfMemory) of
+    /// descriptors.
     #[doc(alias = "drmGetDevices2")]
     pub fn open_any() -> Result<Self> {
         node::open_first()
@@ -95,20 +97,22 @@ impl Device {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound), also for a node without a device, and
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` says, else as [`from_fd`](Self::from_fd).
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` answers;
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a path that is empty or has a NUL;
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; else as [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let fd = rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(
-            |errno| {
-                let error = Error::elsewhere("open", errno).with_detail(path.display().to_string());
-                match errno {
-                    Errno::ISDIR => error.with_kind(ErrorKind::NotPanthor),
-                    // A node that was left behind.
-                    Errno::NODEV | Errno::NXIO => error.with_kind(ErrorKind::NotFound),
-                    _ => error,
-                }
-            },
-        )?;
+        check_path(path)?;
+        let fd = system::open(path, OFlags::RDWR).map_err(|error| {
+            if error.has_errno(&[Errno::ISDIR]) {
+                error.with_kind(ErrorKind::NotPanthor)
+            } else if error.has_errno(&[Errno::NODEV, Errno::NXIO]) {
+                // A node that was left behind.
+                error.with_kind(ErrorKind::NotFound)
+            } else {
+                error
+            }
+        })?;
         Self::from_fd(fd).map_err(|error| error.at(path))
     }
 
@@ -151,18 +155,19 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// What the system says when it has no memory or descriptor for the fake.
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the system has no memory or descriptor for the fake;
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) where a sandbox forbids a system call that the fake needs.
     #[cfg(feature = "fake")]
     pub fn open_fake() -> Result<Self> {
         let fake = panthor_fake::Device::new(panthor_fake::Config::default())
-            .map_err(|error| Error::refused(ErrorKind::Other, "fake", error.to_string()))?;
+            .map_err(|error| Error::of_io("open_fake", &error))?;
         Self::from_fake(fake.open())
     }
 
     fn with_transport(transport: Transport) -> Result<Self> {
         let identity = transport.identity().map_err(|error| match error.kind() {
             // Any character device answers so to an ioctl that it does not know.
-            ErrorKind::Unsupported | ErrorKind::InvalidArgument => {
+            _ if error.has_errno(&[Errno::NOTTY, Errno::INVAL, Errno::OPNOTSUPP]) => {
                 error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
             }
             // DRM says nothing else of a device that is gone; who says this is yet unknown.
@@ -225,13 +230,14 @@ impl Device {
         self.inner.transport.page_size() as u64
     }
 
-    /// The device numbers of this device's render and primary nodes. Where sysfs cannot be read, that of the node
-    /// that was opened.
+    /// Returns the device numbers of this device's render and primary nodes, which sysfs has. Without sysfs, or
+    /// where this user may not read it, the answer has the number of the node alone that was opened.
     ///
     /// # Errors
     ///
-    /// What `fstat` says, or [`Other`](ErrorKind::Other) when the file is not a DRM node; without sysfs also when
-    /// the number does not tell which one, as after the 64th device of a machine.
+    /// [`NotFound`](ErrorKind::NotFound) when the file is no DRM node; without sysfs also when the number does not
+    /// show the kind of node, as after the 64th device of a machine. [`OutOfMemory`](ErrorKind::OutOfMemory), also
+    /// of descriptors.
     #[doc(alias = "VK_EXT_physical_device_drm")]
     pub fn node_numbers(&self) -> Result<NodeNumbers> {
         #[cfg(feature = "fake")]
@@ -239,6 +245,27 @@ impl Device {
             return Ok(NodeNumbers::of_fake());
         }
         node::numbers_of(self.as_fd())
+    }
+
+    /// Asks whether the device is lost: unplugged, or given up by its driver when a reset failed (DEV_QUERY).
+    ///
+    /// A lost device stays lost: close it, and look for another with [`list`](crate::list). The loss of a single VM
+    /// or group is the subject of [`Vm::state`](crate::Vm::state) and [`Group::state`](crate::Group::state).
+    ///
+    /// # Errors
+    ///
+    /// Every other failure of the request.
+    ///
+    /// ```
+    /// let device = panthor::Device::open_fake()?;
+    /// assert!(!device.is_lost()?);
+    /// device.fake().expect("a fake").device().unplug();
+    /// assert!(device.is_lost()?);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "VK_ERROR_DEVICE_LOST")]
+    pub fn is_lost(&self) -> Result<bool> {
+        self.inner.transport.is_gone()
     }
 
     /// Whether both stand for the same open file.
@@ -304,6 +331,16 @@ impl Device {
     pub(crate) fn uid(&self) -> Uid {
         self.inner.uid
     }
+}
+
+/// Refuses what can be no path.
+fn check_path(path: &Path) -> Result<()> {
+    let rule = match path.as_os_str().as_bytes() {
+        b"" => String::from("is empty"),
+        bytes if bytes.contains(&0) => format!("has a NUL ({path:?})"),
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("open", "path", rule))
 }
 
 /// The device's descriptor, for `poll`, `mmap` or another library. It stays owned by the device.

@@ -1,12 +1,18 @@
 //! What the driver measures of every job, as its administrator says in sysfs.
 
-use std::fs;
-use std::io::Write;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node;
+use crate::transport::system;
+
+/// The name of the attribute.
+const ATTRIBUTE: &str = "profiling";
 
 bitflags::bitflags! {
     /// What the driver measures of every job, at some cost: of the whole device, by its administrator.
@@ -22,22 +28,22 @@ bitflags::bitflags! {
 }
 
 impl Profiling {
-    /// Reads the attribute of a device.
-    fn read(path: &str) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| attribute_error(path, &error))?;
+    /// Reads the attribute in a device's directory of sysfs.
+    fn read(device: &Path) -> Result<Self> {
+        let path = device.join(ATTRIBUTE);
+        let bytes = system::read(&path).map_err(|error| explain(error, device))?;
+        let text = String::from_utf8_lossy(&bytes);
         let bits = text.trim().parse().map_err(|_| {
-            let detail = format!("{path}: {:?} is not a number", text.trim());
-            Error::refused(ErrorKind::Other, "profiling", detail)
+            let detail = format!("{:?} is not a number", text.trim());
+            Error::refused(ErrorKind::Other, "read", detail).at(&path)
         })?;
         Ok(Self::from_bits_retain(bits))
     }
 
-    /// Writes the attribute of a device, which exists.
-    fn write(self, path: &str) -> Result<()> {
-        let mut attribute = fs::OpenOptions::new();
-        let file = attribute.write(true).truncate(true).open(path);
-        file.and_then(|mut file| file.write_all(self.bits().to_string().as_bytes()))
-            .map_err(|error| attribute_error(path, &error))
+    /// Writes the attribute in a device's directory of sysfs.
+    fn write(self, device: &Path) -> Result<()> {
+        system::write(&device.join(ATTRIBUTE), self.bits().to_string().as_bytes())
+            .map_err(|error| explain(error, device))
     }
 }
 
@@ -47,92 +53,105 @@ impl Device {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute; the fake has none.
+    /// [`NotFound`](ErrorKind::NotFound) without sysfs; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
     pub fn profiling(&self) -> Result<Profiling> {
-        Profiling::read(&self.profiling_path()?)
+        Profiling::read(&self.sysfs_directory()?)
     }
 
     /// Has the driver measure this of every job of the device from now on, whoever's they are.
     ///
     /// # Errors
     ///
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for whom does not administrate the device;
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without the right to administrate the device;
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what the driver cannot measure; else as for
     /// [`profiling`](Self::profiling).
     pub fn set_profiling(&self, profiling: Profiling) -> Result<()> {
-        profiling.write(&self.profiling_path()?)
+        profiling.write(&self.sysfs_directory()?)
     }
 
-    fn profiling_path(&self) -> Result<String> {
+    /// Returns the device's directory in sysfs.
+    fn sysfs_directory(&self) -> Result<PathBuf> {
         #[cfg(feature = "fake")]
         if self.fake().is_some() {
             let detail = "the fake does not run streams, and so measures nothing";
-            return Err(Error::refused(ErrorKind::Unsupported, "profiling", detail));
+            return Err(Error::refused(ErrorKind::Unsupported, ATTRIBUTE, detail));
         }
-        Ok(format!("/sys/dev/char/{}/device/profiling", node::own_number(self.as_fd())?))
+        Ok(PathBuf::from(format!("/sys/dev/char/{}/device", node::own_number(self.as_fd())?)))
     }
 }
 
-fn attribute_error(path: &str, error: &std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::NotFound => ErrorKind::Unsupported,
-        std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-        std::io::ErrorKind::InvalidInput => ErrorKind::InvalidArgument,
-        _ => ErrorKind::Other,
-    };
-    Error::refused(kind, "profiling", format!("{path}: {error}"))
+/// Tells a driver that has no such attribute from a system without sysfs, and names the argument of a write.
+fn explain(error: Error, device: &Path) -> Error {
+    if error.has_errno(&[Errno::NOENT]) {
+        return match system::open(device, OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(_) => error.with_kind(ErrorKind::Unsupported),
+            Err(error) => error,
+        };
+    }
+    match error.call() {
+        "write" if error.has_errno(&[Errno::INVAL]) => error.with_argument("profiling"),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::temp_file::TempFile;
+    use crate::temp_file::TempDir;
 
     #[test]
     fn profiling_is_a_number_in_a_file() {
-        let file = TempFile::new("profiling", "3\n");
+        let dir = TempDir::new("profiling", &[ATTRIBUTE]);
+        let file = dir.0.join(ATTRIBUTE);
+        fs::write(&file, "3\n").unwrap();
         let both = Profiling::CYCLES | Profiling::TIME;
-        assert_eq!(Profiling::read(&file.path).unwrap(), both);
-        Profiling::TIME.write(&file.path).unwrap();
-        assert_eq!(fs::read_to_string(&file.path).unwrap(), "2");
+        assert_eq!(Profiling::read(&dir.0).unwrap(), both);
+        Profiling::TIME.write(&dir.0).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "2");
         // What a newer driver may know.
-        Profiling::from_bits_retain(12).write(&file.path).unwrap();
-        assert_eq!(Profiling::read(&file.path).unwrap().bits(), 12);
-        fs::write(&file.path, "on\n").unwrap();
-        let error = Profiling::read(&file.path).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Other);
-        assert!(error.to_string().contains("\"on\" is not a number"), "{error}");
+        Profiling::from_bits_retain(12).write(&dir.0).unwrap();
+        assert_eq!(Profiling::read(&dir.0).unwrap().bits(), 12);
+        fs::write(&file, "on\n").unwrap();
+        let error = Profiling::read(&dir.0).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "read"));
+        assert!(error.to_string().ends_with("/profiling: \"on\" is not a number"), "{error}");
     }
 
     #[test]
-    fn a_driver_without_profiling_is_no_place_to_write_to() {
-        let file = TempFile::new("none", "");
-        fs::remove_file(&file.path).unwrap();
-        for error in [
-            Profiling::read(&file.path).unwrap_err(),
-            Profiling::TIME.write(&file.path).unwrap_err(),
-        ] {
-            assert_eq!((error.kind(), error.call()), (ErrorKind::Unsupported, "profiling"));
-            assert!(error.to_string().contains(&file.path), "{error}");
+    fn a_driver_without_profiling_is_no_system_without_sysfs() {
+        let dir = TempDir::new("noprofiling", &[]);
+        let missing = dir.0.join("missing");
+        for (device, kind) in
+            [(dir.0.as_path(), ErrorKind::Unsupported), (&missing, ErrorKind::NotFound)]
+        {
+            for error in
+                [Profiling::read(device).unwrap_err(), Profiling::TIME.write(device).unwrap_err()]
+            {
+                assert_eq!((error.kind(), error.call()), (kind, "open"), "{error}");
+                assert_eq!(error.errno(), Some(Errno::NOENT.raw_os_error()));
+                assert!(error.to_string().contains(device.to_str().unwrap()), "{error}");
+            }
         }
-        assert!(!fs::exists(&file.path).unwrap());
-        // Another trouble than that it is not there.
-        let file = TempFile::new("file", "");
-        let below = format!("{}/profiling", file.path);
-        assert_eq!(Profiling::read(&below).unwrap_err().kind(), ErrorKind::Other);
+        assert!(!fs::exists(dir.0.join(ATTRIBUTE)).unwrap());
+        // Another failure than that the attribute is missing.
+        fs::create_dir(dir.0.join(ATTRIBUTE)).unwrap();
+        let error = Profiling::read(&dir.0).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "read"));
     }
 
     #[test]
-    fn what_the_kernel_says_of_the_attribute_has_a_kind() {
-        for (errno, kind) in [
-            (rustix::io::Errno::ACCESS, ErrorKind::PermissionDenied),
-            (rustix::io::Errno::PERM, ErrorKind::PermissionDenied),
-            (rustix::io::Errno::INVAL, ErrorKind::InvalidArgument),
-            (rustix::io::Errno::NOENT, ErrorKind::Unsupported),
-            (rustix::io::Errno::IO, ErrorKind::Other),
+    fn refusals_of_the_attribute_keep_their_kind() {
+        for (call, errno, kind, argument) in [
+            ("open", Errno::ACCESS, ErrorKind::PermissionDenied, None),
+            ("open", Errno::PERM, ErrorKind::PermissionDenied, None),
+            ("open", Errno::MFILE, ErrorKind::OutOfMemory, None),
+            ("write", Errno::INVAL, ErrorKind::InvalidArgument, Some("profiling")),
+            ("write", Errno::IO, ErrorKind::Other, None),
         ] {
-            let error = attribute_error("/sys/x", &errno.into());
-            assert_eq!((error.kind(), error.call()), (kind, "profiling"), "{error}");
-            assert!(error.to_string().contains("/sys/x"), "{error}");
+            let error = explain(Error::elsewhere(call, errno), Path::new("/"));
+            assert_eq!((error.kind(), error.argument()), (kind, argument), "{error}");
         }
     }
 

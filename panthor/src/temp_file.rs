@@ -1,6 +1,7 @@
 //! Files for tests.
 
 use std::fs;
+use std::path::PathBuf;
 
 /// A file that goes with the value.
 pub(crate) struct TempFile {
@@ -19,5 +20,26 @@ impl TempFile {
 impl Drop for TempFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A directory that goes with the value.
+pub(crate) struct TempDir(pub(crate) PathBuf);
+
+impl TempDir {
+    pub(crate) fn new(name: &str, files: &[&str]) -> Self {
+        let name = format!("panthor-nodes-{name}-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        for name in files {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        Self(dir)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! The driver tells it in `/proc/self/fdinfo`, as text that all DRM drivers share.
 
-use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::system;
 
 /// What a device file uses; what the running driver does not tell is `None`, which is all of it for driver 1.0.
 ///
@@ -48,14 +49,6 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Reads fdinfo.
-    fn read(path: &str) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            Error::refused(ErrorKind::Other, "fdinfo", format!("{path}: {error}"))
-        })?;
-        Ok(Self::parse(&text))
-    }
-
     /// Takes the text of fdinfo apart. What is not understood is left out.
     fn parse(text: &str) -> Self {
         let mut usage = Self::default();
@@ -103,7 +96,9 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Other`](ErrorKind::Other) when `/proc` cannot be read.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged;
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory), also of descriptors;
+    /// [`NotFound`](crate::ErrorKind::NotFound) without `/proc`.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags};
@@ -117,19 +112,32 @@ impl Device {
     /// assert_eq!(usage.resident_memory, Some(1 << 20));
     /// # Ok::<(), panthor::Error>(())
     /// ```
+    #[doc(alias = "drm-usage-stats")]
     pub fn usage(&self) -> Result<Usage> {
+        let text = self.fdinfo()?;
+        // The driver writes nothing about a device that is gone. Driver 1.0 never writes anything.
+        if !text.lines().any(|line| line.starts_with("drm-driver:")) && self.is_lost()? {
+            return Err(Error::refused(ErrorKind::DeviceLost, "fdinfo", "the device is gone"));
+        }
+        Ok(Usage::parse(&text))
+    }
+
+    fn fdinfo(&self) -> Result<String> {
         #[cfg(feature = "fake")]
         if let Some(file) = self.fake() {
-            return Ok(Usage::parse(&file.fdinfo()));
+            return Ok(file.fdinfo());
         }
-        Usage::read(&format!("/proc/self/fdinfo/{}", self.as_fd().as_raw_fd()))
+        read(Path::new(&format!("/proc/self/fdinfo/{}", self.as_fd().as_raw_fd())))
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    Ok(String::from_utf8_lossy(&system::read(path)?).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temp_file::TempFile;
 
     #[test]
     fn what_a_driver_of_linux_7_3_prints() {
@@ -158,11 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn fdinfo_is_read_or_the_error_says_what_was_not() {
-        let file = TempFile::new("fdinfo", "drm-client-id:\t3\n");
-        assert_eq!(Usage::read(&file.path).unwrap().client_id, Some(3));
-        let error = Usage::read(&format!("{}/fdinfo", file.path)).unwrap_err();
-        assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "fdinfo"));
-        assert!(error.to_string().contains(&file.path), "{error}");
+    fn an_unplugged_device_has_no_usage() {
+        for minor in [0, 9] {
+            let config = crate::fake::Config::default().driver_minor(minor);
+            let fake = crate::fake::Device::new(config).unwrap();
+            let device = Device::from_fake(fake.open()).unwrap();
+            assert_eq!(device.usage().unwrap().client_id.is_some(), minor > 0);
+            fake.unplug();
+            let error = device.usage().unwrap_err();
+            assert_eq!((error.kind(), error.call()), (ErrorKind::DeviceLost, "fdinfo"), "{error}");
+        }
     }
 }

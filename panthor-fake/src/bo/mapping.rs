@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 use crate::bo::Bo;
-use crate::call::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result, repeat};
 use crate::file::File;
 
 bitflags::bitflags! {
@@ -77,9 +77,11 @@ impl Mapping {
             None => (None, MapFlags::MAP_SHARED),
             Some(at) => (Some(at.addr()), MapFlags::MAP_SHARED | MapFlags::MAP_FIXED),
         };
-        // SAFETY: without an address, and so without MAP_FIXED, it cannot replace memory that is in use; with one
-        // that is the caller's promise.
-        let start = unsafe { mmap(address, length, flags, kind, fd, offset) };
+        let start = repeat(|| {
+            // SAFETY: without an address, and so without MAP_FIXED, it cannot replace memory that is in use; with
+            // one that is the caller's promise.
+            unsafe { mmap(address, length, flags, kind, fd, offset) }
+        });
         let start = start?.cast();
         file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
         if let Some(bo) = &bo {
@@ -102,10 +104,11 @@ impl Mapping {
     pub fn reserve(mut self) -> core::result::Result<(), (Self, io::Error)> {
         let Some(length) = NonZeroUsize::new(self.len) else { return Ok(()) };
         let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
-        // SAFETY: the range is the one that mmap returned, and nothing was given a reference into it that could
-        // outlive this.
-        let reserved =
-            unsafe { mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind) };
+        let reserved = repeat(|| {
+            // SAFETY: the range is the one that mmap returned, and nothing was given a reference into it that could
+            // outlive this.
+            unsafe { mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind) }
+        });
         match reserved {
             Ok(_) => {
                 self.mapped = false;

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use nix::fcntl::FallocateFlags;
 use panthor_sys as sys;
 
-use crate::call::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result, repeat};
 use crate::holes::take_neighbours;
 use crate::lock::lock;
 use crate::memfd;
@@ -132,7 +132,8 @@ fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
     // Should an offset have less than 64 bits, nothing is done rather than something elsewhere.
     let [offset, size] =
         [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
-    nix::fcntl::fallocate(file, PUNCH, offset?, size?)
+    let (offset, size) = (offset?, size?);
+    repeat(|| nix::fcntl::fallocate(file, PUNCH, offset, size))
 }
 
 /// Gives back the pages of a range of the file. The C library's offsets have 32 bits here, unless
@@ -145,9 +146,11 @@ fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
     let [offset, size] =
         [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
     let (offset, size) = (offset?, size?);
-    // SAFETY: it takes numbers only.
-    let result = unsafe { nix::libc::fallocate64(fd, mode, offset, size) };
-    nix::Error::result(result).map(drop)
+    repeat(|| {
+        // SAFETY: it takes numbers only.
+        let result = unsafe { nix::libc::fallocate64(fd, mode, offset, size) };
+        nix::Error::result(result).map(drop)
+    })
 }
 
 impl AsFd for Memory {

@@ -45,5 +45,15 @@ impl From<nix::errno::Errno> for Errno {
     }
 }
 
+/// Makes a system call again for as long as a signal interrupts it.
+pub(crate) fn repeat<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(nix::errno::Errno::EINTR) => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// What the parts of the fake driver return.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;

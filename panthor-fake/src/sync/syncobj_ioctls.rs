@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use nix::time::{ClockId, clock_gettime};
 use panthor_sys as sys;
 
-use crate::call::errno::{Errno, Result};
+use crate::call::errno::{Errno, Result, repeat};
 use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::path;
 use crate::sync::fence::Fence;
@@ -269,6 +269,6 @@ pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 /// A duplicate of a descriptor of the caller, if it is an eventfd.
 fn duplicate_eventfd(call: &Call<'_>, fd: i32) -> Result<OwnedFd> {
     let fd = call.caller.duplicate(fd)?;
-    let link = std::fs::read_link(path(fd.as_raw_fd())).map_err(|_| Errno::BADF)?;
+    let link = repeat(|| nix::fcntl::readlink(path(fd.as_raw_fd()).as_str()))?;
     if link.as_os_str() == "anon_inode:[eventfd]" { Ok(fd) } else { Err(Errno::INVAL) }
 }

@@ -4,12 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use panthor_sys as sys;
-use rustix::fs::SeekFrom;
 
 use super::table::{About, Entry, close};
 use super::{Bo, BoFlags, BoInfo, BoInner};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::system;
 
 /// How BOs are exported.
 const EXPORT: u32 = sys::DRM_CLOEXEC | sys::DRM_RDWR;
@@ -52,8 +52,7 @@ impl Device {
             return Err(Error::invalid("PRIME_FD_TO_HANDLE", "self", rule));
         }
         // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
-        let kept = rustix::io::fcntl_dupfd_cloexec(fd, 0);
-        let kept = kept.map_err(|errno| Error::elsewhere("dup", errno))?;
+        let kept = system::duplicate(fd)?;
         let mut handles = self.bos().lock();
         let handle = self.transport().prime_from_fd(fd).map_err(|error| match error.kind() {
             ErrorKind::InvalidArgument => error
@@ -83,8 +82,7 @@ impl Device {
 
 /// What there is to know about an object that has just been imported for the first time.
 fn about_import(device: &Device, handle: u32, dma_buf: OwnedFd) -> Result<About> {
-    let end = rustix::fs::seek(&dma_buf, SeekFrom::End(0));
-    let size = end.map_err(|errno| Error::elsewhere("lseek", errno))?;
+    let size = system::size(&dma_buf)?;
     let told = BoInfo::if_told(device, handle)?;
     let native = told.is_some_and(|info| !info.imported);
     Ok(About {

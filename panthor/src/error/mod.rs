@@ -2,10 +2,11 @@
 
 mod destroy;
 mod kind;
+mod text;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use rustix::io::Errno;
 
@@ -43,6 +44,7 @@ struct Repr {
     errno: Option<Errno>,
     argument: Option<&'static str>,
     detail: Option<Cow<'static, str>>,
+    advice: Option<Cow<'static, str>>,
     progress: Option<BatchProgress>,
 }
 
@@ -62,6 +64,7 @@ struct Repr {
 /// assert_eq!(error.errno(), None);
 /// # Ok::<(), panthor::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Repr>);
 
 impl Error {
@@ -78,6 +81,11 @@ impl Error {
     /// The errno of the driver or the kernel; `None` when the call was refused before it was made.
     pub fn errno(&self) -> Option<i32> {
         self.0.errno.map(Errno::raw_os_error)
+    }
+
+    /// Returns whether the error is one of these answers of the driver or the kernel.
+    pub(crate) fn has_errno(&self, any_of: &[Errno]) -> bool {
+        self.0.errno.is_some_and(|errno| any_of.contains(&errno))
     }
 
     /// The argument to blame, where this crate knows it.
@@ -112,22 +120,9 @@ impl Error {
         self.0.progress.as_ref().and_then(|progress| progress.partial.clone())
     }
 
-    /// The same once more: what refuses a batch is told to everybody who asks.
-    pub(crate) fn again(&self) -> Self {
-        Self(self.0.clone())
-    }
-
     #[cold]
     pub(crate) fn os(call: &'static str, errno: Errno) -> Self {
-        let kind = ErrorKind::of(errno);
-        Self(Box::new(Repr {
-            kind,
-            call,
-            errno: Some(errno),
-            argument: None,
-            detail: None,
-            progress: None,
-        }))
+        Self::new(ErrorKind::of(errno), call, Some(errno), None)
     }
 
     /// Of something else than the device, which is not lost whatever that says.
@@ -137,6 +132,16 @@ impl Error {
         match error.kind() {
             ErrorKind::DeviceLost => error.with_kind(ErrorKind::Other),
             _ => error,
+        }
+    }
+
+    /// Of the fake, which reports what the system answered to it.
+    #[cfg(feature = "fake")]
+    #[cold]
+    pub(crate) fn of_io(call: &'static str, error: &std::io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) => Self::elsewhere(call, errno),
+            None => Self::refused(ErrorKind::Other, call, error.to_string()),
         }
     }
 
@@ -175,8 +180,17 @@ impl Error {
         call: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let detail = Some(detail.into());
-        Self(Box::new(Repr { kind, call, errno: None, argument: None, detail, progress: None }))
+        Self::new(kind, call, None, Some(detail.into()))
+    }
+
+    fn new(
+        kind: ErrorKind,
+        call: &'static str,
+        errno: Option<Errno>,
+        detail: Option<Cow<'static, str>>,
+    ) -> Self {
+        let (argument, advice, progress) = (None, None, None);
+        Self(Box::new(Repr { kind, call, errno, argument, detail, advice, progress }))
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -189,10 +203,16 @@ impl Error {
         self
     }
 
-    /// Says which file it was about.
-    pub(crate) fn at(mut self, path: &std::path::Path) -> Self {
+    /// Names the file that the call was about.
+    pub(crate) fn at(mut self, path: &Path) -> Self {
         let detail = self.0.detail.take().map_or(String::new(), |detail| format!(": {detail}"));
-        self.0.detail = Some(format!("{}{detail}", path.display()).into());
+        self.0.detail = Some(format!("{}{detail}", text::path(path)).into());
+        self
+    }
+
+    /// Adds what the caller can do about the error, in sentences of their own.
+    pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        self.0.advice = Some(advice.into());
         self
     }
 
@@ -204,49 +224,6 @@ impl Error {
     pub(crate) fn with_progress(mut self, progress: BatchProgress) -> Self {
         self.0.progress = Some(progress);
         self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let repr = &*self.0;
-        f.write_str(repr.call)?;
-        if let Some(index) = self.op_index() {
-            write!(f, ": operation {index}")?;
-        }
-        if let Some(argument) = repr.argument {
-            write!(f, ": {argument}")?;
-        }
-        if let Some(detail) = &repr.detail {
-            write!(f, ": {detail}")?;
-        }
-        if let Some(errno) = repr.errno {
-            write!(f, ": {}", std::io::Error::from(errno))?;
-        }
-        if let Some(progress) = &repr.progress {
-            if progress.done > 0 {
-                write!(f, " ({} done)", progress.done)?;
-            }
-            if let Some(part) = &progress.partial {
-                let which = if progress.failed.is_some() { "failed" } else { "next" };
-                write!(f, " (and {:#x}..{:#x} of the {which} one)", part.start, part.end)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let repr = &*self.0;
-        f.debug_struct("Error")
-            .field("kind", &repr.kind)
-            .field("call", &repr.call)
-            .field("errno", &repr.errno)
-            .field("argument", &repr.argument)
-            .field("detail", &repr.detail)
-            .field("progress", &repr.progress)
-            .finish()
     }
 }
 
@@ -286,6 +263,13 @@ impl From<Error> for std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clone_is_the_same_error() {
+        let progress = BatchProgress { failed: Some(3), done: 3, partial: Some(0x1000..0x3000) };
+        let error = Error::os("VM_BIND", Errno::NOMEM).with_argument("va").with_progress(progress);
+        assert_eq!(format!("{:#?}", error.clone()), format!("{error:#?}"));
+    }
 
     #[test]
     fn text_names_call_operation_argument_and_progress() {

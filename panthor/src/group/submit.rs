@@ -153,7 +153,7 @@ impl<'a> GroupSubmit<'a> {
     #[doc(alias = "timelineSemaphore")]
     pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
         if let Some(error) = &self.refused {
-            return Err(error.again());
+            return Err(error.clone());
         }
         self.check_count()?;
         let syncs = self.submits.syncs();

@@ -7,6 +7,8 @@ use std::ptr::NonNull;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::system;
+
 /// Bytes of a page as this process maps it, whatever a fake plays.
 pub(crate) fn host_page_size() -> usize {
     rustix::param::page_size()
@@ -63,9 +65,8 @@ impl Mapping {
     ) -> Result<Self, Errno> {
         let prot = protection.of_node();
         // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
-        let start = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset)
-        }?;
+        let start =
+            unsafe { system::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset) }?;
         // A successful mmap without MAP_FIXED does not return page 0.
         let start = NonNull::new(start).ok_or(Errno::NOMEM)?;
         Ok(Self::Node(NodeMapping { start, len }))
@@ -84,7 +85,7 @@ impl Mapping {
         let (prot, flags) = (protection.of_node(), MapFlags::SHARED | MapFlags::FIXED);
         let start: NonNull<c_void> = address.cast();
         // SAFETY: what it replaces is the caller's.
-        unsafe { rustix::mm::mmap(start.as_ptr(), len, prot, flags, fd, offset) }?;
+        unsafe { system::mmap(start.as_ptr(), len, prot, flags, fd, offset) }?;
         Ok(Self::Node(NodeMapping { start, len }))
     }
 
@@ -131,7 +132,7 @@ impl Mapping {
         let hidden = from - from % host_page_size();
         if hidden > 0 {
             // SAFETY: the bytes are the first of those that were just reserved, which nobody knows.
-            let _ = unsafe { rustix::mm::munmap(start.cast(), hidden) };
+            let _ = unsafe { system::munmap(start.cast(), hidden) };
         }
         Ok(())
     }
@@ -153,7 +154,7 @@ impl NodeMapping {
         // SAFETY: start and len are those of a mapping that this value alone owns. If it fails, the mapping is as it
         // was: as it is replaced as a whole, the kernel needs the memory of one small structure, of which it fails
         // no request but by ending a process.
-        match unsafe { rustix::mm::mmap_anonymous(start, self.len, prot, flags) } {
+        match unsafe { system::mmap_anonymous(start, self.len, prot, flags) } {
             Ok(_) => {
                 std::mem::forget(self);
                 Ok(())
@@ -167,7 +168,7 @@ impl Drop for NodeMapping {
     fn drop(&mut self) {
         // SAFETY: start and len are those of a mapping that mmap made and that only this value owns.
         // An error would mean that they are not; there is nothing to be done about it here.
-        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr(), self.len) };
+        let _ = unsafe { system::munmap(self.start.as_ptr(), self.len) };
     }
 }
 

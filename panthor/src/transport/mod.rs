@@ -1,7 +1,8 @@
 //! The only way to the driver: one place that issues ioctls, one that calls mmap.
 //!
 //! A [`Transport`] is an open file of a Panthor device, in the kernel or in the fake. Retry rules live
-//! here, and what a fork changes; what is asked, and what an answer means, is decided elsewhere.
+//! here, and what a fork changes; what is asked, and what an answer means, is decided elsewhere. All other system
+//! calls are in [`system`].
 
 mod calls;
 mod descriptors;
@@ -10,6 +11,7 @@ mod fake;
 mod kernel;
 mod mapping;
 mod process;
+pub(crate) mod system;
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -164,14 +166,18 @@ impl Transport {
     #[cold]
     fn whose_error(&self, call: &'static str, errno: Errno) -> Error {
         let error = Error::os(call, errno);
-        let is_gone = || {
-            let answer = self.query_size(sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO);
-            answer.is_err_and(|error| error.kind() == ErrorKind::DeviceLost)
-        };
-        if error.kind() != ErrorKind::DeviceLost || is_gone() {
+        if error.kind() != ErrorKind::DeviceLost || matches!(self.is_gone(), Ok(true)) {
             return error;
         }
         error.with_kind(ErrorKind::Other)
+    }
+
+    /// Asks the device whether it is gone, by a request that reaches no other driver.
+    pub(crate) fn is_gone(&self) -> Result<bool> {
+        match self.query_size(sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO) {
+            Err(error) if error.kind() == ErrorKind::DeviceLost => Ok(true),
+            answer => answer.map(|_| false),
+        }
     }
 
     /// Bytes of a CPU page of the machine that the driver runs on: what BO sizes are rounded to.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
+use super::system;
+
 /// A process, told apart from its ancestors and descendants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u64);
@@ -52,12 +54,12 @@ fn wiped_on_fork() -> Result<&'static AtomicU64, Errno> {
     let (len, prot) = (size_of::<AtomicU64>(), ProtFlags::READ | ProtFlags::WRITE);
     // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
     let page =
-        unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, prot, MapFlags::PRIVATE) }?;
+        unsafe { system::mmap_anonymous(std::ptr::null_mut(), len, prot, MapFlags::PRIVATE) }?;
     // SAFETY: this is the page that was just mapped, which nobody else knows; what a child finds there is
     // as valid as what is there now.
-    if let Err(errno) = unsafe { rustix::mm::madvise(page, len, Advice::LinuxWipeOnFork) } {
+    if let Err(errno) = unsafe { system::madvise(page, len, Advice::LinuxWipeOnFork) } {
         // SAFETY: as above, and it is not used any more.
-        let _ = unsafe { rustix::mm::munmap(page, len) };
+        let _ = unsafe { system::munmap(page, len) };
         return Err(errno);
     }
     // SAFETY: a page is aligned, is zeroed, is used as this atomic alone, and stays mapped

@@ -130,7 +130,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     #[doc(alias = "timelineSemaphore")]
     pub fn wait_until_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
         if let Some(error) = &self.refused {
-            return Err(error.again());
+            return Err(error.clone());
         }
         let (ops, syncs) = (self.storage.ops().as_slice(), self.storage.syncs());
         if !ops.is_empty() {
