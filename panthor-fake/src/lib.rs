@@ -154,6 +154,7 @@ pub use bo::mapping::{Mapping, Prot};
 pub use call::arena::Arena;
 pub use device::Device;
 pub use device::config::{Config, PageSize};
+pub use device::disturb::Disturbance;
 pub use device::gpu_model::Gpu;
 pub use device::leaks::Leaks;
 pub use device::stats::Stats;

@@ -207,6 +207,10 @@ fn a_failure_that_never_came_is_told() {
     let expected =
         "panthor-fake: --fail VM_BIND:3:ENOMEM: it did not fail, there was no such call\n";
     assert_eq!(message, expected);
+    let output = run(&["--at", "GROUP_SUBMIT:1:hang", "--", "true"]);
+    let expected =
+        "panthor-fake: --at GROUP_SUBMIT:1:hang: it did not happen, there was no such call\n";
+    assert_eq!(text(&output.stderr), expected);
 }
 
 #[test]
@@ -235,6 +239,7 @@ fn help_tells_what_cannot_be_emulated() {
         "--kernel",
         "--driver",
         "--fail",
+        "--at",
         "--trace FILE",
         "--trace-format",
         "cannot be emulated",

@@ -82,6 +82,15 @@ fn a_failure_on_demand_is_in_the_trace() {
 }
 
 #[test]
+fn an_unplug_on_demand_is_in_the_trace() {
+    let trace = traced("binds", "trace-unplugged.txt", &["--at", "VM_BIND:2:unplug"]);
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let binds: Vec<_> = trace.lines().filter(|line| line.contains("VM_BIND")).collect();
+    let failed = binds.iter().map(|line| line.contains("= -1 ENODEV")).collect::<Vec<_>>();
+    assert_eq!(failed, [false, true, true], "{trace}");
+}
+
+#[test]
 fn json_is_counted() {
     let trace =
         traced("binds", "trace.json", &["--trace-format", "json", "--fail", "VM_BIND:2:ENOMEM"]);

@@ -11,6 +11,7 @@ use crate::bo::ioctls as bo_ioctls;
 use crate::call::caller::{Caller, Capabilities};
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::UserMemory;
+use crate::device::inject::Planned;
 use crate::device::query;
 use crate::file::FileInner;
 use crate::file::drm_core;
@@ -193,8 +194,10 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     }
     let nr = request_nr(request);
     call.file.stats.count_ioctl(nr);
-    call.file.injections.take_ioctl(request)?;
-    call.file.device_inner().injections.take_ioctl(request)?;
+    if let Some(Planned::Fail(errno)) = call.file.injections.take_ioctl(request) {
+        return Err(errno);
+    }
+    call.file.device_inner().begin_ioctl(request)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
 
     let user_size = request_size(request);

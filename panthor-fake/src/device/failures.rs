@@ -13,9 +13,9 @@ impl Device {
         self.inner.injections.fail_ioctl(request, n, errno);
     }
 
-    /// The failures of that ioctl that [`Device::fail_nth_ioctl`] has planned and that have not come, in the order in
-    /// which they were planned: which call from now on each is, counted from 1. Those of one file tells
-    /// [`File::planned_failures`](crate::File::planned_failures).
+    /// Returns at which calls of that ioctl from now on, counted from 1, a failure of [`Device::fail_nth_ioctl`] or a
+    /// disturbance of [`Device::disturb_at_nth_ioctl`] is planned, in the order of planning. The failures of one file
+    /// are those of [`File::planned_failures`](crate::File::planned_failures).
     ///
     /// ```
     /// use panthor_fake::{Arena, Config, Device};
@@ -32,14 +32,14 @@ impl Device {
         self.inner.injections.planned_ioctls(request)
     }
 
-    /// Whether a failure that [`Device::fail_nth_ioctl`] has planned has not come: a test that ends so has not shown
-    /// what it was to show. Each file tells of its own, see
+    /// Whether a failure of [`Device::fail_nth_ioctl`] or a disturbance of [`Device::disturb_at_nth_ioctl`] has not
+    /// come: a test that ends so has not shown what it was to show. Each file tells of its own, see
     /// [`File::has_planned_failures`](crate::File::has_planned_failures).
     pub fn has_planned_failures(&self) -> bool {
         !self.inner.injections.is_empty()
     }
 
-    /// Gives up all failures that [`Device::fail_nth_ioctl`] has planned and that have not come.
+    /// Drops all failures and disturbances that are planned on the device and have not come.
     pub fn clear_planned_failures(&self) {
         self.inner.injections.clear();
     }

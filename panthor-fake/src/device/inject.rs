@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::call::errno::{Errno, Result};
+use crate::call::errno::Errno;
+use crate::device::disturb::Disturbance;
 use crate::lock::lock;
 
 /// What is to fail on a file, or on all files of a device.
@@ -18,7 +19,7 @@ pub(crate) struct Injections {
 #[derive(Debug, Default)]
 struct Plan {
     /// In the order in which they were planned.
-    ioctls: Vec<IoctlFailure>,
+    ioctls: Vec<PlannedIoctl>,
     /// For one VM_BIND each.
     binds: VecDeque<BindFailure>,
     async_binds: VecDeque<BindFailure>,
@@ -34,13 +35,22 @@ impl Ioctl {
     }
 }
 
-/// How an ioctl fails.
+/// What happens at an ioctl.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Planned {
+    /// The ioctl fails.
+    Fail(Errno),
+    /// The device is disturbed before the ioctl is answered. Of a device only.
+    Disturb(Disturbance),
+}
+
+/// A call of an ioctl at which something happens.
 #[derive(Debug)]
-struct IoctlFailure {
+struct PlannedIoctl {
     ioctl: Ioctl,
     /// Which call from now on, counted from 1.
     nth: u64,
-    errno: Errno,
+    planned: Planned,
 }
 
 /// How a VM_BIND fails.
@@ -65,12 +75,16 @@ impl Injections {
 
     /// Plans a failure of the `nth` call from now on, counted from 1; 0 is the next one, too.
     pub(crate) fn fail_ioctl(&self, request: u32, nth: u64, errno: i32) {
-        let (ioctl, errno) = (Ioctl::of(request), Errno::wanted(errno));
-        self.plan(|plan| plan.ioctls.push(IoctlFailure { ioctl, nth: nth.max(1), errno }));
+        self.plan_ioctl(request, nth, Planned::Fail(Errno::wanted(errno)));
     }
 
-    /// The failures of an ioctl that are yet to come, in the order in which they were planned: which call from now on
-    /// that is.
+    /// Plans something for the `nth` call from now on, counted from 1; 0 is the next call, too.
+    pub(crate) fn plan_ioctl(&self, request: u32, nth: u64, planned: Planned) {
+        let (ioctl, nth) = (Ioctl::of(request), nth.max(1));
+        self.plan(|plan| plan.ioctls.push(PlannedIoctl { ioctl, nth, planned }));
+    }
+
+    /// Returns at which calls of an ioctl from now on something is planned, in the order of planning.
     pub(crate) fn planned_ioctls(&self, request: u32) -> Vec<u64> {
         let plan = lock(&self.plan);
         let same = plan.ioctls.iter().filter(|planned| planned.ioctl == Ioctl::of(request));
@@ -97,22 +111,19 @@ impl Injections {
         self.plan(|plan| plan.async_binds.push_back(failure));
     }
 
-    /// The failure planned for this ioctl, which is then spent.
-    pub(crate) fn take_ioctl(&self, request: u32) -> Result<()> {
+    /// Takes what is planned for this call of an ioctl.
+    pub(crate) fn take_ioctl(&self, request: u32) -> Option<Planned> {
         if !self.armed.load(Ordering::Acquire) {
-            return Ok(());
+            return None;
         }
         let mut plan = lock(&self.plan);
-        let same = |planned: &IoctlFailure| planned.ioctl == Ioctl::of(request);
+        let same = |planned: &PlannedIoctl| planned.ioctl == Ioctl::of(request);
         let due = plan.ioctls.iter().position(|planned| same(planned) && planned.nth == 1);
         // Each counts all calls; one whose turn another took is next.
         for planned in plan.ioctls.iter_mut().filter(|planned| same(planned)) {
             planned.nth = (planned.nth - 1).max(1);
         }
-        match due {
-            Some(index) => Err(plan.ioctls.remove(index).errno),
-            None => Ok(()),
-        }
+        due.map(|index| plan.ioctls.remove(index).planned)
     }
 
     /// The failure planned for a synchronous VM_BIND, which is then spent.

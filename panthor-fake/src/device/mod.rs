@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod disturb;
 mod failures;
 pub(crate) mod gpu_model;
 pub(crate) mod held;
@@ -58,6 +59,8 @@ pub(crate) struct DeviceInner {
     /// What is to fail on whichever file.
     pub(crate) injections: Injections,
     unplugged: AtomicBool,
+    /// Whether the next stream hangs.
+    hangs: AtomicBool,
     client: Client,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
@@ -100,6 +103,7 @@ impl Device {
             names: Names::default(),
             injections: Injections::default(),
             unplugged: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
             epoch: Instant::now(),
             next_id: AtomicU64::new(1),
             files: Mutex::new(Vec::new()),
@@ -125,22 +129,6 @@ impl Device {
         File::new(self.clone(), true)
     }
 
-    /// Removes the device, as when its driver is unbound. From now on every ioctl and mmap of every file fails with
-    /// `ENODEV`, also of files that are opened later.
-    ///
-    /// Jobs that the GPU has end with `ETIMEDOUT`. A job with a stream whose waits end later fails with `EACCES`.
-    /// A close of a file releases what the file holds.
-    ///
-    /// A wait in progress does not end: a wait for a syncobj without a fence sleeps up to its timeout and then fails
-    /// with `ETIME`, as on Linux 7.3. Without a timeout such a wait lasts until a signal ends the process.
-    #[doc(alias = "drm_dev_unplug")]
-    pub fn unplug(&self) {
-        self.inner.unplugged.store(true, Ordering::Release);
-        for group in alive(&self.inner.groups) {
-            group.lose();
-        }
-    }
-
     /// The properties the device was made with.
     pub fn config(&self) -> &Config {
         &self.inner.config
@@ -149,21 +137,6 @@ impl Device {
     /// Counters of calls and operations, over all files that are or were open.
     pub fn stats(&self) -> Stats {
         self.inner.counters.sum()
-    }
-
-    /// Resets the GPU, as the driver does when it hangs: groups that the GPU has are lost.
-    ///
-    /// Those that did nothing wrong are innocent (see `DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3
-    /// and later); their jobs on the GPU end with `ETIMEDOUT`. The GPU has the groups that it is busy with, and so
-    /// many others that its eight slots are full: when a group gets something to do that has no slot, the driver
-    /// gives slots to all that are there. Later ones go on. For the group to blame call [`GroupView::time_out`](crate::GroupView::time_out) before.
-    #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
-    pub fn reset(&self) {
-        let mut lost = alive(&self.inner.groups);
-        lost.retain(|group| group.lose_by_reset());
-        for group in lost {
-            group.end_lost();
-        }
     }
 
     /// Lets memory be short: takes the pages of BOs that nothing uses until that many bytes are free

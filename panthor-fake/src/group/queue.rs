@@ -195,7 +195,10 @@ impl GroupQueue {
             ring.executing = true;
             let failure = match is_stream {
                 true if self.shared.lacks_vm() => Some(Failure::PageFault),
-                true => ring.fail_next.take(),
+                true => {
+                    let hangs = || self.shared.device().take_hang().then_some(Failure::TimeOut);
+                    ring.fail_next.take().or_else(hangs)
+                }
                 false => None,
             };
             if failure.is_none() {

@@ -114,7 +114,7 @@ pub(crate) fn answer(
 ) -> Option<Result<()>> {
     // A failure that is planned is for those who have the right kind of file.
     let failure = || match object.owner().device() {
-        Some(device) => device.injections.take_ioctl(request),
+        Some(device) => device.begin_ioctl(request),
         None => Ok(()),
     };
     Some(match (request_type(request), object) {

@@ -8,7 +8,7 @@ use panthor_fake::Config;
 use panthor_fake::trace::TraceOptions;
 
 use crate::help::{self, usage};
-use crate::values::{Failure, driver, failure, gpu, kernel, size, trace_format};
+use crate::values::{Planned, disturbance, driver, failure, gpu, kernel, size, trace_format};
 
 /// What to do.
 pub(crate) enum Command {
@@ -22,7 +22,7 @@ pub(crate) enum Command {
 /// The arguments of `run`.
 pub(crate) struct Run {
     pub(crate) config: Config,
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) planned: Vec<Planned>,
     pub(crate) trace: Option<(PathBuf, TraceOptions)>,
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
@@ -46,7 +46,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
 
 fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
     let mut config = Config::default();
-    let mut failures = Vec::new();
+    let mut planned = Vec::new();
     let (mut trace, mut format, mut version) = (None, None, None);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -63,7 +63,8 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
             }
             Arg::Long("memory") => config = config.memory(parser.value()?.parse_with(size)?),
             Arg::Long("swap") => config = config.swap(true),
-            Arg::Long("fail") => failures.push(parser.value()?.parse_with(failure)?),
+            Arg::Long("fail") => planned.push(parser.value()?.parse_with(failure)?),
+            Arg::Long("at") => planned.push(parser.value()?.parse_with(disturbance)?),
             Arg::Long("trace") => trace = Some(file(&mut parser)?),
             Arg::Long("trace-format") => {
                 format = Some(parser.value()?.parse_with(trace_format)?);
@@ -76,7 +77,7 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
                     (None, Some(_)) => return Err("--trace-format needs --trace FILE".into()),
                     (None, None) => None,
                 };
-                return Ok(Command::Run(Run { config, failures, trace, program, arguments }));
+                return Ok(Command::Run(Run { config, planned, trace, program, arguments }));
             }
             argument => return Err(argument.unexpected()),
         }

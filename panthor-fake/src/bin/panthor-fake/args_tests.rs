@@ -1,7 +1,9 @@
 use nix::errno::Errno;
-use panthor_sys::{DMA_BUF_IOCTL_SYNC, DRM_IOCTL_PANTHOR_VM_BIND};
+use panthor_fake::Disturbance;
+use panthor_sys::{DMA_BUF_IOCTL_SYNC, DRM_IOCTL_PANTHOR_GROUP_SUBMIT, DRM_IOCTL_PANTHOR_VM_BIND};
 
 use super::*;
+use crate::values::Event;
 
 fn run(args: &[&str]) -> std::result::Result<Run, String> {
     let all = ["panthor-fake", "run"].iter().chain(args);
@@ -42,16 +44,31 @@ fn memory_can_be_short() {
 
 #[test]
 fn failures_are_planned_by_name() {
-    let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().failures;
-    let expected = Failure {
-        text: "VM_BIND:3:ENOMEM".into(),
+    let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().planned;
+    let expected = Planned {
+        text: "--fail VM_BIND:3:ENOMEM".into(),
         request: DRM_IOCTL_PANTHOR_VM_BIND,
         call: 3,
-        errno: Errno::ENOMEM as i32,
+        event: Event::Failure(Errno::ENOMEM as i32),
     };
     assert_eq!(planned, [expected]);
-    let planned = run(&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"]).unwrap().failures;
+    let planned = run(&["--fail", "DMA_BUF_IOCTL_SYNC:1:EIO", "x"]).unwrap().planned;
     assert_eq!(planned[0].request, DMA_BUF_IOCTL_SYNC);
+    for (name, disturbance) in [
+        ("unplug", Disturbance::Unplug),
+        ("reset", Disturbance::Reset),
+        ("hang", Disturbance::Hang),
+    ] {
+        let value = format!("GROUP_SUBMIT:2:{name}");
+        let planned = run(&["--at", &value, "x"]).unwrap().planned;
+        let expected = Planned {
+            text: format!("--at {value}"),
+            request: DRM_IOCTL_PANTHOR_GROUP_SUBMIT,
+            call: 2,
+            event: Event::Disturbance(disturbance),
+        };
+        assert_eq!(planned, [expected]);
+    }
 }
 
 #[test]
@@ -65,6 +82,9 @@ fn what_is_wrong_is_named() {
         (&["--fail", "MODESET:1:ENOMEM", "x"], "MODESET"),
         (&["--fail", "VM_BIND:1:EWHAT", "x"], "EWHAT"),
         (&["--fail", "VM_BIND:1", "x"], "IOCTL:N:ERRNO"),
+        (&["--at", "VM_BIND:1", "x"], "IOCTL:N:EVENT"),
+        (&["--at", "VM_BIND:0:reset", "x"], "counts from 1"),
+        (&["--at", "VM_BIND:1:ENOMEM", "x"], "unplug, reset, hang"),
         (&["--trace-format", "json", "x"], "needs --trace"),
         (&["--trace", "--", "x"], "needs a FILE"),
         (&["--kernel", "7.3", "--driver", "1.9", "x"], "--kernel and --driver"),

@@ -65,6 +65,11 @@ Options:
                             all processes and files, also for those of dma-bufs and sync files, such as
                             DMA_BUF_IOCTL_SYNC:1:EINTR; may be repeated. If PROGRAM ends before that call, a
                             line on the standard error says so.
+    --at IOCTL:N:EVENT      something happens just before the Nth call of that ioctl, counted as for --fail; may be
+                            repeated. EVENT is one of
+                              unplug  the device goes away: this call and all that follow are ENODEV
+                              reset   the GPU is reset: the groups that it has are lost, and innocent
+                              hang    the next stream on the GPU hangs: its group times out
     --trace FILE            a decoded line for every open, ioctl and mmap, into that file
     --trace-format FORMAT   what a line is: text (default), as strace would print it, or json
     -h, --help              this text

@@ -17,7 +17,7 @@ use panthor_fake::loopback::Loopback;
 use crate::FAILED;
 use crate::args::Run;
 use crate::front::{Message, Status};
-use crate::values::Failure as Planned;
+use crate::values::{Event, Planned};
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
@@ -67,8 +67,12 @@ fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), F
         device.trace_to(file, *options);
     }
     let loopback = Loopback::new(&device)?;
-    for failure in &run.failures {
-        device.fail_nth_ioctl(failure.request, failure.call, failure.errno);
+    for planned in &run.planned {
+        let (request, call) = (planned.request, planned.call);
+        match planned.event {
+            Event::Failure(errno) => device.fail_nth_ioctl(request, call, errno),
+            Event::Disturbance(what) => device.disturb_at_nth_ioctl(request, call, what),
+        }
     }
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
@@ -97,7 +101,7 @@ fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), F
     });
     let status = ended??;
     // Those that are left running may still make the calls, but nobody would hear of it.
-    tell_what_did_not_fail(&device, &run.failures);
+    report_what_did_not_come(&device, &run.planned);
     let others_left = !reap_ended()?;
     if others_left {
         tell_and_detach(front, status)?;
@@ -113,34 +117,37 @@ fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), F
     Ok(())
 }
 
-/// Says which failures have not come, whose test has shown nothing.
-fn tell_what_did_not_fail(device: &Device, failures: &[Planned]) {
-    for text in did_not_fail(failures, |request| device.planned_failures(request)) {
+/// Reports the planned events that have not come: their test has shown nothing.
+fn report_what_did_not_come(device: &Device, planned: &[Planned]) {
+    for text in did_not_come(planned, |request| device.planned_failures(request)) {
         eprintln!("panthor-fake: {text}");
     }
 }
 
-/// What to say about the failures that have not come; `left` is which call from then on each would be, counted from 1.
-fn did_not_fail(failures: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> {
+/// Describes the events that have not come; `left` is which call from then on each would be, counted from 1.
+fn did_not_come(all: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> {
     let mut told = Vec::new();
-    let mut requests: Vec<_> = failures.iter().map(|failure| failure.request).collect();
+    let mut requests: Vec<_> = all.iter().map(|planned| planned.request).collect();
     requests.sort_unstable();
     requests.dedup();
     for request in requests {
         let mut left = left(request);
         left.sort_unstable();
-        let mut planned: Vec<_> =
-            failures.iter().filter(|failure| failure.request == request).collect();
-        planned.sort_by_key(|failure| failure.call);
+        let mut planned: Vec<_> = all.iter().filter(|planned| planned.request == request).collect();
+        planned.sort_by_key(|planned| planned.call);
         // They come in the order of their calls: those that are left are the last ones.
-        for (failure, left) in planned.iter().rev().zip(left.iter().rev()) {
-            let calls = failure.call.saturating_sub(*left);
+        for (planned, left) in planned.iter().rev().zip(left.iter().rev()) {
+            let calls = planned.call.saturating_sub(*left);
             let came = match calls {
                 0 => "there was no such call".into(),
                 1 => "there was only one such call".into(),
                 calls => format!("there were only {calls} such calls"),
             };
-            told.push(format!("--fail {}: it did not fail, {came}", failure.text));
+            let what = match planned.event {
+                Event::Failure(_) => "fail",
+                Event::Disturbance(_) => "happen",
+            };
+            told.push(format!("{}: it did not {what}, {came}", planned.text));
         }
     }
     told
@@ -236,11 +243,16 @@ mod tests {
 
     #[test]
     fn failures_that_did_not_come_are_told_with_the_calls_that_did() {
-        let planned = |call| Planned { text: format!("X:{call}:EIO"), request: 7, call, errno: 5 };
+        let planned = |call| Planned {
+            text: format!("--fail X:{call}:EIO"),
+            request: 7,
+            call,
+            event: Event::Failure(5),
+        };
         let all = [planned(9), planned(1), planned(3)];
-        assert_eq!(did_not_fail(&all, |_| vec![]), [""; 0]);
+        assert_eq!(did_not_come(&all, |_| vec![]), [""; 0]);
         // Two calls were made: one of the failures came.
-        let told = did_not_fail(&all, |request| if request == 7 { vec![7, 1] } else { vec![] });
+        let told = did_not_come(&all, |request| if request == 7 { vec![7, 1] } else { vec![] });
         assert_eq!(
             told,
             [

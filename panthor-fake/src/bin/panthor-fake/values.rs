@@ -2,19 +2,28 @@
 
 use nix::errno::Errno;
 use panthor_fake::trace::{TraceOptions, request_by_name};
-use panthor_fake::{Config, Gpu};
+use panthor_fake::{Config, Disturbance, Gpu};
 
 use crate::args::Result;
 
-/// An ioctl that is to fail.
+/// A call of an ioctl at which something happens.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Failure {
-    /// As it was asked for.
+pub(crate) struct Planned {
+    /// The option with its value.
     pub(crate) text: String,
     pub(crate) request: u32,
     /// Which call, counted from 1.
     pub(crate) call: u64,
-    pub(crate) errno: i32,
+    pub(crate) event: Event,
+}
+
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// The call fails with an error number.
+    Failure(i32),
+    /// The device is disturbed before the call.
+    Disturbance(Disturbance),
 }
 
 pub(crate) fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
@@ -66,19 +75,38 @@ pub(crate) fn driver(version: &str) -> std::result::Result<u32, String> {
     minor.filter(|&minor| minor <= newest).ok_or_else(|| format!("is none of 1.0 to 1.{newest}"))
 }
 
-pub(crate) fn failure(text: &str) -> std::result::Result<Failure, String> {
-    let mut parts = text.split(':');
-    let (Some(ioctl), Some(call), Some(errno), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err("is not IOCTL:N:ERRNO".into());
-    };
+/// Parses the value of `--fail`.
+pub(crate) fn failure(text: &str) -> std::result::Result<Planned, String> {
+    planned("--fail", text, "IOCTL:N:ERRNO", |errno| {
+        let known = errno_by_name(errno).map(Event::Failure);
+        known.ok_or_else(|| format!("{errno} is no error number"))
+    })
+}
+
+/// Parses the value of `--at`.
+pub(crate) fn disturbance(text: &str) -> std::result::Result<Planned, String> {
+    planned("--at", text, "IOCTL:N:EVENT", |event| match event {
+        "unplug" => Ok(Event::Disturbance(Disturbance::Unplug)),
+        "reset" => Ok(Event::Disturbance(Disturbance::Reset)),
+        "hang" => Ok(Event::Disturbance(Disturbance::Hang)),
+        other => Err(format!("{other} is none of unplug, reset, hang")),
+    })
+}
+
+/// Parses an ioctl, a number of a call, and what happens there.
+fn planned(
+    option: &str,
+    text: &str,
+    form: &str,
+    event: impl Fn(&str) -> std::result::Result<Event, String>,
+) -> std::result::Result<Planned, String> {
+    let parts: Vec<_> = text.split(':').collect();
+    let [ioctl, call, what] = parts[..] else { return Err(format!("is not {form}")) };
     let request = request_by_name(ioctl)
         .ok_or_else(|| format!("{ioctl} is no ioctl of DRM, Panthor, dma-bufs or sync files"))?;
     let call = call.parse().ok().filter(|&call| call > 0);
     let call = call.ok_or("N counts from 1")?;
-    let errno = errno_by_name(errno).ok_or_else(|| format!("{errno} is no error number"))?;
-    Ok(Failure { text: text.to_owned(), request, call, errno })
+    Ok(Planned { text: format!("{option} {text}"), request, call, event: event(what)? })
 }
 
 /// An error number, such as `ENOMEM`.
