@@ -62,10 +62,19 @@ impl From<Result<Answer>> for Answer {
     }
 }
 
-/// An ioctl on the listener.
+/// Issues an ioctl on the listener, again for as long as something interrupts it.
+///
+/// A stop, a freezing cgroup and a debugger of this process interrupt any of them without a signal handler. All of
+/// them are safe to repeat: an interrupted one has done nothing. `SECCOMP_ADDFD_FLAG_SEND` would be the exception.
 fn control<T>(fd: &OwnedFd, request: libc::Ioctl, arg: &mut T) -> nix::Result<i32> {
-    // SAFETY: the callers below pass the structure that belongs to the request.
-    OsError::result(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg)) })
+    loop {
+        // SAFETY: the callers below pass the structure that belongs to the request.
+        let result = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg)) };
+        match OsError::result(result) {
+            Err(OsError::EINTR) => {}
+            result => return result,
+        }
+    }
 }
 
 /// Whether the kernel is of that version or a newer one.
@@ -124,7 +133,7 @@ impl Listener {
                 Err(OsError::ENOENT) if self.ends && self.is_over(PollTimeout::ZERO)? => {
                     return Ok(None);
                 }
-                Err(OsError::ENOENT | OsError::EINTR) => {}
+                Err(OsError::ENOENT) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -138,12 +147,12 @@ impl Notification<'_> {
             Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
             Answer::Value(value) => (value, 0, 0),
             Answer::Error(Errno(errno)) => (0, -errno, 0),
-            Answer::Descriptor { fd, cloexec } => {
-                match self.add(&fd, libc::SECCOMP_ADDFD_FLAG_SEND as u32, cloexec) {
-                    Ok(_) | Err(OsError::ENOENT) => return,
-                    Err(errno) => (0, -(errno as i32), 0),
-                }
-            }
+            // Not in one step with the answer: if that is interrupted, the thread gets 0 and no descriptor.
+            Answer::Descriptor { fd, cloexec } => match self.add(&fd, cloexec) {
+                Ok(number) => (number.into(), 0, 0),
+                Err(OsError::ENOENT) => return,
+                Err(errno) => (0, -(errno as i32), 0),
+            },
         };
         let mut response = libc::seccomp_notif_resp { id: self.id, val, error, flags };
         // ENOENT: it was killed.
@@ -153,14 +162,15 @@ impl Notification<'_> {
     /// Gives the process a descriptor, which is closed on exec if it is here; returns its number there.
     pub(super) fn give(&self, fd: &OwnedFd) -> Result<i32> {
         let flags = nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETFD)?;
-        Ok(self.add(fd, 0, flags & libc::FD_CLOEXEC != 0)?)
+        Ok(self.add(fd, flags & libc::FD_CLOEXEC != 0)?)
     }
 
-    fn add(&self, fd: &OwnedFd, flags: u32, cloexec: bool) -> nix::Result<i32> {
+    /// Installs a duplicate of a descriptor in the thread's process; returns its number there.
+    fn add(&self, fd: &OwnedFd, cloexec: bool) -> nix::Result<i32> {
         let newfd_flags = if cloexec { libc::O_CLOEXEC as u32 } else { 0 };
         let mut request = libc::seccomp_notif_addfd {
             id: self.id,
-            flags,
+            flags: 0,
             srcfd: fd.as_raw_fd() as u32,
             newfd: 0,
             newfd_flags,

@@ -23,8 +23,10 @@ struct bind_op { u32 flags, bo_handle; u64 bo_offset, va, size; struct obj_array
 struct bo_create { u64 size; u32 flags, exclusive_vm_id, handle, pad; };
 struct bo_mmap_offset { u32 handle, pad; u64 offset; };
 struct gem_close { u32 handle, pad; };
+struct prime_handle { u32 handle, flags; int fd; };
 struct syncobj_create { u32 handle, flags; };
 struct syncobj_array { u64 handles; u32 count, pad; };
+struct syncobj_timeline_array { u64 handles, points; u32 count, flags; };
 struct syncobj_wait {
 	u64 handles;
 	s64 timeout;
@@ -36,10 +38,12 @@ struct syncobj_wait {
 	((unsigned long)(direction) << 30 | sizeof(type) << 16 | 'd' << 8 | (number))
 #define DRM_VERSION DRM_IO(3, 0x00, struct drm_version)
 #define DRM_GEM_CLOSE DRM_IO(1, 0x09, struct gem_close)
+#define DRM_PRIME_HANDLE_TO_FD DRM_IO(3, 0x2d, struct prime_handle)
 #define DRM_SYNCOBJ_CREATE DRM_IO(3, 0xbf, struct syncobj_create)
 #define DRM_SYNCOBJ_WAIT DRM_IO(3, 0xc3, struct syncobj_wait)
 #define DRM_SYNCOBJ_RESET DRM_IO(3, 0xc4, struct syncobj_array)
 #define DRM_SYNCOBJ_SIGNAL DRM_IO(3, 0xc5, struct syncobj_array)
+#define DRM_SYNCOBJ_QUERY DRM_IO(3, 0xcb, struct syncobj_timeline_array)
 #define PANTHOR_VM_CREATE DRM_IO(3, 0x41, struct vm_create)
 #define PANTHOR_VM_BIND DRM_IO(3, 0x43, struct vm_bind)
 #define PANTHOR_BO_CREATE DRM_IO(3, 0x45, struct bo_create)
