@@ -57,6 +57,14 @@ pub(crate) trait Caller {
         ready: &mut dyn FnMut() -> bool,
     ) -> Result<bool>;
 
+    /// Lets the calls of others be answered before a step that takes long, in which this is called now and then.
+    ///
+    /// # Errors
+    /// `EINTR` if the caller was killed: nothing waits for the rest.
+    fn begin_long_step(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Who that is, for a trace: the calling thread, unless it is another one.
     #[cfg(feature = "trace")]
     fn who(&self) -> crate::trace::Who {

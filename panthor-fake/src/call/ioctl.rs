@@ -31,6 +31,9 @@ pub(crate) const TYPE: u32 = b'd' as u32;
 const IN: u32 = 0x4000_0000;
 const OUT: u32 = 0x8000_0000;
 
+/// So many elements of an array take long, and are done before it is looked whether the caller still waits.
+pub(crate) const LONG_STEP: usize = 64;
+
 /// Where the numbers of drivers begin and end.
 const DRIVER_BASE: u8 = 0x40;
 const DRIVER_END: u8 = 0xa0;
@@ -63,6 +66,24 @@ impl Call<'_> {
     /// Whether the caller's groups may have a high priority.
     pub(crate) fn may_have_high_priority(&self) -> bool {
         self.file.is_current_master() || self.capabilities().nice
+    }
+
+    /// Goes through elements that may be many; see [`Caller::begin_long_step`].
+    ///
+    /// # Errors
+    /// What `each` says; `EINTR` if the caller was killed meanwhile.
+    pub(crate) fn for_each<T>(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        for (index, element) in elements.into_iter().enumerate() {
+            if index % LONG_STEP == LONG_STEP - 1 {
+                self.caller.begin_long_step()?;
+            }
+            each(element)?;
+        }
+        Ok(())
     }
 
     /// Calls `ready` after each change of a fence or sync object until it answers, or until the deadline

@@ -156,7 +156,7 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let mut jobs = Vec::with_capacity(submits.len());
     let mut queues = Vec::with_capacity(submits.len());
     let mut submission = Submission::default();
-    for submit in &submits {
+    call.for_each(&submits, |submit| {
         let stream = check_submit(submit)?;
         // The driver looks at 16 bits of the handle here, and anew for each job.
         let found = call.file.group(args.group_handle & 0xffff)?;
@@ -165,8 +165,8 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         jobs.push(Job::new(found.shared.device().clone(), queue.line(), stream));
         queues.push(queue);
         group = Some(found);
-        submission.read_syncs(call, &submit.syncs)?;
-    }
+        submission.read_syncs(call, &submit.syncs)
+    })?;
     submission.collect_signals(call)?;
     let Some(group) = group else {
         return Ok(());

@@ -34,7 +34,7 @@ pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOve
     let follow = |flags: u64| int(flags) & libc::AT_SYMLINK_NOFOLLOW == 0;
     match call.nr as c_long {
         libc::SYS_ioctl => ioctls::ioctl(world, call, hand_over),
-        libc::SYS_mmap => mmap::mmap(world, call),
+        libc::SYS_mmap => mmap::mmap(world, call, hand_over),
         libc::SYS_openat => open::open(world, call, int(a), b, int(c)),
         libc::SYS_openat2 => restricted::openat2_call(world, call, int(a), b, c, d),
         libc::SYS_fstat => stat::of_descriptor(world, call, int(a), stat::Form::Stat(b)),

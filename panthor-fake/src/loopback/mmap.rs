@@ -5,6 +5,7 @@ use nix::libc;
 use super::listener::{Answer, Notification};
 use super::node::OpenNode;
 use super::process::identity_of;
+use super::supervisor::HandOver;
 use super::world::World;
 use crate::bo::mapping::Prot;
 use crate::call::errno::{Errno, Result};
@@ -33,7 +34,7 @@ fn is_export(object: &Object) -> bool {
 }
 
 /// `mmap(2)`.
-pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
+pub(super) fn mmap(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
     let [_, len, _, flags, fd, offset] = call.args;
     if flags as i32 & libc::MAP_ANONYMOUS != 0 {
         return Answer::Continue;
@@ -51,6 +52,8 @@ pub(super) fn mmap(world: &World, call: &Notification<'_>) -> Answer {
     if matches!(answer, Err(Errno::ACCES)) && memory.is_retired(offset) {
         // A BO that is gone is somebody's for as long as it is mapped.
         memory.permits.end(thread);
+        // Without another thread the others wait.
+        let _ = hand_over.now();
         world.reclaim();
         answer = check(world, call, &node);
     }

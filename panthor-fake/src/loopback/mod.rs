@@ -124,15 +124,16 @@ impl Loopback {
     pub fn run<T: Send>(&self, function: impl FnOnce() -> T + Send) -> Result<T, Error> {
         let mut program = filter::program()?;
         let (sender, receiver) = mpsc::sync_channel(0);
+        let (go, served) = mpsc::sync_channel(1);
         std::thread::scope(|scope| {
+            // Dropped on the way out: a client that is not served does not start.
+            let go = go;
             let thread = std::thread::Builder::new().name("panthor-client".into());
             let client = thread.spawn_scoped(scope, move || {
                 let listener = filter::install(&mut program);
-                let installed = listener.is_ok();
                 // From here on the calls that are notified wait for the supervisor.
-                if sender.send(listener).is_err() || !installed {
-                    return None;
-                }
+                sender.send(listener).ok()?;
+                served.recv().ok()?;
                 Some(function())
             });
             let client = client.map_err(|error| Error::new("start a thread", "").because(error))?;
@@ -141,6 +142,8 @@ impl Loopback {
                 // On this side of the filter, which threads hand down.
                 let (world, threads) = (self.world.clone(), self.threads.clone());
                 Supervisor::start(world, Listener::new(listener?), threads)?;
+                // Should the client be gone, joining it tells why.
+                let _ = go.send(());
             }
             match client.join() {
                 Ok(Some(value)) => Ok(value),

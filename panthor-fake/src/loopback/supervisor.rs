@@ -1,9 +1,10 @@
 //! The threads that answer notifications.
 //!
-//! One at a time receives. When it is about to sleep for a program, it starts another that goes on in its place,
-//! and ends when the program has its answer: so a blocking wait blocks its caller only. Whoever takes long without
-//! sleeping by intent, because the memory of a program is slow or there is much of it, has another started by a watch.
+//! One at a time receives. Before it sleeps for a program, or works for long, it lets another go on in its place: so
+//! a long call keeps its caller waiting and no other. A watch does the same for a call that is long unforeseen,
+//! because the memory of a program is slow or a lock is taken.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -62,6 +63,9 @@ impl Threads {
     }
 }
 
+/// The stack of a thread. The address space may be limited.
+const STACK: usize = 512 << 10;
+
 /// Lets another thread receive, once.
 pub(super) struct HandOver<'a> {
     supervisor: &'a Arc<Supervisor>,
@@ -69,37 +73,49 @@ pub(super) struct HandOver<'a> {
 }
 
 impl Supervisor {
-    /// Starts to serve. It ends with the last thread that has the filter.
+    /// Starts to serve. Serving ends with the last thread that has the filter.
+    ///
+    /// # Errors
+    /// Why there cannot be enough threads: nothing is served then.
     pub(super) fn start(
         world: Arc<World>,
         listener: Listener,
         threads: Threads,
     ) -> std::result::Result<(), Error> {
         let supervisor = Arc::new(Self { world, listener, threads, turns: Turns::default() });
-        let watch = supervisor.clone();
-        let thread = std::thread::Builder::new().name("panthor-watch".into());
-        thread
-            .spawn(move || watch.turns.watch(|| watch.spawn()))
-            .and_then(|watch| {
-                let started = supervisor.spawn();
-                if started.is_err() {
-                    supervisor.turns.end_all();
-                }
-                supervisor.threads.add(watch);
-                started
-            })
-            .map_err(|error| Error::new("start the supervisor's thread", "").because(error))
+        supervisor.spawn_all().map_err(|error| {
+            supervisor.turns.end_all();
+            let help = "raise RLIMIT_NPROC or RLIMIT_AS, or the limit of tasks of the cgroup";
+            Error::new("start the supervisor's threads", help).because(error)
+        })
     }
 
-    fn spawn(self: &Arc<Self>) -> std::io::Result<()> {
+    fn spawn_all(self: &Arc<Self>) -> io::Result<()> {
+        self.spawn("panthor-watch", |it| it.turns.watch(|| it.spawn_leader()))?;
+        // The first call that takes long finds a thread, whatever the limits are by then.
+        self.spawn("panthor-serve", |it| it.serve(false))?;
+        self.spawn_leader()
+    }
+
+    fn spawn_leader(self: &Arc<Self>) -> io::Result<()> {
+        self.spawn("panthor-serve", |it| it.serve(true))
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        name: &str,
+        work: impl FnOnce(Arc<Self>) + Send + 'static,
+    ) -> io::Result<()> {
         let supervisor = self.clone();
-        let thread = std::thread::Builder::new().name("panthor-serve".into());
-        self.threads.add(thread.spawn(move || supervisor.serve())?);
+        let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
+        self.threads.add(thread.spawn(move || work(supervisor))?);
         Ok(())
     }
 
-    fn serve(self: Arc<Self>) {
-        loop {
+    /// Receives and answers, at first if the thread leads, and then whenever it has the lead.
+    fn serve(self: Arc<Self>, leads: bool) {
+        let mut leads = leads || self.turns.follow();
+        while leads {
             let call = match self.listener.receive() {
                 Ok(Some(call)) => call,
                 Ok(None) => return self.turns.end_all(),
@@ -114,21 +130,31 @@ impl Supervisor {
                 catch_unwind(AssertUnwindSafe(|| answer(&self.world, &call, &hand_over)));
             // The panic has printed its message. The program sees a broken device, and the others go on.
             call.answer(answered.unwrap_or(Answer::Error(Errno(libc::EIO))));
-            let _ = catch_unwind(AssertUnwindSafe(|| self.world.reclaim_if_much()));
-            if !self.turns.end(turn) {
-                return;
-            }
+            let _ = catch_unwind(AssertUnwindSafe(|| self.reclaim_if_much(&hand_over)));
+            leads = self.turns.end(turn) || self.turns.follow();
+        }
+    }
+
+    /// Gives back memory of BOs that are gone, if there is much of it.
+    fn reclaim_if_much(&self, hand_over: &HandOver<'_>) {
+        if self.world.should_reclaim() {
+            // Without another thread it is done here.
+            let _ = hand_over.now();
+            self.world.reclaim();
         }
     }
 }
 
 impl HandOver<'_> {
-    /// To be called before the thread sleeps.
+    /// Lets another thread receive, before this one sleeps or works for long.
     ///
     /// # Errors
     /// `ENOMEM` if there can be no other thread.
     pub(super) fn now(&self) -> Result<()> {
         let supervisor = self.supervisor;
-        supervisor.turns.hand_over(self.turn, || supervisor.spawn()).map_err(|_| Errno::NOMEM)
+        supervisor
+            .turns
+            .hand_over(self.turn, || supervisor.spawn_leader())
+            .map_err(|_| Errno::NOMEM)
     }
 }

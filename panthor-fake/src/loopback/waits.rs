@@ -95,6 +95,12 @@ impl Caller for Remote<'_> {
         capabilities(self.call.thread())
     }
 
+    fn begin_long_step(&self) -> Result<()> {
+        // Without another thread the others wait.
+        let _ = self.hand_over.now();
+        if self.call.is_waiting() { Ok(()) } else { Err(Errno::INTR) }
+    }
+
     #[cfg(feature = "trace")]
     fn who(&self) -> crate::trace::Who {
         let thread = self.call.thread();

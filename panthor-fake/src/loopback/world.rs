@@ -244,14 +244,13 @@ impl World {
         self.processes.duplicate(thread, fd)
     }
 
-    /// Gives back memory of BOs that are gone, if there is much of it.
-    pub(super) fn reclaim_if_much(&self) {
-        if self.nodes.memory().should_reclaim() {
-            self.reclaim();
-        }
+    /// Returns whether BOs that are gone have much memory.
+    pub(super) fn should_reclaim(&self) -> bool {
+        self.nodes.memory().should_reclaim()
     }
 
-    /// Gives back memory of BOs that are gone and that nobody has mapped.
+    /// Gives back memory of BOs that are gone and that no process has mapped. That takes long: all processes are
+    /// looked into.
     pub(super) fn reclaim(&self) {
         self.nodes.memory().reclaim(|| {
             let mappings = Mappings::of(self.nodes.identity());

@@ -2,6 +2,7 @@
 //!
 //! Nothing of a batch is visible outside before all of it was found right.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use panthor_sys as sys;
@@ -20,10 +21,37 @@ type SyncOp = sys::drm_panthor_sync_op;
 /// A wait on the same handle and point in the batch waits for what the batch has put there so
 /// far, before anything of it is visible outside.
 struct Signal {
-    handle: u32,
     point: u64,
     syncobj: Arc<Syncobj>,
     fence: Option<Fence>,
+}
+
+/// What a batch signals, in the order of the operations.
+#[derive(Default)]
+struct Signals {
+    all: Vec<Signal>,
+    /// The index of each by handle and point: a batch may have hundreds of thousands.
+    index: HashMap<(u32, u64), usize>,
+}
+
+impl Signals {
+    fn find(&mut self, op: &SyncOp) -> Option<&mut Signal> {
+        let index = *self.index.get(&(op.handle, op.timeline_value))?;
+        self.all.get_mut(index)
+    }
+
+    /// Adds what an operation signals, with the fence that is there now.
+    fn collect(&mut self, call: &Call<'_>, op: &SyncOp) -> Result<()> {
+        check(op)?;
+        let (handle, point) = (op.handle, op.timeline_value);
+        if self.find(op).is_none() {
+            let syncobj = call.file.syncobj(handle).ok_or(Errno::INVAL)?;
+            let fence = syncobj.find_fence(point).ok();
+            self.index.insert((handle, point), self.all.len());
+            self.all.push(Signal { point, syncobj, fence });
+        }
+        Ok(())
+    }
 }
 
 /// The sync operations of a batch of jobs.
@@ -33,7 +61,7 @@ pub(crate) struct Submission {
     syncs: Vec<Vec<SyncOp>>,
     /// The bytes of `syncs`: many jobs may name the same large array.
     bytes: u64,
-    signals: Vec<Signal>,
+    signals: Signals,
 }
 
 impl Submission {
@@ -52,10 +80,8 @@ impl Submission {
 
     /// Lists what the jobs signal, with the fences that are there now.
     pub(crate) fn collect_signals(&mut self, call: &Call<'_>) -> Result<()> {
-        for op in self.syncs.iter().flatten().filter(|op| is_signal(op)) {
-            collect_signal(call, &mut self.signals, op)?;
-        }
-        Ok(())
+        let ops = self.syncs.iter().flatten().filter(|op| is_signal(op));
+        call.for_each(ops, |op| self.signals.collect(call, op))
     }
 
     /// Gives each job its waits, then puts its fence where it signals.
@@ -68,7 +94,7 @@ impl Submission {
 
     /// Makes the fences visible. The jobs are queued by then.
     pub(crate) fn publish(self) {
-        for Signal { point, syncobj, fence, .. } in self.signals {
+        for Signal { point, syncobj, fence } in self.signals.all {
             match (point, fence) {
                 (0, fence) => syncobj.replace(fence),
                 // The batch signals each of them, so it is the fence of a job.
@@ -96,34 +122,15 @@ fn check(op: &SyncOp) -> Result<()> {
     }
 }
 
-fn find<'a>(signals: &'a mut [Signal], op: &SyncOp) -> Option<&'a mut Signal> {
-    let same =
-        |signal: &&mut Signal| signal.handle == op.handle && signal.point == op.timeline_value;
-    signals.iter_mut().find(same)
-}
-
-/// Adds what an operation signals to the list, with the fence that is there now.
-fn collect_signal(call: &Call<'_>, signals: &mut Vec<Signal>, op: &SyncOp) -> Result<()> {
-    check(op)?;
-    if find(signals, op).is_some() {
-        return Ok(());
-    }
-    let (handle, point) = (op.handle, op.timeline_value);
-    let syncobj = call.file.syncobj(handle).ok_or(Errno::INVAL)?;
-    let fence = syncobj.find_fence(point).ok();
-    signals.push(Signal { handle, point, syncobj, fence });
-    Ok(())
-}
-
 fn attach<W>(
     call: &Call<'_>,
-    signals: &mut [Signal],
+    signals: &mut Signals,
     job: &mut Job<W>,
     syncs: &[SyncOp],
 ) -> Result<()> {
-    for op in syncs.iter().filter(|op| !is_signal(op)) {
+    call.for_each(syncs.iter().filter(|op| !is_signal(op)), |op| {
         check(op)?;
-        let fence = match find(signals, op) {
+        let fence = match signals.find(op) {
             Some(signal) => signal.fence.clone().ok_or(Errno::INVAL)?,
             None => {
                 let syncobj = call.file.syncobj(op.handle).ok_or(Errno::NOENT)?;
@@ -131,10 +138,11 @@ fn attach<W>(
             }
         };
         job.wait_for(fence);
-    }
+        Ok(())
+    })?;
     job.done().place();
     for op in syncs.iter().filter(|op| is_signal(op)) {
-        if let Some(signal) = find(signals, op) {
+        if let Some(signal) = signals.find(op) {
             signal.fence = Some(Fence::Leaf(job.done().clone()));
         }
     }

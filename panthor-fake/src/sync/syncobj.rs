@@ -25,9 +25,23 @@ struct State {
     eventfds: Vec<EventfdWait>,
     /// Others who wait for that.
     awaited: Vec<Weak<Awaited>>,
+    /// The length of `awaited` from which on it is looked for those who gave up.
+    awaited_max: usize,
 }
 
+/// So many pending points are looked behind when another is added.
+const WALK: usize = 16;
+
 impl State {
+    /// Adds who waits. Those who gave up are removed when there may be as many of them as others.
+    fn add_awaited(&mut self, awaited: &Arc<Awaited>) {
+        if self.awaited.len() >= self.awaited_max {
+            self.awaited.retain(|other| other.strong_count() != 0);
+            self.awaited_max = 2 * self.awaited.len() + 1;
+        }
+        self.awaited.push(Arc::downgrade(awaited));
+    }
+
     /// Notes the fences of points that are there now, and tells which eventfds waited for them.
     ///
     /// Called with each change: whoever waits for a point gets the fence that it has at first, even if
@@ -122,9 +136,7 @@ impl Syncobj {
         let awaited = Arc::new(Awaited { point, fence: OnceLock::new() });
         let mut state = lock(&self.state);
         if !state.fence.as_ref().is_some_and(|fence| awaited.note(fence)) {
-            // Without those who gave up.
-            state.awaited.retain(|other| other.strong_count() != 0);
-            state.awaited.push(Arc::downgrade(&awaited));
+            state.add_awaited(&awaited);
         }
         drop(state);
         awaited
@@ -149,9 +161,9 @@ impl Syncobj {
             (prev, state.take_ready())
         };
         self.changed(ready);
-        // The walk drops the points that are done.
+        // The walk drops the points that are done, as far as it goes: the others with a later point.
         if let Some(prev) = prev {
-            prev.pending_leaves().for_each(drop);
+            prev.pending_leaves().take(WALK).for_each(drop);
         }
     }
 

@@ -66,7 +66,12 @@ fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
     check_array(call, count, FOUND_BYTES)?;
-    handles.iter().map(|&handle| call.file.syncobj(handle).ok_or(Errno::NOENT)).collect()
+    let mut found = Vec::with_capacity(handles.len());
+    call.for_each(handles, |handle| {
+        found.push(call.file.syncobj(handle).ok_or(Errno::NOENT)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The points of an array, all zero without one.
@@ -124,12 +129,11 @@ pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     let syncobjs = find_all(call, args.handles, args.count_handles)?;
-    for (index, syncobj) in syncobjs.iter().enumerate() {
+    call.for_each(syncobjs.iter().enumerate(), |(index, syncobj)| {
         let point = syncobj.reached_point(args.flags & last_added != 0);
         let at = args.points.wrapping_add(index as u64 * 8);
-        call.user.write(at, &point.to_ne_bytes())?;
-    }
-    Ok(())
+        call.user.write(at, &point.to_ne_bytes())
+    })
 }
 
 /// `DRM_IOCTL_SYNCOBJ_WAIT`: a wait for point 0 of each, which does not know WAIT_AVAILABLE.
@@ -187,7 +191,7 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
     let mut waited = Vec::with_capacity(syncobjs.len());
     // With "all", what was done at first is told, not what came in later.
     let (mut first, mut done) = (None, 0);
-    for (index, (syncobj, point)) in syncobjs.iter().zip(points).enumerate() {
+    call.for_each(syncobjs.iter().zip(points).enumerate(), |(index, (syncobj, point))| {
         let awaited = syncobj.await_point(point);
         if awaited.fence().is_none() && !may_be_absent {
             return Err(Errno::INVAL);
@@ -198,7 +202,8 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
             done += 1;
         }
         waited.push(awaited);
-    }
+        Ok(())
+    })?;
     if done == waited.len() || (done > 0 && !all) {
         return Ok(first.unwrap_or(u32::MAX));
     }

@@ -8,7 +8,7 @@ use crate::bo::Bo;
 use crate::bo::reclaim::Spared;
 use crate::bo::residency::{Pins, Turn};
 use crate::call::errno::{Errno, Result};
-use crate::call::ioctl::{Call, args};
+use crate::call::ioctl::{Call, LONG_STEP, args};
 use crate::device::DeviceInner;
 use crate::file::bos::Objects;
 use crate::vm::bind_async;
@@ -57,6 +57,9 @@ pub(crate) fn read_ops(
     call: &Call<'_>,
     args: &sys::drm_panthor_vm_bind,
 ) -> Result<Vec<sys::drm_panthor_vm_bind_op>> {
+    if args.ops.count as usize > LONG_STEP {
+        call.caller.begin_long_step()?;
+    }
     let min_stride = size_of::<sys::drm_panthor_vm_bind_op>();
     call.user.read_array(&args.ops, min_stride, call.file.config().memory)
 }
@@ -68,6 +71,9 @@ fn run(
     ops: &[sys::drm_panthor_vm_bind_op],
 ) -> core::result::Result<(), (usize, Errno)> {
     for (batch, ops) in ops.chunks(BATCH).enumerate() {
+        if batch != 0 || ops.len() > LONG_STEP {
+            call.caller.begin_long_step().map_err(|errno| (batch * BATCH, errno))?;
+        }
         let objects = call.file.objects();
         for (index, op) in ops.iter().enumerate() {
             run_one(&objects, vm, op).map_err(|errno| (batch * BATCH + index, errno))?;

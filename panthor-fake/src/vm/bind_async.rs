@@ -23,7 +23,7 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
     let before = vm.page_tables_in_flight();
     let mut page_tables = 0_u64;
     let failure = call.file.injections.take_async_bind();
-    for (index, op) in ops.iter().enumerate() {
+    call.for_each(ops.iter().enumerate(), |(index, op)| {
         if vm.is_destroyed() || vm.is_unusable() {
             return Err(Errno::INVAL);
         }
@@ -34,8 +34,8 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
         let prepared = prepare(&call.file.objects(), &vm, op, in_flight, Some(&mut pins))?;
         page_tables = page_tables.saturating_add(prepared.page_tables);
         all.push(prepared);
-        submission.read_syncs(call, &op.syncs)?;
-    }
+        submission.read_syncs(call, &op.syncs)
+    })?;
     // The fence of every job of a batch is on all BOs of it.
     let pins = Arc::new(pins);
     let job = |prepared: Prepared| {
