@@ -80,6 +80,34 @@ fn the_directory_and_sysfs_are_those_of_a_board() {
 }
 
 #[test]
+fn imitation_of_a_node_is_no_node() {
+    with_device(|_| {
+        let node = open(RENDER);
+        let own = imitate(&node);
+        check_is_no_node(&own);
+        // In the place of a node that the server has just seen.
+        assert_eq!(version(&node).0, "panthor");
+        // SAFETY: both descriptors are this test's.
+        assert!(unsafe { libc::dup2(own.as_raw_fd(), node.as_raw_fd()) } >= 0);
+        check_is_no_node(&node);
+    });
+}
+
+#[test]
+fn above_the_tree_is_nothing_of_the_host() {
+    with_device(|_| {
+        let above = File::open("/dev/dri/..").unwrap();
+        let host = fs::metadata("/dev").unwrap();
+        assert_ne!(
+            (above.metadata().unwrap().dev(), above.metadata().unwrap().ino()),
+            (host.dev(), host.ino())
+        );
+        let names = fs::read_dir("/dev/dri/..").unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["dri"]);
+    });
+}
+
+#[test]
 fn opens_that_a_node_refuses() {
     with_device(|_| {
         let errno =
@@ -603,8 +631,8 @@ fn a_panic_goes_on_in_the_caller() {
 #[test]
 fn a_loopback_inside_a_loopback_says_why_not() {
     with_device(|device| {
-        let inner = Loopback::new(device).unwrap();
-        let error = inner.run(|| ()).unwrap_err().to_string();
+        let error = Loopback::new(device).and_then(|inner| inner.run(|| ()));
+        let error = error.unwrap_err().to_string();
         assert!(error.contains("cannot run inside a loopback"), "{error}");
     });
 }

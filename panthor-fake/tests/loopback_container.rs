@@ -42,6 +42,7 @@ fn nodes_are_known_by_what_proc_tells() {
 
 fn client() {
     let (file, other) = (open(RENDER), open(CARD));
+    check_is_no_node(&imitate(&file));
     assert_eq!(version(&file).0, "panthor");
     assert_eq!(other.metadata().unwrap().rdev(), libc::makedev(226, 0));
     let bo = create_bo(&file, 4096);

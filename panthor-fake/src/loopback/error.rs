@@ -14,6 +14,10 @@ pub struct Error {
     source: Option<io::Error>,
 }
 
+/// What to know where another supervisor answers the system calls of this process.
+pub(super) const NESTED: &str = "another supervisor has this program already: a loopback cannot run inside a \
+    loopback, nor inside a container whose runtime uses seccomp notifications";
+
 impl Error {
     pub(super) fn new(task: impl Into<String>, help: impl Into<String>) -> Self {
         Self { task: task.into(), help: help.into(), source: None }
@@ -27,10 +31,7 @@ impl Error {
     /// The filter was refused.
     pub(super) fn of_install(source: io::Error) -> Self {
         let help = match source.raw_os_error() {
-            Some(libc::EBUSY) => {
-                "another supervisor has this program already: a loopback cannot run inside a loopback, nor \
-                 inside a container whose runtime uses seccomp notifications"
-            }
+            Some(libc::EBUSY) => NESTED,
             Some(libc::EINVAL) => {
                 "the kernel has no killable seccomp notifications: Linux 5.19 or newer with \
                  CONFIG_SECCOMP_FILTER is needed"

@@ -30,8 +30,10 @@
 //! - Ioctls go to the same functions as those of [`File::ioctl`](crate::File::ioctl), with the memory and the
 //!   descriptors of the program. One that sleeps keeps its caller waiting and nobody else; a signal interrupts
 //!   it.
-//! - The files around the nodes (`/dev/dri`, and what sysfs has about the device) are a directory that is made
-//!   for the purpose; what is open of it is real.
+//! - The files around the nodes (`/dev/dri`, and what sysfs has about the device) are in a read-only tmpfs that is
+//!   mounted nowhere and ends with its last descriptor. A program gets real descriptors of them, which lead to
+//!   nothing of the host, whatever root directory the program has. That takes `CAP_SYS_ADMIN` or user namespaces.
+//!   Without both the files are in a private directory below `$TMPDIR`; `SECURITY.md` has the limits of that.
 //!
 //! # What cannot be done
 //!
@@ -45,7 +47,8 @@
 //!   others from opening one; and `flock(2)` knows one file, which all open nodes are. `fchmod(2)` changes all of
 //!   them, for the server too where it is not root. A private mapping is refused only where a BO or the registers can be, not below.
 //! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
-//!   path, nor watched. A symbolic link of the program's own making does not lead to a node.
+//!   path, nor watched; in it `getcwd(2)` has no path. What is above it, like `/dev/dri/..`, has the tree's files
+//!   and none of the host's. A symbolic link of the program's own making does not lead to a node.
 //! - Where a program makes itself a user or mount namespace, or another root directory, the device stays at these
 //!   paths, whatever is mounted over them; in a user namespace nobody has the capabilities that the driver asks for.
 //!   In a process namespace the numbers in `/proc/PID/fd` are taken for those outside; `/proc/self` is right.
@@ -71,9 +74,11 @@ mod open;
 mod paths;
 mod process;
 mod restricted;
+mod rights;
 mod signals;
 mod stat;
 mod supervisor;
+mod text_file;
 mod tree;
 mod turns;
 mod waits;

@@ -180,19 +180,14 @@ impl Nodes {
 
     /// The node behind the duplicate of a descriptor that was one when it was last seen, if it is that still.
     pub(super) fn find_seen(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
-        // Nobody guesses a position: nothing else need be asked. The answer may take its time if the number is
-        // another file's by now, which a thread reads from; others are not kept waiting by that.
-        let position = lseek(fd, 0, Whence::SeekCur).ok()?;
+        let position = self.position_of(fd)?;
         let node = lock(&self.open).nodes.get(&position).cloned()?;
         (node.seen_as.load(Ordering::Relaxed) == name_of(descriptor)).then_some(node)
     }
 
     /// The node behind the duplicate of a descriptor, which a thread has under that number.
     pub(super) fn identify(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
-        if seals(fd)? & SEALS.bits() != SEALS.bits() {
-            return None;
-        }
-        let position = lseek(fd, 0, Whence::SeekCur).ok()?;
+        let position = self.position_of(fd)?;
         let open = lock(&self.open);
         let name = name_of(descriptor);
         if let Some(node) = open.nodes.get(&position) {
@@ -202,15 +197,23 @@ impl Nodes {
                 return Some(node.clone());
             }
         }
-        // The program has moved it.
-        if !self.is_memory(fd) {
-            return None;
-        }
-        // Of a node that was closed a moment ago nobody has the lock: it is not this one.
+        // The program has moved it. Of a node that was closed a moment ago nobody has the lock: it is not this one.
         let memory = &self.device.inner().memory;
         let holds = |position| owns(fd, position) && !owns(memory, position);
         let mut nodes = open.nodes.iter();
         nodes.find(|&(&position, _)| holds(position)).map(|(_, node)| node.clone())
+    }
+
+    /// The position of a description of the device's memory; `None` for any other file, also one that a program
+    /// has sealed and moved to the position of a node.
+    ///
+    /// This is the only place where a descriptor of a program is taken for one of a node.
+    fn position_of(&self, fd: &OwnedFd) -> Option<i64> {
+        // In this order: of a file that is no memfd the other questions may wait for a program.
+        if seals(fd)? & SEALS.bits() != SEALS.bits() || !self.is_memory(fd) {
+            return None;
+        }
+        lseek(fd, 0, Whence::SeekCur).ok()
     }
 
     fn seen_at(&self, (thread, number): (Pid, i32)) -> &AtomicU64 {
@@ -290,6 +293,44 @@ fn is_free(fd: impl AsFd, mut lock: libc::flock) -> bool {
 mod tests {
     use super::*;
     use crate::device::config::Config;
+
+    /// A file of a program, sealed as the memory is.
+    fn sealed() -> OwnedFd {
+        use nix::sys::memfd::{MFdFlags, memfd_create};
+
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let fd = memfd_create(c"own", flags).unwrap();
+        fcntl(&fd, FcntlArg::F_ADD_SEALS(SEALS)).unwrap();
+        fd
+    }
+
+    #[test]
+    fn a_sealed_file_at_the_position_of_a_node_is_no_node() {
+        let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
+        let fd = nodes.open(Kind::Render, OFlag::O_RDWR, Opener::default()).unwrap();
+        let (name, position) = ((Pid::this(), 3), lseek(&fd, 0, Whence::SeekCur).unwrap());
+        let own = sealed();
+        lseek(&own, position, Whence::SeekSet).unwrap();
+        assert!(nodes.identify(&own, name).is_none());
+        assert!(nodes.identify(&fd, name).is_some());
+        // The program has put its own file in the place of the node that was seen.
+        assert!(nodes.find_seen(&own, name).is_none());
+        assert!(nodes.find_seen(&fd, name).is_some());
+    }
+
+    #[test]
+    fn a_lock_on_another_file_is_no_node() {
+        let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
+        let fd = nodes.open(Kind::Render, OFlag::O_RDWR, Opener::default()).unwrap();
+        let position = lseek(&fd, 0, Whence::SeekCur).unwrap();
+        let own = sealed();
+        fcntl(&own, FcntlArg::F_OFD_SETLK(&lock_at(position, libc::F_WRLCK))).unwrap();
+        let info = |fd: &OwnedFd| {
+            std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())).unwrap()
+        };
+        assert!(nodes.identify_by_info(&info(&own)).is_none());
+        assert!(nodes.identify_by_info(&info(&fd)).is_some());
+    }
 
     #[test]
     fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {

@@ -1,24 +1,21 @@
 //! Opening nodes, and the files around them.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use super::listener::{Answer, Notification};
 use super::node::Kind;
 use super::paths::Place;
 use super::process::{capabilities, info_of, process_of};
+use super::text_file::text_file;
+use super::tree::Found;
 use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
 use crate::file::primary::Opener;
-use crate::sharing::descriptors::path;
 
 /// `open(2)` and `openat(2)`.
 pub(super) fn open(
@@ -43,24 +40,32 @@ pub(super) fn open(
 }
 
 fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result<Answer> {
-    let cloexec = flags.contains(OFlag::O_CLOEXEC);
     let follow = !flags.contains(OFlag::O_NOFOLLOW);
     let found = match world.tree.find(path, follow) {
         Err(Errno::NOENT) if flags.contains(OFlag::O_CREAT) => return Err(Errno::ACCES),
         found => found?,
     };
+    open_found(world, caller, &found, flags)
+}
+
+/// Opens a file of the tree. With `O_PATH` a program gets it opened for reading: the kernel does not hand over the
+/// other kind.
+pub(super) fn open_found(
+    world: &World,
+    caller: Pid,
+    found: &Found,
+    flags: OFlag,
+) -> Result<Answer> {
     if let Some(kind) = found.node {
         return open_name(world, caller, kind, flags);
     }
     check_plain(flags)?;
-    Ok(Answer::Descriptor { fd: world.tree.open(path, flags & KEPT)?, cloexec })
+    let fd = world.tree.open(found, caller, flags)?;
+    Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 
-/// What is kept of the flags for a file around the nodes. Without O_PATH, with which the kernel would not hand it over.
-pub(super) const KEPT: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK);
-
-/// Whether a file around the nodes may be opened: they are for reading.
-pub(super) fn check_plain(flags: OFlag) -> Result<()> {
+/// Checks the flags of an open of a file around the nodes: the files are for reading.
+fn check_plain(flags: OFlag) -> Result<()> {
     if flags.contains(OFlag::O_PATH) {
         return Ok(());
     }
@@ -71,7 +76,7 @@ pub(super) fn check_plain(flags: OFlag) -> Result<()> {
 }
 
 /// Opens a node by a path, or only its place.
-pub(super) fn open_name(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
+fn open_name(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
     if !flags.contains(OFlag::O_PATH) {
         return open_node(world, caller, kind, flags);
     }
@@ -131,16 +136,8 @@ fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
         let _ = writeln!(text, "{line}");
     }
     text.push_str(&node.file.fdinfo());
-    match text_file(&text) {
+    match text_file(c"fdinfo", &text) {
         Ok(fd) => Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) },
         Err(_) => Answer::Error(Errno::NOMEM),
     }
-}
-
-/// A file with that text, for reading only.
-fn text_file(text: &str) -> io::Result<OwnedFd> {
-    let mut file = std::fs::File::from(memfd_create(c"fdinfo", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(text.as_bytes())?;
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    Ok(nix::fcntl::open(path(file.as_raw_fd()).as_str(), flags, Mode::empty())?)
 }

@@ -3,11 +3,12 @@
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
-use nix::fcntl::{OFlag, readlink};
+use nix::fcntl::readlink;
 use nix::libc;
 use nix::unistd::Pid;
 
 use super::process::path_of;
+use super::rights::may_inspect;
 use super::tree::Tree;
 use crate::call::errno::{Errno, Result};
 use crate::sharing::descriptors::path as own_path;
@@ -45,7 +46,8 @@ impl Tree {
             Ok(straight) => straight,
             Err(errno) => return Place::Nowhere(errno),
         };
-        // What is above the tree's parts is reached through them, on the host it may not be.
+        // What is above the tree's parts is the tree's, too, where the way there leads through them: a directory
+        // of the host would be opened with the rights of the server and below its root directory.
         if Tree::owns(&path) || (came_through && Tree::is_above(&path)) {
             return Place::Tree(path);
         }
@@ -90,7 +92,7 @@ impl Tree {
 
     /// The path of a directory of the tree, without symbolic links.
     fn real_directory(&self, path: &[u8]) -> Result<Vec<u8>> {
-        let directory = self.open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let directory = self.directory(path)?;
         let link = readlink(own_path(directory.as_raw_fd()).as_str())?;
         let real = self.pretended(link.as_bytes()).ok_or(Errno::NOENT)?;
         Ok(real.strip_prefix(b"/").unwrap_or(real).to_vec())
@@ -152,6 +154,10 @@ impl Tree {
         let Some(fd) = parts.next().and_then(parse) else {
             return Place::Elsewhere;
         };
+        if !may_inspect(thread, owner) {
+            // The kernel refuses it.
+            return Place::Elsewhere;
+        }
         let rest: Vec<_> = parts.collect();
         match (kind, &rest[..]) {
             (b"fd", []) => Place::Descriptor { thread: owner, fd },
@@ -222,12 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn above_the_tree_is_the_host() {
+    fn above_the_tree_is_nothing_of_the_host() {
         assert_eq!(place("/dev/dri/.."), Place::Tree(b"dev/".to_vec()));
         assert_eq!(place("/dev/dri/../.."), Place::Tree(b"".to_vec()));
-        for path in [b"dev/".as_slice(), b""] {
-            assert!(Tree::new().unwrap().find(path, true).is_ok());
+        let tree = Tree::new().unwrap();
+        for path in [b"dev/null".as_slice(), b"etc", b"proc"] {
+            assert_eq!(tree.find(path, true).map(drop), Err(Errno::NOENT));
         }
+        let root = nix::sys::stat::fstat(tree.find(b"", true).unwrap().fd).unwrap();
+        let host = nix::sys::stat::stat("/").unwrap();
+        assert_ne!((root.st_dev, root.st_ino), (host.st_dev, host.st_ino));
     }
 
     #[test]
@@ -247,11 +257,14 @@ mod tests {
         for path in ["/proc/self/fd/7", "/proc/thread-self/fd/7", "/dev/fd/7"] {
             assert_eq!(place(path), own, "{path}");
         }
-        let other = Pid::from_raw(42);
-        assert_eq!(place("/proc/42/fd/7"), Place::Descriptor { thread: other, fd: 7 });
+        let process = Pid::this();
         assert_eq!(
-            place("/proc/1/task/42/fdinfo/7"),
-            Place::DescriptorInfo { thread: other, fd: 7 }
+            place(&format!("/proc/{process}/fd/7")),
+            Place::Descriptor { thread: process, fd: 7 }
+        );
+        assert_eq!(
+            place(&format!("/proc/{process}/task/{thread}/fdinfo/7")),
+            Place::DescriptorInfo { thread, fd: 7 }
         );
         for path in ["/proc/self/fd", "/proc/self/fd/", "/proc/x/fd/7", "/proc/self/fd/+7"] {
             assert_eq!(place(path), Place::Elsewhere, "{path}");
@@ -269,7 +282,7 @@ mod tests {
         assert_eq!(place("dri/card0"), Place::Tree(b"dev/dri/card0".to_vec()));
         assert_eq!(place("../dev/fd/3"), Place::Descriptor { thread, fd: 3 });
         assert_eq!(place("null"), Place::Elsewhere);
-        let drm = tree.open(b"sys/class/drm", nix::fcntl::OFlag::O_DIRECTORY).unwrap();
+        let drm = tree.directory(b"sys/class/drm").unwrap();
         let place = tree.place(thread, drm.as_raw_fd(), b"card0/device");
         assert_eq!(place, Place::Tree(b"sys/class/drm/card0/device".to_vec()));
     }

@@ -1,19 +1,17 @@
 //! Opening with restrictions on the way: `openat2(2)`.
 
-use std::os::fd::{AsRawFd, OwnedFd};
-
 use nix::errno::Errno as OsError;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::libc;
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::Mode;
 
 use super::listener::{Answer, Notification};
-use super::open::{KEPT, check_plain, open, open_name};
+use super::open::{open, open_found};
 use super::paths::{Place, is_elsewhere};
+use super::tree::Found;
 use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
-use crate::sharing::descriptors::path as own_path;
 
 /// Only what the kernel knows at once. One may always be told to ask again without.
 const CACHED: ResolveFlag = ResolveFlag::from_bits_retain(libc::RESOLVE_CACHED);
@@ -52,7 +50,7 @@ pub(super) fn openat2_call(
     let flags = OFlag::from_bits_retain(flags as i32);
     find_restricted(world, call, (directory, &path), flags, resolve)
         .and_then(|found| match found {
-            Some(fd) => open_found(world, call, fd, flags),
+            Some(found) => open_found(world, call.thread(), &found, flags),
             None => Ok(Answer::Continue),
         })
         .into()
@@ -84,7 +82,7 @@ fn find_restricted(
     (directory, path): (i32, &[u8]),
     flags: OFlag,
     resolve: ResolveFlag,
-) -> Result<Option<OwnedFd>> {
+) -> Result<Option<Found>> {
     let tree = &world.tree;
     let absolute = path.starts_with(b"/");
     let in_root = resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
@@ -118,17 +116,15 @@ fn find_restricted(
         // /dev and /sys are file systems of their own.
         return Err(Errno(libc::EXDEV));
     }
-    let mut kept = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    kept |= flags & (OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY);
-    let resolve = resolve.difference(ResolveFlag::RESOLVE_NO_XDEV);
-    let how = |resolve| OpenHow::new().flags(kept).resolve(resolve);
-    if beneath || in_root {
-        let start = tree.open_own(&base)?;
-        return Ok(Some(openat2(&start, path, how(resolve))?));
-    }
-    let path = [&base[..], b"/", path].concat();
-    let resolve = resolve | ResolveFlag::RESOLVE_IN_ROOT;
-    Ok(Some(openat2(&tree.open_own(b"")?, &path[..], how(resolve))?))
+    let kept = flags & (OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY);
+    let found = if beneath || in_root {
+        tree.walk(tree.directory(&base)?, path, kept, resolve)?
+    } else {
+        let path = [&base[..], b"/", path].concat();
+        let resolve = resolve | ResolveFlag::RESOLVE_IN_ROOT;
+        tree.walk(tree.directory(b"")?, &path, kept, resolve)?
+    };
+    Ok(Some(found))
 }
 
 /// A path whose first directory is a root, as an absolute one without detours.
@@ -142,26 +138,6 @@ fn below_root(path: &[u8]) -> Vec<u8> {
         }
     }
     parts.join(&b'/')
-}
-
-/// Opens what was found with `O_PATH`.
-fn open_found(
-    world: &World,
-    call: &Notification<'_>,
-    found: OwnedFd,
-    flags: OFlag,
-) -> Result<Answer> {
-    if let Some(kind) = world.tree.node_of(&found)? {
-        return open_name(world, call.thread(), kind, flags);
-    }
-    check_plain(flags)?;
-    let kind = SFlag::from_bits_truncate(fstat(&found)?.st_mode) & SFlag::S_IFMT;
-    if kind == SFlag::S_IFLNK {
-        return Err(Errno(libc::ELOOP));
-    }
-    let kept = (flags & KEPT).difference(OFlag::O_NOFOLLOW) | OFlag::O_CLOEXEC;
-    let fd = nix::fcntl::open(own_path(found.as_raw_fd()).as_str(), kept, Mode::empty())?;
-    Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 
 #[cfg(test)]

@@ -1,36 +1,38 @@
-//! The files around the nodes, as a board has them: `/dev/dri`, and what sysfs tells about the device.
+//! The files around the nodes, as a board has them: `/dev/dri`, and what sysfs has about the device.
 //!
-//! They are a real tree in a temporary directory. Its directories and files are given to programs as they are;
-//! in the place of the nodes there are files that only lend their inode numbers.
+//! The files are real, but not the host's: a [detached] file system holds them, which no path leads to and which
+//! nothing can change; without the right to make one, a [temporary] directory. A program gets descriptors of
+//! them. In the place of the nodes there are files that only lend their inode numbers.
+//!
+//! The server opens nothing else for a program: a path that leads out of the tree is the kernel's to follow, with
+//! the program's own root directory and its own rights.
 
-use std::fs;
+mod contents;
+mod detached;
+mod home;
+mod made;
+mod temporary;
+
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
-use nix::fcntl::{Flock, FlockArg, OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::libc;
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::{Mode, SFlag, fstat, mknod};
-use nix::unistd::mkdtemp;
+use contents::items;
+use home::Home;
+use made::{Identity as FileIdentity, Made, Texts};
+use nix::errno::Errno as OsError;
+use nix::fcntl::{FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, open, openat2};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::Pid;
+use temporary::Temporary;
 
-use super::error::Error;
-use super::node::{Kind, MAJOR};
-use crate::call::errno::Result;
+use super::error::{Error, NESTED};
+use super::node::Kind;
+use super::text_file::text_file;
+use crate::call::errno::{Errno, Result};
 use crate::sharing::descriptors::{Identity, path};
 
-/// The name of the GPU on its bus: the one of the RK3588.
-const GPU: &str = "fb000000.gpu";
-
-/// How the names of the temporary directories begin.
-const PREFIX: &str = "panthor-fake-loopback-";
-
-/// Without a lock a directory of that age is nobody's.
-const STALE: Duration = Duration::from_secs(10);
-
-/// Everything below these is in the tree, and nothing of the host's is seen.
+/// The paths below which all files are the tree's, and none is the host's.
 const OWN: &[&str] = &[
     "dev/dri",
     "sys/class/drm",
@@ -41,34 +43,34 @@ const OWN: &[&str] = &[
     "sys/bus/platform/drivers/panthor",
 ];
 
-const UEVENT: &str = "DRIVER=panthor\nOF_NAME=gpu\nOF_FULLNAME=/gpu@fb000000\n\
-    OF_COMPATIBLE_0=rockchip,rk3588-mali\nOF_COMPATIBLE_1=arm,mali-valhall-csf\nOF_COMPATIBLE_N=2\n\
-    MODALIAS=of:NgpuT(null)Crockchip,rk3588-maliCarm,mali-valhall-csf\n";
-
-/// The tree, which is removed with this.
+/// The tree, which goes with this and with the last descriptor of a program.
 #[derive(Debug)]
 pub(super) struct Tree {
-    path: PathBuf,
-    /// Tells others that it is in use.
-    _lock: Flock<OwnedFd>,
-    root: OwnedFd,
-    /// The root of the host.
-    host: OwnedFd,
-    /// Device and inode number of what stands for the nodes.
-    nodes: [(u64, u64); 2],
+    store: Store,
+    made: Made,
     /// What programs get that open a node with `O_PATH`: the kernel does not hand over such descriptors.
     places: [Place; 2],
 }
 
+/// The home of the files.
+#[derive(Debug)]
+enum Store {
+    /// The root of a file system that is mounted nowhere.
+    Detached(OwnedFd),
+    /// A directory of the host, and the texts of its files, which a program cannot change. Only the programs that
+    /// are at home there get directories of it: `..` leads above it.
+    Temporary(Temporary, Home, Texts),
+}
+
 #[derive(Debug)]
 struct Place {
-    file: fs::File,
+    file: OwnedFd,
     identity: Identity,
 }
 
 impl Place {
     fn new() -> io::Result<Self> {
-        let file = fs::File::from(memfd_create(c"node", MFdFlags::MFD_CLOEXEC)?);
+        let file = text_file(c"node", "")?;
         let identity =
             Identity::of(&file).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
         Ok(Self { file, identity })
@@ -86,68 +88,44 @@ pub(super) struct Found {
 
 impl Tree {
     pub(super) fn new() -> std::result::Result<Self, Error> {
-        let build = || -> io::Result<Self> {
-            remove_stale(&std::env::temp_dir());
-            let path = mkdtemp(&std::env::temp_dir().join(format!("{PREFIX}XXXXXX")))?;
-            // Whoever fails from here on leaves it behind, or this does.
-            let made = Self::fill(&path);
-            if made.is_err() {
-                let _ = fs::remove_dir_all(&path);
-            }
-            made
-        };
-        build().map_err(|error| {
-            let directory = std::env::temp_dir();
-            let help = format!("{} must be writable: set TMPDIR", directory.display());
+        Self::build().map_err(|error| {
+            let help = match error.raw_os_error().map(OsError::from_raw) {
+                Some(OsError::EMFILE | OsError::ENFILE) => "raise RLIMIT_NOFILE".into(),
+                // The files of another loopback are in the place of those that are made.
+                Some(OsError::EEXIST) => NESTED.into(),
+                Some(OsError::ENOMEM) => String::new(),
+                _ => format!(
+                    "permit user and mount namespaces, or set TMPDIR: {} must be writable",
+                    std::env::temp_dir().display()
+                ),
+            };
             Error::new("make the files around the device", help).because(error)
         })
     }
 
-    fn fill(path: &Path) -> io::Result<Self> {
-        // /proc tells the real path.
-        let path = fs::canonicalize(path)?;
-        let locked = lock(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        let device = format!("sys/devices/platform/{GPU}");
-        for directory in [
-            "dev/dri/by-path",
-            "sys/class/drm",
-            "sys/dev/char",
-            "sys/bus/platform/devices",
-            "sys/bus/platform/drivers/panthor",
-        ] {
-            fs::create_dir_all(path.join(directory))?;
-        }
-        let mut nodes = [(0, 0); 2];
-        for (kind, numbers) in Kind::ALL.into_iter().zip(&mut nodes) {
-            *numbers = node(&path, &device, kind)?;
-        }
-        let write = |name: &str, text: &str| fs::write(path.join(name), text);
-        let link = |name: &str, target: &str| symlink(target, path.join(name));
-        write(&format!("{device}/uevent"), UEVENT)?;
-        write(&format!("{device}/modalias"), &UEVENT[UEVENT.find("of:").unwrap_or(0)..])?;
-        write(&format!("{device}/profiling"), "0\n")?;
-        write("sys/class/drm/version", "drm 1.1.0 20060810\n")?;
-        link(&format!("{device}/subsystem"), "../../../bus/platform")?;
-        link(&format!("{device}/driver"), "../../../bus/platform/drivers/panthor")?;
-        let back = format!("../../../../devices/platform/{GPU}");
-        link(&format!("sys/bus/platform/drivers/panthor/{GPU}"), &back)?;
-        link(&format!("sys/bus/platform/devices/{GPU}"), &back[3..])?;
-        let root =
-            open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        let host = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        let places = [Place::new()?, Place::new()?];
-        Ok(Self { path, _lock: locked, root, host, nodes, places })
+    fn build() -> io::Result<Self> {
+        let items = items();
+        let store = match detached::make(&items).map_err(io::Error::from) {
+            Ok(root) => Store::Detached(root),
+            Err(error) if detached::is_unavailable(&error) => {
+                let directory = Temporary::new(&std::env::temp_dir(), &items)?;
+                let texts = Texts::new(directory.root(), &items)?;
+                Store::Temporary(directory, Home::own()?, texts)
+            }
+            Err(error) => return Err(error),
+        };
+        let made = Made::new(store.root(), &items)?;
+        Ok(Self { store, made, places: [Place::new()?, Place::new()?] })
     }
 
-    /// Whether a path from the root, without its slash, is of the tree and not of the host.
+    /// Returns whether a path from the root, without its slash, is of the tree and not of the host.
     pub(super) fn owns(path: &[u8]) -> bool {
         OWN.iter().any(|own| {
             path.strip_prefix(own.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
         })
     }
 
-    /// Whether something of the tree is below a path, which itself is the host's.
+    /// Returns whether something of the tree is below a path that is itself the host's.
     pub(super) fn is_above(path: &[u8]) -> bool {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         path.is_empty()
@@ -156,11 +134,15 @@ impl Tree {
             })
     }
 
-    /// The path that a file of the tree pretends to have, if it is one.
+    /// Returns the path that a file of the tree pretends to have; `None` if the file has another path.
     pub(super) fn pretended<'a>(&self, real: &'a [u8]) -> Option<&'a [u8]> {
-        use std::os::unix::ffi::OsStrExt;
-
-        let rest = real.strip_prefix(self.path.as_os_str().as_bytes())?;
+        let rest = match &self.store {
+            // The kernel has no other name for it.
+            Store::Detached(_) => real,
+            Store::Temporary(directory, ..) => {
+                real.strip_prefix(directory.path().as_os_str().as_bytes())?
+            }
+        };
         matches!(rest, [] | [b'/', ..]).then_some(rest)
     }
 
@@ -168,159 +150,185 @@ impl Tree {
     pub(super) fn find(&self, path: &[u8], follow: bool) -> Result<Found> {
         let mut flags = OFlag::O_PATH;
         flags.set(OFlag::O_NOFOLLOW, !follow);
-        let fd = self.open(path, flags)?;
-        let node = self.node_of(&fd)?;
+        self.walk(self.store.root(), path, flags, ResolveFlag::RESOLVE_IN_ROOT)
+    }
+
+    /// Finds a file from a directory of the tree on, by the kernel's rules of `openat2(2)`.
+    ///
+    /// # Errors
+    /// What the kernel says, and `ENOENT` for a file that a program has put there.
+    pub(super) fn walk(
+        &self,
+        start: impl AsFd,
+        path: &[u8],
+        flags: OFlag,
+        resolve: ResolveFlag,
+    ) -> Result<Found> {
+        /// As long as others rename or mount something, the kernel may not follow a way back.
+        const ATTEMPTS: usize = 1000;
+
+        let path = if path.is_empty() { b".".as_slice() } else { path };
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(resolve | ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_NO_XDEV);
+        let mut attempts = 0;
+        let fd = loop {
+            match openat2(&start, path, how) {
+                Err(OsError::EAGAIN) if attempts < ATTEMPTS => attempts += 1,
+                result => break result?,
+            }
+        };
+        let identity = FileIdentity::of(&fd)?;
+        let node = self.made.find(&identity).ok_or(Errno::NOENT)?;
+        let fd = match &self.store {
+            Store::Temporary(_, _, texts) => texts.find(&identity)?.unwrap_or(fd),
+            Store::Detached(_) => fd,
+        };
         Ok(Found { fd, node })
     }
 
-    /// Opens a file by its path from the root, without its slash.
-    pub(super) fn open(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd> {
-        let how =
-            OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        let root = if Self::is_above(path) { &self.host } else { &self.root };
-        let path = if path.is_empty() { b".".as_slice() } else { path };
-        Ok(openat2(root, path, how)?)
+    /// Opens a file that was found for reading, for a thread.
+    ///
+    /// # Errors
+    /// `ELOOP` for a symbolic link, `ENOTDIR`, and `EACCES` for a directory that would lead the thread out of its
+    /// root directory.
+    pub(super) fn open(&self, found: &Found, thread: Pid, flags: OFlag) -> Result<OwnedFd> {
+        let kind = SFlag::from_bits_truncate(fstat(&found.fd)?.st_mode) & SFlag::S_IFMT;
+        let directory = kind == SFlag::S_IFDIR;
+        match kind {
+            SFlag::S_IFLNK => return Err(OsError::ELOOP.into()),
+            _ if flags.contains(OFlag::O_DIRECTORY) && !directory => {
+                return Err(Errno(nix::libc::ENOTDIR));
+            }
+            SFlag::S_IFDIR | SFlag::S_IFREG => {}
+            _ => return Err(Errno::ACCES),
+        }
+        if let (Store::Temporary(_, home, _), true) = (&self.store, directory) {
+            if !home.is_of(thread) {
+                return Err(Errno::ACCES);
+            }
+        }
+        // A lease of a program is no reason to wait.
+        let fixed = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let fd = open(path(found.fd.as_raw_fd()).as_str(), fixed, Mode::empty())?;
+        fcntl(&fd, FcntlArg::F_SETFL(flags & OFlag::O_NONBLOCK))?;
+        Ok(fd)
     }
 
-    /// A directory that is in the tree, also one that the host has as well: without what only the host has in it.
-    pub(super) fn open_own(&self, path: &[u8]) -> Result<OwnedFd> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Ok(openat2(&self.root, if path.is_empty() { b".".as_slice() } else { path }, how)?)
+    /// Returns a directory of the tree, also one that the host has as well: with the entries of the tree only.
+    pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        Ok(self.walk(self.store.root(), path, flags, ResolveFlag::RESOLVE_IN_ROOT)?.fd)
     }
 
-    /// Which node a file is the name of, for those that [`Tree::name_of`] gives.
+    /// Returns which node a file is the name of, for those that [`Tree::name_of`] makes.
     pub(super) fn named_by(&self, identity: Identity) -> Option<Kind> {
         let at = self.places.iter().position(|place| place.identity == identity)?;
         Some(Kind::ALL[at])
     }
 
-    /// A descriptor that only names a node.
+    /// Makes a descriptor that only names a node.
     pub(super) fn name_of(&self, kind: Kind) -> Result<OwnedFd> {
         let at = Kind::ALL.iter().position(|&known| known == kind).unwrap_or(0);
         let path = path(self.places[at].file.as_raw_fd());
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         Ok(open(path.as_str(), flags, Mode::empty())?)
     }
-
-    /// Which node a descriptor of a file of the tree stands for.
-    pub(super) fn node_of(&self, fd: &OwnedFd) -> Result<Option<Kind>> {
-        let found = fstat(fd)?;
-        let found = (found.st_dev, found.st_ino);
-        Ok(Kind::ALL
-            .into_iter()
-            .zip(self.nodes)
-            .find_map(|(kind, node)| (node == found).then_some(kind)))
-    }
 }
 
-impl Drop for Tree {
-    fn drop(&mut self) {
-        // What is left is a small directory among temporary ones.
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// Removes the trees of those that were killed before they could: nobody has locked them.
-fn remove_stale(directory: &Path) {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    for path in ours.map(|entry| entry.path()) {
-        // One that is new may be about to be locked.
-        let modified = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-        let old = modified.is_ok_and(|then| then.elapsed().is_ok_and(|age| age > STALE));
-        if old && lock(&path).is_ok() {
-            let _ = fs::remove_dir_all(&path);
+impl Store {
+    fn root(&self) -> &OwnedFd {
+        match self {
+            Self::Detached(root) => root,
+            Self::Temporary(directory, ..) => directory.root(),
         }
     }
-}
-
-/// Locks a directory, if nobody else has.
-fn lock(path: &Path) -> nix::Result<Flock<OwnedFd>> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let directory = open(path, flags, Mode::empty())?;
-    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)
-}
-
-/// Makes what there is for each node; returns the numbers of what stands for it.
-fn node(root: &Path, device: &str, kind: Kind) -> io::Result<(u64, u64)> {
-    let (name, minor) = (kind.name(), kind.minor());
-    let below = root.join(device).join("drm").join(name);
-    fs::create_dir_all(&below)?;
-    fs::write(below.join("dev"), format!("{MAJOR}:{minor}\n"))?;
-    let uevent = format!("MAJOR={MAJOR}\nMINOR={minor}\nDEVNAME=dri/{name}\nDEVTYPE=drm_minor\n");
-    fs::write(below.join("uevent"), uevent)?;
-    symlink(format!("../../../{GPU}"), below.join("device"))?;
-    symlink("../../../../../class/drm", below.join("subsystem"))?;
-    let target = format!("../../devices/platform/{GPU}/drm/{name}");
-    symlink(&target, root.join("sys/class/drm").join(name))?;
-    symlink(&target, root.join("sys/dev/char").join(format!("{MAJOR}:{minor}")))?;
-    let role = match kind {
-        Kind::Primary => "card",
-        Kind::Render => "render",
-    };
-    let by_path = root.join("dev/dri/by-path").join(format!("platform-{GPU}-{role}"));
-    symlink(format!("../{name}"), by_path)?;
-
-    let stand_in = root.join("dev/dri").join(name);
-    // A character device, so that a listing says so; the only one that any user may make. Where even that
-    // is impossible, it is a plain file.
-    let whiteout = mknod(&stand_in, SFlag::S_IFCHR, Mode::empty(), 0 as libc::dev_t);
-    if whiteout.is_err() {
-        fs::write(&stand_in, "")?;
-    }
-    let metadata = fs::symlink_metadata(&stand_in)?;
-    Ok((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn links_lead_to_the_device_and_stay_in_the_tree() {
-        let tree = Tree::new().unwrap();
-        let uevent = tree.find(b"sys/dev/char/226:128/device/uevent", true).unwrap();
-        assert_eq!(uevent.node, None);
-        let by_path = tree.find(b"dev/dri/by-path/platform-fb000000.gpu-render", true).unwrap();
-        assert_eq!(by_path.node, Some(Kind::Render));
-        assert_eq!(tree.find(b"dev/dri/card0", true).unwrap().node, Some(Kind::Primary));
-        tree.find(b"sys/dev/char/226:0/subsystem/renderD128/device/driver", true).unwrap();
-        tree.find(b"sys/bus/platform/devices/fb000000.gpu/drm/card0/dev", true).unwrap();
-        // Out of the tree there is nothing.
-        assert!(tree.find(b"../../../../../../../../../../etc/passwd", true).is_err());
-        let path = tree.path.clone();
-        drop(tree);
-        assert!(!path.exists());
+    /// The trees of either kind that there can be here.
+    fn trees() -> Vec<Tree> {
+        let items = items();
+        let directory = Temporary::new(&std::env::temp_dir(), &items).unwrap();
+        let texts = Texts::new(directory.root(), &items).unwrap();
+        let mut stores = vec![Store::Temporary(directory, Home::own().unwrap(), texts)];
+        match detached::make(&items) {
+            Ok(root) => stores.push(Store::Detached(root)),
+            Err(errno) => eprintln!("not tested: no detached mount here: {errno}"),
+        }
+        let tree = |store: Store| {
+            let made = Made::new(store.root(), &items).unwrap();
+            Tree { store, made, places: [Place::new().unwrap(), Place::new().unwrap()] }
+        };
+        stores.into_iter().map(tree).collect()
     }
 
     #[test]
-    fn what_nobody_has_locked_is_removed_when_it_is_old() {
-        let directory = mkdtemp(&std::env::temp_dir().join("panthor-stale-XXXXXX")).unwrap();
-        let long_ago = std::time::SystemTime::now() - 2 * STALE;
-        let make = |name: &str| {
-            let path = directory.join(name);
-            fs::create_dir_all(path.join("dev")).unwrap();
-            path
-        };
-        let age = |path: &Path| fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
-        let stale = make("panthor-fake-loopback-a");
-        let used = make("panthor-fake-loopback-b");
-        let new = make("panthor-fake-loopback-c");
-        let other = make("panthor-fake-d");
-        for path in [&stale, &used, &other] {
-            age(path);
+    fn links_lead_to_the_device_and_stay_in_the_tree() {
+        for tree in trees() {
+            let uevent = tree.find(b"sys/dev/char/226:128/device/uevent", true).unwrap();
+            assert_eq!(uevent.node, None);
+            let by_path = tree.find(b"dev/dri/by-path/platform-fb000000.gpu-render", true).unwrap();
+            assert_eq!(by_path.node, Some(Kind::Render));
+            assert_eq!(tree.find(b"dev/dri/card0", true).unwrap().node, Some(Kind::Primary));
+            tree.find(b"sys/dev/char/226:0/subsystem/renderD128/device/driver", true).unwrap();
+            tree.find(b"sys/bus/platform/devices/fb000000.gpu/drm/card0/dev", true).unwrap();
+            // Out of the tree there is nothing.
+            assert!(tree.find(b"../../../../../../../../../../etc/passwd", true).is_err());
         }
-        let in_use = lock(&used).unwrap();
-        remove_stale(&directory);
-        assert_eq!(
-            [&stale, &used, &new, &other].map(|path| path.exists()),
-            [false, true, true, true]
-        );
-        drop(in_use);
-        remove_stale(&directory);
-        assert!(!used.exists());
-        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn what_the_server_did_not_make_is_not_there() {
+        for tree in trees() {
+            let Store::Temporary(directory, ..) = &tree.store else { continue };
+            let own = directory.path().join("dev/dri");
+            nix::unistd::mkfifo(&own.join("fifo"), Mode::S_IRWXU).unwrap();
+            std::os::unix::fs::symlink("/etc/passwd", own.join("link")).unwrap();
+            std::fs::rename(own.join("card0"), own.join("was")).unwrap();
+            nix::unistd::mkfifo(&own.join("card0"), Mode::S_IRWXU).unwrap();
+            for name in ["fifo", "link", "card0"] {
+                for follow in [false, true] {
+                    let found = tree.find(format!("dev/dri/{name}").as_bytes(), follow);
+                    assert_eq!(found.map(drop), Err(Errno::NOENT), "{name}");
+                }
+            }
+            for name in ["fifo", "link", "card0"] {
+                std::fs::remove_file(own.join(name)).unwrap();
+            }
+            std::fs::rename(own.join("was"), own.join("card0")).unwrap();
+            // A text that is changed is served as it was.
+            let version = directory.path().join("sys/class/drm/version");
+            std::fs::write(version, "another").unwrap();
+            let found = tree.find(b"sys/class/drm/version", true).unwrap();
+            let fd = tree.open(&found, nix::unistd::gettid(), OFlag::empty()).unwrap();
+            let text = std::io::read_to_string(std::fs::File::from(fd)).unwrap();
+            assert_eq!(text, "drm 1.1.0 20060810\n");
+        }
+    }
+
+    #[test]
+    fn a_directory_of_the_host_is_only_for_those_at_home() {
+        for mut tree in trees() {
+            let thread = nix::unistd::gettid();
+            let open = |tree: &Tree, path: &[u8]| {
+                let found = tree.find(path, true).unwrap();
+                tree.open(&found, thread, OFlag::empty()).map(drop)
+            };
+            assert_eq!(open(&tree, b"dev/dri"), Ok(()));
+            let denied = match &mut tree.store {
+                Store::Temporary(_, home, _) => {
+                    home.move_away();
+                    Err(Errno::ACCES)
+                }
+                Store::Detached(_) => Ok(()),
+            };
+            assert_eq!(open(&tree, b"dev/dri"), denied);
+            assert_eq!(open(&tree, b"sys/class/drm/version"), Ok(()));
+        }
     }
 
     #[test]

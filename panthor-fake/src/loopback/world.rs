@@ -24,7 +24,6 @@ use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
 use crate::device::Device;
 use crate::lock::lock;
-use crate::sharing::descriptors::Identity;
 
 /// The longest path, with its NUL.
 const PATH_MAX: usize = 4096;
@@ -44,6 +43,13 @@ pub(super) struct World {
     pub(super) waiting: AtomicU32,
     /// Its end tells the thread that waits for closed nodes.
     _alive: OwnedFd,
+}
+
+/// What a descriptor of a program stands for.
+enum Known {
+    Node(Arc<OpenNode>),
+    /// A descriptor opened with `O_PATH` for a node.
+    Place(Kind),
 }
 
 /// What a descriptor of a program is that is a memfd.
@@ -137,15 +143,9 @@ impl World {
         if !self.nodes.any() || fd < 0 {
             return Ok(None);
         }
-        let node = if self.processes.can_duplicate() {
-            match self.memfd(thread, fd)? {
-                Some(Memfd::Node(node)) => Some(node),
-                Some(Memfd::Other(memfd)) => self.nodes.identify(&memfd, (thread, fd)),
-                None => None,
-            }
-        } else {
-            let info = self.shortage(info_of(thread, fd))?;
-            info.and_then(|info| self.nodes.identify_by_info(&info))
+        let node = match self.known(thread, fd)? {
+            Some(Known::Node(node)) => Some(node),
+            Some(Known::Place(_)) | None => None,
         };
         self.nodes.catch_up(node.is_some());
         Ok(node)
@@ -156,27 +156,38 @@ impl World {
     /// # Errors
     /// As above.
     pub(super) fn kind_of(&self, thread: Pid, fd: i32) -> Result<Option<Kind>> {
-        let places = self.places_given.load(Ordering::Acquire);
-        if fd < 0 || !(places || self.nodes.any()) {
+        if fd < 0 || !(self.nodes.any() || self.places_given.load(Ordering::Acquire)) {
             return Ok(None);
         }
-        if !self.processes.can_duplicate() {
-            return Ok(match self.node(thread, fd)? {
-                Some(node) => Some(node.kind),
-                None if places => self.tree.named_by(identity_of(thread, fd)?),
-                None => None,
-            });
-        }
-        let memfd = match self.memfd(thread, fd)? {
-            Some(Memfd::Node(node)) => return Ok(Some(node.kind)),
-            Some(Memfd::Other(memfd)) => memfd,
-            None => return Ok(None),
+        Ok(self.known(thread, fd)?.map(|known| match known {
+            Known::Node(node) => node.kind,
+            Known::Place(kind) => kind,
+        }))
+    }
+
+    /// What a descriptor of a thread stands for.
+    ///
+    /// # Errors
+    /// As above.
+    fn known(&self, thread: Pid, fd: i32) -> Result<Option<Known>> {
+        let node = if self.processes.can_duplicate() {
+            match self.memfd(thread, fd)? {
+                Some(Memfd::Node(node)) => Some(node),
+                Some(Memfd::Other(memfd)) => self.nodes.identify(&memfd, (thread, fd)),
+                None => return Ok(None),
+            }
+        } else {
+            let info = self.shortage(info_of(thread, fd))?;
+            info.and_then(|info| self.nodes.identify_by_info(&info))
         };
-        if let Some(node) = self.nodes.identify(&memfd, (thread, fd)) {
-            return Ok(Some(node.kind));
+        if let Some(node) = node {
+            return Ok(Some(Known::Node(node)));
         }
-        // What names a node is a memfd as well.
-        if places { Ok(self.tree.named_by(Identity::of(&memfd)?)) } else { Ok(None) }
+        if !self.places_given.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let identity = self.shortage(identity_of(thread, fd))?;
+        Ok(identity.and_then(|identity| self.tree.named_by(identity)).map(Known::Place))
     }
 
     /// A duplicate of a descriptor of a thread if it is a memfd, as all nodes are. Others are not duplicated: to close

@@ -47,6 +47,44 @@ pub fn ioctl<T>(fd: &impl AsRawFd, request: u32, arg: &mut T) -> i32 {
     })
 }
 
+/// A file of the program with the seals, the file position and the lock that a node has.
+pub fn imitate(node: &File) -> File {
+    use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    use nix::unistd::{Whence, lseek};
+
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let own = File::from(memfd_create(c"own", flags).unwrap());
+    let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+    fcntl(&own, FcntlArg::F_ADD_SEALS(seals)).unwrap();
+    let position = lseek(node, 0, Whence::SeekCur).unwrap();
+    lseek(&own, position, Whence::SeekSet).unwrap();
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: position,
+        l_len: 1,
+        l_pid: 0,
+    };
+    fcntl(&own, FcntlArg::F_OFD_SETLK(&lock)).unwrap();
+    own
+}
+
+/// Checks that a program's own file is taken for what it is.
+pub fn check_is_no_node(own: &File) {
+    use std::os::unix::fs::FileTypeExt;
+
+    let mut close = gem_close(1);
+    assert_eq!(ioctl(own, DRM_IOCTL_GEM_CLOSE, &mut close), -libc::ENOTTY);
+    assert!(!own.metadata().unwrap().file_type().is_char_device());
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd())).unwrap();
+    assert_eq!(link.to_str(), Some("/memfd:own (deleted)"));
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", own.as_raw_fd())).unwrap();
+    assert!(!info.contains("drm-"), "{info}");
+    let anew = open(&format!("/proc/self/fd/{}", own.as_raw_fd()));
+    assert!(!anew.metadata().unwrap().file_type().is_char_device());
+}
+
 /// The driver's name and version.
 pub fn version(fd: &impl AsRawFd) -> (String, (i32, i32)) {
     let mut name = [0_u8; 16];

@@ -1,0 +1,71 @@
+//! Which thread may look at the descriptors of which other one.
+
+use nix::unistd::Pid;
+
+use super::process::{field, status};
+
+/// Returns whether the kernel may let a thread look at the descriptors of another: both are of one process or of one
+/// user, or the first has the capability `SYS_PTRACE`.
+///
+/// Where the answer is no, the kernel's is as well: it knows more rules.
+pub(super) fn may_inspect(caller: Pid, owner: Pid) -> bool {
+    if caller == owner {
+        return true;
+    }
+    // In a user namespace of its own a thread has all capabilities, and none outside.
+    let namespace = |name: &str| std::fs::read_link(format!("/proc/{name}/ns/user")).ok();
+    let at_home = namespace("self").is_some_and(|own| namespace(&caller.to_string()) == Some(own));
+    let (Some(caller), Some(owner)) = (status(caller), status(owner)) else {
+        return false;
+    };
+    (at_home && has_ptrace(&caller)) || is_related(&caller, &owner)
+}
+
+fn has_ptrace(status: &str) -> bool {
+    const SYS_PTRACE: u32 = 19;
+
+    let effective = field(status, "CapEff").and_then(|set| u64::from_str_radix(set, 16).ok());
+    effective.is_some_and(|effective| effective >> SYS_PTRACE & 1 != 0)
+}
+
+fn is_related(caller: &str, owner: &str) -> bool {
+    let process = field(caller, "Tgid");
+    (process.is_some() && process == field(owner, "Tgid"))
+        || (is_same(caller, owner, "Uid") && is_same(caller, owner, "Gid"))
+}
+
+/// Returns whether all three identities of the owner are the one with which the caller looks at files.
+fn is_same(caller: &str, owner: &str, name: &str) -> bool {
+    let identities = |status| field(status, name).map(|line| line.split_ascii_whitespace());
+    let (Some(mut caller), Some(owner)) = (identities(caller), identities(owner)) else {
+        return false;
+    };
+    let caller = caller.nth(3);
+    caller.is_some() && owner.take(3).all(|identity| Some(identity) == caller)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(process: u32, user: u32, capabilities: u64) -> String {
+        let ids = format!("{user}\t{user}\t{user}\t{user}");
+        format!("Tgid:\t{process}\nUid:\t{ids}\nGid:\t{ids}\nCapEff:\t{capabilities:016x}\n")
+    }
+
+    #[test]
+    fn another_user_may_not_look() {
+        let own = status(7, 1000, 0);
+        assert!(is_related(&own, &status(8, 1000, 0)));
+        assert!(is_related(&own, &status(7, 0, 0)));
+        assert!(!is_related(&own, &status(8, 0, 0)));
+        assert!(!is_related(&own, &status(8, 1001, 0)));
+        assert!(!is_related("", ""));
+        assert!(!has_ptrace(&own) && has_ptrace(&status(7, 1000, 1 << 19)));
+    }
+
+    #[test]
+    fn a_thread_may_look_at_its_process() {
+        assert!(may_inspect(nix::unistd::gettid(), Pid::this()));
+    }
+}

@@ -1,0 +1,226 @@
+//! A tmpfs that is mounted nowhere: nobody finds it by a path, nobody changes it, and it goes with its last
+//! descriptor.
+//!
+//! At the root of such a mount `..` stays where it is, so that its directories lead nowhere else. When the
+//! descriptor of `fsmount(2)` is closed the kernel unmounts the file system. From then on no process can attach
+//! it, clone it, or make it writable, whatever its capabilities; what was opened before goes on working.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::libc::{self, c_int, c_long};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, dup3, getegid, geteuid, write};
+
+use super::contents::{Item, fill};
+
+/// Attributes of the mount.
+const ATTRIBUTES: u64 = libc::MOUNT_ATTR_NOSUID
+    | libc::MOUNT_ATTR_NODEV
+    | libc::MOUNT_ATTR_NOEXEC
+    | libc::MOUNT_ATTR_NOATIME;
+
+/// Makes the file system, and returns its root as an `O_PATH` descriptor.
+///
+/// # Errors
+/// `EPERM` and the like without the right to mount and without user namespaces.
+pub(super) fn make(items: &[Item]) -> nix::Result<OwnedFd> {
+    match build(items) {
+        Err(Errno::EPERM) => build_in_namespace(items),
+        made => made,
+    }
+}
+
+/// Makes the file system with the rights of the calling thread.
+///
+/// As [`fill`], the function may run in a child between fork and exec.
+fn build(items: &[Item]) -> nix::Result<OwnedFd> {
+    // SAFETY: the kernel reads a string, which ends.
+    let context = new_fd(unsafe {
+        libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), libc::FSOPEN_CLOEXEC)
+    })?;
+    let none = std::ptr::null::<libc::c_char>();
+    let configure = |command: c_int, key: *const libc::c_char, value: *const libc::c_char| {
+        let fd = context.as_raw_fd();
+        // SAFETY: the kernel reads two strings, which end or are null as the command asks for.
+        Errno::result(unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, key, value, 0) })
+    };
+    configure(libc::FSCONFIG_SET_STRING as c_int, c"mode".as_ptr(), c"0755".as_ptr())?;
+    configure(libc::FSCONFIG_CMD_CREATE as c_int, none, none)?;
+    let flags = libc::FSMOUNT_CLOEXEC;
+    // SAFETY: the arguments are numbers.
+    let mount = new_fd(unsafe {
+        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), flags, ATTRIBUTES)
+    })?;
+    fill(&mount, items)?;
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_RDONLY,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the kernel reads a string, which ends, and a structure of that size.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    })?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    openat(&mount, c".", flags, Mode::empty())
+}
+
+fn new_fd(result: c_long) -> nix::Result<OwnedFd> {
+    let fd = Errno::result(result)?;
+    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+}
+
+/// What the child writes to have its own user and group in its user namespace.
+struct Maps {
+    users: Vec<u8>,
+    groups: Vec<u8>,
+}
+
+impl Maps {
+    fn own() -> Self {
+        let one = |id: u32| format!("{id} {id} 1").into_bytes();
+        Self { users: one(geteuid().as_raw()), groups: one(getegid().as_raw()) }
+    }
+
+    fn write(&self) -> nix::Result<()> {
+        let put = |path: &CStr, text: &[u8]| -> nix::Result<()> {
+            let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+            write(&file, text).map(drop)
+        };
+        put(c"/proc/self/uid_map", &self.users)?;
+        put(c"/proc/self/setgroups", b"deny")?;
+        put(c"/proc/self/gid_map", &self.groups)
+    }
+}
+
+/// Makes the file system in a child that has a user and a mount namespace of its own and ends at once.
+fn build_in_namespace(items: &[Item]) -> nix::Result<OwnedFd> {
+    let maps = Maps::own();
+    // The child shares the table of descriptors and puts the root in the place of this one.
+    let mut slot = open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    // A handler of the program is not to run in the child.
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    // Without a signal at its end the child is invisible to the program's own calls of wait(2).
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_FILES;
+    // SAFETY: as after fork(2), the child has a copy of the memory. Until it ends it only makes system calls.
+    let child = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) });
+    if child == Ok(0) {
+        let made = maps.write().and_then(|()| {
+            let root = build(items)?;
+            dup3(&root, &mut slot, OFlag::O_CLOEXEC)
+        });
+        let status = made.map_or_else(|errno| errno as c_int, |()| 0);
+        // SAFETY: the child ends here, without destructors and handlers of the parent.
+        unsafe { libc::_exit(status) };
+    }
+    let ended = child.and_then(|child| wait(Pid::from_raw(child as i32)));
+    mask.thread_set_mask()?;
+    match ended? {
+        0 => Ok(slot),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
+/// Waits for the end of the child, and returns its exit status.
+fn wait(child: Pid) -> nix::Result<c_int> {
+    let mut status = 0;
+    loop {
+        // SAFETY: there is room for the status.
+        let result = unsafe { libc::waitpid(child.as_raw(), &raw mut status, libc::__WALL) };
+        match Errno::result(result) {
+            Ok(_) if libc::WIFEXITED(status) => return Ok(libc::WEXITSTATUS(status)),
+            // It was killed.
+            Ok(_) => return Err(Errno::ECHILD),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Returns whether an error means that there can be no such file system here, rather than a shortage.
+pub(super) fn is_unavailable(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::EPERM
+                | Errno::EACCES
+                | Errno::ENOSYS
+                | Errno::EINVAL
+                | Errno::ENODEV
+                | Errno::ENOSPC
+                | Errno::EUSERS
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::stat::mkdirat;
+    use nix::unistd::{UnlinkatFlags, mkfifo, unlinkat};
+
+    use super::super::contents::items;
+    use super::*;
+    use crate::sharing::descriptors::path;
+
+    /// Checks that nothing can change the tree, not even root, and that it leads nowhere.
+    fn check(root: &OwnedFd) {
+        let mode = Mode::from_bits_truncate(0o755);
+        assert_eq!(mkdirat(root, "dev/x", mode), Err(Errno::EROFS));
+        let fifo = format!("{}/dev/dri/fifo", path(root.as_raw_fd()));
+        assert_eq!(mkfifo(fifo.as_str(), mode), Err(Errno::EROFS));
+        let removed = unlinkat(root, "dev/dri/card0", UnlinkatFlags::NoRemoveDir);
+        assert_eq!(removed, Err(Errno::EROFS));
+        let writable = libc::mount_attr {
+            attr_set: 0,
+            attr_clr: libc::MOUNT_ATTR_RDONLY,
+            propagation: 0,
+            userns_fd: 0,
+        };
+        // SAFETY: the kernel reads a string, which ends, and a structure of that size.
+        let result = Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_mount_setattr,
+                root.as_raw_fd(),
+                c"".as_ptr(),
+                libc::AT_EMPTY_PATH,
+                &raw const writable,
+                size_of_val(&writable),
+            )
+        });
+        assert!(result.is_err(), "the mount was made writable");
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        assert_eq!(openat(root, "../../etc", flags, Mode::empty()).unwrap_err(), Errno::ENOENT);
+        openat(root, "../../../dev/dri", flags, Mode::empty()).unwrap();
+    }
+
+    #[test]
+    fn nothing_changes_a_detached_tree() {
+        match make(&items()) {
+            Ok(root) => check(&root),
+            Err(errno) => eprintln!("not tested: no detached mount here: {errno}"),
+        }
+    }
+
+    #[test]
+    fn a_namespace_makes_the_same_tree() {
+        match build_in_namespace(&items()) {
+            Ok(root) => check(&root),
+            Err(errno) => eprintln!("not tested: no user namespace here: {errno}"),
+        }
+    }
+}
