@@ -5,7 +5,7 @@
 
 mod common;
 
-#[path = "signals/steps.rs"]
+#[path = "system_calls/steps.rs"]
 mod steps;
 #[path = "signals/storm.rs"]
 mod storm;
@@ -29,7 +29,7 @@ fn a_storm_of_signals_changes_no_result() {
     for _ in 0..rounds {
         for (name, step) in steps::ALL {
             if let Err(wrong) = step(&world) {
-                let failure = failures.entry(name).or_insert((0, wrong));
+                let failure = failures.entry(name).or_insert((0, wrong.to_string()));
                 failure.0 += 1;
             }
         }

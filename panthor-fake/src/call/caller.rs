@@ -92,7 +92,7 @@ impl Caller for ThisProcess {
         // takes what has come in its place, as the same race in the kernel does; nothing else is done with
         // the borrowed one.
         let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-        borrowed.try_clone_to_owned().map_err(|_| Errno::BADF)
+        Ok(borrowed.try_clone_to_owned()?)
     }
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {

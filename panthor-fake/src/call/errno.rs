@@ -1,5 +1,7 @@
 //! Error numbers as the ioctl path carries them.
 
+use std::io;
+
 use nix::libc;
 
 /// A positive error number.
@@ -36,6 +38,13 @@ impl Errno {
     /// One that a test wants; `EIO` for a number that none has, which would be no failure to the caller.
     pub(crate) fn wanted(number: i32) -> Self {
         if (1..=Self::MAX).contains(&number) { Self(number) } else { Self(libc::EIO) }
+    }
+}
+
+/// A failure of a system call. One without a number is not the system's, and becomes `EIO`.
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Self {
+        Self(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -48,9 +49,12 @@ impl Identity {
     /// The file behind a descriptor that is at this path of `/proc`.
     ///
     /// # Errors
-    /// `EBADF` if it is not open.
+    /// `EBADF` if it is not open, else what `stat(2)` answers.
     pub(crate) fn at(path: impl AsRef<Path>) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|_| Errno::BADF)?;
+        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Errno::BADF,
+            _ => error.into(),
+        })?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 }

@@ -97,7 +97,10 @@ impl FileCall<'_> {
 #[doc(alias = "SYNC_IOC_FILE_INFO")]
 #[doc(alias = "SYNC_IOC_SET_DEADLINE")]
 pub unsafe fn descriptor_ioctl(fd: impl AsFd, request: u32, arg: *mut c_void) -> Option<i32> {
-    let object = find(Identity::of(fd).ok()?)?;
+    let object = match Identity::of(fd) {
+        Ok(identity) => find(identity)?,
+        Err(Errno(errno)) => return Some(-errno),
+    };
     let call = FileCall { user: UserMemory::OWN, caller: &ThisProcess };
     Some(match answer(&call, &object, request, arg.expose_provenance() as u64)? {
         Ok(()) => 0,

@@ -1,8 +1,11 @@
-//! What is done in the storm: each step compares its results with those of calm weather.
+//! Every call of the safe layer that makes a system call, in steps: each compares its results with those of a system
+//! without trouble.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+use rustix::event::EventfdFlags;
 
 use panthor::{
     BoOptions, CacheOp, Device, DmaBufAccess, Error, ErrorKind, FenceStatus, FlushId, MapAccess,
@@ -11,10 +14,27 @@ use panthor::{
 
 use crate::common;
 
-/// What a step found otherwise than it should be.
-type Outcome = Result<(), String>;
+/// A difference from a system without trouble.
+#[derive(Debug)]
+pub enum Wrong {
+    /// A call that failed, with its error.
+    Failed(&'static str, Error),
+    /// A call that succeeded, with another result.
+    Result(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(what, error) => write!(f, "{what}: {error:?}"),
+            Self::Result(text) => f.write_str(text),
+        }
+    }
+}
+
+pub type Outcome = Result<(), Wrong>;
 /// A step by its name.
-type Step = (&'static str, fn(&World) -> Outcome);
+pub type Step = (&'static str, fn(&World) -> Outcome);
 
 /// A device, and what it answers without signals.
 pub struct World {
@@ -26,6 +46,7 @@ pub struct World {
     client: Option<u64>,
     profiling: Result<Profiling, ErrorKind>,
     flush_id: FlushId,
+    eventfd: OwnedFd,
 }
 
 impl World {
@@ -45,6 +66,7 @@ impl World {
             client: device.usage().expect("usage").client_id,
             profiling: device.profiling().map_err(|error| error.kind()),
             flush_id: device.flush_id().expect("a flush ID"),
+            eventfd: rustix::event::eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd"),
             device,
             vm,
             path,
@@ -53,11 +75,11 @@ impl World {
     }
 
     /// Opens the device once more.
-    fn open(&self) -> Result<Device, String> {
+    fn open(&self) -> Result<Device, Wrong> {
         match (&self.path, self.device.fake()) {
             (Some(path), _) => ok("open", Device::open(path)),
             (None, Some(file)) => ok("open", Device::from_fake(file.device().open())),
-            (None, None) => Err("a node without a path".into()),
+            (None, None) => unreachable!("a node has a path"),
         }
     }
 }
@@ -87,15 +109,15 @@ pub const ALL: &[Step] = &[
 ];
 
 /// The value of a call that must succeed.
-fn ok<T, E: Debug>(what: &str, result: Result<T, E>) -> Result<T, String> {
-    result.map_err(|error| format!("{what}: {error:?}"))
+fn ok<T>(what: &'static str, result: Result<T, impl Into<Error>>) -> Result<T, Wrong> {
+    result.map_err(|error| Wrong::Failed(what, error.into()))
 }
 
 fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Outcome {
     if found == expected {
         return Ok(());
     }
-    Err(format!("{what}: {found:?}, not {expected:?}"))
+    Err(Wrong::Result(format!("{what}: {found:?}, not {expected:?}")))
 }
 
 fn list(world: &World) -> Outcome {
@@ -110,12 +132,11 @@ fn open(world: &World) -> Outcome {
 }
 
 fn open_any(world: &World) -> Outcome {
-    match Device::open_any() {
-        Ok(device) if !world.nodes.is_empty() => {
-            same("version", device.version(), world.nodes[0].version)
-        }
-        Err(error) if world.nodes.is_empty() => same("kind", error.kind(), ErrorKind::NotFound),
-        answer => Err(format!("open_any: {answer:?}, where there are {:?}", world.nodes)),
+    match (Device::open_any(), world.nodes.first()) {
+        (Ok(device), Some(first)) => same("version", device.version(), first.version),
+        (Err(none), None) if none.kind() == ErrorKind::NotFound => Ok(()),
+        (Err(error), _) => Err(Wrong::Failed("open_any", error)),
+        (Ok(device), None) => Err(Wrong::Result(format!("open_any: {device:?} of none"))),
     }
 }
 
@@ -134,20 +155,15 @@ fn usage(world: &World) -> Outcome {
 }
 
 fn profiling(world: &World) -> Outcome {
-    let found = world.device.profiling();
-    let kind = found.as_ref().map_err(Error::kind).copied();
-    same("profiling", kind, world.profiling).map_err(|wrong| format!("{wrong} ({found:?})"))?;
-    match found {
-        Ok(profiling) => {
-            // Who may not write is refused each time alike.
-            match world.device.set_profiling(profiling) {
-                Err(error) if error.kind() != ErrorKind::PermissionDenied => {
-                    Err(format!("set_profiling: {error:?}"))
-                }
-                _ => Ok(()),
-            }
-        }
-        Err(_) => Ok(()),
+    let profiling = match (world.device.profiling(), world.profiling) {
+        // What the device cannot do it refuses each time alike.
+        (Err(error), Err(kind)) if error.kind() == kind => return Ok(()),
+        (answer, _) => ok("profiling", answer)?,
+    };
+    same("profiling", Ok(profiling), world.profiling)?;
+    match world.device.set_profiling(profiling) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        answer => ok("set_profiling", answer),
     }
 }
 
@@ -273,15 +289,8 @@ fn timelines(world: &World) -> Outcome {
 }
 
 fn eventfd(world: &World) -> Outcome {
-    use rustix::event::{EventfdFlags, eventfd};
     let done = ok("create", world.device.create_signaled_syncobj())?;
-    let written = loop {
-        match eventfd(0, EventfdFlags::NONBLOCK) {
-            Err(rustix::io::Errno::INTR) => {}
-            answer => break ok("eventfd", answer)?,
-        }
-    };
-    ok("notify", SyncPoint::from(&done).notify(&written))
+    ok("notify", SyncPoint::from(&done).notify(&world.eventfd))
 }
 
 fn binds(world: &World) -> Outcome {
