@@ -52,9 +52,14 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute; the fake has none.
+    /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute.
     /// [`NotFound`](ErrorKind::NotFound) without sysfs; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
     pub fn profiling(&self) -> Result<Profiling> {
+        #[cfg(feature = "fake")]
+        if let Some(file) = self.fake() {
+            let measured = file.device().profiling().map_err(|error| of_fake("read", &error))?;
+            return Ok(Profiling::from_bits_retain(measured));
+        }
         Profiling::read(&self.sysfs_directory()?)
     }
 
@@ -66,16 +71,16 @@ impl Device {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what the driver cannot measure; else as for
     /// [`profiling`](Self::profiling).
     pub fn set_profiling(&self, profiling: Profiling) -> Result<()> {
+        #[cfg(feature = "fake")]
+        if let Some(file) = self.fake() {
+            let set = file.device().set_profiling(profiling.bits());
+            return set.map_err(|error| of_fake("write", &error));
+        }
         profiling.write(&self.sysfs_directory()?)
     }
 
     /// Returns the device's directory in sysfs.
     fn sysfs_directory(&self) -> Result<PathBuf> {
-        #[cfg(feature = "fake")]
-        if self.fake().is_some() {
-            let detail = "the fake does not run streams, and so measures nothing";
-            return Err(Error::refused(ErrorKind::Unsupported, ATTRIBUTE, detail));
-        }
         Ok(PathBuf::from(format!("/sys/dev/char/{}/device", node::own_number(self.as_fd())?)))
     }
 }
@@ -90,6 +95,18 @@ fn explain(error: Error, device: &Path) -> Error {
     }
     match error.call() {
         "write" if error.has_errno(&[Errno::INVAL]) => error.with_argument("profiling"),
+        _ => error,
+    }
+}
+
+/// Explains a refusal of the fake, which has no sysfs.
+#[cfg(feature = "fake")]
+fn of_fake(call: &'static str, error: &std::io::Error) -> Error {
+    let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
+    let error = Error::elsewhere(call, errno);
+    match errno {
+        Errno::NOENT => error.with_kind(ErrorKind::Unsupported),
+        Errno::INVAL => error.with_argument("profiling"),
         _ => error,
     }
 }
@@ -156,8 +173,26 @@ mod tests {
     }
 
     #[test]
-    fn the_fake_measures_nothing() {
+    fn the_fake_measures_what_it_is_set_to() {
         let device = Device::open_fake().unwrap();
+        assert_eq!(device.profiling().unwrap(), Profiling::empty());
+        assert_eq!(device.usage().unwrap().gpu_time, None);
+        device.set_profiling(Profiling::TIME).unwrap();
+        assert_eq!(device.profiling().unwrap(), Profiling::TIME);
+        let second = std::time::Duration::from_secs(1);
+        device.fake().unwrap().add_gpu_time(second);
+        let usage = device.usage().unwrap();
+        assert_eq!((usage.gpu_time, usage.gpu_cycles), (Some(second), None));
+        let error = device.set_profiling(Profiling::from_bits_retain(4)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert_eq!((error.call(), error.argument()), ("write", Some("profiling")));
+        assert_eq!(device.profiling().unwrap(), Profiling::TIME);
+    }
+
+    #[test]
+    fn driver_1_0_measures_nothing() {
+        let fake = panthor_fake::Device::new(panthor_fake::Config::default().driver_minor(0));
+        let device = Device::from_fake(fake.unwrap().open()).unwrap();
         for error in
             [device.profiling().unwrap_err(), device.set_profiling(Profiling::TIME).unwrap_err()]
         {

@@ -1,5 +1,7 @@
 //! What a fake device is made to look like.
 
+use std::time::Duration;
+
 use crate::device::gpu_model::Gpu;
 
 /// The page size of the CPU that the pretended kernel runs on.
@@ -68,6 +70,8 @@ pub struct Config {
     pub(crate) high_priority: bool,
     pub(crate) administrator: bool,
     pub(crate) start_held: bool,
+    pub(crate) profiling: u32,
+    pub(crate) stream_time: Duration,
     pub(crate) null_calls: bool,
 }
 
@@ -86,6 +90,8 @@ impl Default for Config {
             high_priority: false,
             administrator: false,
             start_held: false,
+            profiling: 0,
+            stream_time: Duration::ZERO,
             null_calls: false,
         }
     }
@@ -240,6 +246,22 @@ impl Config {
     #[must_use]
     pub fn start_held(mut self, held: bool) -> Self {
         self.start_held = held;
+        self
+    }
+
+    /// Sets what the driver measures of jobs at first, see [`Device::set_profiling`](crate::Device::set_profiling); 0,
+    /// nothing, is the default. [`Device::new`](crate::Device::new) refuses a bit that the driver does not know.
+    #[must_use]
+    pub fn profiling(mut self, measured: u32) -> Self {
+        self.profiling = measured;
+        self
+    }
+
+    /// Sets how much time of the GPU every stream counts as in [`File::fdinfo`](crate::File::fdinfo), where that is
+    /// measured; zero is the default. Streams still end at once.
+    #[must_use]
+    pub fn stream_time(mut self, time: Duration) -> Self {
+        self.stream_time = time;
         self
     }
 

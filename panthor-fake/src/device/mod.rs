@@ -13,7 +13,7 @@ pub(crate) mod stats;
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
@@ -61,6 +61,8 @@ pub(crate) struct DeviceInner {
     unplugged: AtomicBool,
     /// Whether the next stream hangs.
     hangs: AtomicBool,
+    /// What is measured of jobs.
+    pub(crate) profiling: AtomicU32,
     client: Client,
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
@@ -77,7 +79,8 @@ impl Device {
     /// Makes a device.
     ///
     /// # Errors
-    /// `InvalidInput` for a driver version that the fake does not know; otherwise what
+    /// `InvalidInput` for a driver version that the fake does not know, and for something to profile that the driver
+    /// does not; otherwise what
     /// `memfd_create(2)` says, or `process_vm_readv(2)` where a sandbox forbids it: user memory is
     /// read with it.
     pub fn new(config: Config) -> io::Result<Self> {
@@ -89,9 +92,19 @@ impl Device {
                 format!("driver version 1.{minor} is not known, the newest is 1.{newest}"),
             ));
         }
+        if config.profiling & !config.measurable() != 0 {
+            let (wanted, known) = (config.profiling, config.measurable());
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "profiling: the driver does not know all bits ({wanted:#x}, known {known:#x})"
+                ),
+            ));
+        }
         UserMemory::probe()?;
         let inner = DeviceInner {
             client: Client::new(&config),
+            profiling: AtomicU32::new(config.profiling),
             config,
             memory: Memory::new()?,
             pinned: Pinned::default(),

@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::file::File;
+use crate::group::gpu_time::{CYCLES, FREQUENCY, TIME};
 use crate::lock::lock;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::reservation::Usage;
-
-/// The clock of the pretended GPU in Hz: it does not change.
-const FREQUENCY: u64 = 1_000_000_000;
 
 /// The memory of a file's BOs in bytes.
 #[derive(Default)]
@@ -29,8 +28,8 @@ struct Memory {
 impl File {
     /// The lines that the driver adds to `/proc/PID/fdinfo/N` of a descriptor of this file.
     ///
-    /// Streams are not run, so their time is not measured: as on a driver whose profiling is off, there are
-    /// no lines about it. Memory that the kernel itself has for groups and heaps counts as none. Driver 1.0
+    /// The GPU's time and cycles are there while the driver measures them, see
+    /// [`Device::set_profiling`](crate::Device::set_profiling). Memory that the kernel itself has for groups and heaps counts as none. Driver 1.0
     /// (Linux 6.12) adds nothing, nor does a device that was [unplugged](crate::Device::unplug).
     pub fn fdinfo(&self) -> String {
         let unplugged = self.device().inner().check_plugged().is_err();
@@ -43,6 +42,14 @@ impl File {
         line(&mut text, "drm-client-id", &self.client_id().to_string());
         if let Some(name) = &*lock(&self.inner().client_name) {
             line(&mut text, "drm-client-name", name);
+        }
+        let measured = self.device().inner().profiling.load(Ordering::Relaxed);
+        let gpu_time = &self.inner().gpu_time;
+        if measured & TIME != 0 {
+            line(&mut text, "drm-engine-panthor", &format!("{} ns", gpu_time.nanos()));
+        }
+        if measured & CYCLES != 0 {
+            line(&mut text, "drm-cycles-panthor", &gpu_time.cycles().to_string());
         }
         line(&mut text, "drm-maxfreq-panthor", &format!("{FREQUENCY} Hz"));
         line(&mut text, "drm-curfreq-panthor", &format!("{FREQUENCY} Hz"));

@@ -34,6 +34,7 @@ use crate::file::bos::Objects;
 use crate::file::handles::Handles;
 use crate::file::primary::{Opener, Primary};
 use crate::group::Group;
+use crate::group::gpu_time::GpuTime;
 use crate::group::view::GroupView;
 use crate::sync::syncobj::Syncobj;
 #[cfg(feature = "trace")]
@@ -68,6 +69,8 @@ pub(crate) struct FileInner {
     destroyed_vms: Mutex<Vec<Weak<Vm>>>,
     groups: RwLock<Handles<Arc<Group>>>,
     syncobjs: RwLock<Handles<Arc<Syncobj>>>,
+    /// What its streams have taken.
+    pub(crate) gpu_time: Arc<GpuTime>,
     /// What sparse mappings of this file show.
     sparse: OnceLock<Arc<Bo>>,
     /// From which mmap offset on the registers are.
@@ -102,6 +105,7 @@ impl File {
             destroyed_vms: Mutex::new(Vec::new()),
             groups: RwLock::new(Handles::new()),
             syncobjs: RwLock::new(Handles::new()),
+            gpu_time: Arc::default(),
             sparse: OnceLock::new(),
             user_mmio_offset: AtomicU64::new(match size_of::<usize>() {
                 4 => sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,

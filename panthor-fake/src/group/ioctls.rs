@@ -1,6 +1,7 @@
 //! The ioctls about groups.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use panthor_sys as sys;
 
@@ -8,7 +9,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::device::query;
 use crate::file::FileInner;
-use crate::group::queue::StreamInfo;
+use crate::group::queue::{StreamInfo, StreamWork};
 use crate::group::{Group, Unfinished};
 use crate::lock::lock;
 use crate::sync::jobs::{Job, Queue};
@@ -44,7 +45,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 
 /// Makes a group, and finds out what is wrong with it and with each queue in the order of the driver.
 fn make(file: &FileInner, vm: &Arc<Vm>, queues: &[sys::drm_panthor_queue_create]) -> Result<u32> {
-    let mut group = Unfinished::new(vm, queues.len())?;
+    let mut group = Unfinished::new(vm, queues.len(), file.gpu_time.clone())?;
     let mut reserved = None;
     // The handle comes first where it is in the names of the queues.
     if has_names_of_its_own(file) {
@@ -162,7 +163,10 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         let found = call.file.group(args.group_handle & 0xffff)?;
         let queue = found.queues.get(submit.queue_index as usize);
         let queue = queue.filter(|_| found.shared.can_run()).ok_or(Errno::INVAL)?.clone();
-        jobs.push(Job::new(found.shared.device().clone(), queue.line(), stream));
+        let device = found.shared.device();
+        let measured = device.profiling.load(Ordering::Relaxed);
+        let work = StreamWork { stream, measured };
+        jobs.push(Job::new(device.clone(), queue.line(), work));
         queues.push(queue);
         group = Some(found);
         submission.read_syncs(call, &submit.syncs)

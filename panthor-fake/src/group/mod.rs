@@ -1,5 +1,6 @@
 //! Groups: queues of command streams that share a VM and their fate.
 
+pub(crate) mod gpu_time;
 pub(crate) mod heap;
 pub(crate) mod heap_ioctls;
 pub(crate) mod ioctls;
@@ -15,6 +16,7 @@ use panthor_sys as sys;
 use crate::bo::kernel_bo::{KernelBo, UNCACHED};
 use crate::call::errno::{Errno, Result};
 use crate::device::{DeviceInner, query};
+use crate::group::gpu_time::GpuTime;
 use crate::group::queue::GroupQueue;
 use crate::lock::lock;
 use crate::sync::events::Events;
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// One in-memory sync object a queue, which counts the jobs that are done.
     syncobjs: KernelBo,
+    /// The time that its streams take, with that of the other groups of its file.
+    pub(crate) gpu_time: Arc<GpuTime>,
     queues: OnceLock<Vec<Weak<GroupQueue>>>,
     /// Whether it has one of the GPU's slots, with or without something to do.
     seated: AtomicBool,
@@ -80,13 +84,14 @@ impl Unfinished {
     ///
     /// # Errors
     /// What [`KernelBo::new`] says.
-    pub(crate) fn new(vm: &Arc<Vm>, queues: usize) -> Result<Self> {
+    pub(crate) fn new(vm: &Arc<Vm>, queues: usize, gpu_time: Arc<GpuTime>) -> Result<Self> {
         let syncobjs = KernelBo::new(vm, queues as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             vm: vm.clone(),
             state: Mutex::new(State::default()),
             syncobjs,
+            gpu_time,
             queues: OnceLock::new(),
             seated: AtomicBool::new(false),
         });

@@ -41,6 +41,14 @@ impl StreamInfo {
     }
 }
 
+/// A job of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamWork {
+    pub(crate) stream: StreamInfo,
+    /// What the driver measures of it: bits of the attribute `profiling`.
+    pub(crate) measured: u32,
+}
+
 /// What a dump tells of a job.
 pub(crate) struct DumpedJob {
     pub(crate) stream: StreamInfo,
@@ -68,9 +76,9 @@ pub(crate) struct GroupQueue {
 /// What the GPU has to do.
 #[derive(Debug)]
 struct Ring {
-    in_flight: VecDeque<Started<StreamInfo>>,
+    in_flight: VecDeque<Started<StreamWork>>,
     /// Jobs that have ended and whose fences are still to be signalled, in this order, with how they ended.
-    ended: VecDeque<(Started<StreamInfo>, Result<()>)>,
+    ended: VecDeque<(Started<StreamWork>, Result<()>)>,
     /// A thread is ending jobs. Only that one signals fences, and looks for the next job itself.
     executing: bool,
     /// Streams are done step by step only.
@@ -149,7 +157,8 @@ impl GroupQueue {
         let jobs = lock(&self.jobs);
         let ring = lock(&self.ring);
         let waiting = jobs.iter().map(Job::work);
-        ring.in_flight.iter().map(|job| &job.work).chain(waiting).copied().collect()
+        let all = ring.in_flight.iter().map(|job| &job.work).chain(waiting);
+        all.map(|work| work.stream).collect()
     }
 
     /// The jobs that are not done, in their order, with what a dump tells of them.
@@ -157,13 +166,13 @@ impl GroupQueue {
         let jobs = lock(&self.jobs);
         let ring = lock(&self.ring);
         let on_gpu = ring.in_flight.iter().map(|job| DumpedJob {
-            stream: job.work,
+            stream: job.work.stream,
             on_gpu: true,
             waits: Vec::new(),
             done: job.done.clone(),
         });
         let waiting = jobs.iter().map(|job| DumpedJob {
-            stream: *job.work(),
+            stream: job.work().stream,
             on_gpu: false,
             waits: job.waits().cloned().collect(),
             done: job.done().clone(),
@@ -188,7 +197,8 @@ impl GroupQueue {
             let Some(next) = ring.in_flight.front() else {
                 return false;
             };
-            let is_stream = !next.work.is_empty();
+            let is_stream = !next.work.stream.is_empty();
+            let measured = next.work.measured;
             if ring.executing || (is_stream && ring.held && !forced) {
                 return false;
             }
@@ -206,6 +216,8 @@ impl GroupQueue {
                     ring.seqno += 1;
                     ring.last = Ok(());
                     self.shared.write_seqno(self.index, ring.seqno, 0);
+                    let time = self.shared.device().config.stream_time;
+                    self.shared.gpu_time.add(time, measured);
                 }
                 let (job, last) = (ring.in_flight.pop_front(), ring.last);
                 ring.ended.extend(job.map(|job| (job, last)));
@@ -271,7 +283,7 @@ impl GroupQueue {
     pub(crate) fn cancel(self: &Arc<Self>, error: Errno) {
         self.end(|ring| {
             for job in std::mem::take(&mut ring.in_flight) {
-                if !job.work.is_empty() {
+                if !job.work.stream.is_empty() {
                     ring.seqno += 1;
                     ring.last = Err(error);
                 }
@@ -285,7 +297,7 @@ impl GroupQueue {
 }
 
 impl Queue for GroupQueue {
-    type Work = StreamInfo;
+    type Work = StreamWork;
 
     fn jobs(&self) -> &Mutex<Jobs<Self>> {
         &self.jobs
@@ -295,11 +307,11 @@ impl Queue for GroupQueue {
         lock(&self.ring).in_flight.len() < self.capacity
     }
 
-    fn start(self: &Arc<Self>, job: Started<StreamInfo>) {
-        let is_stream = !job.work.is_empty();
+    fn start(self: &Arc<Self>, job: Started<StreamWork>) {
+        let is_stream = !job.work.stream.is_empty();
         let refused = {
             let mut ring = lock(&self.ring);
-            match self.check(&job.work) {
+            match self.check(&job.work.stream) {
                 Ok(()) => {
                     ring.in_flight.push_back(job);
                     None

@@ -8,7 +8,9 @@ use panthor_fake::Config;
 use panthor_fake::trace::TraceOptions;
 
 use crate::help::{self, usage};
-use crate::values::{Planned, disturbance, driver, failure, gpu, kernel, size, trace_format};
+use crate::values::{
+    Planned, disturbance, driver, failure, gpu, kernel, profiling, size, time, trace_format,
+};
 
 /// What to do.
 pub(crate) enum Command {
@@ -63,6 +65,12 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
             }
             Arg::Long("memory") => config = config.memory(parser.value()?.parse_with(size)?),
             Arg::Long("swap") => config = config.swap(true),
+            Arg::Long("profiling") => {
+                config = config.profiling(parser.value()?.parse_with(profiling)?)
+            }
+            Arg::Long("stream-time") => {
+                config = config.stream_time(parser.value()?.parse_with(time)?);
+            }
             Arg::Long("fail") => planned.push(parser.value()?.parse_with(failure)?),
             Arg::Long("at") => planned.push(parser.value()?.parse_with(disturbance)?),
             Arg::Long("trace") => trace = Some(file(&mut parser)?),

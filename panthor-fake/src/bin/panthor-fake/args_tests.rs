@@ -43,6 +43,18 @@ fn memory_can_be_short() {
 }
 
 #[test]
+fn streams_take_time_that_is_measured() {
+    let time = |text: &str| crate::values::time(text).unwrap().as_nanos();
+    assert_eq!(
+        ["7ns", "20us", "3ms", "1s", "0s"].map(time),
+        [7, 20_000, 3_000_000, 1_000_000_000, 0]
+    );
+    let profiling = |text: &str| crate::values::profiling(text).unwrap();
+    assert_eq!(["cycles", "time", "time,cycles"].map(profiling), [1, 2, 3]);
+    assert!(run(&["--profiling", "time", "--stream-time", "2ms", "x"]).is_ok());
+}
+
+#[test]
 fn failures_are_planned_by_name() {
     let planned = run(&["--fail", "VM_BIND:3:ENOMEM", "x"]).unwrap().planned;
     let expected = Planned {
@@ -96,6 +108,10 @@ fn what_is_wrong_is_named() {
         (&["--memory", "64T", "x"], "number of bytes"),
         (&["--memory", "18446744073709551615G", "x"], "number of bytes"),
         (&["--swap=yes", "x"], "yes"),
+        (&["--profiling", "time,heat", "x"], "\"heat\" is none of cycles, time"),
+        (&["--stream-time", "5", "x"], "20us"),
+        (&["--stream-time", "+5s", "x"], "20us"),
+        (&["--stream-time", "99999999999999s", "x"], "20us"),
         (&["--frobnicate", "x"], "frobnicate"),
     ] {
         let error = run(args).err().unwrap_or_default();

@@ -61,6 +61,10 @@ Options:
     --memory SIZE           how much memory the GPU may use, such as 64M (K, M and G are powers of 1024; default: 8G);
                             what needs more is ENOMEM
     --swap                  there is swap space: the memory of idle BOs is taken before anything is ENOMEM
+    --profiling WHAT        what is measured of streams at first, for the fdinfo of nodes: cycles, time, or both
+                            with a comma (default: nothing)
+    --stream-time TIME      how much time of the GPU every stream counts as there, such as 20us (ns, us, ms, s;
+                            default: 0s); streams are done at once nonetheless
     --fail IOCTL:N:ERRNO    the Nth call of that ioctl fails, such as VM_BIND:3:ENOMEM; N counts from 1, over
                             all processes and files, also for those of dma-bufs and sync files, such as
                             DMA_BUF_IOCTL_SYNC:1:EINTR; may be repeated. If PROGRAM ends before that call, a

@@ -1,5 +1,7 @@
 //! What the values of options mean.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 use panthor_fake::trace::{TraceOptions, request_by_name};
 use panthor_fake::{Config, Disturbance, Gpu};
@@ -67,6 +69,28 @@ pub(crate) fn size(text: &str) -> std::result::Result<u64, String> {
         digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let bytes = count.and_then(|count| count.checked_mul(unit));
     bytes.ok_or_else(|| "is no number of bytes, such as 4096, 64M or 2G".into())
+}
+
+/// Parses a time, such as `20us`.
+pub(crate) fn time(text: &str) -> std::result::Result<Duration, String> {
+    let units = [("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+    let parsed = units.into_iter().find_map(|(unit, nanos)| {
+        let digits = text.strip_suffix(unit)?;
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let count: u64 = digits.parse().ok().filter(|_| is_number)?;
+        count.checked_mul(nanos).map(Duration::from_nanos)
+    });
+    parsed.ok_or_else(|| "is no time, such as 500ns, 20us, 3ms or 1s".into())
+}
+
+/// Parses what is measured, separated by commas.
+pub(crate) fn profiling(text: &str) -> std::result::Result<u32, String> {
+    let bit = |name| match name {
+        "cycles" => Ok(1),
+        "time" => Ok(2),
+        other => Err(format!("{other:?} is none of cycles, time")),
+    };
+    text.split(',').try_fold(0, |bits, name| Ok(bits | bit(name)?))
 }
 
 pub(crate) fn driver(version: &str) -> std::result::Result<u32, String> {
