@@ -4,7 +4,7 @@ use core::fmt;
 
 pub use crate::table::types::*;
 
-use crate::operand::Operand;
+use crate::operand::{Operand, Value};
 use crate::table::Definition;
 use crate::{Arch, Error, disasm};
 
@@ -17,6 +17,30 @@ pub struct Decoded {
     pub instruction: Instruction,
     /// The bits of the word that are set and have no meaning on the architecture.
     pub reserved: u64,
+}
+
+/// An instruction that an architecture may encode: [`Instruction`] and the struct of each instruction.
+pub trait Encode: sealed::Sealed {
+    /// Encodes the instruction.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::MissingInstruction`] or [`Error::MissingField`] for what `arch` lacks.
+    /// - [`Error::OutOfRange`] for a value that does not fit its field.
+    fn encode(&self, arch: Arch) -> Result<u64, Error>;
+
+    /// Returns the name of the instruction, as Mesa spells it.
+    fn name(&self) -> &'static str;
+}
+
+pub(crate) mod sealed {
+    use crate::operand::Value;
+
+    /// Keeps implementations inside of the crate.
+    pub trait Sealed {
+        /// Calls `visitor` with the name and value of each field.
+        fn visit(&self, visitor: impl FnMut(&'static str, Value));
+    }
 }
 
 /// Generates the enum of all instructions.
@@ -84,6 +108,14 @@ macro_rules! instruction_set {
             }
         }
 
+        impl sealed::Sealed for Instruction {
+            fn visit(&self, visitor: impl FnMut(&'static str, Value)) {
+                match self {
+                    $(Self::$ty(instruction) => instruction.visit(visitor),)*
+                }
+            }
+        }
+
         $(impl From<$ty> for Instruction {
             fn from(instruction: $ty) -> Self {
                 Self::$ty(instruction)
@@ -125,6 +157,16 @@ impl Instruction {
     /// Returns the operands in the order of disassembly, those at their default included.
     pub fn operands(&self) -> impl Iterator<Item = Operand> + '_ {
         (0..).map_while(|index| self.operand(index))
+    }
+}
+
+impl Encode for Instruction {
+    fn encode(&self, arch: Arch) -> Result<u64, Error> {
+        Self::encode(self, arch)
+    }
+
+    fn name(&self) -> &'static str {
+        Self::name(self)
     }
 }
 

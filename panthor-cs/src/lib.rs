@@ -6,7 +6,9 @@
 //! - [`table`]: one table with opcode, architectures and fields of each instruction. The structs in [`instruction`],
 //!   the encoder, the decoder and the disassembler are generated from its rows.
 //! - [`operand`]: registers, scoreboard entries, conditions and modes as types.
+//! - [`builder`]: streams in memory of the caller, with labels and in chunks.
 //! - [`disasm`]: listings with branch targets and decoded addresses.
+//! - [`kernel`]: the instructions that the panthor driver puts around a submitted stream.
 //!
 //! ```
 //! use panthor_cs::instruction::{Instruction, SyncAdd64};
@@ -47,16 +49,20 @@
 extern crate std;
 
 mod arch;
+pub mod builder;
 pub mod disasm;
 mod error;
 pub mod instruction;
+pub mod kernel;
 pub mod operand;
+mod stream;
 pub mod table;
 
 pub use arch::{Arch, Archs};
 pub use error::Error;
 pub use instruction::{Decoded, Instruction};
 pub use operand::*;
+pub use stream::Stream;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

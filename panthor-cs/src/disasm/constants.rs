@@ -80,7 +80,8 @@ impl Default for Constants {
 
 impl fmt::Debug for Constants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = (0u8..).zip(self.known).filter_map(|(number, value)| Some((number, value?)));
+        let known =
+            (0..=u8::MAX).zip(self.known).filter_map(|(number, value)| Some((number, value?)));
         f.debug_map().entries(known.map(|(number, value)| (Reg::new(number), value))).finish()
     }
 }

@@ -16,6 +16,19 @@ impl Condition {
             _ => return None,
         })
     }
+
+    /// Returns the condition that holds where this one does not; `None` for ALWAYS and for an unassigned condition.
+    pub const fn inverse(self) -> Option<Self> {
+        Some(match self {
+            Self::LE => Self::GT,
+            Self::GT => Self::LE,
+            Self::EQ => Self::NE,
+            Self::NE => Self::EQ,
+            Self::LT => Self::GE,
+            Self::GE => Self::LT,
+            _ => return None,
+        })
+    }
 }
 
 impl SyncCondition {

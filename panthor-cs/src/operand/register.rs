@@ -43,6 +43,11 @@ impl RegPair {
         }
     }
 
+    /// Returns the pair that contains `reg`.
+    pub const fn containing(reg: Reg) -> Self {
+        Self(reg.0 & !1)
+    }
+
     /// Returns the number of the low register.
     pub const fn number(self) -> u8 {
         self.0

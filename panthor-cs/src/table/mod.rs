@@ -184,6 +184,13 @@ macro_rules! instructions {
                 Ok(word)
             }
 
+            /// Calls `visitor` with the name and value of each field.
+            #[inline(always)]
+            #[allow(unused_mut, unused_variables)]
+            pub(crate) fn visit(&self, mut visitor: impl FnMut(&'static str, $crate::operand::Value)) {
+                $(visitor(stringify!($field), $crate::operand::Field::value(self.$field));)*
+            }
+
             /// Returns the operand at `index`, counted in the order of the fields.
             #[allow(unused_assignments, unused_mut, unused_variables)]
             pub(crate) fn operand(&self, index: usize) -> Option<$crate::operand::Operand> {
@@ -208,6 +215,25 @@ macro_rules! instructions {
                     position += 1;
                 )*
                 None
+            }
+        }
+
+        impl $crate::instruction::sealed::Sealed for $ty {
+            #[inline]
+            fn visit(&self, visitor: impl FnMut(&'static str, $crate::operand::Value)) {
+                $ty::visit(self, visitor);
+            }
+        }
+
+        impl $crate::instruction::Encode for $ty {
+            #[inline]
+            fn encode(&self, arch: $crate::Arch) -> Result<u64, $crate::Error> {
+                $ty::encode(self, arch)
+            }
+
+            #[inline]
+            fn name(&self) -> &'static str {
+                $name
             }
         }
 
