@@ -13,16 +13,23 @@ usage: conformance list   [FILTER]
        conformance show   --linux VERSION [FILTER]
        conformance random [--device NODE] [--jobs] [--linux VERSION] [--calls N] [--seed S] [--steps N]
        conformance record-random [--device NODE]
+       conformance compare FILE...
+       conformance merge   FILE...
+       conformance recorded --linux VERSION [FILTER]
 
 list      prints the names of the cases, and where some are not tried
-record    runs the cases on the driver of this machine, and prints a recording
+record    runs the cases on the driver of this machine, and prints its answers
 check     runs them there and on the fake that plays the same driver, and compares; the GPU may be
           any model; root is needed for all of it
-show      prints what the fake answers, as a recording
+show      prints what the fake answers, as record does
 random    makes programs up, and runs them on the driver of this machine and on the fake that plays it;
           where they differ, it prints the smallest program that does so, as a case
 record-random
-          runs the random programs of a recording on the driver of this machine, and prints the recording
+          runs the recorded random programs on the driver of this machine, and prints their checksums
+compare   compares the recordings of a clone with the output of record and record-random: all cases of
+          one kernel
+merge     writes such output, also of some cases only, into the recordings of the clone
+recorded  prints the recorded answers of one kernel, as record and record-random do
 
 --device NODE     the render node (default: /dev/dri/renderD128)
 --jobs            jobs of groups are done there: command streams run
@@ -44,6 +51,9 @@ pub enum Command {
     Show(Linux, String),
     Random(Device, Option<Linux>, Amount),
     RecordRandom(Device),
+    Compare(Vec<PathBuf>),
+    Merge(Vec<PathBuf>),
+    Recorded(Linux, String),
 }
 
 /// Where to do it, and with which cases.
@@ -55,22 +65,33 @@ pub struct Device {
     pub filter: String,
 }
 
-/// The commands with the options that each has, and whether it can be told which cases.
-const COMMANDS: [(&str, &[&str], bool); 7] = [
-    ("help", &[], false),
-    ("list", &[], true),
-    ("record", &["--device", "--jobs", "--held-jobs"], true),
-    ("check", &["--device", "--jobs", "--held-jobs", "--linux"], true),
-    ("show", &["--linux"], true),
-    ("random", &["--device", "--jobs", "--linux", "--calls", "--seed", "--steps"], false),
-    ("record-random", &["--device"], false),
+/// Words of a command besides its options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    None,
+    Filter,
+    Files,
+}
+
+/// The commands with their options and other words.
+const COMMANDS: [(&str, &[&str], Words); 10] = [
+    ("help", &[], Words::None),
+    ("list", &[], Words::Filter),
+    ("record", &["--device", "--jobs", "--held-jobs"], Words::Filter),
+    ("check", &["--device", "--jobs", "--held-jobs", "--linux"], Words::Filter),
+    ("show", &["--linux"], Words::Filter),
+    ("random", &["--device", "--jobs", "--linux", "--calls", "--seed", "--steps"], Words::None),
+    ("record-random", &["--device"], Words::None),
+    ("compare", &[], Words::Files),
+    ("merge", &[], Words::Files),
+    ("recorded", &["--linux"], Words::Filter),
 ];
 
 /// Reads the command line.
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
     let name = words.next().ok_or("a command is missing: see conformance help")?;
     let known = COMMANDS.into_iter().find(|(known, ..)| *known == name);
-    let (_, options, has_filter) =
+    let (_, options, kind) =
         known.ok_or_else(|| format!("{name}: no such command: see conformance help"))?;
     let mut device = Device {
         node: "/dev/dri/renderD128".into(),
@@ -81,7 +102,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String>
     let mut linux = None;
     let any = RandomState::new().hash_one(0) >> 32;
     let mut amount = Amount { calls: 10_000, seed: any, steps: 400 };
-    let mut filters = 0;
+    let mut others = Vec::new();
     while let Some(word) = words.next() {
         if word.starts_with('-') && !options.contains(&word.as_str()) {
             return Err(format!("{name} has no option {word}"));
@@ -109,10 +130,20 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String>
                     return Err(format!("{word} must be at least 1"));
                 }
             }
-            _ if !has_filter => return Err(format!("{name} does not know what to do with {word}")),
-            _ if filters > 0 => return Err(format!("one FILTER is enough, not also {word}")),
-            _ => (device.filter, filters) = (word, 1),
+            _ if kind == Words::None => {
+                return Err(format!("{name} does not know what to do with {word}"));
+            }
+            _ if kind == Words::Filter && !others.is_empty() => {
+                return Err(format!("one FILTER is enough, not also {word}"));
+            }
+            _ => others.push(word),
         }
+    }
+    let files = others.iter().map(PathBuf::from).collect();
+    match kind {
+        Words::Files if others.is_empty() => return Err(format!("{name} needs a FILE")),
+        Words::Filter => device.filter = others.pop().unwrap_or_default(),
+        _ => {}
     }
     Ok(match name.as_str() {
         "help" => Command::Help,
@@ -121,6 +152,9 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String>
         "check" => Command::Check(device, linux),
         "random" => Command::Random(device, linux, amount),
         "record-random" => Command::RecordRandom(device),
+        "compare" => Command::Compare(files),
+        "merge" => Command::Merge(files),
+        "recorded" => Command::Recorded(linux.ok_or("recorded needs --linux")?, device.filter),
         _ => Command::Show(linux.ok_or("show needs --linux")?, device.filter),
     })
 }
@@ -140,6 +174,7 @@ mod tests {
         let expected = Ok(Command::Check(device, Some(Linux::V7_2)));
         assert_eq!(words("check --device /dev/x --jobs --linux 7.2 vm"), expected);
         assert_eq!(words("list"), Ok(Command::List(String::new())));
+        assert_eq!(words("merge a b"), Ok(Command::Merge(vec!["a".into(), "b".into()])));
         let Ok(Command::Random(_, None, amount)) = words("random --calls 5 --seed 9") else {
             panic!("it was understood otherwise")
         };
@@ -157,6 +192,7 @@ mod tests {
         assert_eq!(words("list vm bo"), Err("one FILTER is enough, not also bo".into()));
         assert_eq!(words("random --steps 0"), Err("--steps must be at least 1".into()));
         assert_eq!(words("random --calls 0"), Err("--calls must be at least 1".into()));
+        assert_eq!(words("merge"), Err("merge needs a FILE".into()));
         assert_eq!(words("show"), Err("show needs --linux".into()));
         assert_eq!(words("bind"), Err("bind: no such command: see conformance help".into()));
         assert_eq!(words(""), Err("a command is missing: see conformance help".into()));

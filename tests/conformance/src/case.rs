@@ -61,18 +61,18 @@ impl Case {
     }
 
     /// Runs it: what was asked and answered, and what is mapped in the end.
-    pub fn transcript(&self, kernel: &dyn Kernel, any_model: bool) -> Transcript {
+    pub fn transcript(&self, kernel: &dyn Kernel, any_model: bool) -> Answers {
         wait_for_silence(kernel);
         let mut client = Client::new(kernel, any_model);
         (self.steps)(&mut client);
         client.mappings();
-        Transcript { calls: client.calls(), text: client.finish() }
+        Answers { calls: client.calls(), text: client.finish() }
     }
 }
 
 /// What a client wrote down.
 #[derive(PartialEq, Eq, Debug)]
-pub struct Transcript {
+pub struct Answers {
     pub text: String,
     /// How many calls there were.
     pub calls: u64,

@@ -1,11 +1,13 @@
 //! Comparisons of the fake with the recordings.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::case::Case;
 use crate::cases;
-use crate::random::recorded::{self, Recorded};
-use crate::recording::{Recording, difference};
+use crate::random::recorded;
+use crate::recording::Recording;
+use crate::transcript::difference;
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::Linux;
 
@@ -43,12 +45,15 @@ impl Comparison {
 }
 
 /// Returns the comparisons with all recordings.
-pub fn comparisons() -> Vec<Comparison> {
+///
+/// # Errors
+/// Returns the file and the line that cannot be read.
+pub fn comparisons() -> Result<Vec<Comparison>, String> {
+    let recording = Arc::new(Recording::read(&Recording::folder())?);
     let cases: Vec<_> = cases::all().into_iter().map(Arc::new).collect();
     let mut all = Vec::new();
     for linux in Linux::ALL {
-        let recording = Arc::new(Recording::of(linux));
-        let (known, recorded) = (cases.clone(), recording.clone());
+        let (known, recorded) = (names(linux), recording.clone());
         all.push(Comparison::new(format!("{linux}/recording_is_complete"), move || {
             is_complete(linux, &known, &recorded)
         }));
@@ -57,45 +62,44 @@ pub fn comparisons() -> Vec<Comparison> {
             let name = format!("{linux}/{}", case.name);
             all.push(Comparison::new(name, move || compare(linux, &case, &recording)));
         }
-        all.push(Comparison::new(format!("{linux}/random/recording_is_complete"), move || {
-            recorded::is_complete(linux)
-        }));
-        for recorded in recorded::all(linux) {
-            let name = format!("{linux}/random/seed_{}", recorded.seed);
-            all.push(Comparison::new(name, move || compare_random(linux, &recorded)));
+        for (seed, program) in recorded::programs() {
+            let recording = recording.clone();
+            all.push(Comparison::new(format!("{linux}/{program}"), move || {
+                let recorded = recording.get(linux, &program).ok_or(NOT_RECORDED)?;
+                recorded::compare(linux, seed, &recorded)
+            }));
         }
     }
-    all
+    Ok(all)
+}
+
+const NOT_RECORDED: &str = "there is no recording of it";
+
+/// Returns the names of the cases and the random programs for a kernel.
+pub fn names(linux: Linux) -> Vec<String> {
+    let cases = cases::all().into_iter().filter(|case| case.is_for(linux)).map(|case| case.name);
+    cases.chain(recorded::programs().map(|(_, name)| name)).collect()
 }
 
 /// Checks that every case was recorded, and that every recorded name is a case.
-fn is_complete(linux: Linux, cases: &[Arc<Case>], recording: &Recording) -> Result<u64, String> {
-    let here = || cases.iter().filter(|case| case.is_for(linux));
-    let missing: Vec<_> =
-        here().map(|case| &case.name).filter(|name| recording.get(name).is_none()).collect();
-    let left: Vec<_> =
-        recording.names().filter(|name| !here().any(|case| case.name == *name)).collect();
-    let twice: Vec<_> = cases
-        .iter()
-        .filter(|case| cases.iter().filter(|other| other.name == case.name).count() > 1)
-        .map(|case| &case.name)
-        .collect();
+fn is_complete(linux: Linux, names: &[String], recording: &Recording) -> Result<u64, String> {
+    let mut unique = HashSet::new();
+    let twice: Vec<_> = names.iter().filter(|name| !unique.insert(name.as_str())).collect();
+    let recorded: HashSet<_> = recording.names(linux).collect();
+    let missing: Vec<_> = unique.difference(&recorded).collect();
+    let left: Vec<_> = recorded.difference(&unique).collect();
     if missing.is_empty() && left.is_empty() && twice.is_empty() {
         return Ok(0);
     }
     Err(format!("not recorded: {missing:?}\nnot a case: {left:?}\nnames used twice: {twice:?}"))
 }
 
-fn compare_random(linux: Linux, recorded: &Recorded) -> Result<u64, String> {
-    Ok(recorded::compare(linux, recorded)?.calls)
-}
-
 fn compare(linux: Linux, case: &Case, recording: &Recording) -> Result<u64, String> {
     let fake = Fake::new(linux);
     let transcript = case.transcript(&fake, false);
     fake.device().assert_released();
-    let recorded = recording.get(&case.name).ok_or("there is no recording of it")?;
-    match difference(recorded, &transcript.text) {
+    let recorded = recording.get(linux, &case.name).ok_or(NOT_RECORDED)?;
+    match difference(&recorded, &transcript.text) {
         None => Ok(transcript.calls),
         Some(difference) => Err(format!("Linux {linux} (-) and the fake (+):\n{difference}")),
     }

@@ -9,7 +9,9 @@ mod cases;
 mod comparison;
 mod on_device;
 mod random;
+mod recorded;
 mod recording;
+mod transcript;
 mod uapi;
 
 pub use comparison::{Comparison, comparisons};

@@ -7,16 +7,20 @@ use nix::libc;
 use panthor_sys::{DRM_IOCTL_VERSION, drm_version};
 
 use crate::arguments::{Command, Device, HELP};
-use crate::case::{Case, Transcript};
+use crate::case::{Answers, Case};
 use crate::cases;
-use crate::random::{self, Amount, recorded};
-use crate::recording::{difference, section};
+use crate::random::{self, Amount};
+use crate::recorded;
+use crate::transcript::{difference, heading, section};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Capability, Kernel, Linux, Mapped, Node};
 use crate::uapi::real::Real;
 
 pub fn run(command: &Command) -> ExitCode {
-    if matches!(command, Command::Help | Command::List(_) | Command::Show(..)) {
+    if matches!(
+        command,
+        Command::Help | Command::List(_) | Command::Show(..) | Command::Recorded(..)
+    ) {
         end_when_nobody_reads();
     }
     let done = match command {
@@ -30,6 +34,9 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Random(device, linux, amount) => random(device, *linux, *amount),
         Command::RecordRandom(device) => record_random(device),
         Command::Show(linux, filter) => show(*linux, filter),
+        Command::Compare(files) => recorded::compare(files),
+        Command::Merge(files) => recorded::merge(files),
+        Command::Recorded(linux, filter) => recorded::print(*linux, filter),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -134,7 +141,8 @@ fn identity(node: &dyn Node) -> Result<(String, (i32, i32, i32)), String> {
 /// Prints where a recording is from.
 fn print_heading(version: (i32, i32, i32)) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    println!("# Linux {}, Panthor {}.{}.{}", release.trim(), version.0, version.1, version.2);
+    let (major, minor, patch) = version;
+    print!("{}", heading(&format!("Linux {}, Panthor {major}.{minor}.{patch}", release.trim())));
 }
 
 fn record(device: &Device) -> Result<(), String> {
@@ -236,7 +244,7 @@ fn record_random(device: &Device) -> Result<(), String> {
     let Driver { node, version, linux } = Driver::open(device)?;
     must_tell_mappings(&node)?;
     print_heading(version);
-    recorded::record(&node, linux);
+    random::recorded::record(&node, linux);
     Ok(())
 }
 
@@ -247,7 +255,7 @@ fn must_tell_mappings(node: &Real) -> Result<(), String> {
     }
 }
 
-fn on_fake(case: &Case, linux: Linux, told: bool) -> Transcript {
+fn on_fake(case: &Case, linux: Linux, told: bool) -> Answers {
     let fake = Fake::new(linux);
     if told { case.transcript(&fake, true) } else { case.transcript(&Blind(fake), true) }
 }

@@ -22,7 +22,14 @@ fn main() -> ExitCode {
         arguments.format.get_or_insert(FormatSetting::Terse);
     }
     let tally = Arc::new(Tally::default());
-    let trials = comparisons().into_iter().map(|comparison| trial(comparison, tally.clone()));
+    let comparisons = match comparisons() {
+        Ok(comparisons) => comparisons,
+        Err(message) => {
+            eprintln!("recordings: {message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = comparisons.into_iter().map(|comparison| trial(comparison, tally.clone()));
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if !arguments.list {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -1,6 +1,9 @@
 //! What random programs did on real kernels: a checksum for each.
 
+use std::collections::BTreeMap;
+
 use crate::case::wait_for_silence;
+use crate::transcript::section;
 use crate::uapi::kernel::{Kernel, Linux};
 use crate::uapi::mappings::lines;
 
@@ -15,60 +18,35 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=100;
 /// How many steps they have at most.
 const STEPS: u64 = 120;
 
-/// A line of a recording.
-pub struct Recorded {
-    pub seed: u64,
-    checksum: u64,
-}
-
 fn program(seed: u64) -> Program {
     generate::program(seed, STEPS, false)
 }
 
-/// Prints what the programs do on a driver.
+/// Returns the seeds with the names of their programs in a recording.
+pub fn programs() -> impl Iterator<Item = (u64, String)> {
+    SEEDS.map(|seed| (seed, format!("random/seed_{seed:03}")))
+}
+
+/// Prints the checksums of the programs on a driver.
 pub fn record(driver: &dyn Kernel, linux: Linux) {
+    let names: BTreeMap<_, _> = programs().collect();
     prepared(SEEDS, program, linux, |programs| {
         for Prepared { seed, program, fake } in programs {
             // The fake tells what will come about when the kernel has released what was destroyed.
             let expected = Expected { text: None, looks: &fake.looks, patience: PATIENCE };
             wait_for_silence(driver);
             let outcome = run(&program, driver, linux, Some(&expected));
-            println!("{seed} {:016x}", checksum(&outcome));
+            print!("{}", section(&names[&seed], &checksum(&outcome)));
         }
     });
 }
 
-/// What was recorded on a kernel.
-pub fn all(linux: Linux) -> Vec<Recorded> {
-    let text = match linux {
-        Linux::V6_12 => include_str!("../../recordings/random-6.12.txt"),
-        Linux::V7_2 => include_str!("../../recordings/random-7.2.txt"),
-        Linux::V7_3 => include_str!("../../recordings/random-7.3.txt"),
-    };
-    let recorded = |line: &str| {
-        let (seed, checksum) = line.split_once(' ')?;
-        let checksum = u64::from_str_radix(checksum, 16).ok()?;
-        Some(Recorded { seed: seed.parse().ok()?, checksum })
-    };
-    text.lines().filter_map(recorded).collect()
-}
-
-/// Every program was recorded on a kernel.
-pub fn is_complete(linux: Linux) -> Result<u64, String> {
-    let seeds: Vec<_> = all(linux).iter().map(|recorded| recorded.seed).collect();
-    if seeds == SEEDS.collect::<Vec<_>>() {
-        return Ok(0);
+/// Compares a program on the fake with its recorded checksum, and returns the number of calls.
+pub fn compare(linux: Linux, seed: u64, recorded: &str) -> Result<u64, String> {
+    let outcome = on_fake(&program(seed), linux);
+    if checksum(&outcome) == recorded {
+        return Ok(outcome.calls);
     }
-    Err(format!("the programs of {SEEDS:?} are not those that were recorded: {seeds:?}"))
-}
-
-/// Whether the fake does what was recorded.
-pub fn compare(linux: Linux, recorded: &Recorded) -> Result<Outcome, String> {
-    let outcome = on_fake(&program(recorded.seed), linux);
-    if checksum(&outcome) == recorded.checksum {
-        return Ok(outcome);
-    }
-    let seed = recorded.seed;
     Err(format!(
         "the program of seed {seed} does something else on Linux {linux}. To see what, run \
          tests/qemu/conformance random --steps {STEPS} --seed {seed} --calls 1 with the suite of that kernel"
@@ -76,12 +54,13 @@ pub fn compare(linux: Linux, recorded: &Recorded) -> Result<Outcome, String> {
 }
 
 /// FNV-1a of all that a program did and looked at.
-fn checksum(outcome: &Outcome) -> u64 {
+fn checksum(outcome: &Outcome) -> String {
     let looks = outcome.looks.iter().flat_map(lines);
     let all = outcome.text.lines().map(String::from).chain(looks);
-    all.fold(0xcbf2_9ce4_8422_2325, |sum, line| {
+    let sum: u64 = all.fold(0xcbf2_9ce4_8422_2325, |sum, line| {
         line.bytes()
             .chain([b'\n'])
             .fold(sum, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-    })
+    });
+    format!("{sum:016x}")
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// The kernels that there are recordings of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The recorded kernels, oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Linux {
     /// Driver 1.0.
     V6_12,
