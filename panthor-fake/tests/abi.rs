@@ -5,14 +5,10 @@ mod common;
 use common::*;
 use nix::libc::{E2BIG, EACCES, EFAULT, EINVAL, ENOMEM, ENOTTY, EOPNOTSUPP};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use panthor_raw::requests::resized;
 use panthor_sys::*;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
-
-/// A request of the same number and directions for a structure of another size.
-fn resized(request: u32, size: usize) -> u32 {
-    request & !(0x3fff << 16) | (size as u32) << 16
-}
 
 /// A page that can be used, before one that cannot.
 struct LastPage(NonNull<u8>);
@@ -279,17 +275,8 @@ fn a_client_can_name_itself() {
 fn a_text_of_the_version_that_is_too_long_is_cut_and_its_length_told() {
     let file = device().open();
     let mut name = [0_u8; 4];
-    let mut args: drm_version = drm_version {
-        version_major: 0,
-        version_minor: 0,
-        version_patchlevel: 0,
-        name_len: 3,
-        name: name.as_mut_ptr().cast(),
-        date_len: 0,
-        date: std::ptr::null_mut(),
-        desc_len: 5,
-        desc: std::ptr::null_mut(),
-    };
+    let name_at = name.as_mut_ptr().cast();
+    let mut args = drm_version { name_len: 3, name: name_at, desc_len: 5, ..zeroed() };
     assert_eq!(ioctl(&file, DRM_IOCTL_VERSION, &mut args), 0);
     assert_eq!((args.name_len, args.desc_len), (7, 18));
     assert_eq!(&name, b"pan\0");

@@ -56,17 +56,8 @@ fn the_100e6_bytes_of_a_sparse_resource_take_one_operation() {
 fn the_version_is_told_with_its_texts() {
     let file = device().open();
     let mut name = [0_u8; 16];
-    let mut args = drm_version {
-        version_major: 0,
-        version_minor: 0,
-        version_patchlevel: 0,
-        name_len: name.len() as _,
-        name: name.as_mut_ptr().cast(),
-        date_len: 0,
-        date: std::ptr::null_mut(),
-        desc_len: 0,
-        desc: std::ptr::null_mut(),
-    };
+    let mut args =
+        drm_version { name_len: name.len() as _, name: name.as_mut_ptr().cast(), ..zeroed() };
     assert_eq!(ioctl(&file, DRM_IOCTL_VERSION, &mut args), 0);
     assert_eq!((args.version_major, args.version_minor, args.version_patchlevel), (1, 9, 0));
     assert_eq!((args.name_len, args.date_len, args.desc_len), (7, 1, 18));

@@ -242,17 +242,7 @@ fn another_driver_can_be_pretended() {
     assert_eq!(config.version(), (2, 9));
     let file = Device::new(config).unwrap().open();
     let mut name = [0_u8; 8];
-    let mut args = drm_version {
-        version_major: 0,
-        version_minor: 0,
-        version_patchlevel: 0,
-        name_len: 8,
-        name: name.as_mut_ptr().cast(),
-        date_len: 0,
-        date: std::ptr::null_mut(),
-        desc_len: 0,
-        desc: std::ptr::null_mut(),
-    };
+    let mut args = drm_version { name_len: 8, name: name.as_mut_ptr().cast(), ..zeroed() };
     assert_eq!(ioctl(&file, DRM_IOCTL_VERSION, &mut args), 0);
     assert_eq!((args.version_major, &name), (2, b"panfrost"));
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use panthor_fake::trace::{Event, TraceOptions};
+use panthor_raw::requests::{REQUESTS, is_drm, size};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/ioctls")
@@ -39,10 +40,20 @@ fn the_corpus_finds_nothing() {
     for (name, _) in seeds::all() {
         assert!(files.contains(&corpus().join(&name)), "{name} is missing: see write_seeds");
     }
+    check_layouts();
     // Else all might be refused at the door.
     let fails = |request: &u32| !succeeded.contains(&(*request as u8));
     let requests = machine::layouts::LAYOUTS.iter().map(|layout| layout.request);
     assert_eq!(requests.filter(fails).collect::<Vec<_>>(), seeds::ALWAYS_FAIL);
+}
+
+/// Checks that the fuzzer makes every request of DRM files, with an argument of the right size.
+fn check_layouts() {
+    for &(name, request) in REQUESTS.iter().filter(|&&(_, request)| is_drm(request)) {
+        let layout = machine::layouts::LAYOUTS.iter().find(|layout| layout.request == request);
+        let layout = layout.unwrap_or_else(|| panic!("{name} has no layout"));
+        assert_eq!(machine::layouts::size(layout.fields), size(request), "{name}");
+    }
 }
 
 /// A trace changes no answer, and shows every call in lines that can be read back.

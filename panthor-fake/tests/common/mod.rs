@@ -1,23 +1,24 @@
 //! Raw ioctls on a fake file, as a client without any library makes them.
-#![allow(dead_code, unreachable_pub, reason = "each test program includes it and uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test program includes it and uses a part"
+)]
 
 use std::ffi::c_void;
 use std::io;
 
-use bytemuck::Zeroable;
 use panthor_fake::{Config, Device, File, Prot};
+use panthor_raw::args;
 use panthor_sys::*;
 
-pub const KIB: u64 = 1 << 10;
-pub const MIB: u64 = 1 << 20;
-pub const GIB: u64 = 1 << 30;
-pub const PAGE: u64 = 4 * KIB;
-
-pub const NOEXEC: u32 = DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
-pub const SPARSE: u32 = DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE | NOEXEC;
-pub const UNMAP: u32 = DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP;
-pub const SYNC_ONLY: u32 = DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY;
-pub const ASYNC: u32 = DRM_PANTHOR_VM_BIND_ASYNC;
+pub use panthor_raw::args::{
+    ASYNC, GIB, KIB, MIB, NOEXEC, PAGE, SPARSE, SYNC_ONLY, UNMAP, array, map as map_op,
+    queue as queue_args, signal as signal_sync, sync_point, timeline_array, unmap as unmap_op,
+    wait as wait_sync, with_syncs, zeroed,
+};
+pub use panthor_raw::descriptors::own;
 
 /// Zero, or a negative error number.
 pub fn ioctl<T>(file: &File, request: u32, arg: &mut T) -> i32 {
@@ -53,18 +54,6 @@ pub fn version(minor: u32) -> Device {
     Device::new(Config::default().driver_minor(minor)).unwrap()
 }
 
-pub fn zeroed<T: Zeroable>() -> T {
-    T::zeroed()
-}
-
-pub fn array<T>(items: &[T]) -> drm_panthor_obj_array {
-    drm_panthor_obj_array {
-        stride: size_of::<T>() as u32,
-        count: items.len() as u32,
-        array: items.as_ptr() as u64,
-    }
-}
-
 #[track_caller]
 pub fn vm(file: &File) -> u32 {
     ok(file, DRM_IOCTL_PANTHOR_VM_CREATE, zeroed::<drm_panthor_vm_create>()).id
@@ -86,21 +75,6 @@ pub fn bo(file: &File, size: u64) -> u32 {
 #[track_caller]
 pub fn close(file: &File, handle: u32) {
     ok(file, DRM_IOCTL_GEM_CLOSE, drm_gem_close { handle, pad: 0 });
-}
-
-pub fn map_op(bo: u32, offset: u64, va: u64, size: u64, flags: u32) -> drm_panthor_vm_bind_op {
-    drm_panthor_vm_bind_op { flags, bo_handle: bo, bo_offset: offset, va, size, ..zeroed() }
-}
-
-pub fn unmap_op(va: u64, size: u64) -> drm_panthor_vm_bind_op {
-    map_op(0, 0, va, size, UNMAP)
-}
-
-pub fn with_syncs(
-    op: drm_panthor_vm_bind_op,
-    syncs: &[drm_panthor_sync_op],
-) -> drm_panthor_vm_bind_op {
-    drm_panthor_vm_bind_op { syncs: array(syncs), ..op }
 }
 
 /// The result and `ops.count` as it came back.
@@ -151,34 +125,12 @@ pub fn syncobj(file: &File) -> u32 {
     ok(file, DRM_IOCTL_SYNCOBJ_CREATE, zeroed::<drm_syncobj_create>()).handle
 }
 
-pub fn wait_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
-    let kind = match point {
-        0 => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ,
-        _ => DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ,
-    };
-    drm_panthor_sync_op { flags: kind, handle, timeline_value: point }
-}
-
-pub fn signal_sync(handle: u32, point: u64) -> drm_panthor_sync_op {
-    let wait = wait_sync(handle, point);
-    drm_panthor_sync_op { flags: wait.flags | DRM_PANTHOR_SYNC_OP_SIGNAL, ..wait }
-}
-
 /// Signals points of timelines from the CPU.
 #[track_caller]
 pub fn timeline_signal(file: &File, handle: u32, point: u64) {
     let (handles, points) = ([handle], [point]);
     let args = timeline_array(&handles, &points);
     ok(file, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, args);
-}
-
-pub fn timeline_array(handles: &[u32], points: &[u64]) -> drm_syncobj_timeline_array {
-    drm_syncobj_timeline_array {
-        handles: handles.as_ptr() as u64,
-        points: points.as_ptr() as u64,
-        count_handles: handles.len() as u32,
-        flags: 0,
-    }
 }
 
 /// The point that a timeline has reached.
@@ -202,27 +154,14 @@ pub fn wait_points(
     flags: u32,
     timeout_nsec: i64,
 ) -> (i32, u32) {
-    let mut args = drm_syncobj_timeline_wait {
-        handles: handles.as_ptr() as u64,
-        points: points.as_ptr() as u64,
-        timeout_nsec,
-        count_handles: handles.len() as u32,
-        flags,
-        ..zeroed()
-    };
+    let mut args = args::timeline_wait(handles, points, flags, timeout_nsec);
     let result = ioctl(file, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &mut args);
     (result, args.first_signaled)
 }
 
 /// Waits for binary sync objects.
 pub fn wait_any(file: &File, handles: &[u32], flags: u32, timeout_nsec: i64) -> (i32, u32) {
-    let mut args = drm_syncobj_wait {
-        handles: handles.as_ptr() as u64,
-        timeout_nsec,
-        count_handles: handles.len() as u32,
-        flags,
-        ..zeroed()
-    };
+    let mut args = args::syncobj_wait(handles, flags, timeout_nsec);
     let result = ioctl(file, DRM_IOCTL_SYNCOBJ_WAIT, &mut args);
     (result, args.first_signaled)
 }
@@ -246,23 +185,14 @@ pub fn query_size(file: &File, kind: u32) -> i64 {
     }
 }
 
-pub fn queue_args(ringbuf_size: u32) -> drm_panthor_queue_create {
-    drm_panthor_queue_create { ringbuf_size, ..zeroed() }
-}
-
 /// A group on all cores, with those queues.
 pub fn group_args(vm_id: u32, queues: &[drm_panthor_queue_create]) -> drm_panthor_group_create {
     drm_panthor_group_create {
-        queues: array(queues),
         max_compute_cores: 4,
         max_fragment_cores: 4,
-        max_tiler_cores: 1,
-        priority: PANTHOR_GROUP_PRIORITY_MEDIUM,
         compute_core_mask: 0x5_0005,
         fragment_core_mask: 0x5_0005,
-        tiler_core_mask: 1,
-        vm_id,
-        ..zeroed()
+        ..args::group(vm_id, queues)
     }
 }
 
@@ -295,19 +225,7 @@ pub fn group_state(file: &File, group_handle: u32) -> (u32, u32) {
 
 /// A job with a stream at 4 GiB.
 pub fn stream(queue_index: u32, syncs: &[drm_panthor_sync_op]) -> drm_panthor_queue_submit {
-    let syncs = array(syncs);
-    drm_panthor_queue_submit {
-        queue_index,
-        stream_size: 64,
-        stream_addr: 4 * GIB,
-        syncs,
-        ..zeroed()
-    }
-}
-
-/// A job without a stream.
-pub fn sync_point(queue_index: u32, syncs: &[drm_panthor_sync_op]) -> drm_panthor_queue_submit {
-    drm_panthor_queue_submit { queue_index, syncs: array(syncs), ..zeroed() }
+    args::stream(queue_index, 4 * GIB, 64, syncs)
 }
 
 pub fn submit(file: &File, group_handle: u32, jobs: &[drm_panthor_queue_submit]) -> i32 {
@@ -326,13 +244,4 @@ pub fn is_signalled(file: &File, handle: u32, point: u64) -> bool {
             false
         }
     }
-}
-
-/// Takes a descriptor that an ioctl gave away.
-#[track_caller]
-pub fn own(fd: i32) -> std::os::fd::OwnedFd {
-    use std::os::fd::FromRawFd;
-    assert!(fd >= 0);
-    // SAFETY: it was just made for the caller, and nobody else closes it.
-    unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) }
 }

@@ -3,15 +3,16 @@
 // Each test program uses a part of it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::ffi::c_char;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
+use panthor_raw::args::{syncobj_array, syncobj_wait, zeroed};
+use panthor_raw::descriptors::{self, own};
 use panthor_sys::*;
 
 pub const RENDER: &str = "/dev/dri/renderD128";
@@ -35,16 +36,10 @@ pub fn open(path: &str) -> File {
     })
 }
 
-fn negative_errno(result: i32) -> i32 {
-    if result >= 0 { result } else { -io::Error::last_os_error().raw_os_error().unwrap_or(0) }
-}
-
-/// What the system call returns, or a negative error number.
+/// Returns the result of the system call, or a negative error number.
 pub fn ioctl<T>(fd: &impl AsRawFd, request: u32, arg: &mut T) -> i32 {
     // SAFETY: the argument is ours, and so is all that its pointers lead to.
-    negative_errno(unsafe {
-        libc::ioctl(fd.as_raw_fd(), request as libc::Ioctl, std::ptr::from_mut(arg))
-    })
+    unsafe { descriptors::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg).cast()) }
 }
 
 /// A file of the program with the seals, the file position and the lock that a node has.
@@ -85,20 +80,11 @@ pub fn check_is_no_node(own: &File) {
     assert!(!anew.metadata().unwrap().file_type().is_char_device());
 }
 
-/// The driver's name and version.
+/// Returns the name and the version of the driver.
 pub fn version(fd: &impl AsRawFd) -> (String, (i32, i32)) {
     let mut name = [0_u8; 16];
-    let mut version = drm_version {
-        version_major: 0,
-        version_minor: 0,
-        version_patchlevel: 0,
-        name_len: name.len() as _,
-        name: name.as_mut_ptr().cast::<c_char>(),
-        date_len: 0,
-        date: std::ptr::null_mut(),
-        desc_len: 0,
-        desc: std::ptr::null_mut(),
-    };
+    let mut version =
+        drm_version { name_len: name.len() as _, name: name.as_mut_ptr().cast(), ..zeroed() };
     assert_eq!(ioctl(fd, DRM_IOCTL_VERSION, &mut version), 0);
     let name = String::from_utf8_lossy(&name[..version.name_len as usize]).into_owned();
     (name, (version.version_major, version.version_minor))
@@ -124,8 +110,7 @@ pub fn mmap_offset(fd: &impl AsRawFd, handle: u32) -> u64 {
 pub fn export(fd: &impl AsRawFd, handle: u32) -> OwnedFd {
     let mut prime = drm_prime_handle { handle, flags: DRM_CLOEXEC | DRM_RDWR, fd: -1 };
     assert_eq!(ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut prime), 0);
-    // SAFETY: the ioctl made it for us.
-    unsafe { OwnedFd::from_raw_fd(prime.fd) }
+    own(prime.fd)
 }
 
 pub fn create_syncobj(fd: &impl AsRawFd, flags: u32) -> u32 {
@@ -135,26 +120,15 @@ pub fn create_syncobj(fd: &impl AsRawFd, flags: u32) -> u32 {
 }
 
 pub fn signal(fd: &impl AsRawFd, syncobj: u32) {
-    let mut array = drm_syncobj_array {
-        handles: (&raw const syncobj).expose_provenance() as u64,
-        count_handles: 1,
-        pad: 0,
-    };
+    let mut array = syncobj_array(std::slice::from_ref(&syncobj));
     assert_eq!(ioctl(fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &mut array), 0);
 }
 
 /// Waits for the submission and the signal of a sync object, until that time of the monotonic clock in
 /// nanoseconds; returns what the ioctl does.
 pub fn wait(fd: &impl AsRawFd, syncobj: u32, until: i64) -> i32 {
-    let mut wait = drm_syncobj_wait {
-        handles: (&raw const syncobj).expose_provenance() as u64,
-        timeout_nsec: until,
-        count_handles: 1,
-        flags: DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
-        first_signaled: 0,
-        pad: 0,
-        deadline_nsec: 0,
-    };
+    let handles = [syncobj];
+    let mut wait = syncobj_wait(&handles, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, until);
     ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait)
 }
 

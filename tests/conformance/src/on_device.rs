@@ -14,6 +14,7 @@ use crate::recorded;
 use crate::transcript::{difference, heading, section};
 use crate::uapi::fake::Fake;
 use crate::uapi::kernel::{Capability, Kernel, Linux, Mapped, Node};
+use crate::uapi::ops::zeroed;
 use crate::uapi::real::Real;
 
 pub fn run(command: &Command) -> ExitCode {
@@ -117,17 +118,7 @@ impl Driver {
 /// Name and version of the driver of a node.
 fn identity(node: &dyn Node) -> Result<(String, (i32, i32, i32)), String> {
     let mut name = [0_u8; 32];
-    let mut args = drm_version {
-        version_major: 0,
-        version_minor: 0,
-        version_patchlevel: 0,
-        name_len: name.len(),
-        name: name.as_mut_ptr().cast(),
-        date_len: 0,
-        date: std::ptr::null_mut(),
-        desc_len: 0,
-        desc: std::ptr::null_mut(),
-    };
+    let mut args = drm_version { name_len: name.len(), name: name.as_mut_ptr().cast(), ..zeroed() };
     // SAFETY: it writes to the structure, and as many bytes as that says to `name`.
     let result = unsafe { node.ioctl(DRM_IOCTL_VERSION, (&raw mut args).cast()) };
     if result != 0 {

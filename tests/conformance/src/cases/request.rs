@@ -1,12 +1,12 @@
 //! How requests are encoded: sizes, directions, numbers, types, and where the argument is.
 
+use panthor_raw::requests::REQUESTS;
 use panthor_sys::*;
 
 use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
-use crate::uapi::wire::REQUESTS;
 
 /// The direction bits: the kernel reads, the kernel writes.
 const READS: u32 = 0x4000_0000;

@@ -9,10 +9,15 @@ mod jam;
 pub mod kernel;
 pub mod mappings;
 pub mod memory;
-pub mod ops;
 pub mod real;
 pub mod setup;
 pub mod show;
 pub mod streams;
 pub mod sync_files;
 pub mod wire;
+
+/// Arguments of calls.
+pub mod ops {
+    pub use panthor_raw::args::*;
+    pub use panthor_raw::requests::resized;
+}

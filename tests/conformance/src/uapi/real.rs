@@ -4,22 +4,19 @@ use std::ffi::c_void;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
-
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
+use panthor_raw::descriptors::Udmabuf;
 use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
 
 use super::kernel::{Capability, Kernel, Mapped, Memory, Node, Trouble};
-use super::ops::resized;
 
 /// A Panthor of the machine. Its mappings can be told by root, where debugfs is mounted.
 pub struct Real {
@@ -72,7 +69,7 @@ impl Kernel for Real {
     }
 
     fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
-        udmabuf(size)
+        Ok(Udmabuf::open()?.create(size)?.0)
     }
 
     fn allow(&self, capability: Capability, allowed: bool) -> io::Result<()> {
@@ -120,38 +117,10 @@ fn row(line: &str) -> Option<Mapped> {
     }
 }
 
-/// A dma-buf of ordinary memory, which the kernel makes for virtual machines.
-fn udmabuf(size: u64) -> io::Result<OwnedFd> {
-    /// As in the header of the kernel; the fields are its.
-    #[repr(C)]
-    struct Create {
-        memfd: u32,
-        flags: u32,
-        offset: u64,
-        size: u64,
-    }
-    const UDMABUF_CREATE: u32 = resized(0x4000_7542, size_of::<Create>());
-    const CLOEXEC: u32 = 1;
-
-    let maker = OpenOptions::new().read(true).write(true).open("/dev/udmabuf")?;
-    let memory = memfd_create("foreign", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    ftruncate(&memory, size)?;
-    fcntl_add_seals(&memory, SealFlags::SHRINK)?;
-    let mut create = Create { memfd: memory.as_raw_fd() as u32, flags: CLOEXEC, offset: 0, size };
-    match ioctl(maker.as_raw_fd(), UDMABUF_CREATE, (&raw mut create).cast()) {
-        // SAFETY: the descriptor was just made, and nobody else knows it.
-        fd if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        errno => Err(io::Error::from_raw_os_error(-errno)),
-    }
-}
-
-/// `ioctl(2)` with any argument.
+/// Calls `ioctl(2)` with any argument.
 pub fn ioctl(fd: i32, request: u32, arg: *mut c_void) -> i32 {
     // SAFETY: the callers' contract, see `Node`.
-    match unsafe { libc::ioctl(fd, request as _, arg) } {
-        result if result >= 0 => result,
-        _ => -Errno::last_raw(),
-    }
+    unsafe { panthor_raw::descriptors::ioctl(fd, request, arg) }
 }
 
 impl Node for File {

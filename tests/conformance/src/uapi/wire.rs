@@ -1,5 +1,6 @@
 //! The structures of the uAPI as text: which fields they have, and what each is.
 
+use panthor_raw::requests::REQUESTS;
 use panthor_sys::*;
 
 /// A field's value, and how it is told.
@@ -195,66 +196,6 @@ wire! {
     sync_fence_info { obj_name text, driver_name text, status dec, flags hex, timestamp_ns time }
     sync_set_deadline { deadline_ns hex, pad hex }
 }
-
-macro_rules! requests {
-    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
-}
-
-/// The requests that there are names for.
-pub const REQUESTS: &[(&str, u32)] = requests![
-    DRM_IOCTL_PANTHOR_DEV_QUERY,
-    DRM_IOCTL_PANTHOR_VM_CREATE,
-    DRM_IOCTL_PANTHOR_VM_DESTROY,
-    DRM_IOCTL_PANTHOR_VM_BIND,
-    DRM_IOCTL_PANTHOR_VM_GET_STATE,
-    DRM_IOCTL_PANTHOR_BO_CREATE,
-    DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET,
-    DRM_IOCTL_PANTHOR_GROUP_CREATE,
-    DRM_IOCTL_PANTHOR_GROUP_DESTROY,
-    DRM_IOCTL_PANTHOR_GROUP_SUBMIT,
-    DRM_IOCTL_PANTHOR_GROUP_GET_STATE,
-    DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE,
-    DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY,
-    DRM_IOCTL_PANTHOR_BO_SET_LABEL,
-    DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET,
-    DRM_IOCTL_PANTHOR_BO_SYNC,
-    DRM_IOCTL_PANTHOR_BO_QUERY_INFO,
-    DRM_IOCTL_VERSION,
-    DRM_IOCTL_GET_UNIQUE,
-    DRM_IOCTL_GET_MAGIC,
-    DRM_IOCTL_AUTH_MAGIC,
-    DRM_IOCTL_SET_MASTER,
-    DRM_IOCTL_DROP_MASTER,
-    DRM_IOCTL_SET_VERSION,
-    DRM_IOCTL_GET_CAP,
-    DRM_IOCTL_SET_CLIENT_CAP,
-    DRM_IOCTL_SET_CLIENT_NAME,
-    DRM_IOCTL_GEM_CLOSE,
-    DRM_IOCTL_GEM_FLINK,
-    DRM_IOCTL_GEM_OPEN,
-    DRM_IOCTL_PRIME_HANDLE_TO_FD,
-    DRM_IOCTL_PRIME_FD_TO_HANDLE,
-    DRM_IOCTL_SYNCOBJ_CREATE,
-    DRM_IOCTL_SYNCOBJ_DESTROY,
-    DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD,
-    DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
-    DRM_IOCTL_SYNCOBJ_WAIT,
-    DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
-    DRM_IOCTL_SYNCOBJ_RESET,
-    DRM_IOCTL_SYNCOBJ_SIGNAL,
-    DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL,
-    DRM_IOCTL_SYNCOBJ_QUERY,
-    DRM_IOCTL_SYNCOBJ_TRANSFER,
-    DRM_IOCTL_SYNCOBJ_EVENTFD,
-    DMA_BUF_IOCTL_SYNC,
-    DMA_BUF_SET_NAME_A,
-    DMA_BUF_SET_NAME_B,
-    DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
-    DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
-    SYNC_IOC_MERGE,
-    SYNC_IOC_FILE_INFO,
-    SYNC_IOC_SET_DEADLINE,
-];
 
 /// What a request is called: without its prefix, with its size and directions where they are not
 /// those of the header.
