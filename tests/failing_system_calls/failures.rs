@@ -86,7 +86,7 @@ impl Failure {
         // Without a rule, all calls of that number.
         let rules: Vec<_> = self.only.iter().map(rules).collect();
         let calls: BTreeMap<_, _> =
-            self.numbers.iter().map(|&number| (number.into(), rules.clone())).collect();
+            self.numbers.iter().map(|&number| (i64::from(number as i32), rules.clone())).collect();
         let refuse = SeccompAction::Errno(errno.unsigned_abs());
         let arch = std::env::consts::ARCH.try_into().expect("an architecture");
         let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, arch);
