@@ -115,3 +115,27 @@ fn what_one_asynchronous_batch_may_map_is_known() {
     vm.bind_async().map_sparse(most..most + 4096).signal(&done).submit().unwrap();
     assert_eq!(done.wait(Timeout::FOREVER).unwrap(), Wait::Ready);
 }
+
+#[test]
+fn a_batch_that_waits_for_nothing_asks_nothing() {
+    let (device, vm) = open();
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let (done, later) = (device.create_syncobj().unwrap(), device.create_syncobj().unwrap());
+    let mut batch = vm.bind_async();
+    assert_eq!(batch.wait_until_available(Timeout::FOREVER).unwrap(), Wait::Ready);
+    // What an operation of the batch signals itself is nothing to wait for either.
+    batch.unmap(0..4096).op_signal(&done).unmap(0..4096).op_wait(&done).signal(&later);
+    assert_eq!(batch.wait_until_available(Timeout::FOREVER).unwrap(), Wait::Ready);
+    let mut submission = group.submit();
+    assert_eq!(submission.wait_until_available(Timeout::FOREVER).unwrap(), Wait::Ready);
+    submission.queue(0).signal(&done).queue(0).wait(&done);
+    assert_eq!(submission.wait_until_available(Timeout::FOREVER).unwrap(), Wait::Ready);
+    let waits = |device: &Device| {
+        let request = panthor::sys::DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT;
+        device.fake().unwrap().device().stats().ioctl_count(request)
+    };
+    assert_eq!(waits(&device), 0);
+    submission.queue(0).wait(&later);
+    assert_eq!(submission.wait_until_available(Timeout::NONE).unwrap(), Wait::TimedOut);
+    assert_eq!(waits(&device), 1);
+}

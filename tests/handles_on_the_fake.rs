@@ -199,3 +199,31 @@ fn objects_tell_which_they_are() {
         assert!(all.contains(word), "{all}");
     }
 }
+
+#[test]
+fn flags_that_no_driver_knows_are_named() {
+    let (_fake, device) = open();
+    let unknown = BoFlags::from_bits_retain(1 << 7) | BoFlags::WB_MMAP;
+    let error = device.create_bo(BoOptions::new(4096).flags(unknown)).unwrap_err();
+    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("flags")));
+    assert!(error.to_string().contains("0x80"), "{error}");
+    let both = BoFlags::NO_MMAP | BoFlags::WB_MMAP;
+    let error = device.create_bo(BoOptions::new(4096).flags(both)).unwrap_err();
+    assert_eq!((error.argument(), error.errno()), (Some("flags"), None), "{error}");
+    // The flags replace those set before.
+    let options = BoOptions::new(4096).no_mmap().flags(BoFlags::WB_MMAP);
+    assert_eq!(device.create_bo(options).unwrap().flags(), BoFlags::WB_MMAP);
+}
+
+#[test]
+fn evicted_memory_is_not_resident() {
+    let (fake, device) = open();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let bo = device.create_bo(BoOptions::new(1 << 20)).unwrap();
+    let nonresident = || device.usage().unwrap().nonresident_memory();
+    assert_eq!(nonresident(), Some(1 << 20));
+    vm.bind().map(&bo, .., 1 << 30, Default::default()).submit().unwrap();
+    assert_eq!(nonresident(), Some(0));
+    assert_eq!(fake.reclaim(u64::MAX), 1 << 20);
+    assert_eq!(nonresident(), Some(1 << 20));
+}

@@ -556,3 +556,21 @@ fn a_submission_is_waited_for_until_the_driver_takes_it() {
     submission.submit().unwrap();
     assert_eq!(done.wait(PATIENCE).unwrap(), Wait::Ready);
 }
+
+#[test]
+fn no_sync_file_is_a_signaled_one() {
+    let device = device();
+    let (binary, line) = (syncobj(&device), timeline(&device));
+    binary.import_sync_fd(None).unwrap();
+    assert_eq!(binary.wait(Timeout::NONE).unwrap(), Wait::Ready);
+    line.at(point::<7>()).import_sync_fd(None).unwrap();
+    assert_eq!(line.value().unwrap(), 7);
+    // A descriptor is imported as by `import_sync_file`.
+    let there = syncobj(&device);
+    let sync_file = binary.export_sync_file().unwrap();
+    there.import_sync_fd(Some(sync_file.as_fd())).unwrap();
+    assert_eq!(there.wait(Timeout::NONE).unwrap(), Wait::Ready);
+    let null = File::open("/dev/null").unwrap();
+    let error = there.import_sync_fd(Some(null.as_fd())).unwrap_err();
+    assert_eq!(error.argument(), Some("sync_file"), "{error}");
+}

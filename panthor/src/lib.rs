@@ -93,7 +93,7 @@ pub use node::{Node, NodeNumber, NodeNumbers, list};
 pub use profiling::Profiling;
 pub use query::{
     Arch, Coherency, CpuClock, CsifInfo, GpuInfo, GroupPriorities, GroupPriority, PageSizeSource,
-    PageSizes, TimestampRequest, Timestamps,
+    PageSizes, PageSizesIter, TimestampRequest, Timestamps,
 };
 pub use sparse::SparseMode;
 pub use sync::{FenceStatus, SyncObj, SyncPoint, Timeline, Timeout, Wait, WaitFor, point};

@@ -49,6 +49,22 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Returns the sizes of BOs without pages, in bytes: those evicted under memory pressure (driver 1.8), and those
+    /// not allocated yet. The driver does not tell them apart, except in debugfs.
+    ///
+    /// ```
+    /// use panthor::BoOptions;
+    /// let device = panthor::Device::open_fake()?;
+    /// let _bo = device.create_bo(BoOptions::new(1 << 20))?; // allocated at the first use
+    /// assert_eq!(device.usage()?.nonresident_memory(), Some(1 << 20));
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    pub fn nonresident_memory(&self) -> Option<u64> {
+        // Without any resident BO the driver writes no line about residency.
+        let resident = self.resident_memory.unwrap_or(0);
+        self.total_memory.map(|total| total.saturating_sub(resident))
+    }
+
     /// Takes the text of fdinfo apart. What is not understood is left out.
     fn parse(text: &str) -> Self {
         let mut usage = Self::default();
@@ -155,6 +171,9 @@ mod tests {
         assert_eq!(usage.kernel_memory, Some(132 << 10));
         assert_eq!((usage.total_memory, usage.shared_memory), (Some(1 << 20), Some(0)));
         assert_eq!((usage.resident_memory, usage.active_memory), (Some(100), None));
+        assert_eq!(usage.nonresident_memory(), Some((1 << 20) - 100));
+        assert_eq!(Usage::parse("drm-total-memory:\t1 MiB\n").nonresident_memory(), Some(1 << 20));
+        assert_eq!(Usage::default().nonresident_memory(), None);
     }
 
     #[test]

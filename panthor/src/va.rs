@@ -136,8 +136,7 @@ impl VaAllocator {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty or not made of 4 KiB.
     pub fn new(managed: Range<u64>, pages: &PageSizes) -> Result<Self> {
         check(&managed)?;
-        let mut large_pages: Vec<_> = pages.iter().filter(|&size| size > GRANULE).collect();
-        large_pages.reverse();
+        let large_pages = pages.iter().rev().filter(|&size| size > GRANULE).collect();
         let free = RangeSet::from_iter([managed.clone()]);
         Ok(Self { managed, free, large_pages })
     }

@@ -234,6 +234,10 @@ calls! {
         let (sync_file, line) = (syncobj(device).export_sync_file()?, timeline(device));
         then!(arm, line.at(point::<2>()).import_sync_file(sync_file))
     };
+    "sync/point.rs import_sync_fd" DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL "SYNCOBJ_TIMELINE_SIGNAL" |device, arm| {
+        let line = timeline(device);
+        then!(arm, line.at(point::<2>()).import_sync_fd(None))
+    };
     "sync/point.rs notify" DRM_IOCTL_SYNCOBJ_EVENTFD "SYNCOBJ_EVENTFD" |device, arm| {
         let (line, eventfd) = (timeline(device), eventfd());
         then!(arm, line.at(point::<1>()).notify(eventfd))
@@ -284,6 +288,10 @@ calls! {
         let binary = syncobj(device);
         let sync_file = binary.export_sync_file()?;
         then!(arm, binary.import_sync_file(sync_file))
+    };
+    "sync/syncobj.rs import_sync_fd" DRM_IOCTL_SYNCOBJ_SIGNAL "SYNCOBJ_SIGNAL" |device, arm| {
+        let binary = syncobj(device);
+        then!(arm, binary.import_sync_fd(None))
     };
     "sync/syncobj.rs notify" DRM_IOCTL_SYNCOBJ_EVENTFD "SYNCOBJ_EVENTFD" |device, arm| {
         let (binary, eventfd) = (syncobj(device), eventfd());

@@ -127,7 +127,7 @@ impl Bo {
         arg.size = options.size;
         arg.flags = options.flags.bits();
         arg.exclusive_vm_id = exclusive_to.map_or(0, |(id, _)| id);
-        device.transport().call(&mut arg)?;
+        device.transport().call(&mut arg).map_err(|error| explain_flags(error, options.flags))?;
         let about = About { size: arg.size, flags: options.flags, dma_buf: None };
         Ok(Self::of(match exclusive_to {
             Some((_, scope)) => BoInner::exclusive(device, arg.handle, about, scope),
@@ -279,6 +279,18 @@ impl Bo {
             Some(rule) => Err(Error::invalid(call, "range", rule)),
         }
     }
+}
+
+/// Names the flags when the driver may have refused BO_CREATE because of bits that are unknown here as well.
+#[cold]
+fn explain_flags(error: Error, flags: BoFlags) -> Error {
+    let unknown = flags.bits() & !(BoFlags::NO_MMAP | BoFlags::WB_MMAP).bits();
+    if error.kind() != ErrorKind::InvalidArgument || unknown == 0 {
+        return error;
+    }
+    error
+        .with_argument("flags")
+        .with_detail(format!("the driver does not know all bits ({unknown:#x})"))
 }
 
 impl BoInner {

@@ -1,26 +1,26 @@
-//! How a BO shall be.
+//! BO creation options.
 
 use panthor_sys as sys;
 
 use crate::vm::Vm;
 
 bitflags::bitflags! {
-    /// How a BO was created.
+    /// The creation flags of a BO.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     #[doc(alias = "drm_panthor_bo_flags")]
     pub struct BoFlags: u32 {
-        /// The CPU never maps it.
+        /// The CPU never maps the BO.
         #[doc(alias = "DRM_PANTHOR_BO_NO_MMAP")]
         const NO_MMAP = sys::DRM_PANTHOR_BO_NO_MMAP;
-        /// The CPU maps it write-back, also when the GPU is not coherent (1.7).
+        /// The CPU maps the BO write-back, also when the GPU is not coherent (driver 1.7).
         #[doc(alias = "DRM_PANTHOR_BO_WB_MMAP")]
         const WB_MMAP = sys::DRM_PANTHOR_BO_WB_MMAP;
-        // A newer driver may report more.
+        // A newer driver may know more.
         const _ = !0;
     }
 }
 
-/// How a BO shall be.
+/// BO creation options.
 #[derive(Debug, Clone)]
 pub struct BoOptions<'a> {
     pub(super) size: u64,
@@ -38,6 +38,24 @@ impl<'a> BoOptions<'a> {
     #[doc(alias = "exclusive_vm_id")]
     pub fn exclusive_to(mut self, vm: &'a Vm) -> Self {
         self.exclusive_to = Some(vm);
+        self
+    }
+
+    /// Sets all creation flags, in place of those set before: for flags that another part of a driver has chosen, as a
+    /// Vulkan memory type.
+    ///
+    /// ```
+    /// use panthor::{BoFlags, BoOptions, CacheMaintenance};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let memory_type = BoFlags::WB_MMAP;
+    /// assert_eq!(device.cache_maintenance(memory_type)?, CacheMaintenance::Ranges);
+    /// let bo = device.create_bo(BoOptions::new(1 << 20).flags(memory_type))?;
+    /// assert_eq!(bo.flags(), memory_type);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "drm_panthor_bo_flags")]
+    pub fn flags(mut self, flags: BoFlags) -> Self {
+        self.flags = flags;
         self
     }
 

@@ -9,6 +9,6 @@ mod timestamp;
 
 pub use csif_info::CsifInfo;
 pub use gpu_info::{Arch, Coherency, GpuInfo};
-pub use page_sizes::{PageSizeSource, PageSizes};
+pub use page_sizes::{PageSizeSource, PageSizes, PageSizesIter};
 pub use priorities::{GroupPriorities, GroupPriority};
 pub use timestamp::{CpuClock, TimestampRequest, Timestamps};

@@ -1,5 +1,7 @@
 //! The MMU's page sizes.
 
+use std::iter::FusedIterator;
+
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
@@ -48,14 +50,64 @@ impl PageSizes {
     }
 
     /// The sizes in bytes, the smallest first.
-    pub fn iter(&self) -> impl Iterator<Item = u64> + use<> {
-        let bitmap = self.bitmap;
-        (0..u64::BITS).map(|bit| 1 << bit).filter(move |size| bitmap & size != 0)
+    pub fn iter(&self) -> PageSizesIter {
+        PageSizesIter { bitmap: self.bitmap }
     }
 
     /// The largest size in bytes that divides `alignment`; `None` when none does.
     pub fn largest_within(&self, alignment: u64) -> Option<u64> {
-        self.iter().filter(|size| alignment % size == 0).last()
+        self.iter().rfind(|size| alignment % size == 0)
+    }
+}
+
+/// An iterator over page sizes in bytes, the smallest first.
+#[derive(Debug, Clone)]
+pub struct PageSizesIter {
+    /// The sizes that are still to come.
+    bitmap: u64,
+}
+
+impl Iterator for PageSizesIter {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let smallest = self.bitmap & self.bitmap.wrapping_neg();
+        self.bitmap ^= smallest;
+        (smallest != 0).then_some(smallest)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.bitmap.count_ones() as usize;
+        (count, Some(count))
+    }
+}
+
+impl DoubleEndedIterator for PageSizesIter {
+    fn next_back(&mut self) -> Option<u64> {
+        let largest = 1 << self.bitmap.checked_ilog2()?;
+        self.bitmap ^= largest;
+        Some(largest)
+    }
+}
+
+impl ExactSizeIterator for PageSizesIter {}
+impl FusedIterator for PageSizesIter {}
+
+impl IntoIterator for PageSizes {
+    type Item = u64;
+    type IntoIter = PageSizesIter;
+
+    fn into_iter(self) -> PageSizesIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for &PageSizes {
+    type Item = u64;
+    type IntoIter = PageSizesIter;
+
+    fn into_iter(self) -> PageSizesIter {
+        self.iter()
     }
 }
 
@@ -71,6 +123,9 @@ impl Device {
     ///
     /// let sizes = panthor::Device::open_fake()?.page_sizes()?;
     /// assert_eq!(sizes.source(), PageSizeSource::Reported);
+    /// for size in &sizes {
+    ///     println!("{} KiB", size >> 10);
+    /// }
     /// assert_eq!(sizes.iter().collect::<Vec<_>>(), [4096, 2 << 20]);
     /// assert_eq!(sizes.largest_within(6 << 20), Some(2 << 20));
     /// # Ok::<(), panthor::Error>(())
@@ -84,5 +139,28 @@ impl Device {
         let mut raw = sys::drm_panthor_mmu_info::zeroed();
         self.transport().query(sys::DRM_PANTHOR_DEV_QUERY_MMU_INFO, &mut raw)?;
         Ok(PageSizes { bitmap: raw.page_size_bitmap, source: PageSizeSource::Reported })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_come_from_both_ends_once() {
+        for bitmap in [0, 1, 4 << 10 | 2 << 20, 1 << 63 | 1 << 12, u64::MAX] {
+            let sizes = PageSizes { bitmap, source: PageSizeSource::Reported };
+            let expected: Vec<u64> =
+                (0..64).map(|bit| 1 << bit).filter(|size| bitmap & size != 0).collect();
+            assert!(sizes.into_iter().eq(expected.iter().copied()), "{bitmap:#x}");
+            assert!((&sizes).into_iter().rev().eq(expected.iter().rev().copied()), "{bitmap:#x}");
+            assert_eq!(sizes.iter().len(), expected.len());
+            let mut seen = 0;
+            for size in &sizes {
+                assert_eq!(seen & size, 0);
+                seen |= size;
+            }
+            assert_eq!(seen, bitmap);
+        }
     }
 }

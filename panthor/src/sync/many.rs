@@ -216,6 +216,10 @@ pub(crate) fn wait_for_fences(
     pairs: impl Iterator<Item = (u32, u64)>,
     timeout: Timeout,
 ) -> Result<Wait> {
+    let mut pairs = pairs.peekable();
+    if pairs.peek().is_none() {
+        return Ok(Wait::Ready);
+    }
     let flags = WaitFor::Available.flags() | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL;
     match wait_for_pairs(device, pairs, flags, timeout) {
         Ok(_) => Ok(Wait::Ready),

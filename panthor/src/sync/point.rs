@@ -1,7 +1,7 @@
 //! What both kinds of syncobj come down to.
 
 use std::num::NonZeroU64;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
@@ -167,6 +167,34 @@ impl SyncPoint<'_> {
         let between = self.device.create_syncobj()?;
         between.import_sync_file(fd)?;
         SyncPoint::from(&between).transfer_to(*self)
+    }
+
+    /// Puts the fence of a sync_file here, as [`import_sync_file`](Self::import_sync_file); for `None`, which Vulkan
+    /// writes as descriptor -1, a fence that is signaled already (SYNCOBJ_SIGNAL or SYNCOBJ_TIMELINE_SIGNAL).
+    ///
+    /// # Errors
+    ///
+    /// As for [`import_sync_file`](Self::import_sync_file).
+    ///
+    /// ```
+    /// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    /// use panthor::{SyncPoint, Timeout, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// # let vk_fd = -1;
+    /// // SAFETY: `vkImportSemaphoreFdKHR` takes over the descriptor, unless it is -1.
+    /// let fd = (vk_fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(vk_fd) });
+    /// let semaphore = device.create_syncobj()?;
+    /// SyncPoint::from(&semaphore).import_sync_fd(fd.as_ref().map(|fd| fd.as_fd()))?;
+    /// assert_eq!(semaphore.wait(Timeout::NONE)?, Wait::Ready);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT")]
+    #[doc(alias = "vkImportSemaphoreFdKHR")]
+    pub fn import_sync_fd(&self, sync_file: Option<BorrowedFd<'_>>) -> Result<()> {
+        match sync_file {
+            Some(sync_file) => self.import_sync_file(sync_file),
+            None => self.device.signal_all(&[*self]),
+        }
     }
 
     /// Has an eventfd written, by 1, as soon as this is signalled, also if it is not submitted yet

@@ -1,7 +1,7 @@
 //! Binary syncobjs.
 
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use panthor_sys as sys;
 
@@ -139,6 +139,16 @@ impl SyncObj {
     #[doc(alias = "DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE")]
     pub fn import_sync_file(&self, sync_file: impl AsFd) -> Result<()> {
         SyncPoint::from(self).import_sync_file(sync_file)
+    }
+
+    /// Replaces the fence by that of a sync_file, or by a signaled one for `None`, as [`SyncPoint::import_sync_fd`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(alias = "VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT")]
+    pub fn import_sync_fd(&self, sync_file: Option<BorrowedFd<'_>>) -> Result<()> {
+        SyncPoint::from(self).import_sync_fd(sync_file)
     }
 
     /// Has an eventfd written as soon as it is signalled, as [`SyncPoint::notify`].

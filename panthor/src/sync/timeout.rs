@@ -47,6 +47,26 @@ impl Timeout {
     /// However long it takes.
     pub const FOREVER: Self = Self(Limit::Forever);
 
+    /// A relative timeout in nanoseconds, as Vulkan has it: 0 is [`NONE`](Self::NONE), `u64::MAX` is
+    /// [`FOREVER`](Self::FOREVER).
+    ///
+    /// ```
+    /// use panthor::{Timeout, Wait};
+    /// # let device = panthor::Device::open_fake()?;
+    /// let (done, pending) = (device.create_signaled_syncobj()?, device.create_syncobj()?);
+    /// assert_eq!(done.wait(Timeout::from_nanos(u64::MAX))?, Wait::Ready);
+    /// assert_eq!(pending.wait(Timeout::from_nanos(1_000_000))?, Wait::TimedOut);
+    /// # Ok::<(), panthor::Error>(())
+    /// ```
+    #[doc(alias = "vkWaitForFences")]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        match nanos {
+            0 => Self::NONE,
+            u64::MAX => Self::FOREVER,
+            _ => Self(Limit::For(Duration::from_nanos(nanos))),
+        }
+    }
+
     /// As the uAPI wants it: nanoseconds of CLOCK_MONOTONIC, 0 to look only.
     pub(super) fn deadline(self) -> i64 {
         let after = match self.0 {
@@ -96,6 +116,10 @@ mod tests {
         assert_eq!(Timeout::from(Duration::ZERO).deadline(), 0);
         assert_eq!(Timeout::from(Duration::MAX).deadline(), i64::MAX);
         assert_eq!(Timeout::FOREVER.deadline(), i64::MAX);
+        assert_eq!(Timeout::from_nanos(u64::MAX), Timeout::FOREVER);
+        assert_eq!(Timeout::from_nanos(u64::MAX - 1).deadline(), i64::MAX);
+        assert_eq!(Timeout::from_nanos(0), Timeout::NONE);
+        assert_eq!(Timeout::from_nanos(1 << 40), Duration::from_nanos(1 << 40).into());
         let past = Instant::now();
         std::thread::sleep(Duration::from_millis(1));
         assert_eq!(Timeout::from(past).deadline(), 0);
