@@ -4,7 +4,7 @@ use core::fmt;
 
 pub use crate::table::types::*;
 
-use crate::operand::{Operand, Value};
+use crate::operand::{Demands, Operand, Value};
 use crate::table::Definition;
 use crate::{Arch, Error, disasm};
 
@@ -34,12 +34,15 @@ pub trait Encode: sealed::Sealed {
 }
 
 pub(crate) mod sealed {
-    use crate::operand::Value;
+    use crate::operand::{Demands, Value};
 
     /// Keeps implementations inside of the crate.
     pub trait Sealed {
         /// Calls `visitor` with the name and value of each field.
         fn visit(&self, visitor: impl FnMut(&'static str, Value));
+
+        /// Returns what the instruction needs of a queue.
+        fn demands(&self) -> Demands;
     }
 }
 
@@ -112,6 +115,12 @@ macro_rules! instruction_set {
             fn visit(&self, visitor: impl FnMut(&'static str, Value)) {
                 match self {
                     $(Self::$ty(instruction) => instruction.visit(visitor),)*
+                }
+            }
+
+            fn demands(&self) -> Demands {
+                match self {
+                    $(Self::$ty(instruction) => instruction.demands(),)*
                 }
             }
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::check::{self, RegSet};
+use super::check::Limits;
 use super::{Build, BuildError, Label, Problem, Target};
 use crate::instruction::{Branch, Encode};
 use crate::operand::{Condition, Reg};
@@ -29,8 +29,7 @@ use crate::operand::{Condition, Reg};
 pub struct Block<'a> {
     /// What identifies the block in labels.
     id: usize,
-    target: Target,
-    reserved: RegSet,
+    limits: Limits,
     words: &'a mut [u64],
     len: usize,
     /// The number of branches to labels that are not bound.
@@ -41,13 +40,13 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// Returns an empty block that writes to `words`.
     pub fn new(target: Target, words: &'a mut [u64]) -> Self {
-        Self::with_reserved(target, RegSet::default(), words)
+        Self::with_limits(Limits::new(target), words)
     }
 
-    pub(super) fn with_reserved(target: Target, reserved: RegSet, words: &'a mut [u64]) -> Self {
+    pub(super) fn with_limits(limits: Limits, words: &'a mut [u64]) -> Self {
         static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self { id, target, reserved, words, len: 0, pending: 0, error: None }
+        Self { id, limits, words, len: 0, pending: 0, error: None }
     }
 
     /// Returns the number of instructions.
@@ -142,14 +141,14 @@ impl<'a> Block<'a> {
 
 impl Build for Block<'_> {
     fn target(&self) -> Target {
-        self.target
+        self.limits.target
     }
 
     fn emit<I: Encode>(&mut self, instruction: I) -> &mut Self {
         if self.error.is_some() {
             return self;
         }
-        match check::encode(&instruction, &self.target, &self.reserved) {
+        match self.limits.encode(&instruction) {
             Ok(word) => match self.words.get_mut(self.len) {
                 Some(slot) => {
                     *slot = word;
@@ -171,7 +170,7 @@ impl Build for Block<'_> {
 impl fmt::Debug for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Block")
-            .field("target", &self.target)
+            .field("target", &self.limits.target)
             .field("len", &self.len)
             .field("capacity", &self.words.len())
             .field("error", &self.error)

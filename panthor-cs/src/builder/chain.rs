@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::check::{self, RegSet};
+use super::check::Limits;
 use super::{Block, Build, BuildError, Chunk, Chunks, Problem, Target, Words};
 use crate::instruction::{Encode, Jump, Move32, Move48};
 use crate::operand::{Reg, RegPair, Value};
@@ -38,12 +38,11 @@ const TAIL: usize = 3;
 /// # Ok::<(), panthor_cs::builder::BuildError>(())
 /// ```
 pub struct Chain<C: Chunks> {
-    target: Target,
+    limits: Limits,
     chunks: C,
     /// The registers of the jumps.
     address: RegPair,
     length: Reg,
-    reserved: RegSet,
     current: Option<Current<C::Memory>>,
     /// The chunk before, which gets the length of the current one.
     previous: Option<C::Memory>,
@@ -77,16 +76,15 @@ impl<C: Chunks> Chain<C> {
 
     /// Returns an empty chain that jumps through these registers, which it refuses in instructions.
     pub fn with_registers(target: Target, chunks: C, address: RegPair, length: Reg) -> Self {
-        let reserved = RegSet::default()
-            .with(address.low().number())
-            .with(address.high().number())
-            .with(length.number());
+        let mut limits = Limits::new(target);
+        for register in [address.low(), address.high(), length] {
+            limits.reserve(register.number());
+        }
         let mut chain = Self {
-            target,
+            limits,
             chunks,
             address,
             length,
-            reserved,
             current: None,
             previous: None,
             length_at: 0,
@@ -139,7 +137,7 @@ impl<C: Chunks> Chain<C> {
         if self.error.is_some() {
             return self;
         }
-        let mut block = Block::with_reserved(self.target, self.reserved, scratch);
+        let mut block = Block::with_limits(self.limits, scratch);
         body(&mut block);
         match block.finish() {
             Ok(words) => self.append(words),
@@ -214,7 +212,7 @@ impl<C: Chunks> Chain<C> {
 
     /// Writes the jump to `va` behind the current chunk, with a length that [`close`](Self::close) replaces.
     fn link(&mut self, va: u64) -> Result<(), Error> {
-        let arch = self.target.arch();
+        let arch = self.limits.target.arch();
         let (address, length) = (self.address, self.length);
         let tail = [
             Move48 { dst: address, imm: va }.encode(arch)?,
@@ -237,7 +235,7 @@ impl<C: Chunks> Chain<C> {
         match &mut self.previous {
             Some(previous) => {
                 let length = Move32 { dst: self.length, imm: size };
-                if let Ok(word) = length.encode(self.target.arch()) {
+                if let Ok(word) = length.encode(self.limits.target.arch()) {
                     previous.store(self.length_at, word);
                 }
             }
@@ -250,7 +248,7 @@ impl<C: Chunks> Chain<C> {
 
 impl<C: Chunks> Build for Chain<C> {
     fn target(&self) -> Target {
-        self.target
+        self.limits.target
     }
 
     fn emit<I: Encode>(&mut self, instruction: I) -> &mut Self {
@@ -261,7 +259,7 @@ impl<C: Chunks> Build for Chain<C> {
             self.fail(Problem::BranchOutsideBlock);
             return self;
         }
-        match check::encode(&instruction, &self.target, &self.reserved) {
+        match self.limits.encode(&instruction) {
             Ok(word) => self.append(&[word]),
             Err(problem) => self.fail(problem),
         }
@@ -277,7 +275,7 @@ impl<C: Chunks> Build for Chain<C> {
 impl<C: Chunks> fmt::Debug for Chain<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chain")
-            .field("target", &self.target)
+            .field("target", &self.limits.target)
             .field("first", &self.first)
             .field("len", &self.len)
             .field("error", &self.error)

@@ -2,95 +2,114 @@
 
 use super::{Problem, Target};
 use crate::instruction::Encode;
-use crate::operand::Value;
+use crate::operand::{SbEntry, Value};
 
-/// A set of registers, one bit each.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct RegSet([u64; 4]);
-
-impl RegSet {
-    pub(crate) const fn with(mut self, register: u8) -> Self {
-        self.0[register as usize >> 6] |= 1 << (register & 63);
-        self
-    }
-
-    const fn contains(&self, register: u16) -> bool {
-        register < 256 && self.0[register as usize >> 6] >> (register & 63) & 1 != 0
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.0[0] | self.0[1] | self.0[2] | self.0[3] == 0
-    }
+/// The limits of instructions: those of the queue, and registers that the builder keeps for itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub target: Target,
+    /// The first register that needs a closer look.
+    first_suspect: u16,
+    reserved: [u64; 4],
 }
 
-/// Encodes `instruction` after checking it against the queue.
-///
-/// `reserved` are registers that the instruction may not name.
-#[inline]
-pub(crate) fn encode<I: Encode>(
-    instruction: &I,
-    target: &Target,
-    reserved: &RegSet,
-) -> Result<u64, Problem> {
-    let word = instruction.encode(target.arch())?;
-    let mut problem = None;
-    let (mut base, mut wait, mut indirect, mut signal) = (0, None, false, None);
-    instruction.visit(|argument, value| {
-        let registers = match value {
-            Value::Reg(reg) => {
-                base = u16::from(reg.number());
-                (base, base)
-            }
-            Value::Pair(pair) => (pair.number().into(), u16::from(pair.number()) + 1),
-            Value::Registers(mask) if mask.bits() != 0 => {
-                let bits = mask.bits();
-                (base + bits.trailing_zeros() as u16, base + 15 - bits.leading_zeros() as u16)
-            }
-            Value::Entry(entry) => {
-                if argument == "signal" {
-                    signal = Some(entry);
-                }
-                if entry.number() >= target.entry_count() {
-                    problem = Some((argument, value, u16::from(target.entry_count())));
-                }
-                return;
-            }
-            Value::Entries(mask) => {
-                if argument == "wait" {
-                    wait = Some(mask);
-                }
-                if mask.bits() & !target.all_entries().bits() != 0 {
-                    problem = Some((argument, value, u16::from(target.entry_count())));
-                }
-                return;
-            }
-            Value::Flag(flag) => {
-                indirect |= flag && argument == "indirect";
-                return;
-            }
-            _ => return,
-        };
-        if registers.1 >= target.register_count() {
-            problem = Some((argument, value, target.register_count()));
-        } else if !reserved.is_empty() && (registers.0..=registers.1).any(|r| reserved.contains(r))
+impl Limits {
+    pub fn new(target: Target) -> Self {
+        Self { target, first_suspect: target.register_count(), reserved: [0; 4] }
+    }
+
+    /// Refuses instructions that name `register`.
+    pub fn reserve(&mut self, register: u8) {
+        self.reserved[usize::from(register >> 6)] |= 1 << (register & 63);
+        self.first_suspect = self.first_suspect.min(register.into());
+    }
+
+    fn is_reserved(&self, register: u16) -> bool {
+        let word = self.reserved.get(usize::from(register >> 6));
+        word.is_some_and(|word| word >> (register & 63) & 1 != 0)
+    }
+
+    /// Encodes `instruction` after checking it.
+    #[inline]
+    pub fn encode<I: Encode>(&self, instruction: &I) -> Result<u64, Problem> {
+        let word = instruction.encode(self.target.arch())?;
+        let demands = instruction.demands();
+        if demands.last_register >= self.first_suspect
+            || demands.entries & !self.target.all_entries().bits() != 0
         {
-            problem = Some((argument, value, RESERVED));
+            self.check(instruction)?;
         }
-    });
-    let name = instruction.name();
-    match (problem, wait, signal) {
-        (Some((argument, got, RESERVED)), ..) => {
-            Err(Problem::Reserved { instruction: name, argument, got })
+        if demands.wait & demands.signal != 0 {
+            return Err(waits_for_itself(instruction.name(), demands.signal));
         }
-        (Some((argument, got, count)), ..) => {
-            Err(Problem::Missing { instruction: name, argument, got, count })
+        Ok(word)
+    }
+
+    /// Finds the first operand that the queue lacks or that is reserved.
+    #[cold]
+    fn check<I: Encode>(&self, instruction: &I) -> Result<(), Problem> {
+        let name = instruction.name();
+        let mut problem = None;
+        let mut base = 0;
+        instruction.visit(|argument, got| {
+            let found = match got {
+                Value::Reg(reg) => {
+                    base = u16::from(reg.number());
+                    self.check_registers(base, base)
+                }
+                Value::Pair(pair) => {
+                    let first = u16::from(pair.number());
+                    self.check_registers(first, first + 1)
+                }
+                Value::Registers(mask) => mask
+                    .iter()
+                    .map(|i| base + u16::from(i))
+                    .find_map(|register| self.check_registers(register, register)),
+                Value::Entry(entry) => self.check_entries(entry.mask().bits()),
+                Value::Entries(mask) => self.check_entries(mask.bits()),
+                _ => None,
+            };
+            if let (None, Some(refusal)) = (problem, found) {
+                problem = Some(match refusal {
+                    Refusal::Reserved => Problem::Reserved { instruction: name, argument, got },
+                    Refusal::Missing(count) => {
+                        Problem::Missing { instruction: name, argument, got, count }
+                    }
+                });
+            }
+        });
+        match problem {
+            Some(problem) => Err(problem),
+            None => Ok(()),
         }
-        (None, Some(wait), Some(entry)) if !indirect && wait.contains(entry) => {
-            Err(Problem::WaitsForItself { instruction: name, entry })
+    }
+
+    fn check_registers(&self, first: u16, last: u16) -> Option<Refusal> {
+        if last >= self.target.register_count() {
+            Some(Refusal::Missing(self.target.register_count()))
+        } else if self.is_reserved(first) || self.is_reserved(last) {
+            Some(Refusal::Reserved)
+        } else {
+            None
         }
-        _ => Ok(word),
+    }
+
+    fn check_entries(&self, entries: u16) -> Option<Refusal> {
+        let missing = entries & !self.target.all_entries().bits();
+        (missing != 0).then_some(Refusal::Missing(self.target.entry_count().into()))
     }
 }
 
-/// A count that no queue has, which marks a reserved register.
-const RESERVED: u16 = u16::MAX;
+/// A reason to refuse an operand.
+enum Refusal {
+    /// The builder keeps the register for itself.
+    Reserved,
+    /// The queue has only so many registers or entries.
+    Missing(u16),
+}
+
+#[cold]
+fn waits_for_itself(instruction: &'static str, signal: u16) -> Problem {
+    let entry = SbEntry::new(signal.trailing_zeros() as u8).unwrap_or_default();
+    Problem::WaitsForItself { instruction, entry }
+}

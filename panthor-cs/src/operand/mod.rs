@@ -11,6 +11,19 @@ pub use register::{Reg, RegMask, RegPair, pair, reg};
 pub use scoreboard::{SbEntry, SbMask, entry};
 pub use value::{Kind, Operand, Value};
 
+/// What an instruction needs of a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Demands {
+    /// The number of the last register.
+    pub(crate) last_register: u16,
+    /// The scoreboard entries, as a mask.
+    pub(crate) entries: u16,
+    /// The entries that the operation waits for.
+    pub(crate) wait: u16,
+    /// The entry that the operation signals, as a mask.
+    pub(crate) signal: u16,
+}
+
 /// A type of instruction fields.
 pub(crate) trait Field: Copy + PartialEq {
     /// The kind of the operand.
@@ -24,6 +37,18 @@ pub(crate) trait Field: Copy + PartialEq {
     fn to_bits(self) -> u64;
     /// Returns the value for a reader.
     fn value(self) -> Value;
+
+    /// Returns the number of the last register that the field names, and 0 for none.
+    ///
+    /// `base` is the register that a mask counts from: that of the field before.
+    fn last_register(self, _base: &mut u16) -> u16 {
+        0
+    }
+
+    /// Returns the scoreboard entries that the field names, as a mask.
+    fn entries(self) -> u16 {
+        0
+    }
 
     /// Returns whether a field of `width` bits can hold the value.
     fn fits(self, width: u32) -> bool {

@@ -160,6 +160,10 @@ impl Field for Reg {
     fn value(self) -> Value {
         Value::Reg(self)
     }
+    fn last_register(self, base: &mut u16) -> u16 {
+        *base = self.0.into();
+        *base
+    }
 }
 
 impl Field for RegPair {
@@ -175,6 +179,9 @@ impl Field for RegPair {
     fn value(self) -> Value {
         Value::Pair(self)
     }
+    fn last_register(self, _: &mut u16) -> u16 {
+        u16::from(self.0) + 1
+    }
 }
 
 impl Field for RegMask {
@@ -189,5 +196,9 @@ impl Field for RegMask {
     }
     fn value(self) -> Value {
         Value::Registers(self)
+    }
+    fn last_register(self, base: &mut u16) -> u16 {
+        // An empty mask names no register.
+        *base + 15 - (self.0 | 1).leading_zeros() as u16
     }
 }

@@ -171,6 +171,9 @@ impl Field for SbEntry {
     fn value(self) -> Value {
         Value::Entry(self)
     }
+    fn entries(self) -> u16 {
+        self.mask().0
+    }
 }
 
 impl Field for SbMask {
@@ -185,5 +188,8 @@ impl Field for SbMask {
     }
     fn value(self) -> Value {
         Value::Entries(self)
+    }
+    fn entries(self) -> u16 {
+        self.0
     }
 }

@@ -191,6 +191,30 @@ macro_rules! instructions {
                 $(visitor(stringify!($field), $crate::operand::Field::value(self.$field));)*
             }
 
+            /// Returns what the instruction needs of a queue.
+            #[inline(always)]
+            #[allow(unused_mut, unused_variables, unused_assignments)]
+            pub(crate) fn demands(&self) -> $crate::operand::Demands {
+                let mut demands = $crate::operand::Demands::default();
+                let (mut base, mut indirect) = (0, false);
+                $({
+                    let register = $crate::operand::Field::last_register(self.$field, &mut base);
+                    let entries = $crate::operand::Field::entries(self.$field);
+                    demands.last_register = demands.last_register.max(register);
+                    demands.entries |= entries;
+                    match stringify!($field) {
+                        "wait" => demands.wait = entries,
+                        "signal" => demands.signal = entries,
+                        "indirect" => indirect = $crate::operand::Field::to_bits(self.$field) != 0,
+                        _ => {}
+                    }
+                })*
+                if indirect {
+                    demands.wait = 0;
+                }
+                demands
+            }
+
             /// Returns the operand at `index`, counted in the order of the fields.
             #[allow(unused_assignments, unused_mut, unused_variables)]
             pub(crate) fn operand(&self, index: usize) -> Option<$crate::operand::Operand> {
@@ -222,6 +246,11 @@ macro_rules! instructions {
             #[inline]
             fn visit(&self, visitor: impl FnMut(&'static str, $crate::operand::Value)) {
                 $ty::visit(self, visitor);
+            }
+
+            #[inline(always)]
+            fn demands(&self) -> $crate::operand::Demands {
+                $ty::demands(self)
             }
         }
 
