@@ -4,7 +4,7 @@ use core::fmt;
 
 pub use crate::table::types::*;
 
-use crate::operand::{Demands, Operand, Value};
+use crate::operand::{Operand, Value};
 use crate::table::Definition;
 use crate::{Arch, Error, disasm};
 
@@ -34,7 +34,20 @@ pub trait Encode: sealed::Sealed {
 }
 
 pub(crate) mod sealed {
-    use crate::operand::{Demands, Value};
+    use crate::operand::Value;
+
+    /// What an instruction needs of a queue.
+    #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+    pub struct Demands {
+        /// The number of the last register.
+        pub(crate) last_register: u16,
+        /// The scoreboard entries, as a mask.
+        pub(crate) entries: u16,
+        /// The entries that the operation waits for.
+        pub(crate) wait: u16,
+        /// The entry that the operation signals, as a mask.
+        pub(crate) signal: u16,
+    }
 
     /// Keeps implementations inside of the crate.
     pub trait Sealed {
@@ -118,7 +131,7 @@ macro_rules! instruction_set {
                 }
             }
 
-            fn demands(&self) -> Demands {
+            fn demands(&self) -> sealed::Demands {
                 match self {
                     $(Self::$ty(instruction) => instruction.demands(),)*
                 }

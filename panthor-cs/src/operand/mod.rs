@@ -11,19 +11,6 @@ pub use register::{Reg, RegMask, RegPair, pair, reg};
 pub use scoreboard::{SbEntry, SbMask, entry};
 pub use value::{Kind, Operand, Value};
 
-/// What an instruction needs of a queue.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Demands {
-    /// The number of the last register.
-    pub(crate) last_register: u16,
-    /// The scoreboard entries, as a mask.
-    pub(crate) entries: u16,
-    /// The entries that the operation waits for.
-    pub(crate) wait: u16,
-    /// The entry that the operation signals, as a mask.
-    pub(crate) signal: u16,
-}
-
 /// A type of instruction fields.
 pub(crate) trait Field: Copy + PartialEq {
     /// The kind of the operand.

@@ -194,8 +194,8 @@ macro_rules! instructions {
             /// Returns what the instruction needs of a queue.
             #[inline(always)]
             #[allow(unused_mut, unused_variables, unused_assignments)]
-            pub(crate) fn demands(&self) -> $crate::operand::Demands {
-                let mut demands = $crate::operand::Demands::default();
+            pub(crate) fn demands(&self) -> $crate::instruction::sealed::Demands {
+                let mut demands = $crate::instruction::sealed::Demands::default();
                 let (mut base, mut indirect) = (0, false);
                 $({
                     let register = $crate::operand::Field::last_register(self.$field, &mut base);
@@ -249,7 +249,7 @@ macro_rules! instructions {
             }
 
             #[inline(always)]
-            fn demands(&self) -> $crate::operand::Demands {
+            fn demands(&self) -> $crate::instruction::sealed::Demands {
                 $ty::demands(self)
             }
         }
