@@ -1,8 +1,4 @@
-//! The committed bindings are what the headers give. With `PANTHOR_BLESS=1` they are written again:
-//!
-//! ```sh
-//! PANTHOR_DRM_HEADER_DIR=... PANTHOR_BLESS=1 cargo test --features bindgen --test bindings
-//! ```
+//! The committed bindings are what the headers give. `cargo xtask bindings` writes them.
 //!
 //! A header newer than the pinned one may add to them, which is reported; it may change nothing.
 
@@ -23,16 +19,6 @@ const UNDOCUMENTED: &str = include_str!(concat!(env!("OUT_DIR"), "/undocumented.
 #[test]
 fn committed_bindings_are_what_the_headers_give() {
     let pinned = header::is_pinned();
-    if std::env::var_os("PANTHOR_BLESS").is_some_and(|value| value == "1") {
-        assert_eq!(UNDOCUMENTED, "", "generate/docs.txt says nothing about these");
-        fs::write(COMMITTED, FRESH).expect("the committed file can be written");
-        assert!(
-            pinned,
-            "the bindings are written; now pin the sha256 in tests/qemu/known/panthor_drm.sum"
-        );
-        return;
-    }
-
     let committed = fs::read_to_string(COMMITTED).expect("the committed file can be read");
     let changes = Changes::between(&inventory::read(&committed), &inventory::read(FRESH));
     for change in &changes.added {
@@ -52,7 +38,7 @@ fn committed_bindings_are_what_the_headers_give() {
     let newer = !pinned && !changes.added.is_empty();
     assert!(
         newer || committed == FRESH,
-        "the committed bindings are stale: run with PANTHOR_BLESS=1"
+        "the committed bindings are stale: see cargo xtask bindings"
     );
 }
 

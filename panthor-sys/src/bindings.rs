@@ -2,7 +2,7 @@
 // layouts are the headers', found by bindgen; types and words come from generate/docs.txt. To write it
 // again, with libclang installed and the headers' directory named:
 //
-//     PANTHOR_DRM_HEADER_DIR=... PANTHOR_BLESS=1 cargo test --features bindgen --test bindings
+//     PANTHOR_DRM_HEADER_DIR=... cargo xtask bindings
 
 use crate::pod::pod_size;
 use core::ffi::c_char;

@@ -31,14 +31,14 @@ fn the_corpus_finds_nothing() {
         println!("{name}");
         let bytes = std::fs::read(file).expect("a file that can be read");
         if let Some((_, seed)) = seeds::all().into_iter().find(|(seed, _)| *seed == name) {
-            assert_eq!(bytes, seed, "{name} is not what seeds.rs makes: see write_seeds");
+            assert_eq!(bytes, seed, "{name} is not what seeds.rs makes: see cargo xtask seeds");
         }
         let mut outcome = machine::check(&bytes, true);
         check_traced(&bytes, &outcome);
         succeeded.append(&mut outcome.succeeded);
     }
     for (name, _) in seeds::all() {
-        assert!(files.contains(&corpus().join(&name)), "{name} is missing: see write_seeds");
+        assert!(files.contains(&corpus().join(&name)), "{name} is missing: see cargo xtask seeds");
     }
     check_layouts();
     // Else all might be refused at the door.
@@ -72,12 +72,4 @@ fn check_traced(bytes: &[u8], untraced: &machine::Outcome) {
     });
     assert_eq!(&outcome, untraced, "the same program has other answers with a trace");
     assert!(events.load(Ordering::Relaxed) > outcome.succeeded.len());
-}
-
-#[test]
-#[ignore = "writes the seeds into the corpus"]
-fn write_seeds() {
-    for (name, bytes) in seeds::all() {
-        std::fs::write(corpus().join(name), bytes).expect("a corpus that can be written to");
-    }
 }
