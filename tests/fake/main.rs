@@ -1,6 +1,12 @@
 //! The safe layer where only a fake can put it: old drivers, other GPUs, large CPU pages, faults on demand,
 //! and the GPU's eyes.
 
+mod batches;
+mod caches;
+mod groups;
+mod handles;
+mod sharing;
+
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
