@@ -3,19 +3,20 @@
 use panthor::{Device, ErrorKind, GroupOptions, QueueOptions, SparseMode, Timeout, Vm, Wait};
 use panthor_fake::Config;
 
-const MIB: u64 = 1 << 20;
+use crate::{MIB, open};
+
 const ENOMEM: i32 = 12;
 
-fn open() -> (Device, Vm) {
-    let fake = panthor_fake::Device::new(Config::default()).expect("a memfd");
-    let device = Device::from_fake(fake.open()).expect("a Panthor");
+/// Returns a device on a fake, and a VM.
+fn open_vm() -> (Device, Vm) {
+    let (_, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).expect("a VM");
     (device, vm)
 }
 
 #[test]
 fn what_was_done_before_a_signal_is_told_when_the_rest_fails_as_a_whole() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let emulated = |count: u64| {
         let mut batch = vm.bind();
         batch.sparse_mode(SparseMode::Emulated).map_sparse(0..count * 2 * MIB).submit()
@@ -32,7 +33,7 @@ fn what_was_done_before_a_signal_is_told_when_the_rest_fails_as_a_whole() {
 
 #[test]
 fn an_operation_without_a_fence_to_wait_for_is_named() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let missing = device.create_syncobj().unwrap();
     let mut batch = vm.bind_async();
     batch.unmap(0..4096).map_sparse(0..8 * MIB).op_wait(&missing);
@@ -60,7 +61,7 @@ fn an_operation_without_a_fence_to_wait_for_is_named() {
 
 #[test]
 fn what_an_operation_signals_before_the_batch_does_is_not_waited_for() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let point = device.create_syncobj().unwrap();
     let mut batch = vm.bind_async();
     batch.unmap(0..4096).op_signal(&point).unmap(0..4096).op_wait(&point).signal(&point);
@@ -70,7 +71,7 @@ fn what_an_operation_signals_before_the_batch_does_is_not_waited_for() {
 
 #[test]
 fn nobody_waits_for_what_will_be_refused() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let never = device.create_syncobj().unwrap();
     let mut batch = vm.bind_async();
     batch.unmap(100..200).wait(&never);
@@ -106,7 +107,7 @@ fn nobody_waits_for_what_will_be_refused() {
 
 #[test]
 fn what_one_asynchronous_batch_may_map_is_known() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let (most, done) = (Vm::MAX_QUEUED_MAP_SIZE, device.create_syncobj().unwrap());
     let too_much =
         vm.bind_async().map_sparse(0..most).map_sparse(most..most + 4096).submit().unwrap_err();
@@ -118,7 +119,7 @@ fn what_one_asynchronous_batch_may_map_is_known() {
 
 #[test]
 fn a_batch_that_waits_for_nothing_asks_nothing() {
-    let (device, vm) = open();
+    let (device, vm) = open_vm();
     let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
     let (done, later) = (device.create_syncobj().unwrap(), device.create_syncobj().unwrap());
     let mut batch = vm.bind_async();

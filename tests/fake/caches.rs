@@ -9,11 +9,7 @@ use panthor::{
     Bo, BoFlags, BoOptions, BoSync, CacheMaintenance, CacheOp, Device, DmaBufAccess, ErrorKind,
 };
 
-fn open(config: Config) -> (fake::Device, Device) {
-    let fake = fake::Device::new(config).unwrap();
-    let device = Device::from_fake(fake.open()).unwrap();
-    (fake, device)
-}
+use crate::open;
 
 fn cached(device: &Device) -> Bo {
     device.create_bo(BoOptions::new(64 << 10).wb_mmap()).unwrap()

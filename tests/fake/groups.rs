@@ -4,21 +4,16 @@
 use std::time::Duration;
 
 use panthor::{
-    Device, ErrorKind, Group, GroupFlags, GroupOptions, GroupPriority, QueueOptions, Timeout, Vm,
-    Wait, point, sys,
+    ErrorKind, Group, GroupFlags, GroupOptions, GroupPriority, QueueOptions, Timeout, Vm, Wait,
+    point, sys,
 };
 use panthor_fake::{Config, GroupView, PageSize};
+
+use crate::open;
 
 const SOON: Duration = Duration::from_secs(30);
 /// Somewhere for a stream, which the fake does not look at.
 const VA: u64 = 1 << 30;
-
-/// A fake, and a device open on it.
-fn open(config: Config) -> (panthor_fake::Device, Device) {
-    let fake = panthor_fake::Device::new(config).expect("a memfd");
-    let device = Device::from_fake(fake.open()).expect("a Panthor");
-    (fake, device)
-}
 
 fn group(vm: &Vm) -> Group {
     let queue = QueueOptions::new(4096);

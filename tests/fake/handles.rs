@@ -4,20 +4,16 @@
 use std::fmt::Debug;
 
 use panthor::{
-    Bo, BoFlags, BoOptions, Device, ErrorKind, Group, GroupOptions, MapAccess, QueueOptions,
-    SyncObj, TilerHeap, TilerHeapOptions, Timeline, Timeout, Vm, Wait, point,
+    Bo, BoFlags, BoOptions, ErrorKind, Group, GroupOptions, MapAccess, QueueOptions, SyncObj,
+    TilerHeap, TilerHeapOptions, Timeline, Timeout, Vm, Wait, point,
 };
 use panthor_fake::Config;
 
-fn open() -> (panthor_fake::Device, Device) {
-    let fake = panthor_fake::Device::new(Config::default()).expect("a memfd");
-    let device = Device::from_fake(fake.open()).expect("a Panthor");
-    (fake, device)
-}
+use crate::open;
 
 #[test]
 fn what_is_given_up_lives_on_and_is_taken_over() {
-    let (fake, device) = open();
+    let (fake, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).unwrap();
     let (range, id) = (vm.user_va_range(), vm.into_raw().unwrap());
     let bo = device.create_bo(BoOptions::new(4096)).unwrap();
@@ -50,7 +46,7 @@ fn what_is_given_up_lives_on_and_is_taken_over() {
 
 #[test]
 fn what_something_needs_is_not_given_up() {
-    let (fake, device) = open();
+    let (fake, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).unwrap();
     let group: Group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
     let failed = vm.into_raw().unwrap_err();
@@ -67,7 +63,7 @@ fn what_something_needs_is_not_given_up() {
 
 #[test]
 fn what_is_exclusive_to_a_vm_stays_so_when_the_vm_is_taken_over() {
-    let (_, device) = open();
+    let (_, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).unwrap();
     let bo = device.create_bo(BoOptions::new(4096).exclusive_to(&vm)).unwrap();
     let (range, id) = (vm.user_va_range(), vm.into_raw().unwrap());
@@ -91,7 +87,7 @@ fn what_is_exclusive_to_a_vm_stays_so_when_the_vm_is_taken_over() {
 
 #[test]
 fn giving_up_the_last_that_holds_a_vm_gives_the_vm_back() {
-    let (fake, device) = open();
+    let (fake, device) = open(Config::default());
     let destroyed = || fake.stats().ioctl_count(panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY);
     let group =
         |vm: &Vm| vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
@@ -127,7 +123,7 @@ fn giving_up_the_last_that_holds_a_vm_gives_the_vm_back() {
 #[test]
 fn a_vm_that_was_not_destroyed_has_lost_what_it_maps_if_something_was_queued() {
     const ENODEV: i32 = 19;
-    let (_, device) = open();
+    let (_, device) = open(Config::default());
     for queued in [false, true] {
         let vm = device.create_vm(Default::default()).unwrap();
         let gpu = device.fake().unwrap().gpu(vm.id()).unwrap();
@@ -160,7 +156,7 @@ fn assert_says(value: &dyn Debug, words: &[&str]) {
 
 #[test]
 fn objects_tell_which_they_are() {
-    let (_fake, device) = open();
+    let (_fake, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).unwrap();
     let (first, bo) =
         (device.create_bo(BoOptions::new(4096)).unwrap(), device.create_bo(BoOptions::new(8192)));
@@ -202,7 +198,7 @@ fn objects_tell_which_they_are() {
 
 #[test]
 fn flags_that_no_driver_knows_are_named() {
-    let (_fake, device) = open();
+    let (_fake, device) = open(Config::default());
     let unknown = BoFlags::from_bits_retain(1 << 7) | BoFlags::WB_MMAP;
     let error = device.create_bo(BoOptions::new(4096).flags(unknown)).unwrap_err();
     assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("flags")));
@@ -217,7 +213,7 @@ fn flags_that_no_driver_knows_are_named() {
 
 #[test]
 fn evicted_memory_is_not_resident() {
-    let (fake, device) = open();
+    let (fake, device) = open(Config::default());
     let vm = device.create_vm(Default::default()).unwrap();
     let bo = device.create_bo(BoOptions::new(1 << 20)).unwrap();
     let nonresident = || device.usage().unwrap().nonresident_memory();
@@ -226,4 +222,18 @@ fn evicted_memory_is_not_resident() {
     assert_eq!(nonresident(), Some(0));
     assert_eq!(fake.reclaim(u64::MAX), 1 << 20);
     assert_eq!(nonresident(), Some(1 << 20));
+}
+
+#[test]
+fn raw_handles_go_both_ways() {
+    let (fake, device) = open(Config::default());
+    let mut create = panthor::sys::drm_panthor_bo_create { size: 4096, ..Default::default() };
+    // SAFETY: BO_CREATE takes this struct, has no pointers in it, and takes nothing from anybody.
+    unsafe { device.ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, &mut create) }.unwrap();
+    // SAFETY: the handle was just made, with this size and no flags, and this is its only owner.
+    let bo = unsafe { Bo::from_raw(&device, create.handle, create.size, BoFlags::empty(), None) }
+        .unwrap();
+    bo.map().unwrap().store(0, 1u8).unwrap();
+    drop((bo, device));
+    fake.assert_released();
 }

@@ -11,18 +11,13 @@ use panthor::{
 };
 use panthor_fake::Config;
 
+use crate::open;
+
 const ENOMEM: i32 = 12;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
 const EMFILE: i32 = 24;
 const ETIME: i32 = 62;
-
-/// A fake, and a device open on it.
-fn open(config: Config) -> (panthor_fake::Device, Device) {
-    let fake = panthor_fake::Device::new(config).expect("a memfd");
-    let device = Device::from_fake(fake.open()).expect("a Panthor");
-    (fake, device)
-}
 
 /// Has the driver refuse a request with an errno, and gives the error that comes of it.
 #[track_caller]
