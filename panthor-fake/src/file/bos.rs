@@ -182,3 +182,68 @@ impl FileInner {
         Ok(self.sparse.get_or_init(|| Arc::new(sparse)).clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::device::Device;
+    use crate::device::config::Config;
+    use crate::lock::lock;
+    use crate::sharing::descriptors::{Object, find};
+
+    /// A BO of a device, with the dma-buf that it is exported as.
+    fn exported(device: &Device) -> (crate::file::File, Arc<Bo>, Arc<DmaBuf>, OwnedFd) {
+        let file = device.open();
+        let bo = Arc::new(Bo::new(device.inner().clone(), 4096, 0, None, true).unwrap());
+        let handle = file.inner().add_bo(bo.clone()).unwrap();
+        let fd = file.inner().export(handle, OFlag::O_RDWR).unwrap();
+        let Some(Object::DmaBuf(dma_buf)) = find(Identity::of(&fd).unwrap()) else {
+            panic!("no dma-buf")
+        };
+        (file, bo, dma_buf, fd)
+    }
+
+    #[test]
+    fn threads_that_import_one_dma_buf_get_one_handle() {
+        let (from, to) = [(); 2].map(|()| Device::new(Config::default()).unwrap()).into();
+        for _ in 0..5 {
+            let (_exporter, _bo, dma_buf, _fd) = exported(&from);
+            let file = to.open();
+            // Both imports get as far as they can: to the pages of the BO.
+            let turn = lock(&from.inner().turn);
+            std::thread::scope(|scope| {
+                let threads = [(); 2].map(|()| scope.spawn(|| file.inner().import(&dma_buf)));
+                std::thread::sleep(Duration::from_millis(20));
+                drop(turn);
+                let [a, b] = threads.map(|thread| thread.join().unwrap().unwrap());
+                assert_eq!(a, b);
+            });
+            assert_eq!(file.inner().all_bos().len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_import_that_fails_leaves_the_pages_of_the_bo_evictable() {
+        let (from, to) = [(); 2].map(|()| Device::new(Config::default()).unwrap()).into();
+        let (_exporter, bo, dma_buf, _fd) = exported(&from);
+        let file = to.open();
+        // Whatever is left of the addresses that mmap offsets have.
+        let mut size = 1 << 62;
+        let mut fill = Vec::new();
+        while size >= 4096 {
+            match Bo::new(to.inner().clone(), size, 0, None, true) {
+                Ok(bo) => fill.push(bo),
+                Err(_) => size /= 2,
+            }
+        }
+        assert!(file.inner().import(&dma_buf).is_err());
+        assert!(bo.is_resident() && !bo.is_pinned());
+        assert_eq!(from.reclaim(u64::MAX), 4096);
+        // With room it works, and pins.
+        drop(fill);
+        assert!(file.inner().import(&dma_buf).is_ok());
+        assert!(bo.is_pinned());
+    }
+}

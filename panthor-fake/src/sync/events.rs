@@ -123,6 +123,31 @@ mod tests {
     }
 
     #[test]
+    fn notify_wakes_every_waiter() {
+        const WAITERS: usize = 4;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for _ in 0..20 {
+            let (place, done) = (Place::new(), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                let wait = || {
+                    place.wait(Some(deadline), || done.load(Ordering::Acquire).then(Instant::now))
+                };
+                let waiters: Vec<_> = (0..WAITERS).map(|_| scope.spawn(wait)).collect();
+                while place.waiters.load(Ordering::SeqCst) < WAITERS {
+                    std::thread::yield_now();
+                }
+                // They are about to sleep.
+                std::thread::sleep(Duration::from_millis(2));
+                done.store(true, Ordering::Release);
+                place.notify();
+                for waiter in waiters {
+                    assert!(waiter.join().unwrap().is_some_and(|woken| woken < deadline));
+                }
+            });
+        }
+    }
+
+    #[test]
     fn a_deadline_ends_the_wait() {
         let events = Place::new();
         let deadline = Instant::now() + Duration::from_millis(20);

@@ -168,3 +168,35 @@ fn a_row_of_a_hundred_thousand_fences_does_not_overflow_the_stack() {
     };
     std::thread::Builder::new().stack_size(256 << 10).spawn(row).unwrap().join().unwrap();
 }
+
+#[test]
+fn a_point_equal_to_the_last_begins_another_context() {
+    let (a, b) = (Leaf::pending(), Leaf::pending());
+    let fence = timeline(&[(5, a.clone()), (5, b.clone())]);
+    let first = timeline(&[(5, a.clone())]);
+    assert_ne!(fence.about().context, first.about().context);
+    assert_eq!(fence.about().seqno, 5);
+    // So a point below is the whole of what came last, and not the point that it equals.
+    let found = fence.find_point(3).unwrap().unwrap();
+    signal(&a);
+    assert!(!found.is_signalled());
+    assert!(!fence.find_point(3).unwrap().unwrap().is_signalled());
+    assert_eq!(fence.reached_point(false), 0);
+    signal(&b);
+    assert!(found.is_signalled());
+    assert_eq!(fence.reached_point(false), 5);
+}
+
+#[test]
+fn a_point_above_the_last_stays_in_the_context() {
+    let line = timeline(&[(5, Leaf::pending())]);
+    let context = line.about().context;
+    let longer = Chain::new(Some(line.clone()), Leaf::pending(), 6);
+    assert_eq!((longer.context, longer.prev_seqno), (context, 5));
+    let again = Chain::new(Some(line.clone()), Leaf::pending(), 5);
+    assert_ne!(again.context, context);
+    assert_eq!((again.seqno, again.prev_seqno), (5, 0));
+    let before = Chain::new(Some(line), Leaf::pending(), 4);
+    assert_ne!(before.context, context);
+    assert_eq!((before.seqno, before.prev_seqno), (5, 0));
+}

@@ -62,3 +62,95 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
     vm.run();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::arena::Arena;
+    use crate::device::Device;
+    use crate::device::config::Config;
+    use crate::vm::Vm;
+
+    const AT: u64 = 0x10000;
+
+    /// Submits a batch of a sparse map that signals a new syncobj; returns that syncobj.
+    fn submit_map(file: &crate::file::File, vm_id: u32) -> u32 {
+        let arena = Arena::new(AT, 4096);
+        let call = |request, bytes: &[u8]| {
+            assert!(arena.write(AT, bytes));
+            assert_eq!(file.ioctl_in(request, AT, &arena), 0);
+        };
+        call(sys::DRM_IOCTL_SYNCOBJ_CREATE, bytemuck::bytes_of(&[0_u32; 2]));
+        let mut created = [0_u32; 2];
+        assert!(arena.read(AT, bytemuck::bytes_of_mut(&mut created)));
+        let sync = sys::drm_panthor_sync_op {
+            flags: sys::DRM_PANTHOR_SYNC_OP_SIGNAL,
+            handle: created[0],
+            timeline_value: 0,
+        };
+        let array = |array, stride: usize| sys::drm_panthor_obj_array {
+            stride: stride as u32,
+            count: 1,
+            array,
+        };
+        let op = sys::drm_panthor_vm_bind_op {
+            flags: sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE | sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC,
+            size: 4096,
+            syncs: array(AT + 0x200, size_of_val(&sync)),
+            ..bytemuck::Zeroable::zeroed()
+        };
+        let ops = array(AT + 0x100, size_of_val(&op));
+        let bind = sys::drm_panthor_vm_bind { vm_id, flags: sys::DRM_PANTHOR_VM_BIND_ASYNC, ops };
+        assert!(arena.write(AT + 0x200, bytemuck::bytes_of(&sync)));
+        assert!(arena.write(AT + 0x100, bytemuck::bytes_of(&op)));
+        call(sys::DRM_IOCTL_PANTHOR_VM_BIND, bytemuck::bytes_of(&bind));
+        created[0]
+    }
+
+    #[test]
+    fn a_batch_waits_for_one_that_gets_its_fences() {
+        let (file, vm, id) = held_vm();
+        let other_batch = lock(&vm.submission);
+        std::thread::scope(|scope| {
+            let batch = scope.spawn(|| submit_map(&file, id));
+            std::thread::sleep(Duration::from_millis(100));
+            // It has no place in the line of fences, and is not queued.
+            assert!(!batch.is_finished());
+            assert_eq!((vm.pending(), vm.page_tables_in_flight()), (0, 0));
+            drop(other_batch);
+            let syncobj = batch.join().unwrap();
+            assert_eq!(vm.pending(), 1);
+            assert!(file.inner().syncobj(syncobj).unwrap().find_fence(0).is_ok());
+        });
+    }
+
+    #[test]
+    fn a_batch_that_gets_its_fences_keeps_others_waiting() {
+        let (file, vm, id) = held_vm();
+        let queue = lock(&vm.jobs);
+        std::thread::scope(|scope| {
+            let batch = scope.spawn(|| submit_map(&file, id));
+            // It has its fences, and is about to be queued.
+            while vm.page_tables_in_flight() == 0 {
+                std::thread::yield_now();
+            }
+            let is_alone = vm.submission.try_lock().is_err();
+            drop(queue);
+            batch.join().unwrap();
+            assert!(is_alone);
+        });
+        assert!(vm.submission.try_lock().is_ok());
+    }
+
+    /// A VM of a file whose queue is held, with its ID.
+    fn held_vm() -> (crate::file::File, Arc<Vm>, u32) {
+        let device = Device::new(Config::default()).unwrap();
+        let file = device.open();
+        let vm = Vm::new(device.inner().clone(), 1 << 47, file.inner().sparse_object().unwrap());
+        let id = file.inner().add_vm(vm.clone()).unwrap();
+        vm.hold();
+        (file, vm, id)
+    }
+}

@@ -130,6 +130,26 @@ mod tests {
     }
 
     #[test]
+    fn page_tables_of_a_failed_job_are_free() {
+        let device = Device::new(Config::default()).unwrap();
+        let vm = vm(&device);
+        let work = |change, page_tables| BindWork { change, page_tables, pins: None };
+        let unmap = || Change::Unmap { va: 0, size: 4096 };
+        vm.hold();
+        vm.add_page_tables(3 * 4096);
+        vm.push_jobs(
+            [work(unmap(), 4096), work(unmap(), 8192)]
+                .map(|work| Job::new(device.inner().clone(), &vm.line, work)),
+        );
+        vm.fail_next_job(Errno::NOMEM);
+        assert!(vm.step());
+        assert!(vm.is_unusable());
+        assert_eq!(vm.page_tables_in_flight(), 8192);
+        assert!(vm.step());
+        assert_eq!(vm.page_tables_in_flight(), 0);
+    }
+
+    #[test]
     fn page_tables_are_free_when_the_fence_is_signalled() {
         let device = Device::new(Config::default()).unwrap();
         let vm = vm(&device);
