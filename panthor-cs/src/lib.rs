@@ -8,6 +8,7 @@
 //! - [`operand`]: registers, scoreboard entries, conditions and modes as types.
 //! - [`builder`]: streams in memory of the caller, with labels and in chunks.
 //! - [`disasm`]: listings with branch targets and decoded addresses.
+//! - [`exec`]: an engine that executes streams against any memory.
 //! - [`kernel`]: the instructions that the panthor driver puts around a submitted stream.
 //!
 //! ```
@@ -52,6 +53,7 @@ mod arch;
 pub mod builder;
 pub mod disasm;
 mod error;
+pub mod exec;
 pub mod instruction;
 pub mod kernel;
 pub mod operand;

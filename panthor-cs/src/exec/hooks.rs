@@ -1,0 +1,117 @@
+//! Hooks: what a user of the engine sees and adds.
+
+use super::{Access, Exception, Hazard, HeapChange, MemoryFault, Queue, Run, RunId, Signal};
+use crate::Decoded;
+
+/// Observers of a queue, and what RUN instructions do.
+///
+/// Each method has a default: observers do nothing, RUN instructions shade nothing.
+pub trait Hooks {
+    /// Observes an instruction before the instruction executes.
+    ///
+    /// A blocked instruction is observed at each attempt.
+    fn before(&mut self, queue: &Queue, at: &Located) {
+        let _ = (queue, at);
+    }
+
+    /// Does the work of a RUN instruction or a FINISH_TILING.
+    ///
+    /// Called at the issue, except in the error state of the queue, in which work is dropped.
+    fn run(&mut self, run: &Run) -> RunOutcome {
+        let _ = run;
+        RunOutcome::NotModeled
+    }
+
+    /// Continues work that returned [`RunOutcome::OutOfMemory`], with a chunk of the tiler heap.
+    ///
+    /// `chunk` is 0 after an exception handler, which has freed memory.
+    fn memory_granted(&mut self, run: RunId, chunk: u64) -> RunOutcome {
+        let _ = (run, chunk);
+        RunOutcome::NotModeled
+    }
+
+    /// Observes a signal of a sync object.
+    fn signal(&mut self, signal: &Signal) {
+        let _ = signal;
+    }
+
+    /// Observes a change of a tiler heap.
+    fn heap(&mut self, change: &HeapChange) {
+        let _ = change;
+    }
+
+    /// Observes a hazard.
+    fn hazard(&mut self, hazard: &Hazard) {
+        let _ = hazard;
+    }
+}
+
+/// Hooks that observe nothing and shade nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct NoHooks;
+
+impl Hooks for NoHooks {}
+
+impl<H: Hooks + ?Sized> Hooks for &mut H {
+    fn before(&mut self, queue: &Queue, at: &Located) {
+        (**self).before(queue, at);
+    }
+    fn run(&mut self, run: &Run) -> RunOutcome {
+        (**self).run(run)
+    }
+    fn memory_granted(&mut self, run: RunId, chunk: u64) -> RunOutcome {
+        (**self).memory_granted(run, chunk)
+    }
+    fn signal(&mut self, signal: &Signal) {
+        (**self).signal(signal);
+    }
+    fn heap(&mut self, change: &HeapChange) {
+        (**self).heap(change);
+    }
+    fn hazard(&mut self, hazard: &Hazard) {
+        (**self).hazard(hazard);
+    }
+}
+
+/// An instruction with its place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Located {
+    /// The GPU VA.
+    pub ip: u64,
+    /// The number of calls below the ring buffer.
+    pub depth: u8,
+    /// The instruction word.
+    pub word: u64,
+    /// The decoded instruction.
+    pub decoded: Decoded,
+}
+
+/// The outcome of the work of a RUN instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RunOutcome {
+    /// The work is done. The operation completes after a delay.
+    Done,
+    /// As [`Done`](Self::Done), and [`Fidelity`](super::Fidelity) counts the work as not modeled.
+    NotModeled,
+    /// The work goes on elsewhere. The operation completes at [`Queue::complete`] or [`Queue::fail`].
+    Hold,
+    /// The tiler needs a chunk.
+    OutOfMemory,
+    /// The work failed.
+    Fault {
+        /// The exception, for example [`Exception::ENDPOINT_FAULT`].
+        exception: Exception,
+        /// More about the exception.
+        info: u64,
+    },
+    /// The MMU refused an access of the work.
+    Mmu {
+        /// The reason.
+        fault: MemoryFault,
+        /// The GPU VA of the access.
+        va: u64,
+        /// The kind of the access.
+        access: Access,
+    },
+}

@@ -1,0 +1,81 @@
+//! The order of transfers and signals, for hazards.
+
+use crate::operand::{SbEntry, SbMask};
+
+/// Stores that no WAIT has covered, and what is ordered behind them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ordering {
+    /// The entries with such stores.
+    stores: u16,
+    /// By entry: the entries of transfers before which its operations do not start.
+    behind: [u16; 16],
+}
+
+impl Ordering {
+    /// Notes a store on `entry`.
+    pub fn store(&mut self, entry: SbEntry) {
+        self.load(entry);
+        self.stores |= entry.mask().bits();
+    }
+
+    /// Notes a load on `entry`.
+    pub fn load(&mut self, entry: SbEntry) {
+        let bit = entry.mask().bits();
+        // Operations that wait already do not wait for this transfer.
+        for behind in &mut self.behind {
+            *behind &= !bit;
+        }
+    }
+
+    /// Notes an operation on `signal` that starts after the entries of `wait`.
+    pub fn defer(&mut self, wait: SbMask, signal: SbEntry) {
+        let before = self.before(wait);
+        self.behind[usize::from(signal.number() & 15)] |= before;
+    }
+
+    /// Notes a wait of the queue for `mask`. Returns the entries whose transfers have ended.
+    pub fn wait(&mut self, mask: SbMask) -> SbMask {
+        let before = self.before(mask);
+        self.stores &= !before;
+        SbMask::from_bits(before)
+    }
+
+    /// Returns the entries with stores that may be incomplete after the entries of `wait` are free.
+    pub fn uncovered(&self, wait: SbMask) -> SbMask {
+        SbMask::from_bits(self.stores & !self.before(wait))
+    }
+
+    /// Returns `wait` with the entries whose transfers come before.
+    fn before(&self, wait: SbMask) -> u16 {
+        wait.iter().fold(wait.bits(), |before, entry| {
+            before | self.behind[usize::from(entry.number() & 15)]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operand::entry;
+
+    #[test]
+    fn wait_for_the_flush_behind_a_store_covers_the_store() {
+        let mut ordering = Ordering::default();
+        ordering.store(entry::<0>());
+        assert_eq!(ordering.uncovered(SbMask::NONE), entry::<0>().mask());
+        ordering.defer(entry::<0>().mask(), entry::<2>());
+        assert_eq!(ordering.uncovered(entry::<2>().mask()), SbMask::NONE);
+        assert_eq!(ordering.uncovered(entry::<1>().mask()), entry::<0>().mask());
+        ordering.wait(entry::<2>().mask());
+        assert_eq!(ordering.uncovered(SbMask::NONE), SbMask::NONE);
+    }
+
+    #[test]
+    fn flush_does_not_cover_a_later_store() {
+        let mut ordering = Ordering::default();
+        ordering.store(entry::<0>());
+        ordering.defer(entry::<0>().mask(), entry::<2>());
+        ordering.store(entry::<0>());
+        assert_eq!(ordering.uncovered(entry::<2>().mask()), entry::<0>().mask());
+    }
+}
