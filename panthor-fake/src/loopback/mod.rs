@@ -85,6 +85,7 @@ mod waits;
 mod world;
 
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 pub use error::Error;
 use listener::Listener;
@@ -104,7 +105,7 @@ pub struct Loopback {
 impl Drop for Loopback {
     fn drop(&mut self) {
         // Of what nobody uses any more nothing should be left when the process ends.
-        self.threads.settle();
+        self.threads.settle(Duration::from_millis(100));
     }
 }
 
@@ -163,6 +164,17 @@ impl Loopback {
     pub fn finish(self) {
         self.threads.join();
         self.world.nodes.reap();
+    }
+
+    /// Waits as [`finish`](Self::finish) does, for that time at most; returns whether all have ended.
+    ///
+    /// A call may still go on when its program was killed, if something holds it in the kernel.
+    pub fn finish_within(self, time: Duration) -> bool {
+        let ended = self.threads.settle(time);
+        if ended {
+            self.world.nodes.reap();
+        }
+        ended
     }
 
     /// Checks that a process, which a function of [`Loopback::run`] has started, can be served.

@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
@@ -40,14 +40,17 @@ impl Threads {
         threads.push(thread);
     }
 
-    /// Waits a moment for those that are about to end.
-    pub(super) fn settle(&self) {
-        for _ in 0..100 {
-            if lock(&self.0).iter().all(JoinHandle::is_finished) {
-                return self.join();
+    /// Waits until all have ended, for that time at most; returns whether they have.
+    pub(super) fn settle(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        while !lock(&self.0).iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= deadline {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.join();
+        true
     }
 
     /// Waits for all of them.

@@ -1,28 +1,32 @@
-//! The process that stands for the program: it passes signals on, and ends as the program does.
+//! The process that stands for the program: it passes signals on, stops with the program, and ends as it does.
 //!
 //! The server is a process of its own, so that it can go on for what the program leaves running.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
+use std::time::{Duration, Instant};
+use std::{io, mem, ptr};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction,
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, raise, sigaction,
 };
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, pipe2};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe2, write};
 
 use crate::FAILED;
 use crate::args::Run;
-use crate::server;
+use crate::keeper::{LEAVE, PATIENCE, keep};
+use crate::messages::{Channel, Message, Status};
+use crate::processes::{end_descendants, is_stopped, send};
 
 /// Signals that are meant for the program when somebody sends them to this process.
-const PASSED_ON: [Signal; 9] = [
+const PASSED_ON: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -32,167 +36,223 @@ const PASSED_ON: [Signal; 9] = [
     Signal::SIGTERM,
     Signal::SIGCONT,
     Signal::SIGWINCH,
+    Signal::SIGTSTP,
 ];
 
-/// How something ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Exited(i32),
-    Signalled(i32),
-}
+/// Those of them that end no process.
+const HARMLESS: [Signal; 3] = [Signal::SIGCONT, Signal::SIGWINCH, Signal::SIGTSTP];
 
-impl Status {
-    /// Ends this process in the same way.
-    pub(crate) fn take_over(self) -> ! {
-        match self {
-            Self::Exited(code) => exit(code),
-            Self::Signalled(number) => {
-                // The program has left a core already, if it was to.
-                let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-                if let Ok(signal) = Signal::try_from(number) {
-                    let default =
-                        SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-                    // SAFETY: the default action is no function of ours.
-                    let _ = unsafe { sigaction(signal, &default) };
-                    let _ = SigSet::from(signal).thread_unblock();
-                    let _ = raise(signal);
-                }
-                // One that does not end a process, or has no name; as shells tell it.
-                exit(128 + number)
+/// Signals that would stop this process: it stops when the program does.
+const STOPS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+
+/// How long a signal waits for the program to start.
+const START: Duration = Duration::from_secs(2);
+
+/// Ends this process in the same way as something has ended.
+pub(crate) fn end_as(status: Status) -> ! {
+    match status {
+        Status::Exited(code) => exit(code),
+        Status::Signalled(number) => {
+            // The program has left a core already, if it was to.
+            let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+            if let Ok(signal) = Signal::try_from(number) {
+                let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+                // SAFETY: the default action is no function of ours.
+                let _ = unsafe { sigaction(signal, &default) };
+                let _ = SigSet::from(signal).thread_unblock();
+                let _ = raise(signal);
             }
-        }
-    }
-}
-
-/// What the server tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
-    Started(Pid),
-    Ended(Status),
-}
-
-impl Message {
-    pub(crate) const SIZE: usize = 8;
-
-    pub(crate) fn to_bytes(self) -> [u8; Self::SIZE] {
-        let (kind, value) = match self {
-            Self::Started(pid) => (0, pid.as_raw()),
-            Self::Ended(Status::Exited(code)) => (1, code),
-            Self::Ended(Status::Signalled(number)) => (2, number),
-        };
-        let mut bytes = [0; Self::SIZE];
-        bytes[..4].copy_from_slice(&i32::to_ne_bytes(kind));
-        bytes[4..].copy_from_slice(&value.to_ne_bytes());
-        bytes
-    }
-
-    fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        let [a, b, c, d, rest @ ..] = bytes;
-        let value = i32::from_ne_bytes(rest);
-        match i32::from_ne_bytes([a, b, c, d]) {
-            0 => Self::Started(Pid::from_raw(value)),
-            1 => Self::Ended(Status::Exited(value)),
-            _ => Self::Ended(Status::Signalled(value)),
+            // One that does not end a process, or has no name; as shells tell it.
+            exit(128 + number)
         }
     }
 }
 
 /// Runs a program; returns how it ended.
 pub(crate) fn run(run: &Run) -> io::Result<Status> {
-    let mut signals = SigSet::empty();
-    for signal in PASSED_ON {
-        signals.add(signal);
-    }
-    // The server inherits that: what a terminal sends to all of them is for the program.
-    let mask = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let passed_on: SigSet = PASSED_ON.into_iter().collect();
+    let blocked: SigSet = PASSED_ON.into_iter().chain(STOPS).collect();
+    let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let signals = SignalFd::with_flags(&signals, flags)?;
-    let (from_server, to_front) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    let own = Pid::this();
-    // SAFETY: there is no other thread yet.
+    let signals = SignalFd::with_flags(&passed_on, flags)?;
+    let (channel, of_server) = Channel::pair()?;
+    let (of_keeper, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // Should the keeper and the server be killed together, the orphans come here.
+    set_child_subreaper(true)?;
+    // SAFETY: there is no other thread.
     match unsafe { fork() }? {
         ForkResult::Child => {
-            drop((signals, from_server));
-            exit(server::serve(run, own, mask, to_front.into()));
+            drop((signals, channel, alive));
+            exit(keep(run, mask, of_server, of_keeper));
         }
         ForkResult::Parent { child } => {
-            drop(to_front);
-            follow(&signals, from_server.into(), child)
+            drop((of_server, of_keeper));
+            let state = State::Preparing;
+            Front { signals, channel, keeper: child, alive, state, early: Vec::new() }.follow()
         }
     }
 }
 
-/// Passes signals on until the server tells how the program ended.
-fn follow(signals: &SignalFd, mut from_server: std::fs::File, server: Pid) -> io::Result<Status> {
-    let mut program = None;
-    loop {
-        // Signals have to wait until there is a program.
-        let for_signals = if program.is_some() { PollFlags::POLLIN } else { PollFlags::empty() };
-        let mut ready = [
-            PollFd::new(from_server.as_fd(), PollFlags::POLLIN),
-            PollFd::new(signals.as_fd(), for_signals),
-        ];
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(errno.into()),
-        }
-        let is_ready =
-            |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
-        let (message, signal) = (is_ready(0), is_ready(1));
-        if signal {
-            pass_on(signals, program)?;
-        }
-        if message {
-            let mut bytes = [0; Message::SIZE];
-            match from_server.read_exact(&mut bytes) {
-                Ok(()) => match Message::from_bytes(bytes) {
-                    Message::Started(pid) => program = Some(pid),
-                    Message::Ended(status) => return Ok(status),
-                },
-                Err(_) => return Ok(lost(server)),
+/// What is known of the program.
+enum State {
+    /// The server is not ready.
+    Preparing,
+    /// It is about to start, or has started.
+    Starting,
+    Running {
+        program: Pid,
+        handle: OwnedFd,
+    },
+}
+
+struct Front {
+    signals: SignalFd,
+    channel: Channel,
+    keeper: Pid,
+    /// Tells the keeper that this process lives.
+    alive: OwnedFd,
+    state: State,
+    /// Signals that came while the program started, and when.
+    early: Vec<(Signal, Instant)>,
+}
+
+impl Front {
+    /// Passes signals on until the server tells how the program ended.
+    fn follow(mut self) -> io::Result<Status> {
+        loop {
+            let mut ready = [self.channel.as_fd(), self.signals.as_fd()]
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut ready, self.timeout()) {
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            }
+            let is_ready =
+                |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
+            let (message, signal) = (is_ready(0), is_ready(1));
+            if message {
+                match self.channel.receive()? {
+                    Some((Message::Starting, _)) => self.state = State::Starting,
+                    Some((Message::Started(program), Some(handle))) => {
+                        for (signal, _) in mem::take(&mut self.early) {
+                            // It may have ended.
+                            let _ = send(&handle, signal);
+                        }
+                        self.state = State::Running { program, handle };
+                    }
+                    Some((Message::Stopped, _)) => self.stop(),
+                    Some((Message::Ended(status), _)) => {
+                        wait_for_keeper(self.keeper);
+                        return Ok(status);
+                    }
+                    Some((Message::Left(status), _)) => {
+                        // Should it be gone, the server is, too.
+                        let _ = write(&self.alive, &[LEAVE]);
+                        return Ok(status);
+                    }
+                    Some((Message::Started(_), None)) | None => {
+                        return Ok(Status::Exited(wait_for_keeper(self.keeper).unwrap_or(FAILED)));
+                    }
+                }
+            }
+            if signal {
+                while let Some(info) = self.signals.read_signal()? {
+                    let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
+                    if self.is_end(signal, info.ssi_code) {
+                        self.kill();
+                        return Ok(Status::Signalled(signal as i32));
+                    }
+                }
+            }
+            let is_late = |&&(signal, since): &&(Signal, Instant)| {
+                since.elapsed() > START && ends_processes(signal)
+            };
+            if let Some(&(signal, _)) = self.early.iter().find(is_late) {
+                self.kill();
+                return Ok(Status::Signalled(signal as i32));
             }
         }
     }
-}
 
-/// Passes on what was sent to this process alone; what a terminal sends, the program gets itself.
-fn pass_on(signals: &SignalFd, program: Option<Pid>) -> io::Result<()> {
-    while let Some(info) = signals.read_signal()? {
-        if let (Some(program), true) = (program, info.ssi_code <= libc::SI_USER) {
-            if let Ok(signal) = Signal::try_from(info.ssi_signo as i32) {
-                // It may have ended a moment ago.
-                let _ = kill(program, signal);
+    fn timeout(&self) -> PollTimeout {
+        let wait = |&(_, since): &(Signal, Instant)| (since + START) - Instant::now();
+        let left = self.early.iter().find(|(signal, _)| ends_processes(*signal)).map(wait);
+        left.map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO)
+        })
+    }
+
+    /// Passes a signal on; returns whether it ends the run instead, because there is no program, or none any more.
+    fn is_end(&mut self, signal: Signal, code: i32) -> bool {
+        match &self.state {
+            State::Preparing => ends_processes(signal),
+            State::Starting => {
+                self.early.push((signal, Instant::now()));
+                false
+            }
+            // What a terminal sends, the program gets itself.
+            State::Running { handle, .. } if code > libc::SI_USER => {
+                has_ended(handle) && ends_processes(signal)
+            }
+            State::Running { handle, .. } => {
+                send(handle, signal) == Err(Errno::ESRCH) && ends_processes(signal)
             }
         }
     }
-    Ok(())
-}
 
-/// The server ended without a word about the program: it has said why, or was killed.
-fn lost(server: Pid) -> Status {
-    match waitpid(server, None) {
-        Ok(WaitStatus::Exited(_, code)) if code != 0 => Status::Exited(code),
-        Ok(WaitStatus::Signaled(_, signal, _)) => {
-            eprintln!("panthor-fake: the server was killed by {signal}, and the program with it");
-            Status::Exited(FAILED)
+    /// Stops this process if the program is stopped, until somebody continues it.
+    fn stop(&self) {
+        if let State::Running { program, handle } = &self.state {
+            if !has_ended(handle) && is_stopped(*program) {
+                // As for any process that a signal stops, only SIGCONT goes on from here, which is passed on.
+                let _ = raise(Signal::SIGSTOP);
+            }
         }
-        _ => Status::Exited(FAILED),
+    }
+
+    /// Ends the run: the keeper kills all that is left.
+    fn kill(self) {
+        let Self { keeper, alive, .. } = self;
+        drop(alive);
+        wait_for_keeper(keeper);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_arrive_as_they_were() {
-        for message in [
-            Message::Started(Pid::from_raw(4711)),
-            Message::Ended(Status::Exited(3)),
-            Message::Ended(Status::Signalled(11)),
-        ] {
-            assert_eq!(Message::from_bytes(message.to_bytes()), message);
+/// Waits until nothing of the run is left; returns the exit status of the keeper, unless it was killed.
+fn wait_for_keeper(keeper: Pid) -> Option<i32> {
+    let deadline = Instant::now() + 2 * PATIENCE;
+    let status = loop {
+        match waitpid(keeper, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(Errno::EINTR) => {}
+            status => break status,
         }
+    };
+    if let Ok(WaitStatus::Exited(_, code)) = status {
+        return Some(code);
     }
+    eprintln!("panthor-fake: the server's keeper was killed, and all that was served");
+    end_descendants(PATIENCE);
+    None
+}
+
+/// Returns whether the process of a handle has ended.
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut ready = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+    poll(&mut ready, PollTimeout::ZERO) == Ok(1)
+}
+
+/// Returns whether a signal would end this process, were it not blocked.
+fn ends_processes(signal: Signal) -> bool {
+    !HARMLESS.contains(&signal) && !is_ignored(signal)
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: it is a structure of numbers and an optional function, for which zero is a value.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: it changes nothing, and there is room for the answer.
+    let asked = unsafe { libc::sigaction(signal as i32, ptr::null(), &raw mut action) };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }

@@ -3,6 +3,10 @@
 mod args;
 mod front;
 mod help;
+mod keeper;
+mod limits;
+mod messages;
+mod processes;
 mod server;
 mod values;
 
@@ -29,7 +33,7 @@ fn main() {
             }
         },
         Ok(Command::Run(run)) => match front::run(&run) {
-            Ok(status) => status.take_over(),
+            Ok(status) => front::end_as(status),
             Err(error) => {
                 eprintln!("panthor-fake: {error}");
                 exit(FAILED);

@@ -1,32 +1,40 @@
 //! The process that has the device: it starts the program and serves it, and what it leaves running.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
 use crate::FAILED;
 use crate::args::Run;
-use crate::front::{Message, Status};
+use crate::keeper::PATIENCE;
+use crate::limits::Limits;
+use crate::messages::{Channel, Message, Status};
+use crate::processes::{end_descendants, pidfd_open, send};
 use crate::values::{Event, Planned};
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 
+/// How long the calls of programs that have ended may go on.
+const END: Duration = Duration::from_secs(3);
+
 /// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns
-/// the exit status of the server. The front is the process `run_by`.
-pub(crate) fn serve(run: &Run, run_by: Pid, mask: SigSet, mut front: File) -> i32 {
-    match start(run, run_by, mask, &mut front) {
+/// the exit status of the server. The end of the pipe `keeper` tells that the keeper has ended.
+pub(crate) fn serve(run: &Run, mask: SigSet, front: Channel, keeper: OwnedFd) -> i32 {
+    match start(run, mask, &front, keeper) {
         Ok(()) => 0,
         Err(Failure { status, message }) => {
             eprintln!("panthor-fake: {message}");
@@ -46,18 +54,11 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), Failure> {
-    // Whoever kills the front means the program.
-    set_pdeathsig(Signal::SIGKILL)?;
-    // It may have been killed before.
-    if getppid() != run_by {
-        return Err(Errno::ESRCH.into());
-    }
+fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<(), Failure> {
     // What outlives its parents stays a descendant, which may be looked into.
     set_child_subreaper(true)?;
-    // Of each sync file and the like that any program has it has a descriptor itself.
-    let (files, files_max) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, files_max, files_max)?;
+    end_with(keeper)?;
+    let limits = Limits::raise()?;
     let device = Device::new(run.config.clone())?;
     if let Some((path, options)) = &run.trace {
         let file = File::create(path).map_err(|error| {
@@ -78,43 +79,68 @@ fn start(run: &Run, run_by: Pid, mask: SigSet, front: &mut File) -> Result<(), F
     command.args(&run.arguments);
     let server = Pid::this();
     let prepare = move || {
+        // Sooner than the keeper ends it.
         set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != server {
             return Err(Errno::ESRCH.into());
         }
-        setrlimit(Resource::RLIMIT_NOFILE, files, files_max)?;
+        limits.restore()?;
         Ok(mask.thread_set_mask()?)
     };
-    // SAFETY: it makes four system calls and nothing else.
+    // SAFETY: it makes system calls and nothing else.
     unsafe { command.pre_exec(prepare) };
     // The thread stays until the program ends: with it the program would be killed.
     let ended = loopback.run(|| -> Result<Status, Failure> {
+        front.send(Message::Starting, None)?;
         let child = command.spawn().map_err(|error| not_started(run, &error))?;
         let program = Pid::from_raw(child.id() as i32);
+        // Nothing buries it before: it is this process.
+        let handle = pidfd_open(program)?;
         if let Err(error) = Loopback::check(child.id()) {
             // Nobody would see the device.
-            let _ = kill(program, Signal::SIGKILL);
+            let _ = send(&handle, Signal::SIGKILL);
             return Err(error.into());
         }
-        front.write_all(&Message::Started(program).to_bytes())?;
-        Ok(wait_for(program)?)
+        front.send(Message::Started(program), Some(&handle))?;
+        Ok(wait_for(program, front)?)
     });
     let status = ended??;
     // Those that are left running may still make the calls, but nobody would hear of it.
     report_what_did_not_come(&device, &run.planned);
-    let others_left = !reap_ended()?;
-    if others_left {
-        tell_and_detach(front, status)?;
-        wait_for_all()?;
-        loopback.finish();
-        end_trace(&device);
-    } else {
+    if reap_ended()? {
         // Nothing is left behind when the front ends.
-        loopback.finish();
-        end_trace(&device);
-        front.write_all(&Message::Ended(status).to_bytes())?;
+        finish(loopback, &device);
+        front.send(Message::Ended(status), None)?;
+    } else {
+        detach(front, status)?;
+        wait_for_all()?;
+        finish(loopback, &device);
     }
     Ok(())
+}
+
+/// Whether the keeper has ended, so that this process kills all that it serves.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Ends this process, and all that it serves before, when the keeper has ended.
+fn end_with(keeper: OwnedFd) -> io::Result<()> {
+    let wait = move || {
+        // Nothing is ever written there.
+        let _ = File::from(keeper).read(&mut [0]);
+        ENDING.store(true, Ordering::SeqCst);
+        end_descendants(PATIENCE);
+        exit(FAILED);
+    };
+    std::thread::Builder::new().name("panthor-end".into()).spawn(wait).map(drop)
+}
+
+/// Ends the device, of which no process has anything any more.
+fn finish(loopback: Loopback, device: &Device) {
+    // A call may hang in the kernel, for whatever reason: the end of this process ends it.
+    if !loopback.finish_within(END) {
+        eprintln!("panthor-fake: a call is not over, though its program is");
+    }
+    end_trace(device);
 }
 
 /// Reports the planned events that have not come: their test has shown nothing.
@@ -164,28 +190,37 @@ fn not_started(run: &Run, error: &io::Error) -> Failure {
     Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
 }
 
-/// Buries a child that has ended, or waits for one: its number and its end.
+/// What became of a child.
+enum Change {
+    Ended(Status),
+    Stopped,
+}
+
+/// Waits for a child that has ended, which is buried, or was stopped, or only looks for one.
 ///
 /// # Errors
-/// `ECHILD` if there are none, and `EAGAIN` if none has ended and it should not wait.
-fn bury(wait: bool) -> nix::Result<(Pid, Status)> {
-    let options = if wait { 0 } else { libc::WNOHANG };
+/// `ECHILD` if there are none, and `EAGAIN` if nothing has happened and it should not wait.
+fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
+    let options = if wait { libc::WUNTRACED } else { libc::WNOHANG };
     loop {
         let mut status = 0;
         // Not nix's, for which a child that a real-time signal ended is an error.
         // SAFETY: there is room for the status.
         let result = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) });
+        while ENDING.load(Ordering::SeqCst) {
+            // How the program ends now is nothing to report.
+            std::thread::park();
+        }
         match result {
             Ok(0) => return Err(Errno::EAGAIN),
             Ok(pid) => {
                 let status = ExitStatus::from_raw(status);
-                let end = match (status.code(), status.signal()) {
-                    (Some(code), _) => Status::Exited(code),
-                    (None, Some(signal)) => Status::Signalled(signal),
-                    // It only stopped, of which nobody asked to be told.
-                    (None, None) => continue,
+                let change = match (status.code(), status.signal()) {
+                    (Some(code), _) => Change::Ended(Status::Exited(code)),
+                    (None, Some(signal)) => Change::Ended(Status::Signalled(signal)),
+                    (None, None) => Change::Stopped,
                 };
-                return Ok((Pid::from_raw(pid), end));
+                return Ok((Pid::from_raw(pid), change));
             }
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
@@ -193,11 +228,12 @@ fn bury(wait: bool) -> nix::Result<(Pid, Status)> {
     }
 }
 
-/// Waits for the program, and buries what others leave behind meanwhile.
-fn wait_for(program: Pid) -> nix::Result<Status> {
+/// Waits for the end of the program, reports its stops, and buries what others leave behind meanwhile.
+fn wait_for(program: Pid, front: &Channel) -> nix::Result<Status> {
     loop {
-        match bury(true)? {
-            (pid, status) if pid == program => return Ok(status),
+        match next_change(true)? {
+            (pid, Change::Ended(status)) if pid == program => return Ok(status),
+            (pid, Change::Stopped) if pid == program => front.send(Message::Stopped, None)?,
             _ => {}
         }
     }
@@ -206,7 +242,7 @@ fn wait_for(program: Pid) -> nix::Result<Status> {
 /// Buries all that have ended; whether nothing else is left.
 fn reap_ended() -> nix::Result<bool> {
     loop {
-        match bury(false) {
+        match next_change(false) {
             Ok(_) => {}
             Err(Errno::EAGAIN) => return Ok(false),
             Err(Errno::ECHILD) => return Ok(true),
@@ -218,7 +254,7 @@ fn reap_ended() -> nix::Result<bool> {
 /// Waits until all have ended.
 fn wait_for_all() -> nix::Result<()> {
     loop {
-        match bury(true) {
+        match next_change(true) {
             Ok(_) => {}
             Err(Errno::ECHILD) => return Ok(()),
             Err(errno) => return Err(errno),
@@ -227,12 +263,11 @@ fn wait_for_all() -> nix::Result<()> {
 }
 
 /// Lets the front end, and goes on without its standard streams: who reads them need not wait.
-fn tell_and_detach(front: &mut File, status: Status) -> Result<(), Failure> {
-    set_pdeathsig(None)?;
+fn detach(front: &Channel, status: Status) -> Result<(), Failure> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
-    front.write_all(&Message::Ended(status).to_bytes())?;
+    front.send(Message::Left(status), None)?;
     dup2_stderr(&null)?;
     Ok(())
 }

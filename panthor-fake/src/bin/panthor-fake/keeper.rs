@@ -1,0 +1,129 @@
+//! The process between the front and the server: all that the server serves ends with it.
+//!
+//! A filter lives on without its supervisor, and all calls that it notifies fail. So whatever ends the server, the
+//! keeper, to which the kernel then gives the orphans, kills them. The server does the same if the keeper ends.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::exit;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::{set_child_subreaper, set_name};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setpgid};
+
+use crate::FAILED;
+use crate::args::Run;
+use crate::messages::Channel;
+use crate::processes::{end_descendants, pidfd_open, send};
+use crate::server;
+
+/// How long the end of killed processes may take. Longer ones hang in the kernel.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the front sends before it leaves the server to the keeper.
+pub(crate) const LEAVE: u8 = b'L';
+
+/// Starts a server, and stays until it and all that it serves have ended; returns the exit status of the server.
+///
+/// `mask` is the signal mask of the program. The end of the pipe `front` tells that the front has ended.
+pub(crate) fn keep(run: &Run, mask: SigSet, channel: Channel, front: OwnedFd) -> i32 {
+    match start(run, mask, channel) {
+        Ok((server, number, alive)) => {
+            let code = watch(&server, number, File::from(front));
+            drop(alive);
+            code
+        }
+        Err(error) => {
+            eprintln!("panthor-fake: cannot start the server: {error}");
+            FAILED
+        }
+    }
+}
+
+/// The server with its number, and what tells it that the keeper lives.
+fn start(run: &Run, mask: SigSet, channel: Channel) -> io::Result<(OwnedFd, Pid, OwnedFd)> {
+    set_child_subreaper(true)?;
+    block_signals()?;
+    let (keeper, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // SAFETY: there is no other thread.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop(alive);
+            exit(server::serve(run, mask, channel, keeper));
+        }
+        ForkResult::Parent { child } => {
+            // What is sent to the whole job, or to all processes of that name, is not for the keeper.
+            let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+            let _ = set_name(c"panthor-keeper");
+            let null = File::options().read(true).write(true).open("/dev/null")?;
+            dup2_stdin(&null)?;
+            dup2_stdout(&null)?;
+            Ok((pidfd_open(child)?, child, alive))
+        }
+    }
+}
+
+/// Blocks the signals that are not for the thread itself, for the server too: what a terminal sends to all is for the
+/// program, and a limit that is reached is an error of the call.
+fn block_signals() -> nix::Result<()> {
+    let mut signals = SigSet::all();
+    for own in [
+        Signal::SIGABRT,
+        Signal::SIGBUS,
+        Signal::SIGFPE,
+        Signal::SIGILL,
+        Signal::SIGSEGV,
+        Signal::SIGSYS,
+        Signal::SIGTRAP,
+    ] {
+        signals.remove(own);
+    }
+    signals.thread_set_mask()
+}
+
+/// Waits for the end of the server, or of the front unless that has left, and ends all that is left then.
+fn watch(server: &OwnedFd, number: Pid, mut front: File) -> i32 {
+    let (mut left, mut orphaned) = (false, false);
+    loop {
+        let mut ready =
+            [server.as_fd(), front.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let watched = if left { 1 } else { 2 };
+        // A stop may interrupt it: nothing is ready then.
+        let _ = poll(&mut ready[..watched], PollTimeout::NONE);
+        let is_ready =
+            |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
+        let (ended, front_told) = (is_ready(0), is_ready(1));
+        if ended {
+            break;
+        }
+        if front_told {
+            let mut byte = [0];
+            left = front.read(&mut byte).is_ok_and(|len| len == 1) && byte == [LEAVE];
+            if !left {
+                orphaned = true;
+                let _ = send(server, Signal::SIGKILL);
+                break;
+            }
+            // Who reads the standard error of the command need not wait.
+            let _ = File::options().write(true).open("/dev/null").map(|null| dup2_stderr(&null));
+        }
+    }
+    let status = waitpid(number, None);
+    match status {
+        Ok(WaitStatus::Signaled(_, signal, _)) if !orphaned => {
+            eprintln!("panthor-fake: the server was killed by {signal}, and all that it served");
+        }
+        _ => {}
+    }
+    if !end_descendants(PATIENCE) {
+        eprintln!("panthor-fake: some processes that find no device any more do not end");
+    }
+    match status {
+        Ok(WaitStatus::Exited(_, code)) => code,
+        _ => FAILED,
+    }
+}
