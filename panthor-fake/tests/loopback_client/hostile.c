@@ -290,8 +290,14 @@ static const char *const from[] = {
 	"/sys/class/drm/card0", "/sys/class/drm/card0/..", "/sys/class/drm/card0/../../../../../..",
 	"/sys/class/drm/version", "/sys/dev/char/226:0/device", "/sys/dev/char/226:0/subsystem",
 	"/sys/dev/char/226:128/device/subsystem", "/sys/bus/platform/drivers/panthor",
-	"/sys/devices/platform/fb000000.gpu/uevent", "/dev/dri/../../etc/passwd", "/dev/dri/../../secret",
-	"/sys/class/drm/../../../etc/passwd", "/dev/dri/../../../../../../../../../etc",
+	"/sys/devices/platform/fb000000.gpu/uevent",
+};
+
+/* Paths that lead out of the tree. Nothing is opened for writing there: without a jail, or with a defect of the
+ * server, these are files of the host. */
+static const char *const out[] = {
+	"/dev/dri/../../etc/passwd", "/dev/dri/../../secret", "/sys/class/drm/../../../etc/passwd",
+	"/dev/dri/../../../../../../../../../etc",
 };
 
 static const char *const below[] = {
@@ -346,6 +352,12 @@ static void attack(void)
 		look(syscall(SYS_open, from[i], O_RDONLY), 0, "open %s", from[i]);
 		look(syscall(SYS_creat, from[i], 0600), 0, "creat %s", from[i]);
 #endif
+	}
+	for (unsigned i = 0; i < COUNT(out); i++) {
+		look(open(out[i], O_RDONLY), 1, "open %s", out[i]);
+		look(open(out[i], O_PATH), 1, "open O_PATH %s", out[i]);
+		for (int resolve = 0; resolve < 64; resolve++)
+			look(opens2(AT_FDCWD, out[i], O_RDONLY, resolve), -1, "openat2 %s %d", out[i], resolve);
 	}
 }
 
