@@ -168,7 +168,7 @@ impl Device {
         let identity = transport.identity().map_err(|error| match error.kind() {
             // Any character device answers so to an ioctl that it does not know.
             _ if error.has_errno(&[Errno::NOTTY, Errno::INVAL, Errno::OPNOTSUPP]) => {
-                error.with_kind(ErrorKind::NotPanthor).with_detail("not a DRM device")
+                error.with_kind(ErrorKind::NotPanthor).with_detail("the file is no DRM device")
             }
             // DRM says nothing else of a device that is gone; who says this is yet unknown.
             ErrorKind::DeviceLost if error.errno() != Some(Errno::NODEV.raw_os_error()) => {

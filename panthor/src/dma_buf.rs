@@ -36,11 +36,11 @@ impl Device {
         let mut bytes = [0; sys::DMA_BUF_NAME_LEN];
         let most = bytes.len() - 1;
         if name.len() > most {
-            let rule = format!("has {} bytes, the kernel takes {most}", name.len());
+            let rule = format!("is too long ({} bytes, at most {most})", name.len());
             return Err(Error::invalid(CALL, "name", rule));
         }
         if name.contains('\0') {
-            return Err(Error::invalid(CALL, "name", "holds a NUL"));
+            return Err(Error::invalid(CALL, "name", "has a NUL"));
         }
         bytes[..name.len()].copy_from_slice(name.as_bytes());
         self.transport()

@@ -68,15 +68,15 @@ impl TilerHeapOptions {
         let Self { chunk_size, initial_chunks, max_chunks, .. } = *self;
         if !CHUNK_SIZES.contains(&chunk_size) || u64::from(chunk_size) % cpu_page_size != 0 {
             let rule = format!(
-                "{chunk_size:#x} is not a multiple of {cpu_page_size} from 128 KiB to 8 MiB"
+                "is no multiple of the CPU's page size from 128 KiB to 8 MiB ({chunk_size:#x}, {cpu_page_size} bytes)"
             );
             return Some(("chunk_size", rule));
         }
         if initial_chunks == 0 {
-            return Some(("initial_chunks", "must be at least 1".into()));
+            return Some(("initial_chunks", "is too small (0, at least 1)".into()));
         }
         if initial_chunks > max_chunks {
-            let rule = format!("{initial_chunks} is more than max_chunks, {max_chunks}");
+            let rule = format!("is above max_chunks ({initial_chunks}, at most {max_chunks})");
             return Some(("initial_chunks", rule));
         }
         None
@@ -152,7 +152,7 @@ impl Vm {
             // What the driver says when the VM's table is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
-                .with_detail("this VM has as many tiler heaps as the driver allows"),
+                .with_detail("the VM has as many tiler heaps as the driver allows (128)"),
             _ => self.inner().explain(error),
         })?;
         let (context_va, first_chunk_va) = (arg.tiler_heap_ctx_gpu_va, arg.first_heap_chunk_gpu_va);

@@ -156,10 +156,10 @@ impl VaAllocator {
     /// text has the limit, and the largest range that is free below it.
     pub fn allocate(&mut self, request: VaRequest) -> Result<Range<u64>> {
         if request.size == 0 {
-            return Err(Error::invalid(CALL, "size", "must not be 0"));
+            return Err(Error::invalid(CALL, "size", "is too small (0, at least 1)"));
         }
         if !request.alignment.is_power_of_two() {
-            let rule = format!("{:#x} is no power of two", request.alignment);
+            let rule = format!("is no power of two ({:#x})", request.alignment);
             return Err(Error::invalid(CALL, "alignment", rule));
         }
         let Some(size) = request.size.checked_next_multiple_of(GRANULE) else {
@@ -182,11 +182,11 @@ impl VaAllocator {
     pub fn free(&mut self, range: Range<u64>) -> Result<()> {
         check(&range)?;
         if range.start < self.managed.start || range.end > self.managed.end {
-            let rule = format!("{range:#x?} is not within {:#x?}", self.managed);
+            let rule = format!("is not managed ({range:#x?}, within {:#x?})", self.managed);
             return Err(Error::invalid(CALL, "range", rule));
         }
         if let Some(free) = self.free.overlapping(&range).next() {
-            let rule = format!("{range:#x?}: {free:#x?} is free already");
+            let rule = format!("is free already in part ({range:#x?}, free is {free:#x?})");
             return Err(Error::invalid(CALL, "range", rule));
         }
         self.free.insert(range);
@@ -207,14 +207,15 @@ impl VaAllocator {
     fn place(&self, va: u64, size: u64, request: &VaRequest) -> Result<Range<u64>> {
         let alignment = request.alignment.max(GRANULE);
         if va % alignment != 0 {
-            let rule = format!("{va:#x} is no multiple of {alignment:#x}");
+            let rule = format!("is not aligned ({va:#x}, a multiple of {alignment:#x})");
             return Err(Error::invalid(CALL, "at", rule));
         }
         let end = va.checked_add(size).filter(|&end| end <= request.limit);
         match end.map(|end| va..end) {
             Some(range) if self.free.gaps(&range).next().is_none() => Ok(range),
             _ => {
-                let detail = format!("{size:#x} bytes at {va:#x} are in use or not managed");
+                let detail =
+                    format!("the place is in use or not managed ({size:#x} bytes at {va:#x})");
                 Err(Error::refused(ErrorKind::Busy, CALL, detail))
             }
         }
@@ -268,10 +269,14 @@ impl VaAllocator {
 
 fn check(range: &Range<u64>) -> Result<()> {
     if range.start >= range.end {
-        return Err(Error::invalid(CALL, "range", format!("{range:#x?} is empty")));
+        return Err(Error::invalid(CALL, "range", format!("is empty ({range:#x?})")));
     }
     if (range.start | range.end) % GRANULE != 0 {
-        return Err(Error::invalid(CALL, "range", format!("{range:#x?} is not made of 4 KiB")));
+        return Err(Error::invalid(
+            CALL,
+            "range",
+            format!("does not consist of 4 KiB ({range:#x?})"),
+        ));
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ fn an_asynchronous_batch_does_not_exhaust_the_kernel() {
     ];
     for (error, op) in refused.iter().zip([0, 2]) {
         assert_eq!((error.kind(), error.op_index()), (ErrorKind::InvalidArgument, Some(op)));
-        assert_eq!((error.argument(), error.ops_done()), (Some("queued_map_size"), Some(0)));
+        assert_eq!((error.argument(), error.ops_done()), (Some("range"), Some(0)));
     }
     vm.bind_async().map_sparse(0..64 * GIB).unmap(0..1 << 40).submit().unwrap();
 }

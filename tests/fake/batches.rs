@@ -80,7 +80,7 @@ fn nobody_waits_for_what_will_be_refused() {
     let mut idle = vm.bind_async();
     idle.unmap(0..4096).sync_point().unmap(0..4096).wait(&never);
     for (batch, argument, op) in
-        [(&mut batch, "range", 0), (&mut large, "queued_map_size", 1), (&mut idle, "sync_point", 1)]
+        [(&mut batch, "range", 0), (&mut large, "range", 1), (&mut idle, "sync_point", 1)]
     {
         // It stays what it is: `submit` says the same.
         for refused in
@@ -111,7 +111,7 @@ fn what_one_asynchronous_batch_may_map_is_known() {
     let (most, done) = (Vm::MAX_QUEUED_MAP_SIZE, device.create_syncobj().unwrap());
     let too_much =
         vm.bind_async().map_sparse(0..most).map_sparse(most..most + 4096).submit().unwrap_err();
-    assert_eq!((too_much.argument(), too_much.op_index()), (Some("queued_map_size"), Some(1)));
+    assert_eq!((too_much.argument(), too_much.op_index()), (Some("range"), Some(1)));
     vm.bind_async().map_sparse(0..most).submit().unwrap();
     vm.bind_async().map_sparse(most..most + 4096).signal(&done).submit().unwrap();
     assert_eq!(done.wait(Timeout::FOREVER).unwrap(), Wait::Ready);

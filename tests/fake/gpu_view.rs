@@ -95,5 +95,5 @@ fn huge_ranges_are_split_and_say_so() {
     assert_eq!((report.operations, report.ioctls), (1, 1));
     let too_much = vm.bind().sparse_mode(SparseMode::Emulated).map_sparse(0..1 << 47).submit();
     let error = too_much.unwrap_err();
-    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("batch")));
+    assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("self")));
 }

@@ -58,7 +58,7 @@ fn type_of(op: &Op) -> u32 {
     op.flags & sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK
 }
 
-fn is_map(op: &Op) -> bool {
+pub(super) fn is_map(op: &Op) -> bool {
     matches!(type_of(op), sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MAP | TYPE_MAP_IN_PIECES)
 }
 

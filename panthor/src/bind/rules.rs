@@ -98,10 +98,13 @@ pub(super) fn broken_by_map(
     }
     let (size, limit) = (range.end - range.start, vm.user_va_range());
     if va.checked_add(size).is_none_or(|end| end > limit) {
-        return Some(("va", format!("{size:#x} bytes at {va:#x} are not within 0..{limit:#x}")));
+        return Some((
+            "va",
+            format!("ends beyond the user VA range ({size:#x} bytes at {va:#x}, {:#x?})", 0..limit),
+        ));
     }
     if flags.bits() & MapFlags::NOT_FLAGS != 0 {
-        return Some(("flags", format!("{flags:?} says what the operation is, not how to map")));
+        return Some(("flags", format!("has bits of the operation's type ({flags:?})")));
     }
     let foreign_of_file = bo.is_foreign() && bo.device().uid() == vm.file();
     if !foreign_of_file && !Limits::of(vm).allow_bo(bo) {
@@ -122,7 +125,10 @@ pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken
     }
     if range.end > vm.user_va_range() {
         let limit = vm.user_va_range();
-        return Some(("range", format!("{range:#x?} is not within 0..{limit:#x}")));
+        return Some((
+            "range",
+            format!("is not within the user VA range ({range:#x?}, {:#x?})", 0..limit),
+        ));
     }
     None
 }
@@ -130,32 +136,34 @@ pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken
 /// The rule that any range of an operation breaks.
 fn broken_by_bounds(range: &Range<u64>) -> Option<String> {
     if range.end < range.start {
-        return Some(format!("{range:#x?} ends before it starts"));
+        return Some(format!("ends before it starts ({range:#x?})"));
     }
     if range.is_empty() {
-        return Some(format!("{range:#x?} is empty"));
+        return Some(format!("is empty ({range:#x?})"));
     }
     if !is_granular(range.start) {
-        return Some(stray("its start ", range.start));
+        return Some(stray("start ", range.start));
     }
-    (!is_granular(range.end)).then(|| stray("its end ", range.end))
+    (!is_granular(range.end)).then(|| stray("end ", range.end))
 }
 
-/// What to say of a value that is no multiple of 4 KiB.
+/// Returns the rule for a value that is no multiple of 4 KiB, with its nearest multiples.
 fn stray(what: &str, value: u64) -> String {
     let below = value - value % GRANULE;
     match below.checked_add(GRANULE) {
         Some(above) => {
-            format!("{what}{value:#x} is no multiple of 4096: {below:#x} and {above:#x} are")
+            format!(
+                "{what}is no multiple of 4096 ({value:#x}, nearest are {below:#x} and {above:#x})"
+            )
         }
-        None => format!("{what}{value:#x} is no multiple of 4096: {below:#x} is"),
+        None => format!("{what}is no multiple of 4096 ({value:#x}, nearest is {below:#x})"),
     }
 }
 
 /// The rule that a sparse map operation breaks with its flags.
 pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
     (!allows_sparse_flags(flags))
-        .then(|| ("flags", format!("{flags:?} says what the operation is, not how to map")))
+        .then(|| ("flags", format!("has bits of the operation's type ({flags:?})")))
 }
 
 /// The error for a broken rule, of operation `index` if it is one's.

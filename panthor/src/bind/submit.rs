@@ -8,7 +8,7 @@ use super::storage::{OpSync, Syncs};
 use super::{BindReport, CALL, Op, SyncOp, syncs as layout};
 use crate::error::{BatchProgress, Error, ErrorKind, Result};
 use crate::sparse::SparseMode;
-use crate::sync::describe_missing;
+use crate::sync::{WAIT_FIRST, describe_missing};
 use crate::sync_ops::{require_fence, self_waits, without_fence};
 use crate::version::Features;
 use crate::vm::VmInner;
@@ -166,6 +166,7 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
         _ if ops.iter().any(is_sparse) => {
             let object = vm
                 .sparse_object()
+                .map_err(|error| error.within(CALL, "the BO behind emulated sparse ranges"))
                 .map_err(|error| error.with_progress(BatchProgress::nothing_done(None)))?;
             Sparse::Emulated { bo_handle: object.handle() }
         }
@@ -175,8 +176,8 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
         let error = match impossible {
             Impossible::TooMany { operations } => {
                 let limit = plan::MAX_OPS;
-                let rule = format!("becomes {operations} operations, one call takes {limit}");
-                Error::invalid(CALL, "batch", rule)
+                let rule = format!("becomes too many operations ({operations}, at most {limit})");
+                Error::invalid(CALL, "self", rule)
             }
             Impossible::NoMemory => {
                 Error::refused(ErrorKind::OutOfMemory, CALL, "no memory to lay the batch out")
@@ -259,12 +260,14 @@ fn check_self_waits(vm: &VmInner, of_batch: &[SyncOp], waits: usize) -> Result<(
 #[inline(never)]
 pub(super) fn check_queue(ops: &[Op]) -> Result<()> {
     let Some(op) = plan::beyond_queue(ops) else { return Ok(()) };
+    let mapped: u64 = ops[..=op].iter().filter(|op| plan::is_map(op)).map(|op| op.size).sum();
     let rule = format!(
-        "with it the batch maps more than {:#x} bytes, and the driver allocates the page tables of an \
-         asynchronous batch all at once",
+        "is too large, as the driver allocates the page tables of an asynchronous batch at once (the batch maps \
+         {mapped:#x} bytes up to here, at most {:#x})",
         plan::CHUNK
     );
-    Err(super::rules::refuse(Some(op), ("queued_map_size", rule)))
+    let error = super::rules::refuse(Some(op), ("range", rule));
+    Err(error.with_advice("Split the batch at `Vm::MAX_QUEUED_MAP_SIZE`."))
 }
 
 /// Refuses more operations than the kernel makes room for.
@@ -273,8 +276,8 @@ fn check_count(ops: &[Op]) -> Result<()> {
     if ops.len() <= plan::MAX_OPS {
         return Ok(());
     }
-    let rule = format!("has {} operations, one call takes {}", ops.len(), plan::MAX_OPS);
-    Err(Error::invalid(CALL, "batch", rule).with_progress(BatchProgress::nothing_done(None)))
+    let rule = format!("has too many operations ({}, at most {})", ops.len(), plan::MAX_OPS);
+    Err(Error::invalid(CALL, "self", rule).with_progress(BatchProgress::nothing_done(None)))
 }
 
 /// The error of a synchronous batch in the caller's count.
@@ -301,6 +304,7 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &Syncs) -> Error {
         Some((owner, wait)) => error
             .with_argument("wait")
             .with_detail(describe_missing(wait.handle, wait.timeline_value))
+            .with_advice(WAIT_FIRST)
             .with_progress(BatchProgress::nothing_done(owner.op())),
         None => error,
     }

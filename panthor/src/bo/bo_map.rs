@@ -238,7 +238,11 @@ impl BoMap {
     pub fn fill(&self, range: Range<usize>, value: u8) -> Result<()> {
         self.writable("fill")?;
         let Some(len) = range.end.checked_sub(range.start) else {
-            return Err(Error::invalid("fill", "range", "ends before it starts"));
+            return Err(Error::invalid(
+                "fill",
+                "range",
+                format!("ends before it starts ({range:#x?})"),
+            ));
         };
         let start = self.bytes(range.start, len, "fill")?;
         for run in runs(start.addr(), len) {
@@ -326,8 +330,9 @@ impl BoMap {
             return Err(Error::refused(ErrorKind::Unsupported, call, detail));
         }
         if !self.bo.flags().contains(BoFlags::WB_MMAP) && !self.bo.device().is_coherent()? {
-            let detail = "the memory may be non-cacheable: create the BO with WB_MMAP";
-            return Err(Error::refused(ErrorKind::Unsupported, call, detail));
+            let detail = "the memory may be non-cacheable";
+            let error = Error::refused(ErrorKind::Unsupported, call, detail);
+            return Err(error.with_advice("Create the BO with WB_MMAP."));
         }
         Ok(place)
     }
@@ -336,7 +341,7 @@ impl BoMap {
     fn writable(&self, call: &'static str) -> Result<()> {
         match self.access {
             MapAccess::ReadWrite => Ok(()),
-            MapAccess::Read => Err(Error::invalid(call, "self", "is mapped for reading")),
+            MapAccess::Read => Err(Error::invalid(call, "self", "is a map for reading")),
         }
     }
 
@@ -352,12 +357,15 @@ impl BoMap {
 
 #[cold]
 fn outside(call: &'static str, offset: usize, len: usize, map: usize) -> Error {
-    Error::invalid(call, "offset", format!("{len} bytes at {offset:#x} are not within {map:#x}"))
+    let rule = format!("ends beyond the map ({len} bytes at {offset:#x}, the map has {map:#x})");
+    Error::invalid(call, "offset", rule)
 }
 
 #[cold]
 fn unaligned(call: &'static str, offset: usize, size: usize) -> Error {
-    Error::invalid(call, "offset", format!("{offset:#x} is not a multiple of {size}"))
+    let rule =
+        format!("is not aligned to the size of the access ({offset:#x}, a multiple of {size})");
+    Error::invalid(call, "offset", rule)
 }
 
 /// Cuts `len` bytes that start at `address` into single bytes up to an address that 8 divides, runs of

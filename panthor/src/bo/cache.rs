@@ -92,7 +92,7 @@ impl Device {
             let rule = if bo.device().is_same_file(self) {
                 bo.inner.rule_of_range(range)
             } else {
-                Some("is of a BO of another device file".into())
+                Some("the BO is of another device file".into())
             };
             if let Some(rule) = rule {
                 return Err(Error::invalid(CALL, "syncs", format!("number {index}: {rule}")));

@@ -32,16 +32,15 @@ impl Bo {
     /// # Errors
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.4;
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a label that is too long or holds a NUL.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a label that is too long or has a NUL.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SET_LABEL")]
     pub fn set_label(&self, label: &str) -> Result<()> {
         let call = "BO_SET_LABEL";
         if label.len() > LABEL_MAX {
-            let rule = format!("has {} bytes, the driver takes {LABEL_MAX}", label.len());
+            let rule = format!("is too long ({} bytes, at most {LABEL_MAX})", label.len());
             return Err(Error::invalid(call, "label", rule));
         }
-        let label =
-            CString::new(label).map_err(|_| Error::invalid(call, "label", "holds a NUL"))?;
+        let label = CString::new(label).map_err(|_| Error::invalid(call, "label", "has a NUL"))?;
         self.label_at(address_of(label.as_c_str()))
     }
 

@@ -96,7 +96,7 @@ impl Bo {
     ) -> Result<BoMap> {
         let range = self.cpu_range(&range)?;
         if range.start != 0 {
-            let rule = format!("{range:#x?} does not start at 0, where DRM maps an object from");
+            let rule = format!("does not start at 0, from where DRM maps an object ({range:#x?})");
             return Err(Error::invalid(CALL, "range", rule));
         }
         let Some(place) = NonNull::new(address) else {
@@ -106,13 +106,12 @@ impl Bo {
         let page = (self.device().cpu_page_size() as usize).max(host_page_size());
         for (argument, at) in [("address", address.addr()), ("range", range.end)] {
             if at % page != 0 {
-                let rule =
-                    format!("{at:#x} is not a multiple of the CPU's page size, {page} bytes");
+                let rule = format!("is no multiple of the CPU's page size ({at:#x}, {page} bytes)");
                 return Err(Error::invalid(CALL, argument, rule));
             }
         }
         if address.addr().checked_add(range.end).is_none() {
-            let rule = format!("{address:p} has no room for {:#x} bytes", range.end);
+            let rule = format!("has no room for the range ({address:p}, {:#x} bytes)", range.end);
             return Err(Error::invalid(CALL, "address", rule));
         }
         let offset = self.mmap_offset()?;
@@ -127,10 +126,10 @@ impl Bo {
         let range = self.checked(CALL, range)?;
         let page = self.device().cpu_page_size();
         if range.is_empty() {
-            return Err(Error::invalid(CALL, "range", "is empty"));
+            return Err(Error::invalid(CALL, "range", format!("is empty ({range:#x?})")));
         }
         if range.start % page != 0 || range.end % page != 0 {
-            let rule = format!("{range:#x?} is not made of CPU pages of {page} bytes");
+            let rule = format!("does not consist of CPU pages ({range:#x?}, {page} bytes)");
             return Err(Error::invalid(CALL, "range", rule));
         }
         if self.flags().contains(BoFlags::NO_MMAP) {
@@ -138,8 +137,7 @@ impl Bo {
             return Err(Error::refused(ErrorKind::PermissionDenied, CALL, detail));
         }
         to_cpu(&range, isize::MAX as u64).ok_or_else(|| {
-            let rule =
-                format!("{range:#x?} goes beyond isize::MAX bytes, which nothing in Rust exceeds");
+            let rule = format!("ends beyond isize::MAX bytes ({range:#x?}, {:#x})", isize::MAX);
             Error::invalid(CALL, "range", rule)
         })
     }

@@ -81,7 +81,7 @@ impl Device {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0 or beyond 2^63, for NO_MMAP with
-    /// WB_MMAP, and for a VM of another device; [`OutOfMemory`](ErrorKind::OutOfMemory) for more than the
+    /// WB_MMAP, and for a VM of another device file; [`OutOfMemory`](ErrorKind::OutOfMemory) for more than the
     /// driver has mmap offsets for, about 1 TiB for all BOs of a device;
     /// [`Unsupported`](ErrorKind::Unsupported) for WB_MMAP below driver 1.7.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_CREATE")]
@@ -93,7 +93,7 @@ impl Device {
                 return Err(Error::invalid(
                     "BO_CREATE",
                     "exclusive_to",
-                    "is a VM of another device",
+                    "is a VM of another device file",
                 ));
             }
         };
@@ -110,11 +110,12 @@ impl Bo {
         let call = "BO_CREATE";
         let page = device.cpu_page_size();
         if options.size == 0 {
-            return Err(Error::invalid(call, "size", "must not be 0"));
+            return Err(Error::invalid(call, "size", "is too small (0, at least 1)"));
         }
         // The driver rounds up without a look at what that wraps to.
-        if options.size > i64::MAX as u64 - page {
-            let rule = format!("{:#x} is beyond what a file can have", options.size);
+        let largest = i64::MAX as u64 - page;
+        if options.size > largest {
+            let rule = format!("is too large ({:#x}, at most {largest:#x})", options.size);
             return Err(Error::invalid(call, "size", rule));
         }
         if options.flags.contains(BoFlags::NO_MMAP | BoFlags::WB_MMAP) {
@@ -212,7 +213,7 @@ impl Bo {
         let inner = self.into_owned(call)?;
         let handle = inner.handle;
         if inner.is_shareable() && !inner.device.bos().forget(handle) {
-            let error = Error::refused(ErrorKind::Busy, call, "another BO has the same handle");
+            let error = Error::refused(ErrorKind::Busy, call, "another `Bo` has the same handle");
             return Err(DestroyError { object: Self::of_owned(inner), error });
         }
         inner.give_up();
@@ -220,7 +221,7 @@ impl Bo {
     }
 
     fn into_owned(self, call: &'static str) -> Result<Owned<BoInner>, DestroyError<Self>> {
-        let why = "a CPU mapping still needs this BO";
+        let why = "a CPU mapping still needs the BO";
         Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
@@ -290,7 +291,7 @@ fn explain_flags(error: Error, flags: BoFlags) -> Error {
     }
     error
         .with_argument("flags")
-        .with_detail(format!("the driver does not know all bits ({unknown:#x})"))
+        .with_detail(format!("has bits that the driver may not know ({unknown:#x})"))
 }
 
 impl BoInner {
@@ -346,9 +347,9 @@ impl BoInner {
     pub(crate) fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
         let size = self.size;
         if range.start > size || range.end > size {
-            return Some(format!("{range:#x?} is not within the BO's {size:#x} bytes"));
+            return Some(format!("is not within the BO ({range:#x?}, {:#x?})", 0..size));
         }
-        (range.end < range.start).then(|| format!("{range:#x?} ends before it starts"))
+        (range.end < range.start).then(|| format!("ends before it starts ({range:#x?})"))
     }
 }
 

@@ -48,8 +48,10 @@ impl Device {
     pub fn import_bo(&self, dma_buf: impl AsFd) -> Result<Bo> {
         let fd = dma_buf.as_fd();
         if self.is_inherited() {
-            let rule = "is of a parent process, which counts for itself who has a handle: open the device anew";
-            return Err(Error::invalid("PRIME_FD_TO_HANDLE", "self", rule));
+            let rule =
+                "is a device of a parent process, which counts the owners of a handle for itself";
+            let error = Error::invalid("PRIME_FD_TO_HANDLE", "self", rule);
+            return Err(error.with_advice("Open the device anew."));
         }
         // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
         let kept = system::duplicate(fd)?;
@@ -130,8 +132,8 @@ impl Bo {
     pub fn export(&self) -> Result<OwnedFd> {
         let inner = self.inner();
         if !inner.is_shareable() {
-            let rule = "is exclusive to a VM, which rules out to share it: create it without";
-            return Err(Error::invalid("PRIME_HANDLE_TO_FD", "self", rule));
+            let error = Error::invalid("PRIME_HANDLE_TO_FD", "self", "is exclusive to a VM");
+            return Err(error.with_advice("Create the BO without `exclusive_to`."));
         }
         inner.device().transport().prime_to_fd(inner.handle(), EXPORT)
     }

@@ -210,6 +210,18 @@ impl Error {
         self
     }
 
+    /// Reports the failure of a call that the caller did not ask for, made for a part of another one.
+    #[cold]
+    pub(crate) fn within(mut self, call: &'static str, part: &str) -> Self {
+        let mut detail = format!("{part} ({})", self.0.call);
+        if let Some(own) = self.0.detail.take() {
+            detail.push_str(": ");
+            detail.push_str(&own);
+        }
+        (self.0.call, self.0.argument, self.0.detail) = (call, None, Some(detail.into()));
+        self
+    }
+
     /// Adds what the caller can do about the error, in sentences of their own.
     pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(advice.into());

@@ -87,7 +87,9 @@ impl Vm {
             let what = "the real-time group priority";
             Features::GROUP_PRIORITIES.require(device.version(), CREATE, what)?;
         }
-        let mut arg = rules::group_create(&options, device.group_limits()?)
+        let limits = device.group_limits();
+        let limits = limits.map_err(|error| error.within(CREATE, "the limits of groups"))?;
+        let mut arg = rules::group_create(&options, limits)
             .map_err(|(argument, rule)| Error::invalid(CREATE, argument, rule))?;
         let queues: Vec<_> = options.queues.iter().map(QueueOptions::as_raw).collect();
         arg.queues = sys::drm_panthor_obj_array::from_slice(&queues);
@@ -96,10 +98,10 @@ impl Vm {
             // What the driver says when the file's table is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
-                .with_detail("this file has as many groups as the driver allows"),
+                .with_detail("the device file has as many groups as the driver allows (128)"),
             ErrorKind::PermissionDenied => error
                 .with_argument("priority")
-                .with_detail("above Medium takes CAP_SYS_NICE, or being the DRM master"),
+                .with_detail("is not allowed for this process (above Medium only with CAP_SYS_NICE or as DRM master)"),
             _ => self.inner().explain(error),
         })?;
         let queue_count = queues.len() as u32;

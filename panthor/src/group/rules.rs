@@ -58,9 +58,9 @@ pub(super) fn group_create(
     (arg.tiler_core_mask, arg.max_tiler_cores) =
         cores(["tiler_cores", "max_tiler_cores"], options.tiler, limits.tiler_present)?;
     if !(1..=limits.queues).contains(&options.queues.len()) {
-        let rule =
-            format!("{} queues, a group has from 1 to {}", options.queues.len(), limits.queues);
-        return Err(("queue", rule));
+        let (count, most) = (options.queues.len(), limits.queues);
+        let word = if count == 0 { "few" } else { "many" };
+        return Err(("queue", format!("is called too {word} times ({count}, from 1 to {most})")));
     }
     for (index, queue) in options.queues.iter().enumerate() {
         check_queue(index, queue)?;
@@ -73,14 +73,14 @@ pub(super) fn group_create(
 fn cores(names: [&'static str; 2], chosen: Cores, present: u64) -> Result<(u64, u8), Broken> {
     let mask = chosen.mask.unwrap_or(present);
     if mask & !present != 0 {
-        let rule = format!("{mask:#x} has cores that are not in the GPU's {present:#x}");
+        let rule = format!("has cores that the GPU lacks ({mask:#x}, within {present:#x})");
         return Err((names[0], rule));
     }
     // At most 64.
     let count = mask.count_ones() as u8;
     let max = chosen.max.unwrap_or(count);
     if max > count {
-        let rule = format!("{max} is more than the {count} cores of the mask {mask:#x}");
+        let rule = format!("is more than the mask has ({max}, at most {count} of {mask:#x})");
         return Err((names[1], rule));
     }
     Ok((mask, max))
@@ -89,12 +89,15 @@ fn cores(names: [&'static str; 2], chosen: Cores, present: u64) -> Result<(u64, 
 fn check_queue(index: usize, queue: &QueueOptions) -> Result<(), Broken> {
     let QueueOptions { ring_size, priority } = *queue;
     if !RING_SIZES.contains(&ring_size) || !ring_size.is_power_of_two() {
-        let rule =
-            format!("{index}: its ring of {ring_size} bytes is no power of two from 4096 to 65536");
+        let rule = format!(
+            "number {index} has a ring that is no power of two from 4096 to 65536 ({ring_size} bytes)"
+        );
         return Err(("queue", rule));
     }
     if priority > QUEUE_PRIORITY_MAX {
-        let rule = format!("{index}: its priority {priority} is above {QUEUE_PRIORITY_MAX}");
+        let rule = format!(
+            "number {index} has too high a priority ({priority}, at most {QUEUE_PRIORITY_MAX})"
+        );
         return Err(("queue", rule));
     }
     Ok(())
@@ -112,13 +115,16 @@ pub(super) fn allows_stream(va: u64, size: u32, user_va_range: u64) -> bool {
 /// The rule that a command stream breaks, if [`allows_stream`] does not allow it.
 pub(super) fn broken_by_stream(va: u64, size: u32, user_va_range: u64) -> Broken {
     let rule = if (va == 0) != (size == 0) {
-        format!("{size} bytes at {va:#x}: neither the address nor the size may be 0 alone")
+        format!("has either an address or a size, not both ({size} bytes at {va:#x})")
     } else if va % STREAM_ALIGNMENT != 0 {
-        format!("{va:#x} is not a multiple of {STREAM_ALIGNMENT}")
+        format!("is not aligned ({va:#x}, a multiple of {STREAM_ALIGNMENT})")
     } else if size % INSTRUCTION_SIZE != 0 {
-        format!("{size} bytes are not made of instructions of {INSTRUCTION_SIZE}")
+        format!("does not consist of instructions ({size} bytes, a multiple of {INSTRUCTION_SIZE})")
     } else {
-        format!("{size:#x} bytes at {va:#x} are not within 0..{user_va_range:#x}")
+        format!(
+            "ends beyond the user VA range ({size:#x} bytes at {va:#x}, {:#x?})",
+            0..user_va_range
+        )
     };
     ("stream", rule)
 }
@@ -180,7 +186,7 @@ mod tests {
         };
         assert!(group_create(&with(1), &LIMITS).is_ok());
         assert!(group_create(&with(8), &LIMITS).is_ok());
-        assert_eq!(broken(with(0)), ("queue", "0 queues, a group has from 1 to 8".into()));
+        assert_eq!(broken(with(0)), ("queue", "is called too few times (0, from 1 to 8)".into()));
         assert_eq!(broken(with(9)).0, "queue");
     }
 
@@ -193,11 +199,11 @@ mod tests {
         for size in [0, 1, 2048, 4097, 12288, 65535, 131_072, u32::MAX] {
             let (argument, rule) = broken(with(QueueOptions::new(size)));
             assert_eq!(argument, "queue");
-            assert!(rule.starts_with("1: its ring"), "{rule}");
+            assert!(rule.starts_with("number 1 has a ring"), "{rule}");
         }
         assert!(group_create(&with(QueueOptions::new(4096).priority(15)), &LIMITS).is_ok());
         let (_, rule) = broken(with(QueueOptions::new(4096).priority(16)));
-        assert!(rule.starts_with("1: its priority 16"), "{rule}");
+        assert!(rule.starts_with("number 1 has too high a priority (16"), "{rule}");
     }
 
     #[test]
@@ -207,13 +213,13 @@ mod tests {
             assert!(allows_stream(va, size, limit), "{va:#x} {size}");
         }
         for (va, size, word) in [
-            (64, 0, "alone"),
-            (0, 8, "alone"),
+            (64, 0, "not both"),
+            (0, 8, "not both"),
             (32, 8, "multiple of 64"),
             (64, 4, "instructions"),
-            (limit, 8, "within"),
-            (limit - 64, 72, "within"),
-            (u64::MAX - 63, 128, "within"),
+            (limit, 8, "ends beyond"),
+            (limit - 64, 72, "ends beyond"),
+            (u64::MAX - 63, 128, "ends beyond"),
         ] {
             assert!(!allows_stream(va, size, limit), "{va:#x} {size}");
             let (argument, rule) = broken_by_stream(va, size, limit);

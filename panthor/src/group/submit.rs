@@ -11,7 +11,7 @@ use super::rules;
 use super::storage::{RawSubmit, Submits};
 use crate::error::{BatchProgress, Broken, Error, ErrorKind, Result};
 use crate::flush_id::FlushId;
-use crate::sync::{SyncPoint, Timeout, Wait, describe_missing};
+use crate::sync::{SyncPoint, Timeout, WAIT_FIRST, Wait, describe_missing};
 use crate::sync_ops::{self, require_fence, without_fence};
 
 /// The name of the call in errors.
@@ -221,8 +221,8 @@ impl<'a> GroupSubmit<'a> {
         if count <= most {
             return Ok(());
         }
-        let rule = format!("has {count} queue submits, one call takes {most}");
-        let error = Error::invalid(CALL, "submission", rule);
+        let rule = format!("has too many queue submits ({count}, at most {most})");
+        let error = Error::invalid(CALL, "self", rule);
         Err(error.with_progress(BatchProgress::nothing_done(None)))
     }
 
@@ -247,6 +247,7 @@ impl<'a> GroupSubmit<'a> {
             Some((index, wait)) => error
                 .with_argument("wait")
                 .with_detail(describe_missing(wait.handle, wait.timeline_value))
+                .with_advice(WAIT_FIRST)
                 .with_progress(BatchProgress::nothing_done(Some(index))),
             None => error,
         }
@@ -257,7 +258,7 @@ impl<'a> GroupSubmit<'a> {
         if queue_index >= self.group.queue_count() {
             let count = self.group.queue_count();
             self.refuse(self.len(), || {
-                ("queue", format!("{queue_index} is not one of the group's {count}"))
+                ("queue", format!("is not in the group ({queue_index}, below {count})"))
             });
         }
         self.submits.push(RawSubmit { queue_index, ..RawSubmit::default() });
@@ -272,7 +273,14 @@ impl<'a> GroupSubmit<'a> {
                 self.submits.push_sync(sync.op(signal));
             } else {
                 let most = rules::MAX_SYNCS;
-                self.refuse_last(|| (name, format!("a queue submit takes {most} sync operations")));
+                self.refuse_last(|| {
+                    (
+                        name,
+                        format!(
+                            "is one sync operation too many ({most} are there, at most {most})"
+                        ),
+                    )
+                });
             }
         }
     }

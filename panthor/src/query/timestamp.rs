@@ -141,7 +141,7 @@ impl Device {
         let call = "DEV_QUERY";
         if request.flags == 0 {
             // The driver would take it for the default.
-            return Err(Error::invalid(call, "request", "asks for no timestamp at all"));
+            return Err(Error::invalid(call, "request", "asks for no timestamp"));
         }
         if request.flags == BEFORE_1_8 {
             Features::TIMESTAMP_QUERY.require(self.version(), call, "the timestamp query")?;

@@ -61,13 +61,14 @@ pub(crate) fn has_fence(device: &Device, handle: u32, point: u64) -> Result<bool
     wait_for_point(device, handle, point, flags, Timeout::NONE).map(Wait::is_ready)
 }
 
-/// The text for a fence that is not there.
+/// The advice for a fence that is missing.
+pub(crate) const WAIT_FIRST: &str = "Call `wait_available` first.";
+
+/// Returns the text for a fence that is missing.
 pub(crate) fn describe_missing(handle: u32, point: u64) -> String {
     match point {
-        0 => format!("syncobj {handle} holds no fence yet: use wait_available before"),
-        _ => {
-            format!("syncobj {handle} has no fence at point {point} yet: use wait_available before")
-        }
+        0 => format!("has no fence yet (syncobj {handle})"),
+        _ => format!("has no fence yet (syncobj {handle}, point {point})"),
     }
 }
 

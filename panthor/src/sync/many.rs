@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::handle;
+use super::handle::{self, WAIT_FIRST};
 use super::point::SyncPoint;
 use super::syncobj::SyncObj;
 use super::timeout::{Timeout, Wait};
@@ -108,7 +108,7 @@ impl Device {
         timeout: impl Into<Timeout>,
     ) -> Result<Option<usize>> {
         if points.is_empty() {
-            return Err(Error::invalid(WAIT, "points", "are none: nothing would end this wait"));
+            return Err(Error::invalid(WAIT, "points", "are none, so nothing would end the wait"));
         }
         self.wait_many(points, what.flags(), timeout.into())
     }
@@ -265,12 +265,12 @@ fn wait_for_points(
 /// Names the one that has no fence.
 #[cold]
 fn explain_wait(points: &[SyncPoint<'_>], error: Error) -> Error {
-    let error = error.with_argument("points");
     let missing = points.iter().enumerate().find(|(_, p)| matches!(p.has_fence(), Ok(false)));
     match missing {
-        Some((index, point)) => {
-            error.with_detail(format!("number {index}: {}", point.describe_missing()))
-        }
+        Some((index, point)) => error
+            .with_argument("points")
+            .with_detail(format!("number {index} {}", point.describe_missing()))
+            .with_advice(WAIT_FIRST),
         None => error,
     }
 }

@@ -11,7 +11,7 @@ mod syncobj;
 mod timeline;
 mod timeout;
 
-pub(crate) use handle::{describe_missing, has_fence};
+pub(crate) use handle::{WAIT_FIRST, describe_missing, has_fence};
 pub use many::WaitFor;
 pub(crate) use many::wait_for_fences;
 pub use point::SyncPoint;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bytemuck::Zeroable;
 use panthor_sys as sys;
 
-use super::handle::{describe_missing, has_fence};
+use super::handle::{WAIT_FIRST, describe_missing, has_fence};
 use super::syncobj::SyncObj;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
@@ -129,7 +129,7 @@ impl SyncPoint<'_> {
         match transport.syncobj_to_fd(self.handle, at_point, self.point) {
             // Before Linux 6.16 there are no points here: another syncobj has to hold the fence.
             Err(error) if error.kind() == ErrorKind::InvalidArgument => {
-                let between = self.device.create_syncobj()?;
+                let between = self.between("SYNCOBJ_HANDLE_TO_FD")?;
                 self.transfer_to(&between)?;
                 transport.syncobj_to_fd(between.handle.raw, flags, 0)
             }
@@ -164,7 +164,7 @@ impl SyncPoint<'_> {
         // Linux 6.16 and later can do it in one call. But when the sync_file is that of a timeline's point, which
         // nobody can see from it, that call leaves a chain of fences within another and a warning in the kernel's
         // log; the transfer takes the inner one apart.
-        let between = self.device.create_syncobj()?;
+        let between = self.between("SYNCOBJ_FD_TO_HANDLE")?;
         between.import_sync_file(fd)?;
         SyncPoint::from(&between).transfer_to(*self)
     }
@@ -239,6 +239,12 @@ impl SyncPoint<'_> {
         }
     }
 
+    /// Creates a syncobj to hold a fence on its way from or to a timeline.
+    fn between(&self, call: &'static str) -> Result<SyncObj> {
+        let created = self.device.create_syncobj();
+        created.map_err(|error| error.within(call, "a syncobj on the way"))
+    }
+
     fn transfer(&self, handle: u32, point: u64) -> Result<(), rustix::io::Errno> {
         let mut arg = sys::drm_syncobj_transfer::zeroed();
         (arg.src_handle, arg.src_point) = (self.handle, self.point);
@@ -261,7 +267,10 @@ impl SyncPoint<'_> {
     fn explain_missing(&self, error: Error) -> Error {
         let refused = error.kind() == ErrorKind::InvalidArgument;
         if refused && matches!(self.has_fence(), Ok(false)) {
-            return error.with_argument("self").with_detail(self.describe_missing());
+            return error
+                .with_argument("self")
+                .with_detail(self.describe_missing())
+                .with_advice(WAIT_FIRST);
         }
         error
     }

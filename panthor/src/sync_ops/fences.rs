@@ -44,12 +44,13 @@ pub(crate) fn require_fence(
     element: Option<usize>,
     wait: &SyncOp,
 ) -> Result<()> {
-    if has_fence(device, wait.handle, wait.timeline_value)? {
+    let has_fence = has_fence(device, wait.handle, wait.timeline_value);
+    if has_fence.map_err(|error| error.within(call, "the look for a fence to wait for"))? {
         return Ok(());
     }
     let rule = format!(
-        "syncobj {} is signalled by this very batch and holds no fence from before",
-        wait.handle
+        "has no fence from before the batch, which signals it itself (syncobj {}, point {})",
+        wait.handle, wait.timeline_value
     );
     Err(Error::invalid(call, "wait", rule).with_progress(BatchProgress::nothing_done(element)))
 }

@@ -193,7 +193,10 @@ pub(crate) enum SyncobjArray {
 
 /// A number of elements as the uAPI wants it.
 fn count<T>(call: &'static str, all: &[T]) -> Result<u32> {
-    let too_many = |_| Error::invalid(call, "points", "are more than one call takes");
+    let too_many = |_| {
+        let rule = format!("are too many ({}, at most {})", all.len(), u32::MAX);
+        Error::invalid(call, "points", rule)
+    };
     u32::try_from(all.len()).map_err(too_many)
 }
 

@@ -56,9 +56,10 @@ impl VmInner {
         if self.may_have_queued.load(Ordering::Relaxed) || self.process == Process::current() {
             return Ok(());
         }
-        let rule = "is a VM of a parent process, which would end it without regard to what is queued: make one";
-        let progress = BatchProgress::nothing_done(None);
-        Err(Error::invalid("VM_BIND", "self", rule).with_progress(progress))
+        let rule =
+            "is on a VM of a parent process, which may end the VM without regard to what is queued";
+        let error = Error::invalid("VM_BIND", "self", rule).with_advice("Create a VM.");
+        Err(error.with_progress(BatchProgress::nothing_done(None)))
     }
 
     /// Notes that somebody else may have queued something.

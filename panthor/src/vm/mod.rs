@@ -12,13 +12,16 @@ use panthor_sys as sys;
 
 use crate::bind::{self, BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::device::Device;
-use crate::error::{DestroyError, ErrorKind, Result};
+use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::uid::Uid;
 
 pub(crate) use inner::VmInner;
 pub use options::VmOptions;
 pub use state::VmState;
+
+/// What the driver keeps for itself of a VM's VA, in bytes.
+const KERNEL_VA_MIN: u64 = 256 << 20;
 
 /// A GPU virtual address space.
 ///
@@ -66,13 +69,25 @@ impl Device {
             // What the driver says when the table of 32 is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
-                .with_detail("this file has as many VMs as the driver allows"),
-            ErrorKind::InvalidArgument => error
-                .with_argument("user_va_range")
-                .with_detail("must leave the kernel 256 MiB of the GPU's address space"),
+                .with_detail("the device file has as many VMs as the driver allows (32)"),
+            ErrorKind::InvalidArgument => self.explain_user_va_range(error, options.user_va_range),
             _ => error,
         })?;
         Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
+    }
+
+    /// Names the user VA range when the driver refused one that leaves the kernel too little.
+    #[cold]
+    fn explain_user_va_range(&self, error: Error, asked: u64) -> Error {
+        let Ok(gpu) = self.gpu_info() else { return error };
+        let full = 1u64.checked_shl(gpu.va_bits()).unwrap_or(u64::MAX);
+        let limit = full.saturating_sub(KERNEL_VA_MIN);
+        if asked <= limit {
+            return error;
+        }
+        let rule =
+            format!("leaves the kernel less than 256 MiB of VA ({asked:#x}, at most {limit:#x})");
+        error.with_argument("user_va_range").with_detail(rule)
     }
 }
 
@@ -218,7 +233,7 @@ impl Vm {
     }
 
     fn into_owned(self, call: &'static str) -> Result<Owned<VmInner>, DestroyError<Self>> {
-        let why = "a group or a tiler heap still needs this VM";
+        let why = "a group or a tiler heap still needs the VM";
         Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
