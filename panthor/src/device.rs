@@ -125,7 +125,8 @@ impl Device {
     /// # Errors
     ///
     /// [`NotPanthor`](ErrorKind::NotPanthor) when the driver has another name or a major version other
-    /// than 1; the text says which.
+    /// than 1; the text says which. [`Unsupported`](ErrorKind::Unsupported) when the driver lacks the uAPI, as tyr of
+    /// Linux 7.3 does, which has Panthor's name; the text has the driver's description.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         Self::with_transport(Transport::Kernel(fd))
     }
@@ -191,6 +192,7 @@ impl Device {
             );
             return Err(Error::refused(ErrorKind::NotPanthor, "VERSION", detail));
         }
+        transport.check_uapi(&identity)?;
         let version = Version {
             major: identity.major.unsigned_abs(),
             minor: identity.minor.unsigned_abs(),

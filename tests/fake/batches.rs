@@ -32,6 +32,27 @@ fn what_was_done_before_a_signal_is_told_when_the_rest_fails_as_a_whole() {
 }
 
 #[test]
+fn emulated_sparse_without_memory_is_a_failed_bind() {
+    let (device, vm) = open_vm();
+    device.fake().unwrap().fail_ioctl(panthor::sys::DRM_IOCTL_PANTHOR_BO_CREATE, ENOMEM);
+    let mut batch = vm.bind();
+    let error =
+        batch.sparse_mode(SparseMode::Emulated).map_sparse(0..2 * MIB).submit().unwrap_err();
+    assert_eq!((error.call(), error.errno(), error.ops_done()), ("VM_BIND", Some(ENOMEM), Some(0)));
+    let text = "VM_BIND: the BO behind emulated sparse ranges (BO_CREATE): Cannot allocate memory";
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
+#[test]
+fn queue_submits_are_no_operations() {
+    let (_device, vm) = open_vm();
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let error = group.submit().queue(0).queue(1).submit().unwrap_err();
+    let text = "GROUP_SUBMIT: queue submit 1: queue: is not in the group (1, below 1)";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
 fn an_operation_without_a_fence_to_wait_for_is_named() {
     let (device, vm) = open_vm();
     let missing = device.create_syncobj().unwrap();

@@ -28,6 +28,37 @@ fn majors_too_old_and_too_new_are_refused() {
 }
 
 #[test]
+fn a_driver_that_lacks_the_uapi_is_recognized() {
+    let fake = panthor_fake::Device::new(Config::default().tyr()).unwrap();
+    let error = Device::from_fake(fake.open()).unwrap_err();
+    assert_eq!((error.kind(), error.call()), (ErrorKind::Unsupported, "VERSION"));
+    for part in ["ARM Mali Tyr DRM driver", "panthor 1.5.0", "VM_CREATE, VM_BIND, BO_CREATE"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    fake.assert_released();
+}
+
+#[test]
+fn a_refused_vm_blames_only_what_the_caller_gave() {
+    let (_fake, device) = open(Config::default());
+    let limit = (1 << 48) - (256 << 20);
+    let refused = |options| {
+        let request = panthor::sys::DRM_IOCTL_PANTHOR_VM_CREATE;
+        device.fake().unwrap().fail_ioctl(request, 22);
+        device.create_vm(options).unwrap_err()
+    };
+    for options in [VmOptions::new(), VmOptions::new().user_va_range(limit)] {
+        let error = refused(options);
+        assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, None), "{error}");
+    }
+    device.create_vm(VmOptions::new().user_va_range(limit)).unwrap();
+    let error = device.create_vm(VmOptions::new().user_va_range(limit + 1)).unwrap_err();
+    assert_eq!(error.argument(), Some("user_va_range"));
+    let text = "VM_CREATE: user_va_range: leaves the kernel less than 256 MiB of VA (0xfffff0000001, at most 0xfffff0000000)";
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
+#[test]
 fn every_version_does_what_its_features_say() {
     for minor in 0..=9 {
         let (fake, device) = open(Config::default().driver_minor(minor));

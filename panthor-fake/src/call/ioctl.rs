@@ -196,7 +196,8 @@ fn find(request: u32, file: &FileInner) -> Option<Entry> {
     let nr = request_nr(request);
     if (DRIVER_BASE..DRIVER_END).contains(&nr) {
         let index = nr - DRIVER_BASE;
-        return (index < driver_ioctls(minor)).then(|| DRIVER[index as usize]);
+        let count = if file.config().only_queries { 1 } else { driver_ioctls(minor) };
+        return (index < count).then(|| DRIVER[index as usize]);
     }
     if let Some(&known) = CORE.iter().find(|entry| request_nr(entry.request) == nr) {
         return drm_core::exists(nr, minor).then_some(known);

@@ -60,6 +60,8 @@ impl PageSize {
 pub struct Config {
     pub(crate) gpu: Gpu,
     pub(crate) driver_name: String,
+    pub(crate) driver_description: &'static str,
+    pub(crate) only_queries: bool,
     pub(crate) driver_major: i32,
     pub(crate) driver_minor: u32,
     pub(crate) sparse_in_1_8: bool,
@@ -80,6 +82,8 @@ impl Default for Config {
         Self {
             gpu: Gpu::G610,
             driver_name: String::from("panthor"),
+            driver_description: "Panthor DRM driver",
+            only_queries: false,
             driver_major: 1,
             driver_minor: Self::NEWEST_MINOR,
             sparse_in_1_8: false,
@@ -131,6 +135,25 @@ impl Config {
     #[must_use]
     pub fn driver_name(mut self, name: impl Into<String>) -> Self {
         self.driver_name = name.into();
+        self
+    }
+
+    /// Makes the driver answer as tyr, the driver in Rust of Linux 7.3, which has Panthor's name and lacks most of its
+    /// uAPI: version 1.5, another description, and of the driver's own requests `DEV_QUERY` alone. DRM answers the
+    /// others with `EINVAL`.
+    ///
+    /// ```
+    /// use panthor_fake::{Config, Device};
+    ///
+    /// let device = Device::new(Config::default().tyr())?;
+    /// assert_eq!(device.config().version(), (1, 5));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tyr(mut self) -> Self {
+        self.driver_minor = 5;
+        self.driver_description = "ARM Mali Tyr DRM driver";
+        self.only_queries = true;
         self
     }
 

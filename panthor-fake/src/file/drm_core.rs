@@ -54,7 +54,7 @@ pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let texts = [
         (offset_of!(Version, name), offset_of!(Version, name_len), config.driver_name.as_str()),
         (offset_of!(Version, date), offset_of!(Version, date_len), "0"),
-        (offset_of!(Version, desc), offset_of!(Version, desc_len), "Panthor DRM driver"),
+        (offset_of!(Version, desc), offset_of!(Version, desc_len), config.driver_description),
     ];
     for (pointer, length, text) in texts {
         let room = word(data, length);

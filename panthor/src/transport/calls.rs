@@ -1,13 +1,14 @@
 //! The requests by type: what makes an ioctl safe to issue is that its struct says all.
 
 use std::ffi::c_char;
+use std::fmt;
 
 use bytemuck::{Pod, Zeroable};
 use panthor_sys as sys;
 use rustix::io::Errno;
 
 use super::Transport;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A struct with the one request that takes it.
 ///
@@ -58,20 +59,70 @@ requests! {
     drm_panthor_set_user_mmio_offset = DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, "SET_USER_MMIO_OFFSET";
 }
 
-/// What DRM_IOCTL_VERSION tells.
+/// The description of the driver that this crate is for.
+const DESCRIPTION: &str = "Panthor DRM driver";
+
+/// The driver's identity, by DRM_IOCTL_VERSION.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DriverIdentity {
     pub(crate) name: String,
     pub(crate) major: i32,
     pub(crate) minor: i32,
     pub(crate) patch: i32,
+    description: String,
+}
+
+impl fmt::Display for DriverIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, major, minor, patch, description } = self;
+        write!(f, "`{description}`, {name} {major}.{minor}.{patch}")
+    }
 }
 
 impl Transport {
     /// Issues a request, again after a signal.
     #[inline]
     pub(crate) fn call<R: Request>(&self, arg: &mut R) -> Result<()> {
-        self.try_call(arg).map_err(|errno| Error::os(R::NAME, errno))
+        self.try_call(arg).map_err(|errno| self.refusal::<R>(errno))
+    }
+
+    /// Returns the error of a request. DRM answers EINVAL, too, when the driver lacks the request.
+    #[cold]
+    fn refusal<R: Request>(&self, errno: Errno) -> Error {
+        let error = Error::os(R::NAME, errno);
+        let identity = (errno == Errno::INVAL).then(|| self.identity());
+        match identity {
+            Some(Ok(identity)) if self.lacks::<R>(&identity) => error
+                .with_kind(ErrorKind::Unsupported)
+                .with_detail(format!("the driver lacks the request ({identity})")),
+            _ => error,
+        }
+    }
+
+    /// Refuses a driver that has Panthor's name and lacks the requests that all depends on.
+    pub(crate) fn check_uapi(&self, identity: &DriverIdentity) -> Result<()> {
+        let lacking: Vec<_> = [
+            (sys::drm_panthor_vm_create::NAME, self.lacks::<sys::drm_panthor_vm_create>(identity)),
+            (sys::drm_panthor_vm_bind::NAME, self.lacks::<sys::drm_panthor_vm_bind>(identity)),
+            (sys::drm_panthor_bo_create::NAME, self.lacks::<sys::drm_panthor_bo_create>(identity)),
+        ]
+        .into_iter()
+        .filter_map(|(name, lacks)| lacks.then_some(name))
+        .collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("the driver lacks {} ({identity})", lacking.join(", "));
+        Err(Error::refused(ErrorKind::Unsupported, "VERSION", detail))
+    }
+
+    /// Returns whether the driver lacks a request. The driver that this crate is for is not asked.
+    fn lacks<R: Request>(&self, identity: &DriverIdentity) -> bool {
+        // No program has memory there: DRM, which looks for the request first, answers EFAULT to one that exists.
+        let nowhere = std::ptr::without_provenance_mut(usize::MAX & !0xfff);
+        identity.description != DESCRIPTION
+            // SAFETY: the kernel refuses the address before it does anything, and writes nothing.
+            && unsafe { self.ioctl_once(R::NUMBER, nowhere) } == Err(Errno::INVAL)
     }
 
     /// As [`call`](Self::call), with the bare errno.
@@ -158,7 +209,7 @@ impl Transport {
 
     /// DRM_IOCTL_VERSION: which driver is this?
     pub(crate) fn identity(&self) -> Result<DriverIdentity> {
-        let mut name = [0u8; 64];
+        let (mut name, mut description) = ([0u8; 64], [0u8; 64]);
         let mut arg = sys::drm_version {
             version_major: 0,
             version_minor: 0,
@@ -167,16 +218,19 @@ impl Transport {
             name: name.as_mut_ptr().cast::<c_char>(),
             date_len: 0,
             date: std::ptr::null_mut(),
-            desc_len: 0,
-            desc: std::ptr::null_mut(),
+            desc_len: description.len() as _,
+            desc: description.as_mut_ptr().cast::<c_char>(),
         };
-        // SAFETY: VERSION takes a drm_version and writes at most `name_len` bytes through `name`, which
-        // is that long, and nothing through the other two pointers, whose lengths are 0.
+        // SAFETY: VERSION takes a drm_version and writes at most `name_len` bytes through `name` and `desc_len` bytes
+        // through `desc`, which are that long, and nothing through `date`, whose length is 0.
         unsafe { self.ioctl(sys::DRM_IOCTL_VERSION, &mut arg) }
             .map_err(|errno| Error::os("VERSION", errno))?;
-        let len = (arg.name_len as usize).min(name.len());
+        let text = |bytes: &[u8], len: usize| {
+            String::from_utf8_lossy(&bytes[..len.min(bytes.len())]).into_owned()
+        };
         Ok(DriverIdentity {
-            name: String::from_utf8_lossy(&name[..len]).into_owned(),
+            name: text(&name, arg.name_len as usize),
+            description: text(&description, arg.desc_len as usize),
             major: arg.version_major,
             minor: arg.version_minor,
             patch: arg.version_patchlevel,
@@ -203,4 +257,37 @@ fn count<T>(call: &'static str, all: &[T]) -> Result<u32> {
 /// A pointer as the uAPI wants it, for the driver to read through.
 pub(crate) fn address_of<T: ?Sized>(value: &T) -> u64 {
     std::ptr::from_ref(value).cast::<u8>().expose_provenance() as u64
+}
+
+#[cfg(all(test, feature = "fake"))]
+mod tests {
+    use panthor_fake::Config;
+
+    use super::*;
+
+    #[test]
+    fn a_request_that_the_driver_lacks_is_unsupported() {
+        let fake = panthor_fake::Device::new(Config::default().tyr()).unwrap();
+        let transport = Transport::Fake(fake.open());
+        let mut arg = sys::drm_panthor_group_destroy::zeroed();
+        let error = transport.call(&mut arg).unwrap_err();
+        assert_eq!((error.kind(), error.call()), (ErrorKind::Unsupported, "GROUP_DESTROY"));
+        assert!(error.to_string().contains("`ARM Mali Tyr DRM driver`, panthor 1.5.0"), "{error}");
+        // A request that the driver has is refused for another reason.
+        let identity = transport.identity().unwrap();
+        assert!(!transport.lacks::<sys::drm_gem_close>(&identity));
+        let error = transport.call(&mut sys::drm_gem_close::zeroed()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+
+    #[test]
+    fn panthor_itself_is_not_asked_what_it_lacks() {
+        let fake = panthor_fake::Device::new(Config::default()).unwrap();
+        let transport = Transport::Fake(fake.open());
+        let error = transport.call(&mut sys::drm_panthor_vm_destroy::zeroed()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert_eq!(fake.stats().ioctl_count(sys::DRM_IOCTL_PANTHOR_VM_DESTROY), 1);
+        transport.check_uapi(&transport.identity().unwrap()).unwrap();
+        assert_eq!(fake.stats().ioctl_count(sys::DRM_IOCTL_PANTHOR_VM_CREATE), 0);
+    }
 }
