@@ -35,7 +35,7 @@ impl Arch {
     pub const ALL: [Self; 6] = [Self::V10, Self::V11, Self::V12, Self::V13, Self::V14, Self::V15];
 
     /// Returns the architecture with the number `major`, from 10 to 15.
-    pub const fn new(major: u8) -> Option<Self> {
+    pub const fn new(major: u32) -> Option<Self> {
         match major {
             10 => Some(Self::V10),
             11 => Some(Self::V11),

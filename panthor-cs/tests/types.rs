@@ -1,6 +1,6 @@
 //! Texts and conversions of the small types.
 
-use panthor_cs::builder::{StoreWith, Words};
+use panthor_cs::builder::{StoreWith, Target, Words};
 use panthor_cs::disasm::Constants;
 use panthor_cs::instruction::{AddImm32, Move48, ProgressWait};
 use panthor_cs::*;
@@ -9,7 +9,7 @@ use panthor_cs::*;
 fn architectures_are_numbered_10_to_15() {
     let numbers: Vec<u8> = Arch::ALL.iter().map(|arch| arch.major()).collect();
     assert_eq!(numbers, [10, 11, 12, 13, 14, 15]);
-    let found: Vec<Arch> = (0..=255).filter_map(Arch::new).collect();
+    let found: Vec<Arch> = (0..=300).filter_map(Arch::new).collect();
     assert_eq!(found, Arch::ALL);
 }
 
@@ -135,4 +135,12 @@ fn constants_follow_immediates() {
 #[test]
 fn stream_is_written_with_address_and_size() {
     assert_eq!(Stream { va: 0x1000, size: 64 }.to_string(), "0x1000, 64 bytes");
+}
+
+#[test]
+fn target_clamps_limits_that_no_queue_has() {
+    let target = Target::new(Arch::V10).registers(1000).unpreserved(1000).scoreboard_entries(1000);
+    assert_eq!((target.register_count(), target.first_unpreserved()), (256, 1));
+    assert_eq!((target.entry_count(), target.all_entries().bits()), (16, 0xffff));
+    assert_eq!(Target::new(Arch::V10).unpreserved(100).first_unpreserved(), 0);
 }

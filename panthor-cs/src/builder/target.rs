@@ -6,7 +6,8 @@ use crate::operand::SbMask;
 /// The architecture and the limits of a queue.
 ///
 /// The defaults are those of Mali-G310, G610 and G710: 96 registers, 4 of which are the kernel's between jobs, and 8
-/// scoreboard entries. DRM_PANTHOR_DEV_QUERY_CSIF_INFO returns the numbers of a device.
+/// scoreboard entries. DRM_PANTHOR_DEV_QUERY_CSIF_INFO returns the numbers of a device, which the setters take as they
+/// are.
 ///
 /// ```
 /// use panthor_cs::{Arch, builder::Target};
@@ -31,24 +32,24 @@ impl Target {
     /// Sets the number of registers, at most 256 (`cs_reg_count`).
     #[must_use]
     #[doc(alias = "cs_reg_count")]
-    pub const fn registers(mut self, count: u16) -> Self {
-        self.registers = if count > 256 { 256 } else { count };
+    pub const fn registers(mut self, count: u32) -> Self {
+        self.registers = if count > 256 { 256 } else { count as u16 };
         self
     }
 
     /// Sets the number of registers that the kernel overwrites between jobs (`unpreserved_cs_reg_count`).
     #[must_use]
     #[doc(alias = "unpreserved_cs_reg_count")]
-    pub const fn unpreserved(mut self, count: u8) -> Self {
-        self.unpreserved = count;
+    pub const fn unpreserved(mut self, count: u32) -> Self {
+        self.unpreserved = if count > 255 { 255 } else { count as u8 };
         self
     }
 
     /// Sets the number of scoreboard entries, at most 16 (`scoreboard_slot_count`).
     #[must_use]
     #[doc(alias = "scoreboard_slot_count")]
-    pub const fn scoreboard_entries(mut self, count: u8) -> Self {
-        self.entries = if count > 16 { 16 } else { count };
+    pub const fn scoreboard_entries(mut self, count: u32) -> Self {
+        self.entries = if count > 16 { 16 } else { count as u8 };
         self
     }
 
