@@ -75,3 +75,32 @@ fn queue_without_registers_for_the_kernel_is_refused() {
     assert_eq!(error(2), "instruction 0: CALL length: no such register (r97, 96 in all)");
     assert_eq!(error(3), "instruction 0: CALL address: odd register for a pair (r93)");
 }
+
+/// The instructions that Linux 7.3.4 wrote to the ring buffer for the example `submit`.
+const LINUX_7_3_4: [u64; 11] = [
+    0x025e_0000_0000_0001,
+    0x2400_5e00_0000_0233,
+    0x015c_0000_0010_0000,
+    0x025e_0000_0000_0400,
+    0x0300_0000_0001_0000,
+    0x2000_5c5e_0000_0000,
+    0x015c_8000_0000_0000,
+    0x015e_0000_0000_0001,
+    0x0300_0000_00ff_0000,
+    0x3300_5c5e_0000_0001,
+    0x2f00_0000_0000_0000,
+];
+
+#[test]
+fn job_is_the_one_of_the_real_driver() {
+    let job = Job {
+        stream: Stream { va: 0x10_0000, size: 1024 },
+        latest_flush: 1,
+        sync_object: 0x8000_0000_0000,
+        profiling: Profiling::default(),
+    };
+    let mut words = [0; MAX_JOB_WORDS];
+    let words = job.build(&Target::new(Arch::V10), &mut words).unwrap();
+    assert_eq!(words[..11], LINUX_7_3_4);
+    assert_eq!(words[11..], [0; 5]);
+}
