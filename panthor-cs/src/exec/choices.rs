@@ -68,6 +68,7 @@ choices! {
         "SHARED_SB_INC waits for its mask and increments; SHARED_SB_DEC waits for a count and decrements; counted",
         "no driver uses them";
     "resources": "granted at once; a RUN without its resource is reported, counted and executes", "drivers may rely on either";
+    "caches": "none: memory is coherent; a flush counts its flush ID and its scoreboard entry", "no driver can tell, except by forgetting flushes";
     "flush IDs": "a flush is omitted if a later one than the ID has happened, compared modulo 2^32", "IDs wrap";
     "status word": "the status is written before the value, and read after the value", "a waiter sees both";
     "status word of SYNC_WAIT": "without reject, a status that is not 0 sets the error state (0x4b) without a fault", "inherit";

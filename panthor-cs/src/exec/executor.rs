@@ -91,7 +91,10 @@ where
         self.hooks.before(self.queue, &at);
         self.queue.stack.top.ip = self.queue.stack.top.ip.wrapping_add(8);
         let result = self.dispatch(&at);
-        if let Some(hazard) = self.queue.registers.take_hazard() {
+        // A blocked instruction reads its registers at each attempt; one report is enough.
+        let first_attempt = !self.queue.retrying;
+        self.queue.retrying = matches!(result, Ok(Flow::Blocked(_) | Flow::ProtectedMode));
+        if let Some(hazard) = self.queue.registers.take_hazard().filter(|_| first_attempt) {
             self.hazard(ip, HazardKind::Register(hazard));
         }
         match result {
@@ -188,6 +191,7 @@ where
         }
         if let Some(queue) = self.group.take_unhandled() {
             self.queue.stack.enter_handler(handler);
+            self.queue.retrying = false;
             self.queue.handling = queue;
             self.hooks.heap(&HeapChange::HandlerStarted { queue });
         }

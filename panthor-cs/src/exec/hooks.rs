@@ -6,6 +6,54 @@ use crate::Decoded;
 /// Observers of a queue, and what RUN instructions do.
 ///
 /// Each method has a default: observers do nothing, RUN instructions shade nothing.
+///
+/// ```
+/// use panthor_cs::exec::{Hooks, Run, RunOutcome, Signal, Staging};
+///
+/// /// Counts workgroups and signals.
+/// #[derive(Default)]
+/// struct Counts {
+///     workgroups: u64,
+///     signals: u64,
+/// }
+///
+/// impl Hooks for Counts {
+///     fn run(&mut self, run: &Run) -> RunOutcome {
+///         match run.staging {
+///             Staging::Compute(state) => {
+///                 self.workgroups += state.workgroups.map(u64::from).iter().product::<u64>();
+///                 RunOutcome::Done
+///             }
+///             _ => RunOutcome::NotModeled,
+///         }
+///     }
+///
+///     fn signal(&mut self, _: &Signal) {
+///         self.signals += 1;
+///     }
+/// }
+/// # use panthor_cs::exec::{Context, Group, Queue, QueueConfig, RingBuffer, SimulatedGpu, SliceMemory, Stop};
+/// # use panthor_cs::instruction::{Move32, RunCompute};
+/// # use panthor_cs::{Arch, reg};
+/// # let mut ring = [0; 8];
+/// # for (word, axis) in ring.iter_mut().zip(37..40) {
+/// #     *word = Move32 { dst: reg(axis), imm: 5 }.encode(Arch::V10)?;
+/// # }
+/// # ring[3] = RunCompute::default().encode(Arch::V10)?;
+/// # let mut queue = Queue::new(QueueConfig::new(Arch::V10, 0));
+/// # queue.set_ring(RingBuffer { base: 0, size: 64 });
+/// # queue.set_insert(32);
+/// # let mut hooks = Counts::default();
+/// # let mut context = Context {
+/// #     memory: &mut SliceMemory::new(0, &mut ring),
+/// #     gpu: &mut SimulatedGpu::new(),
+/// #     hooks: &mut hooks,
+/// #     group: &mut Group::new(),
+/// # };
+/// # assert_eq!(queue.run(100, &mut context), Stop::Idle);
+/// # assert_eq!((hooks.workgroups, hooks.signals), (125, 0));
+/// # Ok::<(), panthor_cs::Error>(())
+/// ```
 pub trait Hooks {
     /// Observes an instruction before the instruction executes.
     ///

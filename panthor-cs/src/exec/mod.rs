@@ -10,6 +10,14 @@
 //! - [`Hooks`] observe instructions, signals, heaps and hazards, and do the work of RUN instructions. Without a hook,
 //!   such work completes and shades nothing, and [`Fidelity`] counts the instructions.
 //!
+//! A scheduler runs the queues of a group in turn, until each is idle or blocked:
+//!
+//! - [`Blocked::Sync`] may end with any later run; CPU stores and signals of other groups wake nothing by themselves.
+//! - [`Hooks::signal`] has the scope of each signal: a system-scope signal concerns blocked groups and job fences.
+//! - [`Stop::TilerOutOfMemory`] needs an answer by [`Group::grant_memory`]. While [`Group::needs_handler`] holds, blocked
+//!   queues have to run, too.
+//! - [`Stop::Fault`] concerns one job; after [`Stop::Fatal`] and [`Stop::Mmu`] the group is lost.
+//!
 //! All state of a queue is in the [`Queue`] value and outlives jobs. The same state, memory and seed give the same
 //! execution: the order in which asynchronous operations complete depends on [`QueueConfig::seed`] only.
 //!
@@ -20,6 +28,8 @@ mod alu;
 mod arithmetic;
 mod call_stack;
 mod choices;
+mod config;
+mod deferred;
 mod dispatch;
 mod exception;
 mod executor;
@@ -40,6 +50,7 @@ mod resources;
 mod scoreboard;
 mod slice_memory;
 mod staging;
+mod status;
 mod stop;
 mod sync;
 mod transfer;
@@ -47,6 +58,7 @@ mod trap;
 
 pub use call_stack::CALL_STACK_DEPTH;
 pub use choices::{CHOICES, Choice};
+pub use config::{QueueConfig, RingBuffer};
 pub use exception::Exception;
 pub use fidelity::{Feature, Fidelity};
 pub use gpu::{Gpu, SimulatedGpu};
@@ -56,13 +68,14 @@ pub use heap::{ChunkList, HeapChange, HeapCounters, HeapEvent, MAX_QUEUES};
 pub use hooks::{Hooks, Located, NoHooks, RunOutcome};
 pub use memory::{Access, Memory, MemoryFault, MmuFault};
 pub use pending::MAX_OPERATIONS;
-pub use queue::{Context, Queue, QueueConfig, QueueStatus, RingBuffer};
+pub use queue::{Context, Queue};
 pub use resources::Resources;
 pub use slice_memory::SliceMemory;
 pub use staging::{
     Bounds, ComputeState, FragmentState, FrameState, FullscreenState, Idvs2State, IdvsState, Run,
     RunId, Staging,
 };
+pub use status::QueueStatus;
 pub use stop::{Blocked, Fault, Halt, Stop, SyncWait};
 pub use sync::Signal;
 

@@ -9,66 +9,11 @@ use super::registers::Registers;
 use super::scoreboard::Scoreboard;
 use super::stop::Halt;
 use super::{
-    Blocked, Exception, Fault, Fidelity, Gpu, Group, HeapCounters, HeapEvent, Hooks, Memory,
-    Resources, RunId, Stop,
+    Blocked, Exception, Fault, Fidelity, Gpu, Group, HeapEvent, Hooks, Memory, QueueConfig,
+    QueueStatus, Resources, RingBuffer, RunId, Stop,
 };
+use crate::disasm;
 use crate::operand::{Reg, SbMask, State};
-use crate::{Arch, disasm};
-
-/// Properties of a queue.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct QueueConfig {
-    /// The architecture.
-    pub arch: Arch,
-    /// The number of registers, at most 256: `cs_reg_count` of DEV_QUERY_CSIF_INFO.
-    pub registers: u16,
-    /// The number of scoreboard entries, at most 16: `scoreboard_slot_count` of DEV_QUERY_CSIF_INFO.
-    pub scoreboard_entries: u8,
-    /// The number of the queue in its group, from 0 to 31.
-    ///
-    /// Queues of one group need different numbers. A queue with a greater number has no progress counter and no heap.
-    pub index: u8,
-    /// The seed of delays.
-    pub seed: u64,
-    /// The greatest delay of a completion in ticks; 0 completes each operation before the next instruction.
-    ///
-    /// A tick is one attempt at an instruction.
-    pub max_delay: u32,
-}
-
-impl QueueConfig {
-    /// Returns the properties of the queue `index` on a stock part of `arch`: 96 registers, 8 scoreboard entries.
-    pub const fn new(arch: Arch, index: u8) -> Self {
-        Self { arch, registers: 96, scoreboard_entries: 8, index, seed: 0, max_delay: 16 }
-    }
-}
-
-/// A ring buffer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct RingBuffer {
-    /// The GPU VA, a multiple of 8: CS_BASE.
-    pub base: u64,
-    /// The size in bytes: CS_SIZE. A multiple of 8; the driver takes powers of two.
-    pub size: u32,
-}
-
-impl RingBuffer {
-    /// Returns whether instructions can be fetched from the ring buffer.
-    fn is_valid(self) -> bool {
-        self.size != 0 && self.size % 8 == 0 && self.base % 8 == 0
-    }
-
-    /// Returns the GPU VA of a position, which counts bytes without wrapping.
-    #[inline(always)]
-    pub(super) fn va(self, position: u64) -> u64 {
-        let size = u64::from(self.size);
-        let offset = match size.is_power_of_two() {
-            true => position & (size - 1),
-            false => position.checked_rem(size).unwrap_or(0),
-        };
-        self.base.wrapping_add(offset)
-    }
-}
 
 /// A queue: registers, call stack, scoreboard and everything else that outlives a job.
 ///
@@ -118,6 +63,8 @@ pub struct Queue {
     pub(super) fault: Option<Fault>,
     pub(super) halt: Option<Halt>,
     pub(super) blocked: Option<Blocked>,
+    /// Whether the next instruction has been tried already.
+    pub(super) retrying: bool,
     /// An event that no run has returned yet.
     pub(super) unseen_event: Option<HeapEvent>,
     pub(super) random: Random,
@@ -158,6 +105,7 @@ impl Queue {
             fault: None,
             halt: None,
             blocked: None,
+            retrying: false,
             unseen_event: None,
             random: Random(config.seed),
             tick: 0,
@@ -226,6 +174,7 @@ impl Queue {
     pub fn set_extract(&mut self, extract: u64) {
         let insert = self.insert();
         self.stack = CallStack::new();
+        self.retrying = false;
         *self.stack.root_mut() = Frame { ip: extract, end: insert };
     }
 
@@ -336,28 +285,4 @@ impl disasm::Registers for Queue {
     fn register(&self, reg: Reg) -> Option<u32> {
         self.registers.peek(reg)
     }
-}
-
-/// The state of a queue that the firmware interface reports to the kernel.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct QueueStatus {
-    /// CS_EXTRACT: the position of the next instruction in the ring buffer.
-    pub extract: u64,
-    /// CS_STATUS_CMD_PTR: the GPU VA of the next instruction.
-    pub ip: u64,
-    /// CS_STATUS_WAIT and the registers behind: the event that the queue waited for when it stopped last.
-    pub blocked: Option<Blocked>,
-    /// CS_STATUS_SCOREBOARDS: the entries that are not zero.
-    pub scoreboard: SbMask,
-    /// CS_STATUS_REQ_RESOURCE: the resources that the queue requests.
-    pub resources: Resources,
-    /// The exception of the error state.
-    pub error: Option<Exception>,
-    /// CS_FAULT and CS_FAULT_INFO: the last recoverable fault.
-    pub fault: Option<Fault>,
-    /// CS_FATAL and CS_FATAL_INFO, or the fault of the MMU.
-    pub halt: Option<Halt>,
-    /// CS_HEAP_VT_START, CS_HEAP_VT_END, CS_HEAP_FRAG_END: the counters of the queue's heap.
-    pub heap: HeapCounters,
 }

@@ -8,6 +8,7 @@ mod jobs;
 mod operations;
 mod random;
 mod run;
+mod selectors;
 mod state;
 mod support;
 mod suspension;

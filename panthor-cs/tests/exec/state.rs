@@ -189,7 +189,7 @@ fn protected_region_stays() {
     assert_eq!(machine.run(code![ProtRegion { count: 1 }, add]), Stop::ProtectedMode);
     assert_eq!(machine.step(0, 100), Stop::ProtectedMode);
     assert_eq!((machine.reg(1), machine.queue().extract()), (0, 0));
-    assert!(machine.queue().fidelity().count(Feature::ProtectedRegion) > 0);
+    assert_eq!(machine.queue().fidelity().count(Feature::ProtectedRegion), 1);
 }
 
 #[test]

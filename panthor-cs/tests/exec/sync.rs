@@ -278,3 +278,15 @@ fn signal_before_the_wait_for_a_store_is_reported() {
         assert_eq!(machine.hooks.hazards, wanted[..usize::from(hazard)], "{code:?}");
     }
 }
+
+#[test]
+fn blocked_instruction_reports_its_hazard_once() {
+    let mut machine = machine(Arch::V10);
+    machine.store32(DATA + 64, 5);
+    let load = LoadMultiple { base: reg(6), mask: RegMask::first(1), address: ADDRESS, offset: 64 };
+    let stop = machine.run(code![load, wait32(SyncCondition::GT)]);
+    assert!(matches!(stop, Stop::Blocked(Blocked::Sync(_))));
+    assert_eq!(machine.step(0, 10), stop);
+    let hazard = HazardKind::Register(RegisterHazard::ReadBeforeLoad(reg(6)));
+    assert_eq!(machine.hooks.hazards, [hazard]);
+}
