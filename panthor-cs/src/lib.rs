@@ -42,6 +42,7 @@
 //!
 //! The crate is `no_std`, allocates nothing and has no dependencies. Encodings come from Mesa's descriptions of the
 //! command stream (genxml); names follow Mesa.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations)]

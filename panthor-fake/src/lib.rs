@@ -128,6 +128,8 @@
 //!   also when [`Config::memory`] is used up. An access by the CPU brings no memory back and does not
 //!   need it. A BO that a VM mapped after a job was submitted is in use by that job, too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 /// Keeps the README's example working.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

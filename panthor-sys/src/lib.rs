@@ -38,6 +38,7 @@
 //! assert_eq!(bytes.len(), ioc_size(DRM_IOCTL_PANTHOR_VM_BIND));
 //! assert_eq!(bytes[..4], 1u32.to_ne_bytes());
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![allow(non_camel_case_types)]
 

@@ -39,6 +39,8 @@
 //! * `drm`: [`Device`] is a `drm::Device`, and handles convert both ways.
 //! * `tracing`: a span for each call that binds or submits, which says how it ended.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "fake")]
 pub use panthor_fake as fake;
 pub use panthor_sys as sys;
