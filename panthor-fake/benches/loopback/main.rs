@@ -7,6 +7,7 @@
 mod compile;
 mod floor;
 mod neighbour;
+mod signals;
 
 use std::error::Error;
 use std::ffi::c_void;
@@ -76,6 +77,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     row("stat of another file", &rows.stat);
     row("stat of another file under the loopback", &rows.stat_continued);
     compile::measure(&loopback)?;
+    signals::measure(&device, &loopback)?;
     let (delay, longest) = neighbour::measure(&loopback)?;
     loopback.finish();
     let verdict = |met| if met { "met" } else { "MISSED" };

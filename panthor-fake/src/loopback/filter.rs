@@ -10,7 +10,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use nix::libc::{self, c_long, sock_filter};
 use nix::sys::prctl::set_no_new_privs;
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
-use seccompiler::SeccompCmpOp::{Ge, MaskedEq};
+use seccompiler::SeccompCmpOp::{Ge, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
@@ -28,16 +28,15 @@ pub(super) const IOCTL_TYPES: [u8; 3] = [b'd', b'b', b'>'];
 const NOTIFY_MARK: u32 = 0x5ca1;
 
 /// The calls that are always notified.
-const ALWAYS: &[c_long] = &[
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_fstat,
+const ALWAYS: &[c_long] =
+    &[libc::SYS_openat, libc::SYS_openat2, libc::SYS_fstat, libc::SYS_readlinkat, libc::SYS_statfs];
+
+/// The calls that are always notified where the kernel does not know the paths of the tree.
+const LOOKS: &[c_long] = &[
     libc::SYS_newfstatat,
     libc::SYS_statx,
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
-    libc::SYS_readlinkat,
-    libc::SYS_statfs,
     libc::SYS_getxattr,
     libc::SYS_lgetxattr,
     libc::SYS_listxattr,
@@ -46,16 +45,13 @@ const ALWAYS: &[c_long] = &[
 
 /// Those that only older architectures have.
 #[cfg(target_arch = "x86_64")]
-const LEGACY: &[c_long] = &[
-    libc::SYS_open,
-    libc::SYS_creat,
-    libc::SYS_stat,
-    libc::SYS_lstat,
-    libc::SYS_access,
-    libc::SYS_readlink,
-];
+const LEGACY: &[c_long] = &[libc::SYS_open, libc::SYS_creat, libc::SYS_readlink];
 #[cfg(target_arch = "aarch64")]
 const LEGACY: &[c_long] = &[];
+#[cfg(target_arch = "x86_64")]
+const LEGACY_LOOKS: &[c_long] = &[libc::SYS_stat, libc::SYS_lstat, libc::SYS_access];
+#[cfg(target_arch = "aarch64")]
+const LEGACY_LOOKS: &[c_long] = &[];
 
 /// A 32-bit architecture whose programs the same kernel runs: its name for seccomp, and its numbers of
 /// open, openat, openat2 and ioctl.
@@ -80,9 +76,9 @@ const NR: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGS: u32 = 16;
 
-/// The filter of a loopback.
-pub(super) fn program() -> Result<Vec<sock_filter>, Error> {
-    let native = native().map_err(|error| {
+/// The filter of a loopback. `mounted` says that the kernel knows the paths of the tree.
+pub(super) fn program(mounted: bool) -> Result<Vec<sock_filter>, Error> {
+    let native = native(mounted).map_err(|error| {
         Error::new("compile the seccomp filter", "this is a defect")
             .because(io::Error::other(error))
     })?;
@@ -111,10 +107,17 @@ fn is_return(code: u16) -> bool {
     u32::from(code) == libc::BPF_RET | libc::BPF_K
 }
 
-fn native() -> Result<BpfProgram, seccompiler::BackendError> {
+fn native(mounted: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for &call in ALWAYS.iter().chain(LEGACY) {
         rules.insert(call, Vec::new());
+    }
+    if mounted {
+        // Of what is open, and below a directory that is open, which may be one of /proc.
+        rules.insert(libc::SYS_newfstatat, not_of_a_path(3)?);
+        rules.insert(libc::SYS_statx, not_of_a_path(2)?);
+    } else {
+        rules.extend(LOOKS.iter().chain(LEGACY_LOOKS).map(|&call| (call, Vec::new())));
     }
     let types = IOCTL_TYPES.iter().map(|&kind| {
         SeccompRule::new(vec![SeccompCondition::new(
@@ -133,6 +136,17 @@ fn native() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_mmap, mmap);
     let notify = SeccompAction::Trace(NOTIFY_MARK);
     SeccompFilter::new(rules, SeccompAction::Allow, notify, ARCH)?.try_into()
+}
+
+/// What is asked about a descriptor, or a path from a directory other than the current one on; the flags are in that
+/// argument.
+fn not_of_a_path(flags: u8) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let empty = libc::AT_EMPTY_PATH as u64;
+    let here = u64::from(libc::AT_FDCWD as u32);
+    Ok(vec![
+        SeccompRule::new(vec![SeccompCondition::new(flags, Dword, MaskedEq(empty), empty)?])?,
+        SeccompRule::new(vec![SeccompCondition::new(0, Dword, Ne, here)?])?,
+    ])
 }
 
 /// The part for 32-bit programs: what could lead to a device is notified, to be refused.
@@ -246,8 +260,8 @@ mod tests {
 
     #[test]
     fn paths_are_notified_and_other_calls_are_not() {
-        let program = program().unwrap();
-        for &call in ALWAYS.iter().chain(LEGACY) {
+        let program = program(false).unwrap();
+        for &call in ALWAYS.iter().chain(LEGACY).chain(LOOKS).chain(LEGACY_LOOKS) {
             assert_eq!(run(&program, NATIVE, call as u32, [0; 6]), NOTIFY, "call {call}");
         }
         for call in [libc::SYS_read, libc::SYS_close, libc::SYS_dup3, libc::SYS_futex] {
@@ -256,8 +270,29 @@ mod tests {
     }
 
     #[test]
+    fn looks_at_mounted_paths_are_not_notified() {
+        let program = program(true).unwrap();
+        for &call in ALWAYS.iter().chain(LEGACY) {
+            assert_eq!(run(&program, NATIVE, call as u32, [0; 6]), NOTIFY, "call {call}");
+        }
+        for &call in LOOKS.iter().chain(LEGACY_LOOKS) {
+            let here = [libc::AT_FDCWD as u64, 0, 0, 0, 0, 0];
+            assert_eq!(run(&program, NATIVE, call as u32, here), ALLOW, "call {call}");
+        }
+        for (call, flags) in [(libc::SYS_newfstatat, 3), (libc::SYS_statx, 2)] {
+            let mut args = [7, 0, 0, 0, 0, 0];
+            assert_eq!(run(&program, NATIVE, call as u32, args), NOTIFY, "from a directory on");
+            args[0] = libc::AT_FDCWD as u64;
+            args[flags] = libc::AT_SYMLINK_NOFOLLOW as u64;
+            assert_eq!(run(&program, NATIVE, call as u32, args), ALLOW);
+            args[flags] |= libc::AT_EMPTY_PATH as u64;
+            assert_eq!(run(&program, NATIVE, call as u32, args), NOTIFY, "of what is open");
+        }
+    }
+
+    #[test]
     fn ioctls_are_notified_by_type() {
-        let program = program().unwrap();
+        let program = program(false).unwrap();
         let ioctl =
             |request| run(&program, NATIVE, libc::SYS_ioctl as u32, [3, request, 0, 0, 0, 0]);
         for request in [0xc010_6440, 0x4008_6200, 0xc030_3e03, 0xffff_ffff_c010_6440] {
@@ -270,7 +305,7 @@ mod tests {
 
     #[test]
     fn mmaps_are_notified_if_they_can_be_of_a_device() {
-        let program = program().unwrap();
+        let program = program(false).unwrap();
         let mmap = |flags: i32, offset| {
             let args = [0, 4096, 3, flags as u64, 3, offset];
             run(&program, NATIVE, libc::SYS_mmap as u32, args)
@@ -285,7 +320,7 @@ mod tests {
 
     #[test]
     fn narrow_programs_are_heard_where_they_would_reach_a_device() {
-        let program = program().unwrap();
+        let program = program(false).unwrap();
         let Narrow { arch, opens, ioctl } = NARROW;
         for nr in opens {
             assert_eq!(run(&program, arch, nr, [0; 6]), NOTIFY);
@@ -298,7 +333,7 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn x32_is_not_there() {
-        let program = program().unwrap();
+        let program = program(false).unwrap();
         let nosys = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
         assert_eq!(run(&program, NATIVE, 0x4000_0002, [0; 6]), nosys);
     }

@@ -27,6 +27,7 @@ pub(super) fn readlink(
         return Answer::Continue;
     };
     let target = match world.tree.place(call.thread(), directory, &path) {
+        Place::Tree(_) if world.is_mounted_for(call.thread()) => return Answer::Continue,
         Place::Tree(path) => {
             match world.tree.find(&path, false).and_then(|found| link(&found.fd)) {
                 Ok(target) => target,

@@ -35,6 +35,21 @@
 //!   nothing of the host, whatever root directory the program has. That takes `CAP_SYS_ADMIN` or user namespaces.
 //!   Without both the files are in a private directory below `$TMPDIR`; `SECURITY.md` has the limits of that.
 //!
+//! # Mounts
+//!
+//! A notified call ends with `EINTR` where a signal arrives before the supervisor has received it, if the handler
+//! lacks `SA_RESTART`: also calls that natively never do, like `stat(2)`. [`Loopback::with_mounts`] has the kernel
+//! answer what only looks at a path. It makes a mount namespace in which the files are at their paths, and which the
+//! function of [`Loopback::run`] and all that it starts are in. Then
+//!
+//! - opens, `readlink(2)`, `statfs(2)`, `fstat(2)` and `mmap(2)` are notified as ever;
+//! - `stat(2)` of `/dev/fd/N` or `/proc/PID/fd/N` shows an open node as a regular file, but with `fstatat(2)` from
+//!   a directory on;
+//! - the working directory can be `/dev/dri`, which can be watched as well, and `..` of it is the host's `/dev`;
+//! - a directory of the host that lacks a mount point (`/dev`, and parts of `/sys`) is covered by a tmpfs with the
+//!   same entries: what the host adds later right below it is missing;
+//! - what the program mounts the host does not see.
+//!
 //! # What cannot be done
 //!
 //! - 32-bit programs find no device, nor do programs that forbid being read, and ones that open files through
@@ -69,6 +84,7 @@ mod links;
 mod listener;
 mod mappings;
 mod mmap;
+mod mounts;
 mod node;
 mod open;
 mod paths;
@@ -89,6 +105,7 @@ use std::time::Duration;
 
 pub use error::Error;
 use listener::Listener;
+use mounts::Mounts;
 use nix::unistd::Pid;
 use supervisor::{Supervisor, Threads};
 use world::World;
@@ -115,7 +132,25 @@ impl Loopback {
     /// # Errors
     /// What the system lacks for it.
     pub fn new(device: &Device) -> Result<Self, Error> {
-        let world = Arc::new(World::new(device.clone())?);
+        Self::with(device, None)
+    }
+
+    /// Makes the nodes of a device, and a mount namespace in which they and the files around them are at their
+    /// paths.
+    ///
+    /// Calls that only look at a path are not notified then, so that no signal interrupts them, and they cost
+    /// nothing: `stat(2)`, `access(2)` and the like. The documentation of the [module](self#mounts) has what
+    /// differs.
+    ///
+    /// # Errors
+    /// What the system lacks for it: besides the needs of [`Loopback::new`], the capabilities `SYS_ADMIN`,
+    /// `SYS_CHROOT` and `MKNOD`.
+    pub fn with_mounts(device: &Device) -> Result<Self, Error> {
+        Self::with(device, Some(Mounts::new()?))
+    }
+
+    fn with(device: &Device, mounts: Option<Mounts>) -> Result<Self, Error> {
+        let world = Arc::new(World::new(device.clone(), mounts)?);
         Ok(Self { world, threads: Threads::default() })
     }
 
@@ -128,7 +163,7 @@ impl Loopback {
     /// # Errors
     /// Why the thread could not be put under the filter.
     pub fn run<T: Send>(&self, function: impl FnOnce() -> T + Send) -> Result<T, Error> {
-        let mut program = filter::program()?;
+        let mut program = filter::program(self.world.mounts.is_some())?;
         let (sender, receiver) = mpsc::sync_channel(0);
         let (go, served) = mpsc::sync_channel(1);
         std::thread::scope(|scope| {
@@ -136,7 +171,8 @@ impl Loopback {
             let go = go;
             let thread = std::thread::Builder::new().name("panthor-client".into());
             let client = thread.spawn_scoped(scope, move || {
-                let listener = filter::install(&mut program);
+                let entered = self.world.mounts.as_ref().map_or(Ok(()), Mounts::enter);
+                let listener = entered.and_then(|()| filter::install(&mut program));
                 // From here on the calls that are notified wait for the supervisor.
                 sender.send(listener).ok()?;
                 served.recv().ok()?;

@@ -60,6 +60,9 @@ pub(super) fn open_found(
         return open_name(world, caller, kind, flags);
     }
     check_plain(flags)?;
+    if world.is_mounted_for(caller) {
+        return Ok(Answer::Continue);
+    }
     let fd = world.tree.open(found, caller, flags)?;
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }

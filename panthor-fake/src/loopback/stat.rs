@@ -45,6 +45,7 @@ pub(super) fn stat(
     }
     let follow = flags & libc::AT_SYMLINK_NOFOLLOW == 0;
     match world.tree.place(call.thread(), directory, &path) {
+        Place::Tree(_) if world.is_mounted_for(call.thread()) => Answer::Continue,
         Place::Tree(path) => world
             .tree
             .find(&path, follow)
@@ -78,6 +79,9 @@ fn of_kind(
 
 /// Tells of a node that is open what is told of its path.
 fn of_node(world: &World, call: &Notification<'_>, kind: Kind, form: Form) -> Result<Answer> {
+    if let Some(mounts) = &world.mounts {
+        return tell(call, mounts.node(kind), Some(kind), form);
+    }
     let path = format!("dev/dri/{}", kind.name());
     let found = world.tree.find(path.as_bytes(), true)?;
     tell(call, &found.fd, Some(kind), form)

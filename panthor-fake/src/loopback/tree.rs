@@ -7,11 +7,12 @@
 //! The server opens nothing else for a program: a path that leads out of the tree is the kernel's to follow, with
 //! the program's own root directory and its own rights.
 
-mod contents;
+pub(super) mod contents;
 mod detached;
-mod home;
+pub(super) mod home;
 mod made;
 mod temporary;
+pub(super) mod tmpfs;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

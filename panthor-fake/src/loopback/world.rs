@@ -14,6 +14,7 @@ use nix::unistd::{Pid, pipe2};
 use super::error::Error;
 use super::listener::Notification;
 use super::mappings::Mappings;
+use super::mounts::Mounts;
 use super::node::{Kind, Nodes, OpenNode, seals};
 use super::paths::is_elsewhere;
 use super::process::{
@@ -32,6 +33,8 @@ const PATH_MAX: usize = 4096;
 pub(super) struct World {
     pub(super) nodes: Arc<Nodes>,
     pub(super) tree: Tree,
+    /// The tree at the paths of the programs.
+    pub(super) mounts: Option<Mounts>,
     pub(super) processes: Processes,
     /// Whether any program was given a descriptor opened with `O_PATH` for a node.
     places_given: AtomicBool,
@@ -78,7 +81,7 @@ impl Foreign for Unverified<'_> {
 }
 
 impl World {
-    pub(super) fn new(device: Device) -> std::result::Result<Self, Error> {
+    pub(super) fn new(device: Device, mounts: Option<Mounts>) -> std::result::Result<Self, Error> {
         let nodes = Arc::new(Nodes::new(device)?);
         let pipe = pipe2(OFlag::O_CLOEXEC);
         let (gone, alive) =
@@ -91,6 +94,7 @@ impl World {
         Ok(Self {
             nodes,
             tree: Tree::new()?,
+            mounts,
             processes: Processes::new(),
             places_given: AtomicBool::new(false),
             complaints: Mutex::default(),
@@ -98,6 +102,11 @@ impl World {
             waiting: AtomicU32::new(0),
             _alive: alive,
         })
+    }
+
+    /// Returns whether a thread has the files of the tree at their paths, so that the kernel knows them.
+    pub(super) fn is_mounted_for(&self, thread: Pid) -> bool {
+        self.mounts.as_ref().is_some_and(|mounts| mounts.has(thread))
     }
 
     /// A path of the caller; `None` if the kernel will refuse it, or it is of no interest.

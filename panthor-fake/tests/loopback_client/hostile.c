@@ -1,6 +1,6 @@
 /* A program that tries to leave its jail by way of the files around the nodes, and to change them.
  *
- * hostile JAIL detached|directory SCRATCH
+ * hostile JAIL detached|directory|mounted SCRATCH
  *
  * JAIL is `chroot`, `pivot` (a mount namespace whose old root is detached), `user` (a user and mount namespace with
  * the same root directory) or `none`. SCRATCH is a directory with `secret`, a file, and `jail`, an empty directory.

@@ -9,7 +9,8 @@ use panthor_fake::trace::TraceOptions;
 
 use crate::help::{self, usage};
 use crate::values::{
-    Planned, disturbance, driver, failure, gpu, kernel, profiling, size, time, trace_format,
+    Planned, When, disturbance, driver, failure, gpu, kernel, profiling, size, time, trace_format,
+    when,
 };
 
 /// What to do.
@@ -24,6 +25,7 @@ pub(crate) enum Command {
 /// The arguments of `run`.
 pub(crate) struct Run {
     pub(crate) config: Config,
+    pub(crate) mounts: When,
     pub(crate) planned: Vec<Planned>,
     pub(crate) trace: Option<(PathBuf, TraceOptions)>,
     pub(crate) program: OsString,
@@ -48,7 +50,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
 
 fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
     let mut config = Config::default();
-    let mut planned = Vec::new();
+    let (mut mounts, mut planned) = (When::Never, Vec::new());
     let (mut trace, mut format, mut version) = (None, None, None);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -71,6 +73,7 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
             Arg::Long("stream-time") => {
                 config = config.stream_time(parser.value()?.parse_with(time)?);
             }
+            Arg::Long("mounts") => mounts = parser.value()?.parse_with(when)?,
             Arg::Long("fail") => planned.push(parser.value()?.parse_with(failure)?),
             Arg::Long("at") => planned.push(parser.value()?.parse_with(disturbance)?),
             Arg::Long("trace") => trace = Some(file(&mut parser)?),
@@ -85,7 +88,14 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
                     (None, Some(_)) => return Err("--trace-format needs --trace FILE".into()),
                     (None, None) => None,
                 };
-                return Ok(Command::Run(Run { config, planned, trace, program, arguments }));
+                return Ok(Command::Run(Run {
+                    config,
+                    mounts,
+                    planned,
+                    trace,
+                    program,
+                    arguments,
+                }));
             }
             argument => return Err(argument.unexpected()),
         }

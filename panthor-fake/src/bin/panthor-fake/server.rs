@@ -22,7 +22,7 @@ use crate::keeper::PATIENCE;
 use crate::limits::Limits;
 use crate::messages::{Channel, Message, Status};
 use crate::processes::{end_descendants, pidfd_open, send};
-use crate::values::{Event, Planned};
+use crate::values::{Event, Planned, When};
 
 /// The exit status when there is no such program, and when it cannot be run.
 const NOT_FOUND: i32 = 127;
@@ -67,7 +67,11 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
         })?;
         device.trace_to(file, *options);
     }
-    let loopback = Loopback::new(&device)?;
+    let loopback = match run.mounts {
+        When::Always => Loopback::with_mounts(&device)?,
+        When::Possible => Loopback::with_mounts(&device).or_else(|_| Loopback::new(&device))?,
+        When::Never => Loopback::new(&device)?,
+    };
     for planned in &run.planned {
         let (request, call) = (planned.request, planned.call);
         match planned.event {

@@ -28,6 +28,24 @@ pub(crate) enum Event {
     Disturbance(Disturbance),
 }
 
+/// When the files around the nodes are mounted where the program sees them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum When {
+    Always,
+    /// If the system permits it.
+    Possible,
+    Never,
+}
+
+pub(crate) fn when(name: &str) -> std::result::Result<When, String> {
+    match name {
+        "always" => Ok(When::Always),
+        "auto" => Ok(When::Possible),
+        "never" => Ok(When::Never),
+        _ => Err("is none of always, auto, never".into()),
+    }
+}
+
 pub(crate) fn trace_format(name: &str) -> std::result::Result<TraceOptions, String> {
     match name {
         "text" => Ok(TraceOptions::text()),

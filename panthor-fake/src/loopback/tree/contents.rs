@@ -18,16 +18,16 @@ const UEVENT: &str = "DRIVER=panthor\nOF_NAME=gpu\nOF_FULLNAME=/gpu@fb000000\n\
     MODALIAS=of:NgpuT(null)Crockchip,rk3588-maliCarm,mali-valhall-csf\n";
 
 /// A file of the tree.
-#[derive(Debug)]
-pub(super) struct Item {
+#[derive(Clone, Debug)]
+pub(in crate::loopback) struct Item {
     /// The path from the root of the tree, without a leading slash.
-    pub(super) path: CString,
-    pub(super) what: What,
+    pub(in crate::loopback) path: CString,
+    pub(in crate::loopback) what: What,
 }
 
 /// The type and the content of a file.
-#[derive(Debug)]
-pub(super) enum What {
+#[derive(Clone, Debug)]
+pub(in crate::loopback) enum What {
     Directory,
     Text(String),
     Link(CString),
@@ -36,7 +36,7 @@ pub(super) enum What {
 }
 
 /// Returns all files of the tree; a directory comes before its entries.
-pub(super) fn items() -> Vec<Item> {
+pub(in crate::loopback) fn items() -> Vec<Item> {
     let mut items = Vec::new();
     let mut add = |path: &str, what| items.push(Item { path: c_string(path), what });
     let device = format!("sys/devices/platform/{GPU}");
@@ -106,7 +106,7 @@ fn c_string(text: &str) -> CString {
 ///
 /// # Errors
 /// Returns the error of the system call that failed. What was made until then stays.
-pub(super) fn fill(root: impl AsFd, items: &[Item]) -> nix::Result<()> {
+pub(in crate::loopback) fn fill(root: impl AsFd, items: &[Item]) -> nix::Result<()> {
     let root = root.as_fd();
     let create = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
     for Item { path, what } in items {

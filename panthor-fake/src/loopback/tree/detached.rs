@@ -7,22 +7,17 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::libc::{self, c_int, c_long};
+use nix::libc::{self, c_int};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, dup3, getegid, geteuid, write};
 
 use super::contents::{Item, fill};
-
-/// Attributes of the mount.
-const ATTRIBUTES: u64 = libc::MOUNT_ATTR_NOSUID
-    | libc::MOUNT_ATTR_NODEV
-    | libc::MOUNT_ATTR_NOEXEC
-    | libc::MOUNT_ATTR_NOATIME;
+use super::tmpfs;
 
 /// Makes the file system, and returns its root as an `O_PATH` descriptor.
 ///
@@ -39,49 +34,11 @@ pub(super) fn make(items: &[Item]) -> nix::Result<OwnedFd> {
 ///
 /// As [`fill`], the function may run in a child between fork and exec.
 fn build(items: &[Item]) -> nix::Result<OwnedFd> {
-    // SAFETY: the kernel reads a string, which ends.
-    let context = new_fd(unsafe {
-        libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), libc::FSOPEN_CLOEXEC)
-    })?;
-    let none = std::ptr::null::<libc::c_char>();
-    let configure = |command: c_int, key: *const libc::c_char, value: *const libc::c_char| {
-        let fd = context.as_raw_fd();
-        // SAFETY: the kernel reads two strings, which end or are null as the command asks for.
-        Errno::result(unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, key, value, 0) })
-    };
-    configure(libc::FSCONFIG_SET_STRING as c_int, c"mode".as_ptr(), c"0755".as_ptr())?;
-    configure(libc::FSCONFIG_CMD_CREATE as c_int, none, none)?;
-    let flags = libc::FSMOUNT_CLOEXEC;
-    // SAFETY: the arguments are numbers.
-    let mount = new_fd(unsafe {
-        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), flags, ATTRIBUTES)
-    })?;
+    let mount = tmpfs::make()?;
     fill(&mount, items)?;
-    let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_RDONLY,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: 0,
-    };
-    // SAFETY: the kernel reads a string, which ends, and a structure of that size.
-    Errno::result(unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &raw const attributes,
-            size_of_val(&attributes),
-        )
-    })?;
+    tmpfs::set_read_only(&mount)?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     openat(&mount, c".", flags, Mode::empty())
-}
-
-fn new_fd(result: c_long) -> nix::Result<OwnedFd> {
-    let fd = Errno::result(result)?;
-    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
 /// What the child writes to have its own user and group in its user namespace.
@@ -170,6 +127,8 @@ pub(super) fn is_unavailable(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use nix::sys::stat::mkdirat;
     use nix::unistd::{UnlinkatFlags, mkfifo, unlinkat};
 

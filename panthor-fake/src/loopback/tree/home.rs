@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 /// A root directory and a mount namespace.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Home {
+pub(in crate::loopback) struct Home {
     mounts: PathBuf,
     device: (u32, u32),
     inode: u64,
@@ -19,9 +19,9 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Returns those of this process.
-    pub(super) fn own() -> std::io::Result<Self> {
-        Self::in_proc("self")
+    /// Returns those of the calling thread.
+    pub(in crate::loopback) fn own() -> std::io::Result<Self> {
+        Self::in_proc("thread-self")
     }
 
     fn in_proc(process: &str) -> std::io::Result<Self> {
@@ -37,8 +37,13 @@ impl Home {
         })
     }
 
+    /// Returns whether both have the same root directory, if by way of another mount.
+    pub(in crate::loopback) fn has_root_of(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// Returns whether a thread certainly has this root directory and this mount namespace.
-    pub(super) fn is_of(&self, thread: Pid) -> bool {
+    pub(in crate::loopback) fn is_of(&self, thread: Pid) -> bool {
         Self::in_proc(&thread.to_string()).is_ok_and(|other| other == *self)
     }
 }
@@ -58,7 +63,7 @@ fn statx(fd: &OwnedFd) -> nix::Result<libc::statx> {
 #[cfg(test)]
 impl Home {
     /// Makes this the home of another process.
-    pub(super) fn move_away(&mut self) {
+    pub(in crate::loopback) fn move_away(&mut self) {
         self.mount += 1;
     }
 }
