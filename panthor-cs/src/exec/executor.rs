@@ -61,6 +61,8 @@ where
                     if let Err((trap, ip)) = self.leave_handler() {
                         return Some(self.trapped(trap, ip));
                     }
+                    // There may be the event of another queue.
+                    self.enter_handler();
                 }
             }
         }

@@ -211,7 +211,10 @@ mod tests {
         assert_eq!(registers.take_hazard(), Some(RegisterHazard::ReadBeforeLoad(reg(3))));
         registers.write(reg(4), 0).unwrap();
         assert_eq!(registers.take_hazard(), Some(RegisterHazard::WrittenBeforeStore(reg(4))));
+        registers.mark_loading(reg(5), entry::<3>());
         registers.wait(entry::<1>() | entry::<2>());
+        registers.read(reg(5)).unwrap();
+        assert_eq!(registers.take_hazard(), Some(RegisterHazard::ReadBeforeLoad(reg(5))));
         registers.read(reg(3)).unwrap();
         registers.write(reg(4), 0).unwrap();
         assert_eq!(registers.take_hazard(), None);

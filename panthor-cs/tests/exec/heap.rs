@@ -280,3 +280,25 @@ fn handler_needs_a_known_exception_and_whole_instructions() {
     let handler = SetExceptionHandler { exception: ExceptionType::TILER_OOM, ..handler };
     assert_eq!(exception(machine.run(code![handler])), Exception::INVALID_INSTRUCTION);
 }
+
+#[test]
+fn events_of_two_queues_are_handled_one_after_the_other() {
+    let mut machine = Machine::with(Arch::V10, 3, |_| {});
+    register_handler(&mut machine);
+    for index in [0, 2] {
+        machine.hooks.outcomes.push_back(RunOutcome::OutOfMemory);
+        machine.submit_to(index, code![RunIdvs::default()]);
+        let Stop::TilerOutOfMemory(event) = machine.step(index, 100) else { panic!() };
+        machine.group.grant_memory(event.queue, 0);
+    }
+    // One instruction into the first handler, the second one has not started.
+    assert_eq!(machine.step(1, 1), Stop::Budget);
+    assert_eq!(machine.step(1, 1), Stop::Budget);
+    assert_eq!(machine.queues[1].depth(), 1);
+    assert_eq!(machine.step(1, 100), Stop::Idle);
+    assert_eq!(machine.queues[1].register(reg(20)), Some(2));
+    let order: Vec<HeapChange> = machine.hooks.heap.split_off(2);
+    let (started, ended) =
+        (|queue| HeapChange::HandlerStarted { queue }, |queue| HeapChange::HandlerEnded { queue });
+    assert_eq!(order, [started(0), ended(0), started(2), ended(2)]);
+}
