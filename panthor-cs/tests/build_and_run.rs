@@ -69,7 +69,7 @@ fn run(vm: &mut Vm, target: Target, stream: Stream) -> Queue {
     let mut words = [0; MAX_JOB_WORDS];
     let words = job.build(&target, &mut words).unwrap();
     vm.write(RING, words);
-    let mut queue = Queue::new(QueueConfig::new(target.arch(), 0));
+    let mut queue = Queue::new(QueueConfig::for_target(&target, 0));
     queue.set_ring(RingBuffer { base: RING, size: 4096 });
     queue.set_insert(8 * words.len() as u64);
     let mut hazards = Hazards::default();
@@ -119,6 +119,21 @@ fn loop_copies_memory_on_every_architecture() {
         }
         assert_eq!(vm.load64(0x20_0000 + 48), Ok(0));
     }
+}
+
+#[test]
+fn job_runs_with_the_limits_of_a_larger_queue() {
+    let target = Target::new(Arch::V13).registers(128).scoreboard_entries(16);
+    let mut words = [0; 16];
+    let mut block = Block::new(target, &mut words);
+    block.select_entries(entry::<14>(), entry::<15>()).move64(pair::<40>(), 0x20_0000);
+    block.move32(reg(123), 7).store32(reg(123), pair::<40>(), 0).wait_all();
+    let words = block.finish().unwrap();
+    let mut vm = Vm::default();
+    vm.write(CODE, words);
+    let queue = run(&mut vm, target, Stream { va: CODE, size: 8 * words.len() as u32 });
+    assert_eq!(vm.load32(0x20_0000), Ok(7));
+    assert_eq!((queue.register(reg(127)), queue.register(reg(128))), (Some(0), None));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Properties of queues and ring buffers.
 
 use crate::Arch;
+use crate::builder::Target;
 
 /// Properties of a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,7 +27,19 @@ pub struct QueueConfig {
 impl QueueConfig {
     /// Returns the properties of the queue `index` on a stock part of `arch`: 96 registers, 8 scoreboard entries.
     pub const fn new(arch: Arch, index: u8) -> Self {
-        Self { arch, registers: 96, scoreboard_entries: 8, index, seed: 0, max_delay: 16 }
+        Self::for_target(&Target::new(arch), index)
+    }
+
+    /// Returns the properties of the queue `index` with the limits that streams are built for.
+    pub const fn for_target(target: &Target, index: u8) -> Self {
+        Self {
+            arch: target.arch(),
+            registers: target.register_count(),
+            scoreboard_entries: target.entry_count(),
+            index,
+            seed: 0,
+            max_delay: 16,
+        }
     }
 }
 
