@@ -76,3 +76,36 @@ pub const fn size(request: u32) -> usize {
 pub const fn resized(request: u32, size: usize) -> u32 {
     request & !(0x3fff << 16) | (size as u32) << 16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn list_has_every_request_of_the_uapi() {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../panthor-sys/src");
+        let mut declared = BTreeSet::new();
+        for entry in std::fs::read_dir(sources).expect("the sources of panthor-sys") {
+            let text = std::fs::read_to_string(entry.expect("a file").path()).expect("a source");
+            let constants = text.lines().filter_map(|line| line.strip_prefix("pub const "));
+            let words = constants.filter_map(|line| line.split_once(": u32 = "));
+            let is_request = |name: &&str| {
+                ["DRM_IOCTL_", "DMA_BUF_", "SYNC_IOC_"].iter().any(|start| name.starts_with(start))
+            };
+            declared.extend(words.map(|(name, _)| name).filter(is_request).map(String::from));
+        }
+        let listed: BTreeSet<_> = REQUESTS.iter().map(|(name, _)| String::from(*name)).collect();
+        assert_eq!(declared, listed);
+        assert_eq!(listed.len(), REQUESTS.len(), "a request is listed twice");
+    }
+
+    #[test]
+    fn resized_request_differs_by_size_only() {
+        let request = resized(DRM_IOCTL_PANTHOR_VM_CREATE, 32);
+        assert_eq!((size(DRM_IOCTL_PANTHOR_VM_CREATE), size(request)), (16, 32));
+        assert_eq!(request & !(0x3fff << 16), DRM_IOCTL_PANTHOR_VM_CREATE & !(0x3fff << 16));
+        assert!(is_drm(request) && !is_drm(SYNC_IOC_MERGE));
+    }
+}
