@@ -28,7 +28,6 @@ use crate::device::Device;
 use crate::file::File;
 use crate::file::primary::Opener;
 use crate::lock::lock;
-use crate::memfd::SEALS;
 use crate::sharing::descriptors::path;
 
 /// Which node of the device.
@@ -209,8 +208,7 @@ impl Nodes {
     ///
     /// This is the only place where a descriptor of a program is taken for one of a node.
     fn position_of(&self, fd: &OwnedFd) -> Option<i64> {
-        // In this order: of a file that is no memfd the other questions may wait for a program.
-        if seals(fd)? & SEALS.bits() != SEALS.bits() || !self.is_memory(fd) {
+        if !self.is_memory(fd) {
             return None;
         }
         lseek(fd, 0, Whence::SeekCur).ok()
@@ -252,8 +250,18 @@ impl Nodes {
         lock(&self.open).nodes.get(&start).cloned()
     }
 
+    /// Returns whether a file is the device's memory. That waits for no program, whatever file system the file is
+    /// of: the kernel is asked for what it knows already.
     fn is_memory(&self, fd: &OwnedFd) -> bool {
-        fstat(fd).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.identity)
+        let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+        // SAFETY: the structure is made of numbers, for which zero is a value.
+        let mut stat: libc::statx = unsafe { std::mem::zeroed() };
+        // SAFETY: the path is empty and ends, and there is room for the answer.
+        let result = unsafe {
+            libc::statx(fd.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_INO, &raw mut stat)
+        };
+        let device = libc::makedev(stat.stx_dev_major, stat.stx_dev_minor);
+        result == 0 && (device, stat.stx_ino) == self.identity
     }
 
     /// Device and inode number of the file that all open nodes are.
@@ -293,6 +301,7 @@ fn is_free(fd: impl AsFd, mut lock: libc::flock) -> bool {
 mod tests {
     use super::*;
     use crate::device::config::Config;
+    use crate::memfd::SEALS;
 
     /// A file of a program, sealed as the memory is.
     fn sealed() -> OwnedFd {
