@@ -96,6 +96,8 @@ fn waits_compare_unsigned() {
                     let mut machine = self::machine(arch);
                     let (value, reference) = (value as u32, reference as u32);
                     machine.store32(DATA, value);
+                    // The status is no part of the value.
+                    machine.store32(DATA + 4, 1);
                     machine.set_reg(6, reference);
                     let holds = (value > reference) == (condition == SyncCondition::GT);
                     let wait = SyncWait {

@@ -163,6 +163,8 @@ fn more_transfers_than_fit_in_flight_wait_for_room() {
     let code: Vec<Instruction> = (0..200).map(|i| store(0, 1, 4 * i).into()).collect();
     (0..200).for_each(|i| machine.store32(DATA + 4 * i, 9));
     machine.run_to_end(&code);
+    // Each of them completes.
+    machine.run_to_end(code![wait(0xff)]);
     (0..200).for_each(|i| assert_eq!(machine.load32(DATA + 4 * i), 0));
     assert!(machine.queues[0].is_quiescent());
 }
