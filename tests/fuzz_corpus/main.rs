@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use panthor_fake::trace::{Event, TraceOptions};
 use panthor_raw::requests::{REQUESTS, is_drm, size};
+use panthor_sys::{
+    DRM_IOCTL_PANTHOR_BO_CREATE, DRM_IOCTL_PANTHOR_VM_BIND, DRM_IOCTL_PANTHOR_VM_CREATE,
+    DRM_IOCTL_SYNCOBJ_CREATE,
+};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/ioctls")
@@ -41,10 +45,44 @@ fn the_corpus_finds_nothing() {
         assert!(files.contains(&corpus().join(&name)), "{name} is missing: see cargo xtask seeds");
     }
     check_layouts();
+    check_dictionary();
     // Else all might be refused at the door.
     let fails = |request: &u32| !succeeded.contains(&(*request as u8));
     let requests = machine::layouts::LAYOUTS.iter().map(|layout| layout.request);
     assert_eq!(requests.filter(fails).collect::<Vec<_>>(), seeds::ALWAYS_FAIL);
+}
+
+/// Checks that the beginnings of programs in the dictionary succeed, and every call of the dictionary behind one.
+fn check_dictionary() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/ioctls.dict");
+    let text = std::fs::read_to_string(path).expect("the dictionary is in the repository");
+    let entries: Vec<(&str, Vec<u8>)> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (name, value) = line.split_once('=').expect("a name and a value");
+            let digits = value.trim_matches('"').split("\\x").skip(1);
+            let byte = |digits| u8::from_str_radix(digits, 16).expect("a byte");
+            (name, digits.map(byte).collect())
+        })
+        .collect();
+    let of = |name| &entries.iter().find(|&&(known, _)| known == name).expect("an entry").1;
+    let succeeded = |bytes: &[u8]| machine::check(bytes, true).succeeded;
+    let number = |request: u32| request as u8;
+    let mut made = BTreeSet::from([
+        number(DRM_IOCTL_PANTHOR_VM_CREATE),
+        number(DRM_IOCTL_PANTHOR_BO_CREATE),
+        number(DRM_IOCTL_SYNCOBJ_CREATE),
+    ]);
+    assert_eq!(succeeded(of("start")), made);
+    made.insert(number(DRM_IOCTL_PANTHOR_VM_BIND));
+    assert_eq!(succeeded(of("start_held")), made);
+    for call in ["map", "map_async", "map_wait", "unmap"] {
+        // What is waited for has been signaled by then.
+        let before = if call == "map_wait" { of("map_async").as_slice() } else { &[] };
+        let program = [of("start"), before, of(call)].concat();
+        assert_eq!(succeeded(&program), made, "{call}");
+    }
 }
 
 /// Checks that the fuzzer makes every request of DRM files, with an argument of the right size.
