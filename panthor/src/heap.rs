@@ -138,6 +138,7 @@ impl Vm {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_tiler_heap(&self, options: TilerHeapOptions) -> Result<TilerHeap> {
         if let Some((argument, rule)) = options.broken_rule(self.device().cpu_page_size()) {
             return Err(Error::invalid(CALL, argument, rule));
@@ -227,10 +228,12 @@ impl TilerHeap {
     /// # Safety
     ///
     /// `handle` is a heap of this VM, at these addresses, and nothing else destroys it.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(vm: &Vm, handle: u32, context_va: u64, first_chunk_va: u64) -> Self {
         Self::of(vm, handle, context_va, first_chunk_va)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn of(vm: &Vm, handle: u32, context_va: u64, first_chunk_va: u64) -> Self {
         let inner = Owned::new(HeapInner { vm: vm.inner().clone(), handle });
         Self { inner, context_va, first_chunk_va }

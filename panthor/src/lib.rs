@@ -37,7 +37,8 @@
 //!
 //! * `fake`: a second transport, the software device of the crate `panthor-fake`, for tests and CI.
 //! * `drm`: [`Device`] is a `drm::Device`, and handles convert both ways.
-//! * `tracing`: a span for each call that binds or submits, which says how it ended.
+//! * `tracing`: a span for each call that binds or submits, with its outcome, and warnings with the call and the place
+//!   in the caller's code: of a drop that failed, and of a batch that is dropped with operations and without `submit`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

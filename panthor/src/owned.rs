@@ -18,11 +18,19 @@ pub(crate) struct Owned<T: Release> {
     /// The process that destroys it on drop, as a child of a fork shares the open file and must leave to its
     /// parent what is the parent's. Nobody does once it is destroyed or given up.
     owner: Option<Process>,
+    #[cfg(feature = "tracing")]
+    created: crate::trace::Place,
 }
 
 impl<T: Release> Owned<T> {
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(crate) fn new(object: T) -> Self {
-        Self { object, owner: Some(Process::current()) }
+        Self {
+            object,
+            owner: Some(Process::current()),
+            #[cfg(feature = "tracing")]
+            created: std::panic::Location::caller(),
+        }
     }
 
     /// Destroys it, or gives it back as `wrap` makes it.
@@ -73,7 +81,11 @@ impl<T: Release> Drop for Owned<T> {
         if self.owner == Some(Process::current()) {
             // The driver refuses only a number that it does not know, which would be ours to have kept; and a
             // device that is gone has nothing left.
-            let _ = self.object.release();
+            let _released = self.object.release();
+            #[cfg(feature = "tracing")]
+            if let Err(error) = &_released {
+                crate::trace::drop_failed(error, self.created);
+            }
         }
     }
 }

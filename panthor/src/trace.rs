@@ -1,15 +1,17 @@
-//! Spans around what a driver looks for in a profile (feature `tracing`).
+//! Spans around what a driver looks for in a profile, and warnings of what would be silent (feature `tracing`).
 //!
-//! Each call that binds or submits is a span of level TRACE and target `panthor`, named as in the uAPI. How
+//! A drop that fails, and a batch with operations that is dropped without `submit`, are warnings with the call, and the
+//! place in the caller's code where the object or the batch was made. Each call that binds or submits is a span of level TRACE and target `panthor`, named as in the uAPI. How
 //! it ended is recorded in it: `ioctls` and the driver's `operations`, or `error`.
 
 use std::fmt::Display;
+use std::panic::Location;
 
 use tracing::field::{Empty, display};
-use tracing::{Span, trace_span};
+use tracing::{Span, trace_span, warn};
 
 use crate::bind::BindReport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The span of a VM_BIND of so many recorded operations.
 pub(crate) fn vm_bind(vm: u32, recorded: usize, queued: bool) -> Span {
@@ -43,4 +45,52 @@ pub(crate) fn bound(span: &Span, result: &Result<BindReport>) {
 /// Records in a span why a call failed.
 pub(crate) fn failed(span: &Span, error: &dyn Display) {
     span.record("error", display(error));
+}
+
+/// A place in the caller's code.
+pub(crate) type Place = &'static Location<'static>;
+
+/// Warns that an object was dropped and the driver did not destroy it.
+pub(crate) fn drop_failed(error: &Error, created: Place) {
+    warn!(target: "panthor", call = error.call(), error = display(error), created = display(created), "failed drop");
+}
+
+/// Warns that a part of another call, which nobody asked for, failed.
+pub(crate) fn cleanup_failed(error: &Error) {
+    warn!(target: "panthor", call = error.call(), error = display(error), "failed clean-up");
+}
+
+/// The elements of a batch that are recorded and not submitted: dropped with any, it warns.
+#[derive(Debug)]
+pub(crate) struct Unsubmitted {
+    call: &'static str,
+    started: Place,
+    elements: usize,
+}
+
+impl Unsubmitted {
+    #[track_caller]
+    pub(crate) fn new(call: &'static str) -> Self {
+        Self { call, started: Location::caller(), elements: 0 }
+    }
+
+    /// Notes an element, refused ones as well.
+    pub(crate) fn record(&mut self) {
+        self.elements += 1;
+    }
+
+    /// Notes that nothing is left to submit.
+    pub(crate) fn clear(&mut self) {
+        self.elements = 0;
+    }
+}
+
+impl Drop for Unsubmitted {
+    fn drop(&mut self) {
+        if self.elements > 0 && !std::thread::panicking() {
+            let Self { call, started, elements } = *self;
+            let started = display(started);
+            warn!(target: "panthor", call, elements, started, "batch dropped without submit");
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! The spans of feature `tracing`: `cargo test -p panthor --features fake,tracing --test tracing`.
+//! The spans and warnings of feature `tracing`: `cargo test -p panthor --features fake,tracing --test tracing`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use panthor::{Device, GroupOptions, QueueOptions};
+use panthor::{BoOptions, Device, GroupOptions, QueueOptions, sys};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -39,7 +39,11 @@ impl Subscriber for Lines {
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &Event<'_>) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = event.metadata().level().to_string();
+        event.record(&mut Append(&mut line));
+        self.0.lock().unwrap().push(line);
+    }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
 }
@@ -67,4 +71,96 @@ fn binds_and_submits_are_spans_that_say_how_they_ended() {
     assert_eq!(lines[3], "GROUP_SUBMIT group=1 queue_submits=1");
     // The end of a VM in which something was queued.
     assert_eq!(lines[4], lines[1]);
+}
+
+/// The warnings of something.
+fn warnings(run: impl FnOnce()) -> Vec<String> {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), run);
+    let lines = lines.0.lock().unwrap();
+    lines.iter().filter(|line| line.starts_with("WARN")).cloned().collect()
+}
+
+#[test]
+fn a_batch_that_is_dropped_without_submit_is_a_warning_with_its_place() {
+    let device = Device::open_fake().unwrap();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+    let syncobj = device.create_signaled_syncobj().unwrap();
+    let mut places = Vec::new();
+    let warnings = warnings(|| {
+        places.push(line!() + 1);
+        vm.bind().map_sparse(0..4096).unmap(0..4096);
+        places.push(line!() + 1);
+        vm.bind_async().wait(&syncobj);
+        places.push(line!() + 1);
+        vm.bind().unmap(1..2); // breaks a rule
+        places.push(line!() + 1);
+        group.submit().queue(0).queue(0);
+        // A batch may be older than what it records, as without the feature.
+        let mut older = vm.bind();
+        let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+        older.map(&bo, .., 0, Default::default()).submit().unwrap();
+        // None of these has anything left to submit.
+        vm.bind();
+        vm.bind().map_sparse(0..4096).clear();
+        vm.bind().map_sparse(0..4096).submit().unwrap();
+        vm.bind().unmap(1..2).submit().unwrap_err();
+        group.submit().queue(0).submit().unwrap();
+    });
+    assert_eq!(warnings.len(), 4, "{warnings:#?}");
+    let elements = [("VM_BIND", 2), ("VM_BIND", 1), ("VM_BIND", 1), ("GROUP_SUBMIT", 2)];
+    for ((warning, place), (call, count)) in warnings.iter().zip(places).zip(elements) {
+        for part in [
+            "message=batch dropped without submit",
+            &format!("call=\"{call}\""),
+            &format!("elements={count}"),
+            &format!("tests/tracing.rs:{place}:"),
+        ] {
+            assert!(warning.contains(part), "{part} is not in {warning}");
+        }
+    }
+}
+
+#[test]
+fn a_drop_that_fails_is_a_warning_with_the_place_of_the_creation() {
+    let device = Device::open_fake().unwrap();
+    let fake = device.fake().unwrap();
+    let vm = device.create_vm(Default::default()).unwrap();
+    let mut places = Vec::new();
+    let warnings = warnings(|| {
+        places.push(line!() + 1);
+        let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+        places.push(line!() + 1);
+        let imported = device.import_bo(bo.export().unwrap()).unwrap();
+        places.push(line!() + 1);
+        let syncobj = device.create_syncobj().unwrap();
+        places.push(line!() + 1);
+        let heap = vm.create_tiler_heap(Default::default()).unwrap();
+        places.push(line!() + 1);
+        let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+        fake.fail_ioctl(sys::DRM_IOCTL_GEM_CLOSE, 5);
+        // One handle for both, which the second closes.
+        drop(bo);
+        drop(imported);
+        fake.fail_ioctl(sys::DRM_IOCTL_SYNCOBJ_DESTROY, 5);
+        drop(syncobj);
+        fake.fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, 5);
+        drop(heap);
+        fake.fail_ioctl(sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, 5);
+        drop(group);
+        device.create_timeline().unwrap(); // without trouble
+    });
+    let calls = ["GEM_CLOSE", "SYNCOBJ_DESTROY", "TILER_HEAP_DESTROY", "GROUP_DESTROY"];
+    assert_eq!(warnings.len(), calls.len(), "{warnings:#?}");
+    for ((warning, place), call) in warnings.iter().zip(&places[1..]).zip(calls) {
+        for part in [
+            "message=failed drop",
+            &format!("call=\"{call}\""),
+            "os error 5",
+            &format!("tests/tracing.rs:{place}:"),
+        ] {
+            assert!(warning.contains(part), "{part} is not in {warning}");
+        }
+    }
 }

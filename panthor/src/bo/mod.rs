@@ -85,6 +85,7 @@ impl Device {
     /// driver has mmap offsets for, about 1 TiB for all BOs of a device;
     /// [`Unsupported`](ErrorKind::Unsupported) for WB_MMAP below driver 1.7.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_bo(&self, options: BoOptions<'_>) -> Result<Bo> {
         let exclusive_to = match options.exclusive_to {
             None => None,
@@ -102,6 +103,7 @@ impl Device {
 }
 
 impl Bo {
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(crate) fn create(
         device: &Device,
         options: BoOptions<'_>,
@@ -139,6 +141,7 @@ impl Bo {
         }))
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn of(inner: BoInner) -> Self {
         Self::of_owned(Owned::new(inner))
     }
@@ -250,6 +253,7 @@ impl Bo {
     /// let bo = unsafe { Bo::from_raw(&device, handle, 4096, BoFlags::empty(), None) }?;
     /// # Ok::<(), panthor::Error>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(
         device: &Device,
         handle: u32,

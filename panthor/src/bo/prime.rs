@@ -45,6 +45,7 @@ impl Device {
     /// ```
     #[doc(alias = "DRM_IOCTL_PRIME_FD_TO_HANDLE")]
     #[doc(alias = "drmPrimeFDToHandle")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn import_bo(&self, dma_buf: impl AsFd) -> Result<Bo> {
         let fd = dma_buf.as_fd();
         if self.is_inherited() {
@@ -71,7 +72,11 @@ impl Device {
                 let about = about_import(self, handle, kept).inspect_err(|_| {
                     // The handle is new, or was given up and is somebody's. But of one that is open the device
                     // fails to tell only when it is gone, and then this closes nothing either.
-                    let _ = close(self, handle);
+                    let _closed = close(self, handle);
+                    #[cfg(feature = "tracing")]
+                    if let Err(error) = &_closed {
+                        crate::trace::cleanup_failed(error);
+                    }
                 })?;
                 handles.insert(handle, Entry { owners: 1, about: about.clone() });
                 about

@@ -81,6 +81,7 @@ impl Vm {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_GROUP_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_group(&self, options: GroupOptions) -> Result<Group> {
         let device = self.device();
         if options.priority == GroupPriority::Realtime {
@@ -112,6 +113,7 @@ impl Vm {
 impl Group {
     /// Starts a submission: work for one queue or for several, in one call.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn submit(&self) -> GroupSubmit<'_> {
         GroupSubmit::new(self)
     }
@@ -218,10 +220,12 @@ impl Group {
     /// assert!(group.state()?.is_usable());
     /// # Ok::<(), panthor::Error>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(vm: &Vm, handle: u32, queue_count: u32) -> Self {
         Self::of(vm, handle, queue_count)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn of(vm: &Vm, handle: u32, queue_count: u32) -> Self {
         let vm = vm.inner().clone();
         Self { inner: Owned::new(GroupInner { vm, handle, queue_count }) }

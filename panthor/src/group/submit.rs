@@ -79,6 +79,8 @@ pub struct GroupSubmit<'a> {
     submits: Submits,
     /// The first rule that was broken.
     refused: Option<Error>,
+    #[cfg(feature = "tracing")]
+    unsubmitted: crate::trace::Unsubmitted,
 }
 
 /// A queue submit that is being recorded, made by [`GroupSubmit::queue`].
@@ -93,9 +95,16 @@ pub struct QueueSubmit<'s, 'a> {
 }
 
 impl<'a> GroupSubmit<'a> {
+    #[cfg_attr(feature = "tracing", track_caller)]
     #[inline(always)]
     pub(super) fn new(group: &'a Group) -> Self {
-        Self { group, submits: Submits::new(), refused: None }
+        Self {
+            group,
+            submits: Submits::new(),
+            refused: None,
+            #[cfg(feature = "tracing")]
+            unsubmitted: crate::trace::Unsubmitted::new(CALL),
+        }
     }
 
     /// Starts a queue submit for the queue of this index, from 0 up to
@@ -119,7 +128,7 @@ impl<'a> GroupSubmit<'a> {
 
     /// Forgets what was recorded, a broken rule as well.
     pub fn clear(&mut self) -> &mut Self {
-        self.submits.clear();
+        self.empty();
         self.refused = None;
         self
     }
@@ -190,12 +199,19 @@ impl<'a> GroupSubmit<'a> {
             None => self.give(),
             Some(error) => Err(error),
         };
-        self.submits.clear();
+        self.empty();
         #[cfg(feature = "tracing")]
         if let Err(error) = &result {
             crate::trace::failed(&span, error);
         }
         result
+    }
+
+    #[inline]
+    fn empty(&mut self) {
+        self.submits.clear();
+        #[cfg(feature = "tracing")]
+        self.unsubmitted.clear();
     }
 
     fn give(&mut self) -> Result<()> {
@@ -262,6 +278,8 @@ impl<'a> GroupSubmit<'a> {
             });
         }
         self.submits.push(RawSubmit { queue_index, ..RawSubmit::default() });
+        #[cfg(feature = "tracing")]
+        self.unsubmitted.record();
     }
 
     #[inline]

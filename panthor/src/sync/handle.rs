@@ -17,6 +17,7 @@ pub(super) struct Handle {
 }
 
 impl Handle {
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(super) fn create(device: &Device, flags: u32) -> Result<Owned<Self>> {
         let mut arg = sys::drm_syncobj_create::zeroed();
         arg.flags = flags;
@@ -25,6 +26,7 @@ impl Handle {
     }
 
     /// Takes over one that nobody else destroys.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(super) fn adopt(device: &Device, raw: u32) -> Owned<Self> {
         Owned::new(Self { device: device.clone(), raw })
     }

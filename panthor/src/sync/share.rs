@@ -20,6 +20,7 @@ impl Handle {
     }
 
     /// SYNCOBJ_FD_TO_HANDLE of a syncobj.
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn import(device: &Device, fd: BorrowedFd<'_>) -> Result<Owned<Self>> {
         let raw = device.transport().syncobj_from_fd(fd, 0, 0, 0).map_err(|error| {
             if error.kind() == ErrorKind::InvalidArgument {
@@ -73,6 +74,7 @@ impl Device {
     /// ```
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE")]
     #[doc(alias = "vkImportSemaphoreFdKHR")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn import_syncobj(&self, fd: impl AsFd) -> Result<SyncObj> {
         Ok(SyncObj { handle: Handle::import(self, fd.as_fd())? })
     }
@@ -84,6 +86,7 @@ impl Device {
     ///
     /// As for [`import_syncobj`](Self::import_syncobj).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn import_timeline(&self, fd: impl AsFd) -> Result<Timeline> {
         Ok(Timeline { handle: Handle::import(self, fd.as_fd())? })
     }

@@ -39,6 +39,7 @@ impl Device {
     ///
     /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_syncobj(&self) -> Result<SyncObj> {
         Ok(SyncObj { handle: Handle::create(self, 0)? })
     }
@@ -49,6 +50,7 @@ impl Device {
     ///
     /// As for [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_SYNCOBJ_CREATE_SIGNALED")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_signaled_syncobj(&self) -> Result<SyncObj> {
         Ok(SyncObj { handle: Handle::create(self, sys::DRM_SYNCOBJ_CREATE_SIGNALED)? })
     }
@@ -188,6 +190,7 @@ impl SyncObj {
     /// syncobj.signal()?;
     /// # Ok::<(), panthor::Error>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
         Self { handle: Handle::adopt(device, handle) }
     }

@@ -53,6 +53,7 @@ impl Device {
     ///
     /// As for [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_timeline(&self) -> Result<Timeline> {
         Ok(Timeline { handle: Handle::create(self, 0)? })
     }
@@ -163,6 +164,7 @@ impl Timeline {
     /// # Safety
     ///
     /// As for [`SyncObj::from_raw`](crate::SyncObj::from_raw).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(device: &Device, handle: u32) -> Self {
         Self { handle: Handle::adopt(device, handle) }
     }

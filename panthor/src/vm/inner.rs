@@ -80,7 +80,13 @@ impl VmInner {
     fn unmap_behind_queued(&self) {
         if self.may_have_queued.load(Ordering::Relaxed) {
             // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
-            let _ = bind::unmap_behind_queued(self);
+            let _unmapped = bind::unmap_behind_queued(self);
+            #[cfg(feature = "tracing")]
+            if let Err(error) = &_unmapped {
+                if error.kind() != ErrorKind::DeviceLost {
+                    crate::trace::cleanup_failed(error);
+                }
+            }
         }
     }
 

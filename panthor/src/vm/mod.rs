@@ -62,6 +62,7 @@ impl Device {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_VM_CREATE")]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_vm(&self, options: VmOptions) -> Result<Vm> {
         let mut arg = sys::drm_panthor_vm_create::zeroed();
         arg.user_va_range = options.user_va_range;
@@ -163,6 +164,7 @@ impl Vm {
     /// It overtakes asynchronous batches that are still queued: unmapping synchronously what a queued batch is
     /// yet to map leaves it mapped in the end.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind(&self) -> VmBind<'_, Blocking> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
@@ -173,6 +175,7 @@ impl Vm {
     /// On a VM that a [parent process](Device#fork) made `submit` refuses it, unless the parent has queued
     /// something before the fork.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
@@ -196,6 +199,7 @@ impl Vm {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind_with<'a>(
         &'a self,
         buffer: &'a mut BindBuffer,
@@ -205,6 +209,7 @@ impl Vm {
 
     /// As [`bind_async`](Self::bind_async), in memory that is kept for the next batch.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind_async_with<'a>(
         &'a self,
         buffer: &'a mut BindBuffer,
@@ -256,6 +261,7 @@ impl Vm {
     /// # Safety
     ///
     /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
         let uid = device.given_up_vms().find(id);
         let inner = VmInner::new(device, id, user_va_range, uid);

@@ -101,15 +101,37 @@ pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
     /// Whether an operation may have to become several.
     special: bool,
     mode: PhantomData<M>,
+    #[cfg(feature = "tracing")]
+    unsubmitted: crate::trace::Unsubmitted,
 }
 
 impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     /// `storage` is empty.
+    #[cfg_attr(feature = "tracing", track_caller)]
     #[inline(always)]
     pub(crate) fn new(vm: &'a VmInner, storage: S) -> Self {
         let limits = Limits::of(vm);
         let (refused, sparse, special, mode) = (None, SparseMode::Auto, false, PhantomData);
-        Self { vm, storage, limits, refused, sparse, special, mode }
+        #[cfg(feature = "tracing")]
+        let unsubmitted = crate::trace::Unsubmitted::new(super::CALL);
+        Self {
+            vm,
+            storage,
+            limits,
+            refused,
+            sparse,
+            special,
+            mode,
+            #[cfg(feature = "tracing")]
+            unsubmitted,
+        }
+    }
+
+    /// Notes that something is recorded.
+    #[inline(always)]
+    fn note(&mut self) {
+        #[cfg(feature = "tracing")]
+        self.unsubmitted.record();
     }
 
     /// Makes room for this many more operations, if there is memory for as many.
@@ -264,6 +286,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     fn push_without_bo(&mut self, flags: u32, va: u64, size: u64) {
         let record = Record { flags, bo_handle: 0, bo_offset: 0, va, size };
         self.storage.parts().0.push(record);
+        self.note();
     }
 
     #[inline]
@@ -271,6 +294,8 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         let (ops, syncs) = self.storage.parts();
         ops.clear();
         syncs.clear();
+        #[cfg(feature = "tracing")]
+        self.unsubmitted.clear();
     }
 
     /// Maps what needs a plan, or refuses it.
@@ -306,6 +331,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self.special |= size > plan::CHUNK;
         let record = Record { flags, bo_handle: bo.handle(), bo_offset: range.start, va, size };
         self.storage.parts().0.push(record);
+        self.note();
     }
 
     fn refuse_map(&mut self, bo: &Bo, range: &Range<u64>, va: u64, flags: MapFlags) {
@@ -323,6 +349,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     }
 
     fn refuse(&mut self, index: Option<usize>, broken: impl FnOnce() -> Option<Broken>) {
+        self.note();
         if self.refused.is_none() {
             let broken = broken().unwrap_or(("operation", "breaks a rule of the uAPI".into()));
             self.refused = Some(rules::refuse(index, broken));

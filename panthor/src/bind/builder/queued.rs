@@ -24,6 +24,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         let sync = sync.into();
         if self.is_own(&sync, None, "wait") {
             self.storage.parts().1.push_wait(sync.op(false));
+            self.note();
         }
         self
     }
@@ -38,6 +39,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         let sync = sync.into();
         if self.is_own(&sync, None, "signal") {
             self.storage.parts().1.push_signal(sync.op(true));
+            self.note();
         }
         self
     }
@@ -80,6 +82,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         if self.is_own(sync, Some(op), name) {
             let sync = sync.op(signal);
             self.storage.parts().1.push_of_op(OpSync { op, sync });
+            self.note();
         }
         self
     }
