@@ -139,7 +139,7 @@ fn a_child_imports_nothing_into_its_parents_file() {
             let error = inherited.import_bo(&dma_buf).unwrap_err();
             assert_eq!((error.kind(), error.errno()), (ErrorKind::InvalidArgument, None));
             assert_eq!(error.argument(), Some("self"), "{error}");
-            assert!(error.to_string().contains("open the device anew"), "{error}");
+            assert!(error.to_string().contains("Open the device anew."), "{error}");
         }
         assert_eq!(ioctls(&device), before);
         let own = second_file(&device);

@@ -102,7 +102,7 @@ fn a_batch_that_is_dropped_without_submit_is_a_warning_with_its_place() {
         let bo = device.create_bo(BoOptions::new(4096)).unwrap();
         older.map(&bo, .., 0, Default::default()).submit().unwrap();
         // None of these has anything left to submit.
-        vm.bind();
+        let _ = vm.bind();
         vm.bind().map_sparse(0..4096).clear();
         vm.bind().map_sparse(0..4096).submit().unwrap();
         vm.bind().unmap(1..2).submit().unwrap_err();
