@@ -95,8 +95,8 @@ and sync objects do not signal eventfds; its capability SYS_PTRACE permits it.
 Calls that a signal interrupts:
   A call that panthor-fake answers ends with EINTR if a signal arrives just before, and its handler lacks SA_RESTART:
   stat, access, open, readlink and statfs of any path, fstat and mmap. A shell that starts 1000 children while it
-  asks 3000 times for a file is told 60 to 110 times that the file is missing; Python with a timer of 1 ms 110 times
-  of 44,000. With --mounts neither happens: stat, access and the like are the kernel's own. What differs then:
+  asks 3000 times for a file is told about 100 times that the file is missing, and more often on a busy machine;
+  Python with a timer of 1 ms about 100 times of 44,000. With --mounts neither happens: stat, access and the like are the kernel's own. What differs then:
   - open, readlink, statfs, fstat and mmap can still be interrupted.
   - stat of /dev/fd/N and /proc/PID/fd/N shows a node that is open as a regular file, but for fstatat with a directory.
   - /dev and some directories of /sys are covered by copies, if they lack what the device needs: a device that comes
