@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[test]
+    fn heap_that_is_set_again_keeps_its_counters() {
+        let mut heaps = Heaps::default();
+        heaps.set(0, 0x1000);
+        heaps.set(1, 0x2000);
+        heaps.count(0x2000, HeapCounter::VT_STARTED).unwrap();
+        heaps.set(0, 0x2000);
+        assert_eq!(heaps.counters(0x2000).vt_started, 1);
+    }
+
+    #[test]
     fn heap_0_has_no_counters() {
         let mut heaps = Heaps::default();
         assert_eq!(heaps.count(0, HeapCounter::VT_STARTED), None);

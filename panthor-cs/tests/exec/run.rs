@@ -150,6 +150,9 @@ fn fragment2_reads_from_its_base() {
         let short = staging(arch, RunFragment2 { base: reg(90), count: 6, ..Default::default() });
         let Staging::Fragment2(state) = short.staging else { panic!("{short:?}") };
         assert_eq!((state.tile_enable_map, state.flags), (wide(92), [0, 0, 0, word(95)]));
+        let mut big = Machine::with(arch, 1, |config| config.registers = 256);
+        let stop = big.run(code![RunFragment2 { base: reg(250), ..Default::default() }]);
+        assert_eq!(exception(stop), Exception::INVALID_INSTRUCTION);
         for base in [41, 250] {
             let stop = Machine::new(arch)
                 .run(code![RunFragment2 { base: reg(base), ..Default::default() }]);
