@@ -600,3 +600,24 @@ fn jobs_of_many_threads_are_all_done() {
     drop(file);
     device.assert_released();
 }
+
+#[test]
+fn ring_buffer_has_room_for_a_job_every_128_bytes() {
+    let file = device().open();
+    let vm = vm(&file);
+    for (index, (ring, room)) in [(4 << 10, 32), (8 << 10, 64)].into_iter().enumerate() {
+        let group = try_group(&file, group_args(vm, &[queue_args(ring)])).unwrap();
+        file.group(group).unwrap().hold();
+        for _ in 0..room + 3 {
+            assert_eq!(submit(&file, group, &[stream(0, &[])]), 0);
+        }
+        let on_gpu = || {
+            let dump = file.dump();
+            let jobs = &dump.groups[index].queues[0].pending;
+            (jobs.iter().filter(|job| job.on_gpu).count(), jobs.len())
+        };
+        assert_eq!(on_gpu(), (room, room + 3));
+        assert!(file.group(group).unwrap().step(0));
+        assert_eq!(on_gpu(), (room, room + 2));
+    }
+}

@@ -116,6 +116,21 @@ fn of_what_one_call_unmaps_the_last_goes_first() {
 }
 
 #[test]
+fn unpinned_bo_goes_last() {
+    let device = device();
+    let (file, other) = (device.open(), common::device().open());
+    let vm = vm(&file);
+    let bos = mapped::<3>(&file, vm);
+    for index in 1..=3 {
+        unmap(&file, vm, index * GIB, PAGE);
+    }
+    let fd = export(&file, bos[0]);
+    let imported = import(&other, &fd);
+    close(&other, imported);
+    assert_eq!(order(&file, bos), [1, 2, 0]);
+}
+
+#[test]
 fn what_is_mapped_once_more_goes_later() {
     let file = device().open();
     let vm = vm(&file);
