@@ -109,8 +109,7 @@ pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_sync = args(data);
     let memory = call.file.config().memory;
     let min_stride = size_of::<sys::drm_panthor_bo_sync_op>();
-    let ops: Vec<sys::drm_panthor_bo_sync_op> =
-        call.user.read_array(&args.ops, min_stride, memory)?;
+    let ops: Vec<sys::drm_panthor_bo_sync_op> = call.read_array(&args.ops, min_stride, memory)?;
     for op in ops {
         let bo = call.file.bo(op.handle)?;
         let inside = op.offset.checked_add(op.size).is_some_and(|end| end <= bo.size());

@@ -12,6 +12,11 @@ const STEP: usize = 1 << 20;
 /// Strides up to this are copied many elements at a time.
 const BULK_STRIDE: usize = 4096;
 
+/// Makes room for more elements.
+fn reserve<T>(out: &mut Vec<T>, more: usize) -> Result<()> {
+    out.try_reserve(more).map_err(|_| Errno::NOMEM)
+}
+
 impl UserMemory<'_> {
     /// Copies an array whose elements are `array.stride` bytes apart in the caller's header.
     ///
@@ -51,6 +56,7 @@ impl UserMemory<'_> {
         while out.len() < count {
             let start = out.len();
             let end = count.min(start + step);
+            reserve(&mut out, end - start)?;
             out.resize(end, T::zeroed());
             let from = addr.wrapping_add((start * size_of::<T>()) as u64);
             self.read(from, bytemuck::cast_slice_mut(&mut out[start..]))?;
@@ -64,6 +70,7 @@ impl UserMemory<'_> {
             let start = out.len();
             let at = addr.wrapping_add(start as u64 * stride as u64);
             let batch = (STEP / stride).clamp(1, count - start);
+            reserve(&mut out, batch)?;
             if stride <= BULK_STRIDE && self.append_bulk(at, batch, stride, &mut out) {
                 continue;
             }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use panthor_sys as sys;
 
 use crate::bo::ioctls as bo_ioctls;
+use crate::call::budget::{self, Budget};
 use crate::call::caller::{Caller, Capabilities};
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::UserMemory;
@@ -55,6 +56,7 @@ pub(crate) struct Call<'a> {
     pub(crate) file: &'a FileInner,
     pub(crate) user: UserMemory<'a>,
     pub(crate) caller: &'a dyn Caller,
+    pub(crate) budget: Budget,
 }
 
 impl Call<'_> {
@@ -66,6 +68,24 @@ impl Call<'_> {
     /// Whether the caller's groups may have a high priority.
     pub(crate) fn may_have_high_priority(&self) -> bool {
         self.file.is_current_master() || self.capabilities().nice
+    }
+
+    /// Copies an array of a structure, which the caller may know more or less of.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is no memory for it, or none for what it is about; otherwise what
+    /// [`UserMemory::read_array`] returns.
+    pub(crate) fn read_array<T: bytemuck::Pod>(
+        &self,
+        array: &sys::drm_panthor_obj_array,
+        min_stride: usize,
+        memory: u64,
+    ) -> Result<Vec<T>> {
+        if array.stride as usize >= min_stride {
+            self.budget
+                .charge_array(u64::from(array.count).saturating_mul(size_of::<T>() as u64))?;
+        }
+        self.user.read_array(array, min_stride, memory)
     }
 
     /// Goes through elements that may be many; see [`Caller::begin_long_step`].
@@ -208,6 +228,29 @@ fn find(request: u32, file: &FileInner) -> Option<Entry> {
     drm_core::not_for_render_nodes(nr).then_some(entry(request, forbidden))
 }
 
+/// Returns whether an ioctl leaves something behind that takes memory.
+fn makes_objects(request: u32) -> bool {
+    matches!(
+        request,
+        sys::DRM_IOCTL_PANTHOR_VM_CREATE
+            | sys::DRM_IOCTL_PANTHOR_VM_BIND
+            | sys::DRM_IOCTL_PANTHOR_BO_CREATE
+            | sys::DRM_IOCTL_PANTHOR_BO_SET_LABEL
+            | sys::DRM_IOCTL_PANTHOR_GROUP_CREATE
+            | sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT
+            | sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE
+            | sys::DRM_IOCTL_PRIME_HANDLE_TO_FD
+            | sys::DRM_IOCTL_PRIME_FD_TO_HANDLE
+            | sys::DRM_IOCTL_SET_CLIENT_NAME
+            | sys::DRM_IOCTL_SYNCOBJ_CREATE
+            | sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD
+            | sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE
+            | sys::DRM_IOCTL_SYNCOBJ_TRANSFER
+            | sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
+            | sys::DRM_IOCTL_SYNCOBJ_EVENTFD
+    )
+}
+
 /// Answers an ioctl whose argument is at `arg` in user memory.
 pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     call.file.device_inner().check_plugged()?;
@@ -221,6 +264,9 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     }
     call.file.device_inner().begin_ioctl(request)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
+    if makes_objects(entry.request) {
+        budget::charge_object()?;
+    }
 
     let user_size = request_size(request);
     let both = request & entry.request;

@@ -2,6 +2,7 @@
 
 pub(crate) mod arena;
 pub(crate) mod arrays;
+pub(crate) mod budget;
 pub(crate) mod caller;
 pub(crate) mod errno;
 pub(crate) mod ioctl;

@@ -22,6 +22,7 @@ use panthor_sys as sys;
 
 use crate::bo::Bo;
 use crate::call::arena::Arena;
+use crate::call::budget::Budget;
 use crate::call::caller::{Caller, ThisProcess};
 use crate::call::errno::Errno;
 use crate::call::ioctl::{Call, dispatch};
@@ -196,7 +197,7 @@ impl File {
         user: UserMemory<'_>,
         caller: &dyn Caller,
     ) -> i32 {
-        let call = Call { file: &self.inner, user, caller };
+        let call = Call { file: &self.inner, user, caller, budget: Budget::default() };
         match dispatch(&call, request, arg) {
             Ok(()) => 0,
             Err(Errno(errno)) => -errno,

@@ -34,8 +34,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     let memory = call.file.config().memory;
-    let queues: Vec<QueueArgs> =
-        call.user.read_array(&args.queues, size_of::<QueueArgs>(), memory)?;
+    let queues: Vec<QueueArgs> = call.read_array(&args.queues, size_of::<QueueArgs>(), memory)?;
     permit_priority(call, args.priority)?;
     check_group(call.file, args)?;
     let vm = call.file.vm(args.vm_id)?;
@@ -151,7 +150,7 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
     let memory = call.file.config().memory;
     let submits: Vec<SubmitArgs> =
-        call.user.read_array(&args.queue_submits, size_of::<SubmitArgs>(), memory)?;
+        call.read_array(&args.queue_submits, size_of::<SubmitArgs>(), memory)?;
 
     let mut group: Option<Arc<Group>> = None;
     let mut jobs = Vec::with_capacity(submits.len());

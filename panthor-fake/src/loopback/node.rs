@@ -23,6 +23,7 @@ mod closes;
 
 use super::error::Error;
 use crate::bo::memory::{FILE_SIZE, Memory};
+use crate::call::budget;
 use crate::call::errno::Result;
 use crate::device::Device;
 use crate::file::File;
@@ -148,6 +149,7 @@ impl Nodes {
     ///
     /// `opener` is who does so.
     pub(super) fn open(&self, kind: Kind, flags: OFlag, opener: Opener) -> Result<OwnedFd> {
+        budget::charge_object()?;
         // A program that closed one and opens another finds it closed.
         self.catch_up(false);
         let kept = OFlag::O_ACCMODE | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_APPEND;

@@ -100,7 +100,8 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
         process: process_of(caller).unwrap_or(caller).as_raw(),
         thread: caller.as_raw(),
     };
-    let fd = world.nodes.open(kind, flags | OFlag::O_CLOEXEC, opener)?;
+    let open = || world.nodes.open(kind, flags | OFlag::O_CLOEXEC, opener);
+    let fd = world.processes.yielding(open)?;
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno as OsError;
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
 use crate::call::caller::Capabilities;
@@ -20,14 +21,17 @@ use crate::sharing::descriptors::Identity;
 /// A flag of pidfd_open: a thread, with the descriptors it has.
 const PIDFD_THREAD: libc::c_uint = libc::O_EXCL as libc::c_uint;
 
-/// After so many threads those that were known are forgotten, which bounds the descriptors that they cost.
+/// After so many threads those that were known are forgotten, which bounds the descriptors that they cost: this
+/// many, or the part of all descriptors that there may be.
 const KNOWN_MAX: usize = 64;
+const KNOWN_PART: u64 = 8;
 
 /// The threads that were seen, with a descriptor of each.
 #[derive(Debug)]
 pub(super) struct Processes {
     /// Whether descriptors can be duplicated. Where a container forbids it, they are looked at in `/proc`.
     duplicates: bool,
+    known_max: usize,
     known: Mutex<HashMap<Pid, Arc<Handle>>>,
 }
 
@@ -42,7 +46,9 @@ impl Processes {
     pub(super) fn new() -> Self {
         let own =
             pidfd_open(Pid::this(), 0).and_then(|pidfd| pidfd_getfd(&pidfd, pidfd.as_raw_fd()));
-        Self { duplicates: own.is_ok(), known: Mutex::default() }
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+        let known_max = usize::try_from(files / KNOWN_PART).unwrap_or(KNOWN_MAX).min(KNOWN_MAX);
+        Self { duplicates: own.is_ok(), known_max, known: Mutex::default() }
     }
 
     /// Whether descriptors can be duplicated.
@@ -57,13 +63,26 @@ impl Processes {
     pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
         // Once more if another thread has the number by now.
         for _ in 0..2 {
-            let handle = self.handle(thread)?;
-            match pidfd_getfd(&handle.pidfd, fd) {
-                Err(OsError::ESRCH) => self.forget(thread),
-                result => return Ok(result?),
+            let handle = self.yielding(|| self.handle(thread))?;
+            match self.yielding(|| Ok(pidfd_getfd(&handle.pidfd, fd)?)) {
+                Err(Errno(libc::ESRCH)) => self.forget(thread),
+                result => return result,
             }
         }
         Err(OsError::ESRCH.into())
+    }
+
+    /// Does something that takes a descriptor, once more without those of known threads if there are none left.
+    pub(super) fn yielding<T>(&self, open: impl Fn() -> Result<T>) -> Result<T> {
+        match open() {
+            Err(Errno(libc::EMFILE | libc::ENFILE)) if self.forget_all() => open(),
+            result => result,
+        }
+    }
+
+    /// Forgets the threads that were seen; returns whether there were any.
+    fn forget_all(&self) -> bool {
+        !std::mem::take(&mut *lock(&self.known)).is_empty()
     }
 
     fn handle(&self, thread: Pid) -> Result<Arc<Handle>> {
@@ -73,7 +92,7 @@ impl Processes {
                 return Ok(handle.clone());
             }
         }
-        if known.len() >= KNOWN_MAX {
+        if known.len() >= self.known_max {
             known.clear();
         }
         let handle = Arc::new(Handle::open(thread)?);

@@ -17,6 +17,7 @@ use super::error::Error;
 use super::listener::{Answer, Listener};
 use super::turns::Turns;
 use super::world::World;
+use crate::call::budget;
 use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 
@@ -109,6 +110,9 @@ impl Supervisor {
         name: &str,
         work: impl FnOnce(Arc<Self>) + Send + 'static,
     ) -> io::Result<()> {
+        if !budget::has_room(STACK as u64) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let supervisor = self.clone();
         let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
         self.threads.add(thread.spawn(move || work(supervisor))?);

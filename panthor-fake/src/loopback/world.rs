@@ -21,6 +21,7 @@ use super::process::{
     Processes, check_readable, identity_of, info_of, link_of, name_of, process_of,
 };
 use super::tree::Tree;
+use crate::call::budget;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
 use crate::device::Device;
@@ -83,6 +84,7 @@ impl Foreign for Unverified<'_> {
 impl World {
     pub(super) fn new(device: Device, mounts: Option<Mounts>) -> std::result::Result<Self, Error> {
         let nodes = Arc::new(Nodes::new(device)?);
+        budget::cap();
         let pipe = pipe2(OFlag::O_CLOEXEC);
         let (gone, alive) =
             pipe.map_err(|errno| Error::new("make a pipe", "").because(errno.into()))?;

@@ -72,7 +72,7 @@ impl Submission {
         array: &sys::drm_panthor_obj_array,
     ) -> Result<()> {
         let left = call.file.config().memory.saturating_sub(self.bytes);
-        let syncs = call.user.read_array(array, size_of::<SyncOp>(), left)?;
+        let syncs = call.read_array(array, size_of::<SyncOp>(), left)?;
         self.bytes += size_of_val(&syncs[..]) as u64;
         self.syncs.push(syncs);
         Ok(())

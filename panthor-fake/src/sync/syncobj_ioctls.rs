@@ -59,6 +59,8 @@ fn check_array(call: &Call<'_>, count: u32, bytes: usize) -> Result<()> {
 /// An array of the caller, refused where the kernel could not allocate it.
 fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
     check_array(call, count, size_of::<T>())?;
+    // With what is found by each, and waited for.
+    call.budget.charge_array(u64::from(count) * size_of::<T>().max(FOUND_BYTES) as u64)?;
     call.user.read_dense(pointer, count as usize)
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn read_ops(
         call.caller.begin_long_step()?;
     }
     let min_stride = size_of::<sys::drm_panthor_vm_bind_op>();
-    call.user.read_array(&args.ops, min_stride, call.file.config().memory)
+    call.read_array(&args.ops, min_stride, call.file.config().memory)
 }
 
 /// Does the operations one by one up to the first that fails.

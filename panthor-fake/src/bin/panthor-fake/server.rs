@@ -59,6 +59,7 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
     set_child_subreaper(true)?;
     end_with(keeper)?;
     let limits = Limits::raise()?;
+    set_up_allocator();
     let device = Device::new(run.config.clone())?;
     if let Some((path, options)) = &run.trace {
         let file = File::create(path).map_err(|error| {
@@ -122,6 +123,22 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
     }
     Ok(())
 }
+
+/// Has the allocator reserve less, and return large arrays: the address space may be limited.
+#[cfg(target_env = "gnu")]
+fn set_up_allocator() {
+    // Each takes 64 MiB of address space.
+    const ARENAS: i32 = 2;
+    const LARGE: i32 = 1 << 20;
+
+    for (parameter, value) in [(libc::M_ARENA_MAX, ARENAS), (libc::M_MMAP_THRESHOLD, LARGE)] {
+        // SAFETY: it sets a number of the allocator, which other threads may use.
+        unsafe { libc::mallopt(parameter, value) };
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn set_up_allocator() {}
 
 /// Whether the keeper has ended, so that this process kills all that it serves.
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -190,7 +207,12 @@ fn end_trace(device: &Device) {
 }
 
 fn not_started(run: &Run, error: &io::Error) -> Failure {
-    let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE };
+    let status = match error.raw_os_error() {
+        Some(libc::ENOENT) => NOT_FOUND,
+        // Whatever the program is: there can be no other process.
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => FAILED,
+        _ => NOT_RUNNABLE,
+    };
     Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
 }
 

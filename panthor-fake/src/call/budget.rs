@@ -1,0 +1,181 @@
+//! The memory that calls have this process take.
+//!
+//! Where a kernel runs out of memory a call fails with `ENOMEM`; where a process reaches a limit, an allocation aborts
+//! it. So a call is charged before it allocates much, and refused when little is left.
+
+use std::cell::Cell;
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::call::errno::{Errno, Result};
+
+/// What a call is charged with that makes an object: more than any has, with its place in all tables.
+const OBJECT: u64 = 16 << 10;
+
+/// What an element of an array costs at most, in multiples of its size: the operation with all that comes of it.
+const PER_BYTE: u64 = 16;
+
+/// What is always left for small allocations, at least, and as a part of the limit.
+const MARGIN: u64 = 32 << 20;
+const MARGIN_PART: u64 = 16;
+
+/// What the arrays of the calls in progress were charged with.
+static IN_PROGRESS: AtomicU64 = AtomicU64::new(0);
+
+/// What objects may be charged with before it is looked anew how much is left.
+static GRANTED: AtomicU64 = AtomicU64::new(0);
+
+/// The most memory that this process may have of its own, besides the limits of the system.
+static CAP: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Charges this process with an object that a call is about to make.
+///
+/// # Errors
+/// `ENOMEM` if there is no memory for it.
+pub(crate) fn charge_object() -> Result<()> {
+    let take = |granted: u64| granted.checked_sub(OBJECT);
+    if GRANTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+        return Ok(());
+    }
+    let left = Left::now();
+    let in_progress = IN_PROGRESS.load(Ordering::Relaxed);
+    // What is free in between does for objects, as long as there is room for the tables that they are in.
+    let usable = left.bytes.saturating_add(if left.has_room { free() } else { 0 });
+    let usable = usable.checked_sub(in_progress).filter(|&usable| usable >= OBJECT);
+    // The other half is for the arrays of other calls.
+    GRANTED.store(usable.ok_or(Errno::NOMEM)? / 2, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The charges of a call for its arrays, which end with it.
+#[derive(Debug, Default)]
+pub(crate) struct Budget(Cell<u64>);
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        IN_PROGRESS.fetch_sub(self.0.get(), Ordering::Relaxed);
+    }
+}
+
+impl Budget {
+    /// Charges a call with an array of the caller that it is about to copy.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is no memory for it, and for what comes of it.
+    pub(crate) fn charge_array(&self, bytes: u64) -> Result<()> {
+        let bytes = bytes.saturating_mul(PER_BYTE);
+        if bytes <= OBJECT {
+            return Ok(());
+        }
+        let in_progress = IN_PROGRESS.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.0.set(self.0.get() + bytes);
+        if Left::now().bytes >= in_progress { Ok(()) } else { Err(Errno::NOMEM) }
+    }
+}
+
+/// Limits this process to half of the machine's memory: others, whose calls it answers, should not make it take all.
+#[cfg(feature = "loopback")]
+pub(crate) fn cap() {
+    let number = |name| sysconf(name).ok().flatten().and_then(|number| u64::try_from(number).ok());
+    if let (Some(pages), Some(page)) =
+        (number(SysconfVar::_PHYS_PAGES), number(SysconfVar::PAGE_SIZE))
+    {
+        CAP.store(pages.saturating_mul(page) / 2, Ordering::Relaxed);
+    }
+}
+
+/// Returns whether so many bytes are left, besides those of the calls in progress.
+#[cfg(feature = "loopback")]
+pub(crate) fn has_room(bytes: u64) -> bool {
+    Left::now().bytes >= IN_PROGRESS.load(Ordering::Relaxed).saturating_add(bytes)
+}
+
+/// What is left of the memory that this process may have.
+struct Left {
+    /// Without the margin.
+    bytes: u64,
+    /// Whether most of the margin is left.
+    has_room: bool,
+}
+
+impl Left {
+    fn now() -> Self {
+        let limit = |resource| getrlimit(resource).map_or(RLIM_INFINITY, |(soft, _)| soft);
+        let (space, data) = (limit(Resource::RLIMIT_AS), limit(Resource::RLIMIT_DATA));
+        let cap = CAP.load(Ordering::Relaxed);
+        let all = Self { bytes: u64::MAX, has_room: true };
+        if (space, data, cap) == (RLIM_INFINITY, RLIM_INFINITY, u64::MAX) {
+            return all;
+        }
+        let Some(used) = Used::now() else { return all };
+        let limits = [(space, used.space), (data, used.data), (cap, used.own)];
+        limits.into_iter().filter(|&(limit, _)| limit != RLIM_INFINITY).fold(
+            all,
+            |all, (limit, used)| {
+                let (margin, left) = (MARGIN.max(limit / MARGIN_PART), limit.saturating_sub(used));
+                Self {
+                    bytes: all.bytes.min(left.saturating_sub(margin)),
+                    has_room: all.has_room && left >= margin / 2,
+                }
+            },
+        )
+    }
+}
+
+/// Returns how much memory of this process is free between what is in use: the allocator keeps it.
+#[cfg(target_env = "gnu")]
+fn free() -> u64 {
+    // SAFETY: the call takes nothing, and only counts.
+    let info = unsafe { nix::libc::mallinfo2() };
+    info.fordblks as u64
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn free() -> u64 {
+    0
+}
+
+/// What this process has, in bytes.
+struct Used {
+    space: u64,
+    data: u64,
+    /// Memory that no other process shares.
+    own: u64,
+}
+
+impl Used {
+    fn now() -> Option<Self> {
+        let statm = fs::read_to_string("/proc/self/statm").ok()?;
+        let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
+        let mut words = statm.split_ascii_whitespace().map(|word| word.parse::<u64>().ok());
+        let [space, resident, shared] = [words.next()??, words.next()??, words.next()??];
+        let data = words.nth(2)??;
+        let own = resident.saturating_sub(shared);
+        Some(Self { space: space * page, data: data * page, own: own * page })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charges_end_with_their_call() {
+        let call = Budget::default();
+        call.charge_array(10).unwrap();
+        assert_eq!(call.0.get(), 0);
+        call.charge_array(1 << 20).unwrap();
+        assert_eq!(call.0.get(), PER_BYTE << 20);
+        assert!(IN_PROGRESS.load(Ordering::Relaxed) >= PER_BYTE << 20);
+        charge_object().unwrap();
+    }
+
+    #[test]
+    fn used_memory_is_read() {
+        let used = Used::now().unwrap();
+        assert!(used.space >= used.data && used.space >= used.own && used.own > 0);
+    }
+}
