@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::{SysconfVar, sysconf};
+use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 
@@ -48,6 +49,37 @@ pub(crate) fn charge_object() -> Result<()> {
     // The other half is for the arrays of other calls.
     GRANTED.store(usable.ok_or(Errno::NOMEM)? / 2, Ordering::Relaxed);
     Ok(())
+}
+
+/// Charges this process with what an ioctl leaves behind.
+///
+/// # Errors
+/// As [`charge_object`].
+pub(crate) fn charge_ioctl(request: u32) -> Result<()> {
+    if makes_objects(request) { charge_object() } else { Ok(()) }
+}
+
+/// Returns whether an ioctl leaves something behind that takes memory.
+fn makes_objects(request: u32) -> bool {
+    matches!(
+        request,
+        sys::DRM_IOCTL_PANTHOR_VM_CREATE
+            | sys::DRM_IOCTL_PANTHOR_VM_BIND
+            | sys::DRM_IOCTL_PANTHOR_BO_CREATE
+            | sys::DRM_IOCTL_PANTHOR_BO_SET_LABEL
+            | sys::DRM_IOCTL_PANTHOR_GROUP_CREATE
+            | sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT
+            | sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE
+            | sys::DRM_IOCTL_PRIME_HANDLE_TO_FD
+            | sys::DRM_IOCTL_PRIME_FD_TO_HANDLE
+            | sys::DRM_IOCTL_SET_CLIENT_NAME
+            | sys::DRM_IOCTL_SYNCOBJ_CREATE
+            | sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD
+            | sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE
+            | sys::DRM_IOCTL_SYNCOBJ_TRANSFER
+            | sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
+            | sys::DRM_IOCTL_SYNCOBJ_EVENTFD
+    )
 }
 
 /// The charges of a call for its arrays, which end with it.

@@ -228,29 +228,6 @@ fn find(request: u32, file: &FileInner) -> Option<Entry> {
     drm_core::not_for_render_nodes(nr).then_some(entry(request, forbidden))
 }
 
-/// Returns whether an ioctl leaves something behind that takes memory.
-fn makes_objects(request: u32) -> bool {
-    matches!(
-        request,
-        sys::DRM_IOCTL_PANTHOR_VM_CREATE
-            | sys::DRM_IOCTL_PANTHOR_VM_BIND
-            | sys::DRM_IOCTL_PANTHOR_BO_CREATE
-            | sys::DRM_IOCTL_PANTHOR_BO_SET_LABEL
-            | sys::DRM_IOCTL_PANTHOR_GROUP_CREATE
-            | sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT
-            | sys::DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE
-            | sys::DRM_IOCTL_PRIME_HANDLE_TO_FD
-            | sys::DRM_IOCTL_PRIME_FD_TO_HANDLE
-            | sys::DRM_IOCTL_SET_CLIENT_NAME
-            | sys::DRM_IOCTL_SYNCOBJ_CREATE
-            | sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD
-            | sys::DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE
-            | sys::DRM_IOCTL_SYNCOBJ_TRANSFER
-            | sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
-            | sys::DRM_IOCTL_SYNCOBJ_EVENTFD
-    )
-}
-
 /// Answers an ioctl whose argument is at `arg` in user memory.
 pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     call.file.device_inner().check_plugged()?;
@@ -264,9 +241,7 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     }
     call.file.device_inner().begin_ioctl(request)?;
     let entry = find(request, call.file).ok_or(Errno::INVAL)?;
-    if makes_objects(entry.request) {
-        budget::charge_object()?;
-    }
+    budget::charge_ioctl(entry.request)?;
 
     let user_size = request_size(request);
     let both = request & entry.request;

@@ -83,7 +83,8 @@ Options:
 
 The exit status is that of PROGRAM; if a signal ends it, panthor-fake ends by the same, or with 128 + N by a
 real-time signal N. Otherwise it is
-    125     if panthor-fake itself fails: a wrong option, nothing to run, or what the system lacks
+    125     if panthor-fake itself fails: a wrong option, nothing to run, what the system lacks, or its server is
+            killed, and with it all that it serves
     126     if PROGRAM cannot be run
     127     if PROGRAM is not found
     137     as shells tell it, if somebody kills panthor-fake with SIGKILL, and PROGRAM with it

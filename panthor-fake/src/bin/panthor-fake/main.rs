@@ -1,6 +1,7 @@
 //! The command `panthor-fake`: runs programs on a Mali that is not there.
 
 mod args;
+mod children;
 mod front;
 mod help;
 mod keeper;

@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, exit};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, exit};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -18,6 +17,7 @@ use panthor_fake::loopback::Loopback;
 
 use crate::FAILED;
 use crate::args::Run;
+use crate::children;
 use crate::keeper::PATIENCE;
 use crate::limits::Limits;
 use crate::messages::{Channel, Message, Status};
@@ -107,18 +107,19 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
             return Err(error.into());
         }
         front.send(Message::Started(program), Some(&handle))?;
-        Ok(wait_for(program, front)?)
+        let stopped = || front.send(Message::Stopped, None);
+        Ok(children::wait_for(program, stopped)?)
     });
     let status = ended??;
     // Those that are left running may still make the calls, but nobody would hear of it.
     report_what_did_not_come(&device, &run.planned);
-    if reap_ended()? {
+    if children::reap()? {
         // Nothing is left behind when the front ends.
         finish(loopback, &device);
         front.send(Message::Ended(status), None)?;
     } else {
         detach(front, status)?;
-        wait_for_all()?;
+        children::wait_for_all()?;
         finish(loopback, &device);
     }
     Ok(())
@@ -140,15 +141,12 @@ fn set_up_allocator() {
 #[cfg(not(target_env = "gnu"))]
 fn set_up_allocator() {}
 
-/// Whether the keeper has ended, so that this process kills all that it serves.
-static ENDING: AtomicBool = AtomicBool::new(false);
-
 /// Ends this process, and all that it serves before, when the keeper has ended.
 fn end_with(keeper: OwnedFd) -> io::Result<()> {
     let wait = move || {
         // Nothing is ever written there.
         let _ = File::from(keeper).read(&mut [0]);
-        ENDING.store(true, Ordering::SeqCst);
+        children::forget();
         end_descendants(PATIENCE);
         exit(FAILED);
     };
@@ -214,78 +212,6 @@ fn not_started(run: &Run, error: &io::Error) -> Failure {
         _ => NOT_RUNNABLE,
     };
     Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
-}
-
-/// What became of a child.
-enum Change {
-    Ended(Status),
-    Stopped,
-}
-
-/// Waits for a child that has ended, which is buried, or was stopped, or only looks for one.
-///
-/// # Errors
-/// `ECHILD` if there are none, and `EAGAIN` if nothing has happened and it should not wait.
-fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
-    let options = if wait { libc::WUNTRACED } else { libc::WNOHANG };
-    loop {
-        let mut status = 0;
-        // Not nix's, for which a child that a real-time signal ended is an error.
-        // SAFETY: there is room for the status.
-        let result = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) });
-        while ENDING.load(Ordering::SeqCst) {
-            // How the program ends now is nothing to report.
-            std::thread::park();
-        }
-        match result {
-            Ok(0) => return Err(Errno::EAGAIN),
-            Ok(pid) => {
-                let status = ExitStatus::from_raw(status);
-                let change = match (status.code(), status.signal()) {
-                    (Some(code), _) => Change::Ended(Status::Exited(code)),
-                    (None, Some(signal)) => Change::Ended(Status::Signalled(signal)),
-                    (None, None) => Change::Stopped,
-                };
-                return Ok((Pid::from_raw(pid), change));
-            }
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Waits for the end of the program, reports its stops, and buries what others leave behind meanwhile.
-fn wait_for(program: Pid, front: &Channel) -> nix::Result<Status> {
-    loop {
-        match next_change(true)? {
-            (pid, Change::Ended(status)) if pid == program => return Ok(status),
-            (pid, Change::Stopped) if pid == program => front.send(Message::Stopped, None)?,
-            _ => {}
-        }
-    }
-}
-
-/// Buries all that have ended; whether nothing else is left.
-fn reap_ended() -> nix::Result<bool> {
-    loop {
-        match next_change(false) {
-            Ok(_) => {}
-            Err(Errno::EAGAIN) => return Ok(false),
-            Err(Errno::ECHILD) => return Ok(true),
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Waits until all have ended.
-fn wait_for_all() -> nix::Result<()> {
-    loop {
-        match next_change(true) {
-            Ok(_) => {}
-            Err(Errno::ECHILD) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-    }
 }
 
 /// Lets the front end, and goes on without its standard streams: who reads them need not wait.
