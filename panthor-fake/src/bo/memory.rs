@@ -8,14 +8,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 
 use nix::fcntl::FallocateFlags;
 use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result, repeat};
 use crate::holes::take_neighbours;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::memfd;
 use crate::vm::HUGE;
 
@@ -57,9 +56,9 @@ mod retired;
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: File,
-    ranges: Mutex<Ranges>,
+    ranges: Mutex<Ranges, { rank::RANGES }>,
     #[cfg(feature = "loopback")]
-    retired: Mutex<retired::Retired>,
+    retired: Mutex<retired::Retired, { rank::RETIRED }>,
     #[cfg(feature = "loopback")]
     pub(crate) permits: permits::Permits,
 }

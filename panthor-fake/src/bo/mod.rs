@@ -11,13 +11,13 @@ pub(crate) mod residency;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::bo::place::Place;
 use crate::bo::residency::Residency;
 use crate::call::errno::Result;
 use crate::device::DeviceInner;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sharing::dma_buf::DmaBuf;
 
 /// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
@@ -40,7 +40,7 @@ pub(crate) struct Bo {
     pub(crate) place: Place,
     /// How often it is mapped by the CPU.
     cpu_mappings: AtomicUsize,
-    label: Mutex<Option<Vec<u8>>>,
+    label: Mutex<Option<Vec<u8>>, { rank::LABEL }>,
     /// How many handles there are, in all files.
     handles: AtomicUsize,
     /// Its name among the BOs of the device, 0 for none.
@@ -51,7 +51,7 @@ pub(crate) struct Bo {
     /// The dma-buf that its memory is.
     import: Option<Arc<DmaBuf>>,
     /// The dma-buf that it was exported as.
-    exported: Mutex<Weak<DmaBuf>>,
+    exported: Mutex<Weak<DmaBuf>, { rank::EXPORTED }>,
 }
 
 impl Bo {

@@ -1,6 +1,6 @@
 //! Names of BOs: the ioctls of the primary node that give one to another file.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use panthor_sys as sys;
 
@@ -8,11 +8,11 @@ use crate::bo::Bo;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::file::handles::Handles;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// The names of BOs, which any authenticated file of the device can open.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<Handles<Arc<Bo>>>);
+pub(crate) struct Names(Mutex<Handles<Arc<Bo>>, { rank::BO_NAMES }>);
 
 impl Names {
     /// Does something with the BO of a name, which has a handle until that is done.

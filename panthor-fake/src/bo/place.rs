@@ -5,11 +5,11 @@
 //!
 //! A VM where mappings of a BO went off does not count for it until they are back, also if it has mapped it anew.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::bo::Bo;
 use crate::bo::reclaim::evicts;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// The state of a BO that can be evicted, the easiest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +23,7 @@ pub(crate) enum State {
 
 /// The place of a BO, and who maps it.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Mutex<Inner>);
+pub(crate) struct Place(Mutex<Inner, { rank::PLACE }>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -62,7 +62,7 @@ impl Inner {
 pub(crate) struct Rank {
     vm: u64,
     /// Nothing while it is not in the list. The lowest goes first.
-    rank: Mutex<Option<i64>>,
+    rank: Mutex<Option<i64>, { rank::VM_RANK }>,
 }
 
 impl Rank {

@@ -5,8 +5,8 @@
 //! of the BO has its pages at once, which leaves the old ones as they are.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, TryLockError};
 
 use crate::bo::Bo;
 use crate::bo::residency::Turn;
@@ -113,11 +113,8 @@ impl Turn<'_> {
         let mut contended = HashSet::new();
         for vm in &vms {
             match vm.submission.try_lock() {
-                Ok(guard) => guards.push(guard),
-                Err(TryLockError::Poisoned(poisoned)) => guards.push(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => {
-                    contended.insert(vm.id());
-                }
+                Some(guard) => guards.push(guard),
+                None => drop(contended.insert(vm.id())),
             }
         }
         let mut found = Vms {

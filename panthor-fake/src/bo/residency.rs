@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::bo::Bo;
 use crate::bo::reclaim::Spared;
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
-use crate::lock::lock;
+use crate::lock::{Mutex, MutexGuard, lock, rank};
 
 /// The bit of [`Residency::state`] that tells that there are pages.
 const RESIDENT: u32 = 1 << 31;
@@ -119,7 +119,7 @@ impl Drop for Pins {
 
 /// The BOs that have pages, in the order in which they got them.
 #[derive(Debug, Default)]
-pub(crate) struct Residents(Mutex<BTreeMap<u64, Weak<Bo>>>);
+pub(crate) struct Residents(Mutex<BTreeMap<u64, Weak<Bo>>, { rank::RESIDENTS }>);
 
 impl Residents {
     fn add(&self, since: u64, bo: &Arc<Bo>) {

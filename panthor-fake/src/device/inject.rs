@@ -1,19 +1,18 @@
 //! Failures on demand, for tests of how callers cope with them.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::call::errno::Errno;
 use crate::device::disturb::Disturbance;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// What is to fail on a file, or on all files of a device.
 #[derive(Debug, Default)]
 pub(crate) struct Injections {
     /// Whether there is anything to look at.
     armed: AtomicBool,
-    plan: Mutex<Plan>,
+    plan: Mutex<Plan, { rank::INJECTIONS }>,
 }
 
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ pub(crate) mod stats;
 use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::bo::memory::Memory;
@@ -33,7 +33,7 @@ use crate::dump::collect::dump_of_device;
 use crate::file::primary::Masters;
 use crate::file::{File, FileInner};
 use crate::group::Shared;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::events::Events;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuVa;
@@ -51,7 +51,7 @@ pub(crate) struct DeviceInner {
     pub(crate) pinned: Pinned,
     pub(crate) residents: Residents,
     /// Held by who has the [`Turn`].
-    pub(crate) turn: Mutex<()>,
+    pub(crate) turn: Mutex<(), { rank::TURN }>,
     pub(crate) events: Events,
     pub(crate) live: Live,
     pub(crate) masters: Masters,
@@ -67,9 +67,9 @@ pub(crate) struct DeviceInner {
     /// When the GPU's counters started.
     pub(crate) epoch: Instant,
     next_id: AtomicU64,
-    files: Mutex<Vec<Weak<FileInner>>>,
-    vms: Mutex<Vec<Weak<Vm>>>,
-    groups: Mutex<Vec<Weak<Shared>>>,
+    files: Mutex<Vec<Weak<FileInner>>, { rank::DEVICE_FILES }>,
+    vms: Mutex<Vec<Weak<Vm>>, { rank::DEVICE_VMS }>,
+    groups: Mutex<Vec<Weak<Shared>>, { rank::DEVICE_GROUPS }>,
     counters: Counters,
     #[cfg(feature = "trace")]
     pub(crate) trace: crate::trace::Slot,
@@ -274,13 +274,13 @@ impl DeviceInner {
     }
 }
 
-fn register<T>(list: &Mutex<Vec<Weak<T>>>, object: &Arc<T>) {
+fn register<T, const RANK: u8>(list: &Mutex<Vec<Weak<T>>, RANK>, object: &Arc<T>) {
     let mut list = lock(list);
     list.retain(|entry| entry.strong_count() > 0);
     list.push(Arc::downgrade(object));
 }
 
 /// The objects themselves, so that none dies under the list's lock.
-fn alive<T>(list: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
+fn alive<T, const RANK: u8>(list: &Mutex<Vec<Weak<T>>, RANK>) -> Vec<Arc<T>> {
     lock(list).iter().filter_map(Weak::upgrade).collect()
 }

@@ -1,10 +1,10 @@
 //! Counters of what was called.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crate::call::ioctl::{TYPE, request_nr, request_type};
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// Calls and operations since a device was made, over all its files.
 #[non_exhaustive]
@@ -79,7 +79,7 @@ impl FileStats {
 
 /// The counters of a device: those of its files, and what they had when they closed.
 #[derive(Debug)]
-pub(crate) struct Counters(Mutex<AllCounters>);
+pub(crate) struct Counters(Mutex<AllCounters, { rank::COUNTERS }>);
 
 /// Under one lock, so that a file is always in exactly one of them.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 
@@ -10,7 +10,7 @@ use super::FileInner;
 use crate::bo::Bo;
 use crate::call::errno::{Errno, Result};
 use crate::file::handles::Handles;
-use crate::lock::{read, write};
+use crate::lock::{ReadGuard, read, write};
 use crate::sharing::descriptors::{Identity, forget, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
 use crate::vm::mapping_info::HandleOf;
@@ -89,7 +89,7 @@ pub(crate) fn end_sharing(bo: Arc<Bo>) {
 
 impl FileInner {
     /// The table of buffer objects, which does not change while this is held.
-    pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+    pub(crate) fn objects(&self) -> ReadGuard<'_, Objects> {
         read(&self.objects)
     }
 

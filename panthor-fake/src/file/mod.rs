@@ -16,7 +16,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use panthor_sys as sys;
 
@@ -37,6 +37,7 @@ use crate::file::primary::{Opener, Primary};
 use crate::group::Group;
 use crate::group::gpu_time::GpuTime;
 use crate::group::view::GroupView;
+use crate::lock::{Mutex, RwLock, rank};
 use crate::sync::syncobj::Syncobj;
 #[cfg(feature = "trace")]
 use crate::trace::Who;
@@ -61,15 +62,15 @@ pub(crate) struct FileInner {
     /// What the file of a primary node has; a render node's has nothing of it.
     primary: Option<Primary>,
     /// What its client calls itself, if it does.
-    pub(crate) client_name: Mutex<Option<String>>,
+    pub(crate) client_name: Mutex<Option<String>, { rank::CLIENT_NAME }>,
     pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
-    objects: RwLock<Objects>,
-    vms: RwLock<Handles<Arc<Vm>>>,
+    objects: RwLock<Objects, { rank::OBJECTS }>,
+    vms: RwLock<Handles<Arc<Vm>>, { rank::VMS }>,
     /// VMs that were destroyed, as far as jobs keep them.
-    destroyed_vms: Mutex<Vec<Weak<Vm>>>,
-    groups: RwLock<Handles<Arc<Group>>>,
-    syncobjs: RwLock<Handles<Arc<Syncobj>>>,
+    destroyed_vms: Mutex<Vec<Weak<Vm>>, { rank::DESTROYED_VMS }>,
+    groups: RwLock<Handles<Arc<Group>>, { rank::GROUPS }>,
+    syncobjs: RwLock<Handles<Arc<Syncobj>>, { rank::SYNCOBJS }>,
     /// What its streams have taken.
     pub(crate) gpu_time: Arc<GpuTime>,
     /// What sparse mappings of this file show.

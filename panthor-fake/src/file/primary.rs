@@ -3,8 +3,8 @@
 //! The driver has no displays, so that mode setting comes to nothing.
 
 use std::mem::offset_of;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use panthor_sys as sys;
 
@@ -13,7 +13,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, Entry, Handler, args, request_nr};
 use crate::file::drm_core::{put, word};
 use crate::file::handles::Handles;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// The name of the GPU on its bus: the one of the RK3588.
 const UNIQUE: &[u8] = b"fb000000.gpu";
@@ -35,7 +35,7 @@ pub(crate) mod needs {
 #[derive(Debug, Default)]
 struct Master {
     /// What was given out; nothing in it once it has been used.
-    magic: Mutex<Handles<Option<Arc<AtomicBool>>>>,
+    magic: Mutex<Handles<Option<Arc<AtomicBool>>>, { rank::MAGIC }>,
     /// Whether the name on the bus is told: since the master chose an interface version.
     tells_unique: AtomicBool,
 }
@@ -43,7 +43,7 @@ struct Master {
 /// What the primary files of a device share.
 #[derive(Debug, Default)]
 pub(crate) struct Masters {
-    current: Mutex<Option<Arc<Master>>>,
+    current: Mutex<Option<Arc<Master>>, { rank::MASTERS }>,
 }
 
 /// Who opens a node.
@@ -61,7 +61,7 @@ pub(crate) struct Opener {
 /// What a primary file has beyond a render file. Locked after [`Masters::current`].
 #[derive(Debug)]
 pub(crate) struct Primary {
-    state: Mutex<State>,
+    state: Mutex<State, { rank::PRIMARY }>,
     authenticated: Arc<AtomicBool>,
 }
 

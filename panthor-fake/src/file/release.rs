@@ -9,7 +9,8 @@ use crate::lock::{lock, write};
 impl Drop for FileInner {
     /// The release of a file: everything goes that nothing else keeps.
     fn drop(&mut self) {
-        for group in write(&self.groups).take_all() {
+        let groups = write(&self.groups).take_all();
+        for group in groups {
             group.destroy();
         }
         let vms = write(&self.vms).take_all();

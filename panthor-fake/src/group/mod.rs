@@ -9,7 +9,7 @@ pub(crate) mod view;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use panthor_sys as sys;
 
@@ -18,7 +18,7 @@ use crate::call::errno::{Errno, Result};
 use crate::device::{DeviceInner, query};
 use crate::group::gpu_time::GpuTime;
 use crate::group::queue::GroupQueue;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::events::Events;
 use crate::sync::leaf::Line;
 use crate::vm::Vm;
@@ -37,7 +37,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct Shared {
     vm: Arc<Vm>,
-    state: Mutex<State>,
+    state: Mutex<State, { rank::GROUP_STATE }>,
     /// One in-memory sync object a queue, which counts the jobs that are done.
     syncobjs: KernelBo,
     /// The time that its streams take, with that of the other groups of its file.

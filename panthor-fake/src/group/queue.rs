@@ -4,13 +4,13 @@
 //! GPU takes what is there in order, and here it is done at once unless the queue is held.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use crate::bo::kernel_bo::{KernelBo, UNCACHED};
 use crate::call::errno::{Errno, Result};
 use crate::group::{Failure, Shared, seat};
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::fence::Fence;
 use crate::sync::jobs::{Counted, Job, Jobs, Queue, Started};
 use crate::sync::leaf::Leaf;
@@ -67,10 +67,10 @@ pub(crate) struct GroupQueue {
     _memory: [KernelBo; 2],
     /// How many jobs the ring buffer has room for.
     capacity: usize,
-    jobs: Mutex<Jobs<Self>>,
+    jobs: Mutex<Jobs<Self>, { rank::JOBS }>,
     /// The line of the fences of its jobs.
     line: Arc<Line>,
-    ring: Mutex<Ring>,
+    ring: Mutex<Ring, { rank::RING }>,
 }
 
 /// What the GPU has to do.
@@ -299,7 +299,7 @@ impl GroupQueue {
 impl Queue for GroupQueue {
     type Work = StreamWork;
 
-    fn jobs(&self) -> &Mutex<Jobs<Self>> {
+    fn jobs(&self) -> &Mutex<Jobs<Self>, { rank::JOBS }> {
         &self.jobs
     }
 

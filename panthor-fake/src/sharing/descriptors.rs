@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
@@ -21,7 +21,7 @@ use nix::sys::stat::Mode;
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::device::config::PageSize;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::memfd;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
@@ -134,7 +134,7 @@ impl Object {
 /// All that is given away.
 pub(crate) type Table = BTreeMap<Identity, Object>;
 
-static TABLE: Mutex<Table> = Mutex::new(Table::new());
+static TABLE: Mutex<Table, { rank::DESCRIPTORS }> = Mutex::new(Table::new());
 
 /// Looks at the table, or changes it. Nothing is forgotten meanwhile.
 ///
@@ -150,7 +150,7 @@ pub(crate) fn find(identity: Identity) -> Option<Object> {
 }
 
 /// Held by who forgets something, until that is gone.
-static SWEEPING: Mutex<()> = Mutex::new(());
+static SWEEPING: Mutex<(), { rank::SWEEPING }> = Mutex::new(());
 
 /// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
 /// thread has found at the same time.

@@ -2,13 +2,13 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 
 use crate::bo::Bo;
 use crate::call::errno::Result;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, find, with_table};
 use crate::sharing::reservation::Reservation;
 
@@ -35,7 +35,7 @@ pub(crate) struct DmaBuf {
     bo: Option<Arc<Bo>>,
     owner: Owner,
     fences: Reservation,
-    name: Mutex<Option<Vec<u8>>>,
+    name: Mutex<Option<Vec<u8>>, { rank::DMA_BUF_NAME }>,
 }
 
 impl DmaBuf {

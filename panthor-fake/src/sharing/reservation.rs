@@ -4,9 +4,9 @@
 //! ask for fences to wait for never see: to it all synchronisation is explicit. So they are left
 //! out here, and what is in a dma-buf was put there by a client.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 
@@ -27,7 +27,7 @@ impl Usage {
 /// The fences, with what each is for.
 #[derive(Debug, Default)]
 pub(crate) struct Reservation {
-    fences: Mutex<Vec<(Arc<Leaf>, Usage)>>,
+    fences: Mutex<Vec<(Arc<Leaf>, Usage)>, { rank::RESERVATION }>,
 }
 
 impl Reservation {

@@ -1,11 +1,11 @@
 //! Waiting until something about fences or sync objects changes.
 
 use std::ops::Deref;
+use std::sync::Condvar;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// The place where waiters sleep: the same for all devices of the process, since a sync file may
 /// take the fence of one to another.
@@ -29,7 +29,7 @@ impl Deref for Events {
 #[derive(Debug)]
 pub(crate) struct Place {
     waiters: AtomicUsize,
-    generation: Mutex<u64>,
+    generation: Mutex<u64, { rank::GENERATION }>,
     changed: Condvar,
 }
 
@@ -73,12 +73,7 @@ impl Place {
                     // What happened in the last moment counts.
                     return ready();
                 }
-                generation = if deadline.is_none() {
-                    self.changed.wait(generation).unwrap_or_else(PoisonError::into_inner)
-                } else {
-                    let woken = self.changed.wait_timeout(generation, left);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                };
+                generation = generation.wait(&self.changed, deadline.map(|_| left));
             }
         }
     }

@@ -3,11 +3,11 @@
 //! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
 //! before it must be done, nodes that are done are dropped from the chain as it is walked.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crate::call::errno::{Errno, Result};
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::leaf::{About, Leaf, new_context};
 
 /// A fence of either kind.
@@ -28,7 +28,7 @@ pub(crate) struct Chain {
     /// The point before, 0 at the start of a context.
     prev_seqno: u64,
     fence: Arc<Leaf>,
-    prev: Mutex<Option<Fence>>,
+    prev: Mutex<Option<Fence>, { rank::CHAIN }>,
     /// Whether somebody has asked whether it is done, and it was: the kernel does not know it before.
     noticed: AtomicBool,
     /// Whether the kernel gets to know by itself when it is done: somebody waits for it, or did.
@@ -93,7 +93,7 @@ impl Drop for Chain {
 }
 
 fn take_prev(chain: &mut Chain) -> Option<Fence> {
-    chain.prev.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    chain.prev.get_mut().take()
 }
 
 impl Fence {
@@ -285,7 +285,7 @@ impl Fence {
         let pending: Vec<_> = self.pending_leaves().collect();
         // One more than there are, until it is known of all whether they are signalled.
         let left = Arc::new(AtomicUsize::new(pending.len() + 1));
-        let callback = Arc::new(Mutex::new(Some(callback)));
+        let callback = Arc::new(Mutex::<_, { rank::CALLBACK }>::new(Some(callback)));
         let one_less = move || {
             if left.fetch_sub(1, Ordering::AcqRel) == 1 {
                 let callback = lock(&callback).take();

@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use crate::device::DeviceInner;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::fence::Fence;
 use crate::sync::in_turn::{Next, in_turn};
 use crate::sync::leaf::{About, Leaf, Line};
@@ -154,7 +154,7 @@ impl<Q: Queue> fmt::Debug for Jobs<Q> {
 pub(crate) trait Queue: Send + Sync + Sized + 'static {
     type Work: Send;
 
-    fn jobs(&self) -> &Mutex<Jobs<Self>>;
+    fn jobs(&self) -> &Mutex<Jobs<Self>, { rank::JOBS }>;
 
     /// Whether there is room for a job to start. Called with the jobs locked.
     fn has_room(&self) -> bool {

@@ -6,12 +6,12 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use nix::time::{ClockId, clock_gettime};
 
 use crate::call::errno::{Errno, Result};
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::events::Events;
 use crate::sync::in_turn::{Next, in_turn};
 
@@ -55,7 +55,7 @@ impl Line {
 /// A promise that is kept once, with a result.
 pub(crate) struct Leaf {
     signalled: AtomicBool,
-    state: Mutex<LeafState>,
+    state: Mutex<LeafState, { rank::LEAF }>,
     origin: Origin,
 }
 

@@ -2,11 +2,11 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::eventfd;
 use crate::sync::fence::{Chain, Fence};
 use crate::sync::leaf::Leaf;
@@ -15,7 +15,7 @@ use crate::sync::leaf::Leaf;
 #[derive(Debug)]
 pub(crate) struct Syncobj {
     device: Arc<DeviceInner>,
-    state: Mutex<State>,
+    state: Mutex<State, { rank::SYNCOBJ }>,
 }
 
 #[derive(Debug, Default)]

@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::call::uaccess::UserMemory;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 use super::event::{Call, Event, Pending, Target, Who};
 use super::options::{Format, TraceOptions};
@@ -19,7 +19,7 @@ use super::value::Fields;
 pub(crate) struct Slot {
     /// Whether there is one: all that a call looks at when there is none.
     is_on: AtomicBool,
-    tracer: Mutex<Option<Arc<Tracer>>>,
+    tracer: Mutex<Option<Arc<Tracer>>, { rank::TRACER }>,
 }
 
 /// A trace.
@@ -33,7 +33,7 @@ type Callback = Box<dyn Fn(&Event) + Send + Sync>;
 
 enum Sink {
     Callback(Callback),
-    Lines(Mutex<Lines>),
+    Lines(Mutex<Lines, { rank::TRACE_LINES }>),
 }
 
 /// Lines for a writer.

@@ -1,11 +1,11 @@
 //! The queue of asynchronous VM_BIND operations of a VM.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use crate::bo::residency::Pins;
 use crate::call::errno::Errno;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::jobs::{Jobs, Queue, Started};
 use crate::vm::{Change, Vm};
 
@@ -22,7 +22,7 @@ pub(crate) struct BindWork {
 impl Queue for Vm {
     type Work = BindWork;
 
-    fn jobs(&self) -> &Mutex<Jobs<Self>> {
+    fn jobs(&self) -> &Mutex<Jobs<Self>, { rank::JOBS }> {
         &self.jobs
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let vm = vm(&device);
         let work = BindWork { change: Change::SyncOnly, page_tables: 4096, pins: None };
         let job = Job::new(device.inner().clone(), &vm.line, work);
-        let seen = Arc::new(Mutex::new(None));
+        let seen = Arc::new(std::sync::Mutex::new(None));
         let (looker, into) = (vm.clone(), seen.clone());
         let look = move || *lock(&into) = Some(looker.page_tables_in_flight());
         assert!(job.done().on_signal(look).is_ok());

@@ -11,8 +11,8 @@ pub(crate) mod mapping_info;
 pub(crate) mod va_space;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crate::bo::Bo;
 use crate::bo::place::Rank;
@@ -20,7 +20,7 @@ use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::device::gpu_model::Gpu;
 use crate::group::heap::HeapPool;
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 use crate::sync::jobs::Jobs;
 use crate::sync::leaf::Line;
 use crate::vm::kernel_va::KernelVa;
@@ -81,7 +81,7 @@ pub(crate) struct Vm {
     user_va_range: u64,
     /// What sparse mappings show: one per file, so that nothing leaks between files.
     sparse: Arc<Bo>,
-    space: Mutex<VaSpace<Arc<Bo>>>,
+    space: Mutex<VaSpace<Arc<Bo>>, { rank::SPACE }>,
     /// Whether mappings may be off for want of memory. Set with the space locked.
     evicted: AtomicBool,
     /// Its place among the VMs whose BOs can be evicted.
@@ -91,18 +91,18 @@ pub(crate) struct Vm {
     /// Whether the device was unplugged before the VM was destroyed.
     outlived_device: AtomicBool,
     /// The queue of asynchronous operations.
-    pub(crate) jobs: Mutex<Jobs<Self>>,
+    pub(crate) jobs: Mutex<Jobs<Self>, { rank::JOBS }>,
     /// The line of its fences.
     pub(crate) line: Arc<Line>,
     /// How the next jobs that change something fail.
-    pub(crate) failures: Mutex<VecDeque<Errno>>,
+    pub(crate) failures: Mutex<VecDeque<Errno>, { rank::FAILURES }>,
     /// Bytes of page tables held by jobs.
     pub(crate) page_tables: AtomicU64,
-    kernel_va: Mutex<KernelVa>,
+    kernel_va: Mutex<KernelVa, { rank::KERNEL_VA }>,
     /// The tiler heaps, once there was one.
-    pub(crate) heaps: Mutex<Option<HeapPool>>,
+    pub(crate) heaps: Mutex<Option<HeapPool>, { rank::HEAPS }>,
     /// Held while a batch gets its fences, so that two batches do not interleave.
-    pub(crate) submission: Mutex<()>,
+    pub(crate) submission: Mutex<(), { rank::SUBMISSION }>,
 }
 
 impl Vm {

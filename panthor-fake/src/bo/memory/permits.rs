@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::unistd::Pid;
 
-use crate::lock::lock;
+use crate::lock::{Mutex, lock, rank};
 
 /// What threads are about to map, one range each: a thread makes one call at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     /// How many there are, for those who only ask whether there are any.
     count: AtomicUsize,
-    by_thread: Mutex<HashMap<Pid, Range<u64>>>,
+    by_thread: Mutex<HashMap<Pid, Range<u64>>, { rank::PERMITS }>,
 }
 
 impl Permits {
