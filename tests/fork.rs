@@ -1,8 +1,8 @@
 //! What a child of a fork may do with its parent's objects, and what needs a process of its own, on a Panthor, real
 //! or fake.
 //!
-//! On the real driver both have one open file; the fake lives in the process, so the child has a copy of its
-//! own, and what counts is which ioctls it makes.
+//! On the real driver both have one open file. The fake lives in the process that created it: there a child is refused
+//! what it asks for.
 
 #[path = "common/child.rs"]
 mod child;
@@ -24,6 +24,27 @@ use panthor::{
 /// How many ioctls the fake has answered; 0 for a real driver, which does not tell.
 fn ioctls(device: &Device) -> u64 {
     device.fake().map_or(0, |file| file.device().stats().ioctls())
+}
+
+/// Returns whether the device is a fake one, and checks that it refuses this child whatever that asks for.
+fn refuses_a_child(device: &Device) -> bool {
+    if device.fake().is_none() {
+        return false;
+    }
+    let before = ioctls(device);
+    let errors = [
+        device.create_bo(BoOptions::new(4096)).map(drop).unwrap_err(),
+        device.create_vm(VmOptions::new()).map(drop).unwrap_err(),
+        device.create_syncobj().map(drop).unwrap_err(),
+        device.gpu_info().map(drop).unwrap_err(),
+        device.flush_id().map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("self")));
+        assert!(error.to_string().contains("a parent process created"), "{error}");
+    }
+    assert_eq!(ioctls(device), before);
+    true
 }
 
 #[test]
@@ -69,6 +90,9 @@ fn what_a_child_makes_it_destroys() {
     let alone = alone();
     let device = device();
     in_child(&alone, || {
+        if refuses_a_child(&device) {
+            return;
+        }
         // More than a file has room for at a time.
         for _ in 0..40 {
             let vm = device.create_vm(VmOptions::new()).unwrap();
@@ -85,9 +109,8 @@ fn what_a_child_destroys_explicitly_is_destroyed() {
     let device = device();
     let mut syncobj = Some(device.create_syncobj().unwrap());
     in_child(&alone, || {
-        let before = ioctls(&device);
-        syncobj.take().unwrap().destroy().unwrap();
-        assert!(device.fake().is_none() || ioctls(&device) == before + 1);
+        let destroyed = syncobj.take().unwrap().destroy();
+        assert_eq!(destroyed.is_err(), device.fake().is_some());
     });
     let syncobj = syncobj.unwrap();
     if device.fake().is_none() {
@@ -119,6 +142,9 @@ fn the_flush_id_is_read_in_every_process() {
     let device = device();
     device.flush_id().unwrap();
     in_child(&alone, || {
+        if refuses_a_child(&device) {
+            return;
+        }
         device.flush_id().unwrap();
         in_child(&alone, || assert!(device.flush_id().is_ok()));
         device.flush_id().unwrap();
@@ -142,6 +168,15 @@ fn a_child_imports_nothing_into_its_parents_file() {
             assert!(error.to_string().contains("Open the device anew."), "{error}");
         }
         assert_eq!(ioctls(&device), before);
+        if refuses_a_child(&device) {
+            // Of a parent's fake nothing is known here.
+            let error = Device::open_fake().unwrap().import_bo(&dma_buf).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.argument()),
+                (ErrorKind::InvalidArgument, Some("dma_buf"))
+            );
+            return;
+        }
         let own = second_file(&device);
         let bo = own.import_bo(&dma_buf).unwrap();
         in_child(&alone, || assert!(own.import_bo(&dma_buf).is_err()));
@@ -162,11 +197,15 @@ fn a_child_queues_nothing_first_on_its_parents_vm() {
         assert_eq!((error.kind(), error.errno()), (ErrorKind::InvalidArgument, None));
         assert_eq!((error.argument(), error.ops_done()), (Some("self"), Some(0)), "{error}");
         assert_eq!(ioctls(&device), before);
-        vm.bind().map_sparse(0..4096).submit().unwrap();
+        let bound = vm.bind().map_sparse(0..4096).submit();
+        assert_eq!(bound.is_err(), device.fake().is_some());
     });
     vm.bind_async().map_sparse(0..4096).submit().unwrap();
     // Now the parent knows.
-    in_child(&alone, || assert!(vm.bind_async().map_sparse(0..4096).submit().is_ok()));
+    in_child(&alone, || {
+        let queued = vm.bind_async().map_sparse(0..4096).submit();
+        assert_eq!(queued.is_err(), device.fake().is_some());
+    });
 }
 
 #[test]
@@ -174,13 +213,96 @@ fn a_child_waits_for_what_it_queued() {
     let alone = alone();
     let device = device();
     in_child(&alone, || {
+        if refuses_a_child(&device) {
+            return;
+        }
         let vm = device.create_vm(VmOptions::new()).unwrap();
         let done = device.create_syncobj().unwrap();
         let sparse = 1 << 20..2 << 20;
         let queued = vm.bind_async().map_sparse(sparse).signal(&done).submit();
-        // The fake's own threads, if it has any, stay with the parent: its copy runs jobs in the call.
         queued.unwrap();
         assert_eq!(done.wait(Duration::from_secs(20)).unwrap(), Wait::Ready);
+    });
+}
+
+/// A child that drops all that it inherited, the device with it, changes nothing that the parent relies on.
+#[test]
+fn memory_of_the_parent_survives_its_child() {
+    let alone = alone();
+    let device = device();
+    let bo = device.create_bo(BoOptions::new(1 << 20)).unwrap();
+    let map = bo.map().unwrap();
+    map.fill(0..1 << 20, 7).unwrap();
+    let exported = bo.export().unwrap();
+    let timeline = device.create_timeline().unwrap();
+    timeline.signal(point::<1>()).unwrap();
+    let fence = timeline.at(point::<1>()).export_sync_file().unwrap();
+    let mut all = Some((device, bo, map, timeline));
+    in_child(&alone, || {
+        let (device, bo, map, timeline) = all.take().unwrap();
+        drop((bo, timeline, device));
+        assert_eq!(map.load::<u8>(4096).unwrap(), 7);
+        drop((map, exported, fence));
+        // One of its own has memory of its own.
+        if let Ok(device) = Device::open_fake() {
+            let bo = device.create_bo(BoOptions::new(1 << 20)).unwrap();
+            let map = bo.map().unwrap();
+            assert_eq!(map.load::<u8>(4096).unwrap(), 0);
+            map.fill(0..1 << 20, 9).unwrap();
+            device.fake().unwrap().device().leaks();
+        }
+    });
+    let (device, bo, map, _timeline) = all.unwrap();
+    let mut bytes = vec![0; 1 << 20];
+    map.read(0, &mut bytes).unwrap();
+    assert!(bytes.iter().all(|&byte| byte == 7));
+    let new = device.create_bo(BoOptions::new(1 << 20)).unwrap().map().unwrap();
+    new.fill(0..1 << 20, 8).unwrap();
+    assert_eq!(map.load::<u8>(0).unwrap(), 7);
+    // The parent knows its dma-buf still.
+    assert!(device.import_bo(bo.export().unwrap()).unwrap().is_same_object(&bo));
+}
+
+/// Other threads of the parent may hold any lock at the moment of the fork.
+#[test]
+fn a_child_waits_for_no_lock_of_its_parents_threads() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let alone = alone();
+    let device = device();
+    if device.fake().is_none() {
+        return;
+    }
+    let over = AtomicBool::new(false);
+    let busy = || {
+        while !over.load(Ordering::Relaxed) {
+            let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+            let same = device.import_bo(bo.export().unwrap()).unwrap();
+            drop((same, bo));
+            device
+                .create_vm(VmOptions::new())
+                .unwrap()
+                .bind()
+                .map_sparse(0..4096)
+                .submit()
+                .unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(busy);
+        scope.spawn(busy);
+        for _ in 0..200 {
+            in_child(&alone, || {
+                // SAFETY: the call sets a timer, which ends the child if it hangs.
+                unsafe { nix::libc::alarm(20) };
+                drop(device.clone());
+                let own = Device::open_fake().unwrap();
+                let bo = own.create_bo(BoOptions::new(4096)).unwrap();
+                let again = own.import_bo(bo.export().unwrap()).unwrap();
+                assert!(again.is_same_object(&bo));
+            });
+        }
+        over.store(true, Ordering::Relaxed);
     });
 }
 

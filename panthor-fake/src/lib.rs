@@ -122,6 +122,9 @@
 //!   left, and when [`Device::leaks`] counts; what a dma-buf keeps also when the last handle of its BO is closed.
 //! - Of a device that is unplugged nobody has seen the driver end the jobs that the GPU had; here they end at once, so
 //!   that who waits for them finds out. [`Device::open`] succeeds then, and its file answers `ENODEV`.
+//! - A device lives in the process that created it, and so do its dma-bufs, sync files and descriptors of sync objects. In
+//!   a child of a fork every ioctl and mmap of it is `ECHILD`, whatever the child drops the parent keeps, and what the
+//!   parent had mapped shows the same memory in both.
 //! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
 //! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
 //!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]
@@ -137,6 +140,7 @@ struct Readme;
 
 mod bo;
 mod call;
+mod deferred;
 mod device;
 mod dump;
 mod file;
@@ -146,6 +150,7 @@ mod lock;
 #[cfg(feature = "loopback")]
 pub mod loopback;
 mod memfd;
+mod process;
 mod sharing;
 mod sync;
 #[cfg(feature = "trace")]
@@ -154,6 +159,8 @@ mod vm;
 
 pub use bo::mapping::{Mapping, Prot};
 pub use call::arena::Arena;
+#[doc(hidden)]
+pub use deferred::DeferredReports;
 pub use device::Device;
 pub use device::config::{Config, PageSize};
 pub use device::disturb::Disturbance;

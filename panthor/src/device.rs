@@ -42,6 +42,10 @@ const DRIVER_MAJOR: i32 = 1;
 /// the parent would end it without regard to that. One remains to whoever shares the file: not to import in one
 /// process what another one made or took over after the fork.
 ///
+/// A fake device, of the feature `fake`, lives in the process that created it. In a child each call on it is refused
+/// with [`InvalidArgument`](ErrorKind::InvalidArgument); what a child drops the parent keeps there, too, and CPU
+/// mappings that were made before the fork show the memory in both.
+///
 /// As everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
 /// there it is best to `exec`, or to open a device anew.
 ///

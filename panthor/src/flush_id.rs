@@ -8,7 +8,7 @@ use panthor_sys as sys;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::transport::{Mapping, Process, Protection, Transport};
+use crate::transport::{Mapping, NoCallbacks, Process, Protection, Transport};
 use crate::version::Features;
 
 /// The number of cache flushes that the GPU has done, as far as a queue submit takes it.
@@ -102,6 +102,7 @@ impl UserMmio {
 
     #[cold]
     fn map_flush_page(&self, transport: &Transport) -> Result<&FlushPage> {
+        let _until_unlocked = NoCallbacks::new();
         let offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         // Those of this process's ancestors, each found by its child.
         let mut slot = &self.flush_page;
@@ -117,6 +118,7 @@ impl UserMmio {
     }
 
     fn set_offset(&self, transport: &Transport, offset: UserMmioOffset) -> Result<()> {
+        let _until_unlocked = NoCallbacks::new();
         let mut current = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         let mut arg = sys::drm_panthor_set_user_mmio_offset::zeroed();
         arg.offset = offset.as_raw();

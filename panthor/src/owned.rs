@@ -38,13 +38,13 @@ impl<T: Release> Owned<T> {
         mut self,
         wrap: impl FnOnce(Self) -> O,
     ) -> Result<(), DestroyError<O>> {
-        match self.object.release() {
-            Ok(()) => {
-                self.owner = None;
-                Ok(())
-            }
-            Err(error) => Err(DestroyError { object: wrap(self), error }),
-        }
+        // A callback of the fake's trace may panic behind the driver's answer: what is destroyed must not be
+        // destroyed again, when its number may be another object's.
+        let owner = self.owner.take();
+        self.object.release().map_err(|error| {
+            self.owner = owner;
+            DestroyError { object: wrap(self), error }
+        })
     }
 
     /// Leaves it to somebody else.

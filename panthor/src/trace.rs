@@ -94,3 +94,8 @@ impl Drop for Unsubmitted {
         }
     }
 }
+
+/// Warns of a mapping that the kernel refused to end, of so many bytes.
+pub(crate) fn still_mapped(bytes: usize, errno: rustix::io::Errno) {
+    warn!(target: "panthor", bytes, error = %errno, "munmap: the mapping stays, its addresses are lost");
+}

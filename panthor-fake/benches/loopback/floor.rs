@@ -44,17 +44,24 @@ fn serve(listener: &OwnedFd) -> io::Result<()> {
     loop {
         // SAFETY: zeros are a valid value, and the one that the kernel asks for.
         let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        control(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &mut call)?;
+        // SAFETY: the request fills this structure.
+        unsafe { control(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &mut call) }?;
         let mut answer = libc::seccomp_notif_resp { id: call.id, val: 1, error: 0, flags: 0 };
-        control(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut answer)?;
+        // SAFETY: the request reads this structure.
+        unsafe { control(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut answer) }?;
         if call.data.args[0] == LAST {
             return Ok(());
         }
     }
 }
 
-fn control<T>(listener: &OwnedFd, request: libc::Ioctl, arg: &mut T) -> io::Result<()> {
-    // SAFETY: the callers pass the structure that belongs to the request.
+/// Issues an ioctl on a listener.
+///
+/// # Safety
+///
+/// The request takes this structure.
+unsafe fn control<T>(listener: &OwnedFd, request: libc::Ioctl, arg: &mut T) -> io::Result<()> {
+    // SAFETY: the caller's promise.
     let result = unsafe { libc::ioctl(listener.as_raw_fd(), request, std::ptr::from_mut(arg)) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -81,6 +81,9 @@ impl KernelBo {
 
 impl Drop for KernelBo {
     fn drop(&mut self) {
+        if self.vm.device.is_inherited() {
+            return;
+        }
         // In range, and an unmap works in any state of the VM.
         let _ = self.vm.apply(Change::Unmap { va: self.va, size: self.size });
         self.vm.free_kernel_va(self.va, self.size);

@@ -16,6 +16,7 @@ use crate::call::errno::{Errno, Result, repeat};
 use crate::holes::take_neighbours;
 use crate::lock::{Mutex, lock, rank};
 use crate::memfd;
+use crate::process::Process;
 use crate::vm::HUGE;
 
 /// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
@@ -56,6 +57,8 @@ mod retired;
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: File,
+    /// The process that created the device. Its children share the file, but not what is in use of it.
+    process: Process,
     ranges: Mutex<Ranges, { rank::RANGES }>,
     #[cfg(feature = "loopback")]
     retired: Mutex<retired::Retired, { rank::RETIRED }>,
@@ -71,6 +74,7 @@ impl Memory {
         }
         Ok(Self {
             file,
+            process: Process::current(),
             ranges: Mutex::new(Ranges::new()),
             #[cfg(feature = "loopback")]
             retired: Mutex::default(),
@@ -83,6 +87,7 @@ impl Memory {
     pub(crate) fn allocate(&self, size: u64) -> Result<u64> {
         // Two ranges without a size could be at the same place.
         debug_assert!(size != 0);
+        self.check_process()?;
         let align = if size >= HUGE { HUGE } else { ALIGN };
         lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
     }
@@ -94,11 +99,21 @@ impl Memory {
 
     /// Gives back what [`Memory::allocate`] reserved, contents and all.
     pub(crate) fn free(&self, offset: u64, size: u64) {
+        if self.check_process().is_err() {
+            // The parent has the memory in use.
+            return;
+        }
         // Should that fail, the range is not used again, or another BO would start with these
         // contents.
         if punch_hole(&self.file, offset, size).is_ok() {
             lock(&self.ranges).free(offset, size);
         }
+    }
+
+    /// # Errors
+    /// `ECHILD` in a child of the process that created the device.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.process == Process::current() { Ok(()) } else { Err(Errno::CHILD) }
     }
 
     /// Where the page is that stands for the registers.
@@ -118,6 +133,7 @@ impl Memory {
 
     /// Writes at an offset.
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
+        self.check_process().map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))?;
         self.file.write_all_at(buf, offset)
     }
 }

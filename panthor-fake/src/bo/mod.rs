@@ -279,6 +279,10 @@ impl Bo {
 
 impl Drop for Bo {
     fn drop(&mut self) {
+        // The parent has it, and its locks.
+        if self.device.is_inherited() {
+            return;
+        }
         self.give_memory_back();
         self.forget_pages();
         if let Some(bo) = self.import.as_ref().and_then(|dma_buf| dma_buf.bo()) {

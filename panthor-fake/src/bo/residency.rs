@@ -111,7 +111,7 @@ impl Pins {
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        for bo in &self.0 {
+        for bo in self.0.iter().filter(|bo| !bo.device().is_inherited()) {
             bo.unpin();
         }
     }

@@ -14,6 +14,8 @@ impl Errno {
     pub(crate) const INTR: Self = Self(libc::EINTR);
     pub(crate) const TOO_BIG: Self = Self(libc::E2BIG);
     pub(crate) const BADF: Self = Self(libc::EBADF);
+    /// The device is of a parent process. No driver returns this number.
+    pub(crate) const CHILD: Self = Self(libc::ECHILD);
     pub(crate) const NOMEM: Self = Self(libc::ENOMEM);
     pub(crate) const ACCES: Self = Self(libc::EACCES);
     pub(crate) const FAULT: Self = Self(libc::EFAULT);

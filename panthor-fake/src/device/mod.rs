@@ -225,6 +225,17 @@ impl DeviceInner {
         if self.unplugged.load(Ordering::Acquire) { Err(Errno::NODEV) } else { Ok(()) }
     }
 
+    /// # Errors
+    /// `ECHILD` in a child of the process that created the device.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.memory.check_process()
+    }
+
+    /// Returns whether a parent process created the device, which has all that is in it.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.check_process().is_err()
+    }
+
     /// A number that no other object of the device has.
     pub(crate) fn unique_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)

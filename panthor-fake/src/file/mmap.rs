@@ -25,7 +25,7 @@ impl File {
     /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
     ///
     /// # Errors
-    /// By its error number: `ENODEV` after [`Device::unplug`](crate::Device::unplug); `EINVAL` if no BO starts at the
+    /// By its error number: `ECHILD` in a child of the process that created the device; `ENODEV` after [`Device::unplug`](crate::Device::unplug); `EINVAL` if no BO starts at the
     /// offset or it is shorter than `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has
     /// no handle of; otherwise what `mmap(2)` says.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> io::Result<Mapping> {
@@ -107,6 +107,7 @@ impl FileInner {
         prot: Prot,
         offset: u64,
     ) -> Result<Option<Arc<Bo>>> {
+        self.device_inner().check_process()?;
         self.device_inner().check_plugged()?;
         let page = self.config().page_size.bytes();
         let size = (len as u64).checked_next_multiple_of(page).ok_or(Errno::NOMEM)?;

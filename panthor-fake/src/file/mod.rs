@@ -135,7 +135,8 @@ impl File {
 
     /// Answers an ioctl as `ioctl(2)` on the render node does: zero, or a negative error number.
     ///
-    /// A bad pointer, in `arg` or in what it points to, is `-EFAULT`.
+    /// A bad pointer, in `arg` or in what it points to, is `-EFAULT`. In a child of the process that created the
+    /// device all is `-ECHILD`.
     ///
     /// # Safety
     /// The fake writes to where `arg` and the pointers behind it point, like the driver: that must
@@ -167,6 +168,9 @@ impl File {
         user: UserMemory<'_>,
         caller: &dyn Caller,
     ) -> i32 {
+        if let Err(Errno(errno)) = self.inner.device_inner().check_process() {
+            return -errno;
+        }
         #[cfg(feature = "trace")]
         if self.inner.device_inner().trace.is_on() {
             return self.answer_traced(request, arg, user, caller);

@@ -9,6 +9,10 @@ use crate::lock::{lock, write};
 impl Drop for FileInner {
     /// The release of a file: everything goes that nothing else keeps.
     fn drop(&mut self) {
+        // What the file holds is the parent's. So may be the locks: threads that held one are not here.
+        if self.device_inner().is_inherited() {
+            return;
+        }
         let groups = write(&self.groups).take_all();
         for group in groups {
             group.destroy();

@@ -62,14 +62,49 @@ impl From<Result<Answer>> for Answer {
     }
 }
 
+/// A structure with the one request of a seccomp listener that takes it.
+///
+/// # Safety
+///
+/// The request takes a pointer to `Self`, has the kernel write to that structure alone, and any bytes that it writes
+/// are a valid value.
+unsafe trait Request {
+    const NUMBER: libc::Ioctl;
+}
+
+// SAFETY: the request fills this structure, which is made of integers.
+unsafe impl Request for libc::seccomp_notif {
+    const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_RECV;
+}
+
+// SAFETY: the request only reads this structure.
+unsafe impl Request for libc::seccomp_notif_resp {
+    const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_SEND;
+}
+
+// SAFETY: the request only reads this structure.
+unsafe impl Request for libc::seccomp_notif_addfd {
+    const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
+}
+
+/// The id of a notification, to ask whether the thread still waits.
+#[repr(transparent)]
+struct Waits(u64);
+
+// SAFETY: the request only reads a number of 64 bits.
+unsafe impl Request for Waits {
+    const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_ID_VALID;
+}
+
 /// Issues an ioctl on the listener, again for as long as something interrupts it.
 ///
 /// A stop, a freezing cgroup and a debugger of this process interrupt any of them without a signal handler. All of
 /// them are safe to repeat: an interrupted one has done nothing. `SECCOMP_ADDFD_FLAG_SEND` would be the exception.
-fn control<T>(fd: &OwnedFd, request: libc::Ioctl, arg: &mut T) -> nix::Result<i32> {
+fn control<R: Request>(fd: &OwnedFd, arg: &mut R) -> nix::Result<i32> {
     loop {
-        // SAFETY: the callers below pass the structure that belongs to the request.
-        let result = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg)) };
+        let arg = std::ptr::from_mut(arg);
+        // SAFETY: `Request` promises that the request takes this structure, and writes nothing else.
+        let result = unsafe { libc::ioctl(fd.as_raw_fd(), R::NUMBER, arg) };
         match OsError::result(result) {
             Err(OsError::EINTR) => {}
             result => return result,
@@ -117,7 +152,7 @@ impl Listener {
             }
             // SAFETY: zeros are a valid value, and the one that the kernel asks for.
             let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-            match control(&self.fd, libc::SECCOMP_IOCTL_NOTIF_RECV, &mut raw) {
+            match control(&self.fd, &mut raw) {
                 Ok(_) => {
                     return Ok(Some(Notification {
                         listener: self,
@@ -156,7 +191,7 @@ impl Notification<'_> {
         };
         let mut response = libc::seccomp_notif_resp { id: self.id, val, error, flags };
         // ENOENT: it was killed.
-        let _ = control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response);
+        let _ = control(&self.listener.fd, &mut response);
     }
 
     /// Gives the process a descriptor, which is closed on exec if it is here; returns its number there.
@@ -175,7 +210,7 @@ impl Notification<'_> {
             newfd: 0,
             newfd_flags,
         };
-        control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut request)
+        control(&self.listener.fd, &mut request)
     }
 }
 
@@ -185,9 +220,9 @@ impl Foreign for Notification<'_> {
     }
 
     fn is_waiting(&self) -> bool {
-        let mut id = self.id;
+        let mut id = Waits(self.id);
         let now = Instant::now();
-        let waits = control(&self.listener.fd, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id).is_ok();
+        let waits = control(&self.listener.fd, &mut id).is_ok();
         self.waited.set(waits.then_some(now));
         waits
     }

@@ -127,9 +127,23 @@ fn statx(fd: &OwnedFd, mask: u32) -> Result<libc::statx> {
     Ok(stat)
 }
 
-/// A structure of numbers that the kernel filled.
-pub(super) fn bytes_of<T: Copy>(value: &T) -> &[u8] {
+/// A structure of integers that cover all of its bytes.
+///
+/// # Safety
+///
+/// It has no padding, whose bytes need not be initialized.
+pub(super) unsafe trait Plain {}
+
+// SAFETY: the kernel's structure is the same on all architectures, and names what its fields do not use.
+unsafe impl Plain for libc::statx {}
+// SAFETY: on 64-bit machines the fields, those for padding included, follow each other without a gap.
+unsafe impl Plain for libc::stat {}
+// SAFETY: on 64-bit machines all fields are words, or arrays of them.
+unsafe impl Plain for libc::statfs {}
+
+/// Returns the bytes of a structure.
+pub(super) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     let start = std::ptr::from_ref(value).cast::<u8>();
-    // SAFETY: the structures here have no padding: the kernel fills all of them, spare fields too.
+    // SAFETY: the reference is valid for so many bytes, and `Plain` promises that all of them are initialized.
     unsafe { std::slice::from_raw_parts(start, size_of::<T>()) }
 }

@@ -23,6 +23,7 @@ use crate::device::DeviceInner;
 use crate::device::config::PageSize;
 use crate::lock::{Mutex, lock, rank};
 use crate::memfd;
+use crate::process::PerProcess;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
 
@@ -134,14 +135,16 @@ impl Object {
 /// All that is given away.
 pub(crate) type Table = BTreeMap<Identity, Object>;
 
-static TABLE: Mutex<Table, { rank::DESCRIPTORS }> = Mutex::new(Table::new());
+/// A child of a fork starts with an empty table: what its parent handed out is not its to look after.
+static TABLE: PerProcess<Mutex<Table, { rank::DESCRIPTORS }>> =
+    PerProcess::new(|| Mutex::new(Table::new()));
 
 /// Looks at the table, or changes it. Nothing is forgotten meanwhile.
 ///
 /// Nothing may be opened or looked up by its path meanwhile: on a thread that a loopback serves that waits for
 /// the supervisor, which needs the table itself.
 pub(crate) fn with_table<T>(look: impl FnOnce(&mut Table) -> T) -> T {
-    look(&mut lock(&TABLE))
+    look(&mut lock(TABLE.get()))
 }
 
 /// What a file stands for; `None` if it is none of the fake's.
@@ -150,12 +153,12 @@ pub(crate) fn find(identity: Identity) -> Option<Object> {
 }
 
 /// Held by who forgets something, until that is gone.
-static SWEEPING: Mutex<(), { rank::SWEEPING }> = Mutex::new(());
+static SWEEPING: PerProcess<Mutex<(), { rank::SWEEPING }>> = PerProcess::new(|| Mutex::new(()));
 
 /// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
 /// thread has found at the same time.
 pub(crate) fn sweep() {
-    let _one_at_a_time = lock(&SWEEPING);
+    let _one_at_a_time = lock(SWEEPING.get());
     // They are looked at without the lock of the table: that is a system call or more for each.
     let all: Vec<_> = with_table(|table| {
         table.iter().map(|(&identity, object)| (identity, object.clone())).collect()
@@ -186,7 +189,7 @@ pub(crate) fn sweep_if_many() {
 
 /// Forgets the dma-buf of a file if nobody has a descriptor of it. When it returns that is gone.
 pub(crate) fn forget(identity: Identity) {
-    let _one_at_a_time = lock(&SWEEPING);
+    let _one_at_a_time = lock(SWEEPING.get());
     remove(identity);
 }
 
@@ -224,7 +227,7 @@ pub(crate) struct OpenDescriptors {
 /// Counts what is open of a device, wherever it is.
 pub(crate) fn count_open(device: &DeviceInner) -> OpenDescriptors {
     // Whoever forgets something may take what is held here for what somebody has found.
-    let _one_at_a_time = lock(&SWEEPING);
+    let _one_at_a_time = lock(SWEEPING.get());
     let mut open = OpenDescriptors::default();
     let all: Vec<_> = with_table(|table| {
         table.values().filter(|object| object.owner().is(device)).cloned().collect()

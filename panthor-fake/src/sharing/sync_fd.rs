@@ -11,6 +11,7 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
+use crate::process::Process;
 use crate::sharing::descriptors::{
     Identity, Object, Owner, StandIn, find, path, sweep_if_many, with_descriptors, with_table,
 };
@@ -54,6 +55,8 @@ pub(crate) struct SyncFile {
     name: Vec<u8>,
     /// The other end.
     pipe: OwnedFd,
+    /// The process of the device, whose children have the pipe, too.
+    process: Process,
 }
 
 impl SyncFile {
@@ -61,7 +64,7 @@ impl SyncFile {
     pub(crate) fn export(fence: Fence, owner: Owner, name: Vec<u8>) -> Result<OwnedFd> {
         let (fd, pipe) = with_descriptors(|| pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK))?;
         let identity = Identity::of(&fd)?;
-        let sync_file = Arc::new(Self { fence, owner, name, pipe });
+        let sync_file = Arc::new(Self { fence, owner, name, pipe, process: Process::current() });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
         // The fence does not keep it: somebody may never signal.
         let ready = Arc::downgrade(&sync_file);
@@ -86,6 +89,9 @@ impl SyncFile {
     }
 
     fn make_readable(&self) {
+        if self.process != Process::current() {
+            return;
+        }
         // With a reader of ours a write to what others have closed is no SIGPIPE.
         let reader = File::open(path(self.pipe.as_raw_fd()));
         // Out of descriptors there is none, but who waits must wake up all the same.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::lock::{Mutex, lock, rank};
+use crate::process::PerProcess;
 
 /// The place where waiters sleep: the same for all devices of the process, since a sync file may
 /// take the fence of one to another.
@@ -16,9 +17,9 @@ impl Deref for Events {
     type Target = Place;
 
     fn deref(&self) -> &Place {
-        static PLACE: Place = Place::new();
+        static PLACE: PerProcess<Place> = PerProcess::new(Place::new);
 
-        &PLACE
+        PLACE.get()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::lock::{Mutex, lock, rank};
+use crate::process::Process;
 use crate::sync::eventfd;
 use crate::sync::fence::{Chain, Fence};
 use crate::sync::leaf::Leaf;
@@ -95,17 +96,25 @@ pub(crate) struct EventfdWait {
     pub(crate) point: u64,
     /// Whether it is enough that the point was added.
     pub(crate) available: bool,
+    /// The process of the device, whose children have the eventfd, too.
+    pub(crate) process: Process,
 }
 
 impl EventfdWait {
+    fn fire(&self) {
+        if self.process == Process::current() {
+            eventfd::signal(self.fd.as_fd());
+        }
+    }
+
     /// Fires once `fence`, which is its point, allows it.
     fn arm(self, fence: Option<Fence>) {
         match fence {
             Some(fence) if !self.available => {
                 fence.watch();
-                fence.when_signalled(move || eventfd::signal(self.fd.as_fd()));
+                fence.when_signalled(move || self.fire());
             }
-            _ => eventfd::signal(self.fd.as_fd()),
+            _ => self.fire(),
         }
     }
 }

@@ -10,6 +10,7 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result, repeat};
 use crate::call::ioctl::{Call, args};
+use crate::process::Process;
 use crate::sharing::descriptors::path;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
@@ -269,7 +270,12 @@ pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let syncobj = call.file.syncobj(args.handle).ok_or(Errno::NOENT)?;
     let fd = duplicate_eventfd(call, args.fd)?;
     let available = args.flags & available != 0;
-    syncobj.add_eventfd(EventfdWait { fd, point: args.point, available });
+    syncobj.add_eventfd(EventfdWait {
+        fd,
+        point: args.point,
+        available,
+        process: Process::current(),
+    });
     Ok(())
 }
 

@@ -104,5 +104,5 @@ pub use requests::{request_by_name, request_name};
 pub use summary::{BindOps, Calls, SlowCall, Summary};
 #[cfg(feature = "trace-json")]
 pub use summary_read::ReadError;
-pub(crate) use tracer::Slot;
+pub(crate) use tracer::{Deferral, Slot};
 pub use value::{Fields, Flags, List, Text, Value};

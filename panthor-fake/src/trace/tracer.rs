@@ -1,6 +1,6 @@
 //! Where the calls of a device are reported to.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -48,6 +48,57 @@ thread_local! {
     static REPORTING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Events with the traces that they are for.
+type Reports = Vec<(Arc<Tracer>, Event)>;
+
+thread_local! {
+    /// What this thread has to report when no [`Deferral`] is left; nothing while there is none.
+    static DEFERRED: RefCell<Option<Reports>> = const { RefCell::new(None) };
+}
+
+/// Defers the reports of this thread's calls until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Deferral {
+    /// Whether this is the first of the thread: the others leave the reports to it.
+    is_first: bool,
+}
+
+impl Deferral {
+    pub(crate) fn begin() -> Self {
+        let begin = |deferred: &RefCell<Option<_>>| {
+            let mut deferred = deferred.borrow_mut();
+            let is_first = deferred.is_none();
+            deferred.get_or_insert_default();
+            is_first
+        };
+        // At the end of a thread there is nothing to defer to.
+        Self { is_first: DEFERRED.try_with(begin).unwrap_or(false) }
+    }
+
+    /// Takes an event if there is a deferral; returns it otherwise.
+    fn take(tracer: &Arc<Tracer>, event: Event) -> Option<Event> {
+        let mut event = Some(event);
+        let _ = DEFERRED.try_with(|deferred| {
+            if let Some(deferred) = &mut *deferred.borrow_mut() {
+                deferred.extend(event.take().map(|event| (tracer.clone(), event)));
+            }
+        });
+        event
+    }
+}
+
+impl Drop for Deferral {
+    fn drop(&mut self) {
+        if !self.is_first {
+            return;
+        }
+        let reports = DEFERRED.try_with(|deferred| deferred.borrow_mut().take());
+        for (tracer, event) in reports.ok().flatten().into_iter().flatten() {
+            tracer.call(&event);
+        }
+    }
+}
+
 /// That this thread is in a report.
 struct Reporting;
 
@@ -84,7 +135,7 @@ impl Slot {
         let limits = tracer.options.limits();
         let pending = Pending::begin(tracer.start, limits, who, on, user, call);
         let result = answer();
-        tracer.report(&pending.end(result));
+        tracer.report(pending.end(result));
         result
     }
 
@@ -104,7 +155,7 @@ impl Slot {
         let (value, result, out) = answer();
         let (took, who) = (began.elapsed(), Some(who));
         let (args, out) = (Some(args), Some(out));
-        tracer.report(&Event { time, took, who, on, call, args, result, out });
+        tracer.report(Event { time, took, who, on, call, args, result, out });
         value
     }
 
@@ -113,7 +164,7 @@ impl Slot {
         if self.is_on() {
             if let Some(tracer) = self.get() {
                 let event = Event::release(tracer.start.elapsed(), on);
-                tracer.report(&event);
+                tracer.report(event);
             }
         }
     }
@@ -151,7 +202,15 @@ impl Slot {
 }
 
 impl Tracer {
-    fn report(&self, event: &Event) {
+    /// Reports an event: at once, or when the deferral of this thread ends.
+    fn report(self: &Arc<Self>, event: Event) {
+        if let Some(event) = Deferral::take(self, event) {
+            self.call(&event);
+        }
+    }
+
+    /// Calls the callback, or the writer.
+    fn call(&self, event: &Event) {
         let Some(_reporting) = Reporting::begin() else { return };
         match &self.sink {
             Sink::Callback(callback) => callback(event),

@@ -244,6 +244,9 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
+        if self.device.is_inherited() {
+            return;
+        }
         // Its file or VM_DESTROY unmapped everything; what groups and heaps map keeps the VM.
         // After an unplug every ioctl fails: the client can neither wait for a queued map nor queue an unmap.
         if self.mapping_count() != 0 && !*self.outlived_device.get_mut() {

@@ -28,6 +28,7 @@ use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::range::to_range;
+use crate::transport::NoCallbacks;
 use crate::uid::Uid;
 use crate::version::Features;
 use crate::vm::Vm;
@@ -262,14 +263,17 @@ impl Bo {
         exclusive_to: Option<&Vm>,
     ) -> Result<Self> {
         let about = |dma_buf| About { size, flags, dma_buf };
-        Ok(Self::of(match exclusive_to {
+        let until_owned = NoCallbacks::new();
+        let bo = Self::of(match exclusive_to {
             // Nothing that is imported is exclusive.
             Some(vm) => BoInner::exclusive(device, handle, about(None), vm.uid()),
             None => {
                 let ask = || prime::dma_buf_behind(device, handle).map(about);
                 BoInner::shareable(device, handle, device.bos().adopt(handle, ask)?)
             }
-        }))
+        });
+        drop(until_owned);
+        Ok(bo)
     }
 
     #[inline]

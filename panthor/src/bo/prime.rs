@@ -9,6 +9,7 @@ use super::table::{About, Entry, close};
 use super::{Bo, BoFlags, BoInfo, BoInner};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::NoCallbacks;
 use crate::transport::system;
 
 /// How BOs are exported.
@@ -56,6 +57,7 @@ impl Device {
         }
         // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
         let kept = system::duplicate(fd)?;
+        let until_unlocked = NoCallbacks::new();
         let mut handles = self.bos().lock();
         let handle = self.transport().prime_from_fd(fd).map_err(|error| match error.kind() {
             ErrorKind::InvalidArgument => error
@@ -83,7 +85,10 @@ impl Device {
             }
         };
         drop(handles);
-        Ok(Bo::of(BoInner::shareable(self, handle, about)))
+        let bo = Bo::of(BoInner::shareable(self, handle, about));
+        // Should a callback panic, the handle has an owner by now.
+        drop(until_unlocked);
+        Ok(bo)
     }
 }
 

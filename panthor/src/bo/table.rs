@@ -11,6 +11,7 @@ use panthor_sys as sys;
 use super::BoFlags;
 use crate::device::Device;
 use crate::error::Result;
+use crate::transport::NoCallbacks;
 
 /// The handles of one open file that an import may give again, with the number of their owners: those of
 /// all BOs that are not exclusive to a VM.
@@ -53,7 +54,7 @@ impl BoTable {
     }
 
     /// Enters a handle that somebody hands over. Of one that is imported as well, all is known; of another one it
-    /// is asked for.
+    /// is asked for, by ioctls: under [`NoCallbacks`].
     pub(super) fn adopt(&self, handle: u32, ask: impl FnOnce() -> Result<About>) -> Result<About> {
         let mut handles = self.lock();
         let entry = match handles.entry(handle) {
@@ -66,6 +67,7 @@ impl BoTable {
 
     /// Takes one owner away; the last one closes the handle. With an error nothing has changed.
     pub(super) fn release(&self, device: &Device, handle: u32) -> Result<()> {
+        let _until_unlocked = NoCallbacks::new();
         let mut handles = self.lock();
         match handles.get_mut(&handle) {
             Some(entry) if entry.owners > 1 => entry.owners -= 1,

@@ -122,7 +122,15 @@ impl Error {
 
     #[cold]
     pub(crate) fn os(call: &'static str, errno: Errno) -> Self {
-        Self::new(ErrorKind::of(errno), call, Some(errno), None)
+        let error = Self::new(ErrorKind::of(errno), call, Some(errno), None);
+        // By this number the fake refuses a child of a fork. No driver returns it.
+        #[cfg(feature = "fake")]
+        if errno == Errno::CHILD {
+            let rule = "is of a fake device that a parent process created, which alone can use it: open one anew";
+            let error = error.with_kind(ErrorKind::InvalidArgument);
+            return error.with_argument("self").with_detail(rule);
+        }
+        error
     }
 
     /// Of something else than the device, which is not lost whatever that says.

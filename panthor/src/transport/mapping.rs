@@ -167,8 +167,15 @@ impl NodeMapping {
 impl Drop for NodeMapping {
     fn drop(&mut self) {
         // SAFETY: start and len are those of a mapping that mmap made and that only this value owns.
-        // An error would mean that they are not; there is nothing to be done about it here.
-        let _ = unsafe { system::munmap(self.start.as_ptr(), self.len) };
+        let unmapped = unsafe { system::munmap(self.start.as_ptr(), self.len) };
+        // At `vm.max_map_count` the kernel refuses to split a mapping that it has merged with its neighbors. Then
+        // the addresses stay mapped, and nothing knows them any more: the kernel keeps the BO's memory for them.
+        #[cfg(feature = "tracing")]
+        if let Err(errno) = unmapped {
+            crate::trace::still_mapped(self.len, errno);
+        }
+        #[cfg(not(feature = "tracing"))]
+        let _ = unmapped;
     }
 }
 

@@ -199,6 +199,25 @@ impl Transport {
     }
 }
 
+/// Keeps callbacks of the fake's trace from running until it is dropped.
+///
+/// Made before a lock of this crate is taken under which ioctls are issued, and dropped after the lock: a callback
+/// may use the device, and may panic.
+#[must_use]
+pub(crate) struct NoCallbacks {
+    #[cfg(feature = "fake")]
+    _reports: panthor_fake::DeferredReports,
+}
+
+impl NoCallbacks {
+    pub(crate) fn new() -> Self {
+        Self {
+            #[cfg(feature = "fake")]
+            _reports: panthor_fake::DeferredReports::new(),
+        }
+    }
+}
+
 /// Makes a call again for as long as signals interrupt it, with the argument as it was at first.
 #[inline]
 fn repeat<T: Copy>(
