@@ -1,10 +1,16 @@
 //! CPU mappings of BOs: memory that the GPU and other threads change at any time.
 //!
-//! It is never a Rust reference. The kernel maps it; no Rust allocation ever covers it. To such memory the
-//! language leaves one way that is defined whoever else accesses it and in whatever size: volatile accesses,
-//! which do what the machine does. (Atomics would not do: of two that overlap without being the same size,
-//! unless something orders them, nothing is defined.) The machine loads and stores an aligned integer of up
-//! to its word's size in one piece, so a race gives some value that was stored and never half of one.
+//! The kernel maps this memory, outside of all that Rust allocates: no allocation, static or local of the program
+//! covers it, and safe code makes no reference into it. References come from [`BoMap::as_slice`] and
+//! [`BoMap::as_mut_slice`] alone, whose callers promise that nothing accesses the bytes otherwise meanwhile.
+//!
+//! For such memory the language defines volatile accesses as what the machine does, whoever else accesses it and in
+//! whatever size. (Atomics would not do: of two that overlap without being the same size, unless something orders
+//! them, nothing is defined.) The machine loads and stores an aligned integer of up to its word's size in one piece,
+//! so a race gives some value that was stored and never half of one.
+//!
+//! An access can raise SIGBUS: where the system has no memory left for a page, and where another driver's memory is
+//! gone. A signal ends the program, unless it handles it; no access returns anything but the bytes of the memory.
 
 use std::fmt;
 use std::ops::Range;
@@ -112,8 +118,9 @@ impl BoMap {
     #[inline]
     pub fn load<T: Word>(&self, offset: usize) -> Result<T> {
         let place = self.place::<T>(offset, "load")?;
-        // SAFETY: `place` is aligned and within the mapping, which this value keeps: the load does not trap.
-        // No Rust allocation is there, and any bytes are a valid integer.
+        // SAFETY: `place` is aligned and within the mapping, which is readable and which this value keeps. It is
+        // memory outside of all that Rust allocates, where a volatile load may race (see the module); a reference
+        // into it excludes this load by the promise of who made it. Any bytes are a valid integer.
         Ok(unsafe { place.read_volatile() })
     }
 
@@ -125,7 +132,7 @@ impl BoMap {
     #[inline]
     pub fn store<T: Word>(&self, offset: usize, value: T) -> Result<()> {
         let place = self.place_to_write::<T>(offset, "store")?;
-        // SAFETY: as in `load`; the mapping is writable.
+        // SAFETY: as in `load`, for a store; the mapping is writable.
         unsafe { place.write_volatile(value) };
         Ok(())
     }
@@ -265,8 +272,8 @@ impl BoMap {
     ///
     /// # Safety
     ///
-    /// While the slice lives nobody writes to the memory: no GPU job, no thread through this or another
-    /// map, no other process.
+    /// While the slice lives nothing writes to the memory: no GPU job, no thread through this or another
+    /// map (safe methods of [`BoMap`] included), no other process.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -291,8 +298,8 @@ impl BoMap {
     ///
     /// # Safety
     ///
-    /// While the slice lives nobody else reads or writes the memory: no GPU job, no thread through another
-    /// map, no other process.
+    /// While the slice lives nothing else reads or writes the memory: no GPU job, no thread through another
+    /// map (safe methods of [`BoMap`] included), no other process.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;

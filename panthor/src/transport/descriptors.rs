@@ -156,16 +156,18 @@ impl Transport {
 ///
 /// # Safety
 ///
-/// `NUMBER` takes a pointer to `Self`, which has no pointers that are written through, on the files that know
-/// it; other files know no request of this number.
+/// `NUMBER` takes a pointer to `Self`, which has no pointers that are written through, on dma-bufs and sync_files. A
+/// request carries the size of its argument and the direction: a file of another kind that has a request of the same
+/// number takes a structure of the same size, and writes no more than that.
 unsafe trait FileRequest: Pod {
     const NUMBER: u32;
 }
 
 macro_rules! file_requests {
     ($($ty:ident = $number:ident;)*) => {$(
-        // SAFETY: the number is the one of this struct (panthor-sys pins both), which has no pointers; the
-        // types `b` and `>` are those of dma-bufs and sync_files alone.
+        // SAFETY: the number is the one of this struct (panthor-sys pins both), which has no pointers. A user may pass
+        // any descriptor, and another driver may use the letter of the type, too. But the number has the size and
+        // the direction of its argument, so a driver that answers it reads and writes no more than this struct.
         unsafe impl FileRequest for sys::$ty {
             const NUMBER: u32 = sys::$number;
         }
