@@ -158,3 +158,19 @@ fn unplug_excuses_no_vm_that_was_destroyed_before() {
     drop(file);
     assert_eq!(device.leaks().stuck_vms, 1);
 }
+
+#[test]
+fn assert_released_waits_for_a_thread_on_its_way_out() {
+    let device = device();
+    let file = device.open();
+    let begun = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begun.wait();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            drop(file);
+        });
+        begun.wait();
+        device.assert_released();
+    });
+}
