@@ -75,6 +75,7 @@ mod errno_names;
 mod event;
 #[cfg(feature = "trace-json")]
 mod json;
+mod lines;
 mod mapped;
 mod options;
 #[cfg(test)]

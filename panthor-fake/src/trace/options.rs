@@ -66,8 +66,12 @@ impl Device {
     /// mapping, unmapping and end of a file, from now on. A trace that goes on already ends.
     ///
     /// Each line is one call of `write_all`, one after the other. An error of the writer fails no ioctl:
-    /// nothing more is written, and [`Device::end_trace`] returns it. No lock of the device is held meanwhile,
-    /// and ioctls that the writer itself makes are not traced.
+    /// the writer gets no further line, and [`Device::end_trace`] returns the error. The panic of a writer is the
+    /// caller's and loses the line that was written.
+    ///
+    /// No lock is held while the writer runs, and ioctls that the writer itself makes are not traced. A thread whose
+    /// call ends while another thread is in the writer leaves the line to that thread and goes on. A thread waits for
+    /// the writer only when 16 MiB of lines are queued.
     ///
     /// Ioctls on dma-bufs and sync files are of no device: those of
     /// [`descriptor_ioctl`](crate::descriptor_ioctl) are not in its trace.
@@ -149,7 +153,8 @@ impl Device {
         self.inner().trace.start_callback(options, Box::new(callback));
     }
 
-    /// Ends the trace, if there is one. Calls that go on in other threads may still be reported.
+    /// Ends the trace, if there is one, and flushes its writer. Waits for a thread that is in the writer. Calls that go
+    /// on in other threads may still be reported.
     ///
     /// # Errors
     /// The first error of the writer, or that of flushing it.

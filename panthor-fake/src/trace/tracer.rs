@@ -11,6 +11,7 @@ use crate::call::uaccess::UserMemory;
 use crate::lock::{Mutex, lock, rank};
 
 use super::event::{Call, Event, Pending, Target, Who};
+use super::lines::Lines;
 use super::options::{Format, TraceOptions};
 use super::value::Fields;
 
@@ -33,14 +34,7 @@ type Callback = Box<dyn Fn(&Event) + Send + Sync>;
 
 enum Sink {
     Callback(Callback),
-    Lines(Mutex<Lines, { rank::TRACE_LINES }>),
-}
-
-/// Lines for a writer.
-struct Lines {
-    out: Box<dyn Write + Send>,
-    /// The first error of the writer, which gets nothing after it.
-    error: Option<io::Error>,
+    Lines(Lines),
 }
 
 thread_local! {
@@ -184,7 +178,7 @@ impl Slot {
     }
 
     pub(super) fn start_lines(&self, options: TraceOptions, out: Box<dyn Write + Send>) {
-        self.start(options, Sink::Lines(Mutex::new(Lines { out, error: None })));
+        self.start(options, Sink::Lines(Lines::new(out)));
     }
 
     fn start(&self, options: TraceOptions, sink: Sink) {
@@ -214,30 +208,14 @@ impl Tracer {
         let Some(_reporting) = Reporting::begin() else { return };
         match &self.sink {
             Sink::Callback(callback) => callback(event),
-            Sink::Lines(lines) => {
-                // Made before the lock, so that threads wait for the writer only.
-                let line = self.options.line(event);
-                lock(lines).put(line.as_bytes());
-            }
+            Sink::Lines(lines) => lines.put(self.options.line(event)),
         }
     }
 
     fn finish(&self) -> io::Result<()> {
         let Sink::Lines(lines) = &self.sink else { return Ok(()) };
         let Some(_reporting) = Reporting::begin() else { return Ok(()) };
-        let lines = &mut *lock(lines);
-        match lines.error.take() {
-            Some(error) => Err(error),
-            None => lines.out.flush(),
-        }
-    }
-}
-
-impl Lines {
-    fn put(&mut self, line: &[u8]) {
-        if self.error.is_none() {
-            self.error = self.out.write_all(line).err();
-        }
+        lines.finish()
     }
 }
 

@@ -131,6 +131,85 @@ fn the_callback_may_use_the_device_and_is_not_traced_then() {
     device.assert_released();
 }
 
+/// A writer that runs a function before each line.
+struct Before<F>(F, Memory);
+
+impl<F: FnMut(&[u8])> Write for Before<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.0)(bytes);
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn writer_uses_the_device_untraced() {
+    let device = device();
+    let (memory, own, inner) = (Memory::default(), device.clone(), device.open());
+    let writer = Before(move |_: &[u8]| use_everything(&own, &inner), memory.clone());
+    device.trace_to(writer, TraceOptions::text());
+    vm(&device.open());
+    device.end_trace().unwrap();
+    // The open, the ioctl and the end of the file.
+    assert_eq!(memory.text().lines().count(), 3, "{}", memory.text());
+    device.assert_released();
+}
+
+#[test]
+fn writer_waits_for_traced_calls_of_another_thread() {
+    let device = device();
+    let (memory, other) = (Memory::default(), device.open());
+    let mut other = Some(other);
+    let writer = move |_: &[u8]| {
+        if let Some(file) = other.take() {
+            let calls = move || {
+                vm(&file);
+                vm(&file);
+            };
+            std::thread::spawn(calls).join().unwrap();
+        }
+    };
+    let file = device.open();
+    device.trace_to(Before(writer, memory.clone()), TraceOptions::text());
+    let handle = bo(&file, PAGE);
+    close(&file, handle);
+    device.end_trace().unwrap();
+    let text = memory.text();
+    let names = ["BO_CREATE", "VM_CREATE", "VM_CREATE", "release(", "GEM_CLOSE"];
+    assert_eq!(text.lines().count(), names.len(), "{text}");
+    for (line, name) in text.lines().zip(names) {
+        assert!(line.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn panic_of_the_writer_loses_one_line_only() {
+    let device = device();
+    let (memory, other) = (Memory::default(), device.open());
+    let writer = move |bytes: &[u8]| {
+        if String::from_utf8_lossy(bytes).contains("GEM_CLOSE") {
+            // A line that is queued behind the one that is lost.
+            std::thread::scope(|scope| scope.spawn(|| vm(&other)).join().unwrap());
+            panic!("as expected");
+        }
+    };
+    let file = device.open();
+    device.trace_to(Before(writer, memory.clone()), TraceOptions::text());
+    let call = std::panic::AssertUnwindSafe(|| {
+        ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut drm_gem_close { handle: 9, pad: 0 })
+    });
+    std::panic::catch_unwind(call).unwrap_err();
+    bo(&file, PAGE);
+    device.end_trace().unwrap();
+    let text = memory.text();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].contains("VM_CREATE") && lines[1].contains("BO_CREATE"), "{text}");
+}
+
 #[test]
 fn a_panic_of_the_callback_is_the_callers() {
     let device = device();
