@@ -285,10 +285,11 @@ fn graphics(cases: &mut Cases) {
     let text = "RUN_FRAGMENT.vertical_reversed.tile_enable_map.progress";
     cases.check(UNTIL_13, run, 0x0700_0001_0000_0061, text);
     cases.check(FROM_14, RunFragment2::default(), 0x0e00_0000_381c_0000, "RUN_FRAGMENT2.z r0");
-    let run = RunFullscreen { dcd: pair::<64>(), flags2: false, ..RunFullscreen::default() };
-    cases.check(&[V10], run, 0x0800_4000_0000_0000, "RUN_FULLSCREEN.no_flags2 #0x0, d64");
-    let run = RunFullscreen { flags2: true, ..run };
+    let run = RunFullscreen { dcd: pair::<64>(), ..RunFullscreen::default() };
+    cases.check(&[V10], run, 0x0800_4000_0000_0000, "RUN_FULLSCREEN #0x0, d64");
     cases.check(FROM_11, run, 0x0880_4000_0000_0000, "RUN_FULLSCREEN #0x0, d64");
+    let run = RunFullscreen { flags2: false, ..run };
+    cases.check(FROM_11, run, 0x0800_4000_0000_0000, "RUN_FULLSCREEN.no_flags2 #0x0, d64");
     cases.check(ALL, FinishTiling::default(), 0x0900_0000_0000_0000, "FINISH_TILING");
 }
 

@@ -94,6 +94,17 @@ macro_rules! instructions {
                 }),*],
             };
 
+            const DEFAULT: Self = Self {$(
+                $field: {
+                    let default = <$field_ty as $crate::operand::Field>::ZERO;
+                    $(
+                        let _ = default;
+                        let default = $default;
+                    )?
+                    default
+                },
+            )*};
+
             /// The bits of the instruction that have a meaning, by architecture.
             const USED: [u64; 6] = $crate::table::used_bits(&Self::DEFINITION);
 
@@ -119,7 +130,9 @@ macro_rules! instructions {
                 let (_, _) = (arch, word);
                 Ok(Self {$(
                     $field: {
-                        let (mut bits, mut width) = (0u64, 1u32);
+                        // A field that the architecture lacks has its default, as in the encoder.
+                        let (mut bits, mut width) =
+                            ($crate::operand::Field::to_bits(Self::DEFAULT.$field), 1u32);
                         $(
                             if matches!(arch.major(), $field_archs) {
                                 width = $high - $low + 1;
@@ -269,16 +282,7 @@ macro_rules! instructions {
         impl Default for $ty {
             /// Returns the instruction with each field at its default, which is zero unless the table names another.
             fn default() -> Self {
-                Self {$(
-                    $field: {
-                        let default = <$field_ty as $crate::operand::Field>::ZERO;
-                        $(
-                            let _ = default;
-                            let default = $default;
-                        )?
-                        default
-                    },
-                )*}
+                Self::DEFAULT
             }
         }
 
