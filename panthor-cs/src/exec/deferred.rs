@@ -81,7 +81,9 @@ where
                     let number = trace.base.number().checked_add(i).ok_or(Trap::INVALID)?;
                     registers.read(Reg::new(number))?;
                 }
-                self.queue.fidelity.note(Feature::TracePoint);
+                if !self.queue.retrying {
+                    self.queue.fidelity.note(Feature::TracePoint);
+                }
                 (defer!(trace), Action::None)
             }
             I::FlushCache2(flush) => {

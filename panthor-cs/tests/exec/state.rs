@@ -175,6 +175,16 @@ fn trace_points_are_counted() {
     machine.run_to_end(code![TracePoint { base: reg(90), count: 6, ..Default::default() }]);
     let report = machine.queue().fidelity();
     assert_eq!(report.to_string(), "TRACE_POINT 1");
+    let mut waiting = Machine::with(Arch::V10, 1, |config| config.max_delay = 0);
+    // The operations wait for themselves, so that no room is left.
+    let mask = entry::<1>().mask();
+    let stuck = TracePoint { wait: mask, signal: entry::<1>(), ..Default::default() };
+    waiting.submit_to(0, &vec![stuck.into(); MAX_OPERATIONS + 1]);
+    for _ in 0..3 {
+        assert_eq!(waiting.step(0, 1000), Stop::Blocked(Blocked::Scoreboard(mask)));
+    }
+    let count = waiting.queue().fidelity().count(Feature::TracePoint);
+    assert_eq!(count, MAX_OPERATIONS as u64 + 1, "each instruction counts once");
     let stop = machine.run(code![TracePoint { base: reg(90), count: 7, ..Default::default() }]);
     assert_eq!(exception(stop), Exception::INVALID_INSTRUCTION);
     let mut machine = Machine::with(Arch::V10, 1, |config| config.registers = 256);
