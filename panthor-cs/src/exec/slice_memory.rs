@@ -23,8 +23,13 @@ pub struct SliceMemory<'a> {
 }
 
 impl<'a> SliceMemory<'a> {
-    /// Returns the VM that maps `words` at the GPU VA `base`.
+    /// Returns the VM that maps `words` at the GPU VA `base`, a multiple of 8.
+    ///
+    /// # Panics
+    ///
+    /// If `base` is not a multiple of 8.
     pub fn new(base: u64, words: &'a mut [u64]) -> Self {
+        assert!(base % 8 == 0, "base: not a multiple of 8 ({base:#x})");
         Self { base, words }
     }
 
@@ -74,5 +79,16 @@ impl Memory for SliceMemory<'_> {
         let word = self.word(va)?;
         *word = word.wrapping_add(value);
         Ok(*word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "base: not a multiple of 8 (0x1004)")]
+    fn misaligned_base_is_refused() {
+        SliceMemory::new(0x1004, &mut [0; 2]);
     }
 }
