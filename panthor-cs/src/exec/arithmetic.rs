@@ -49,7 +49,9 @@ pub(super) fn execute(r: &mut Registers, instruction: &Instruction) -> Result<bo
         I::Bfins64(i) => { let (a, b) = (r.read_pair(i.src0)?, r.read_pair(i.src1)?); r.write_pair(i.dst, a.insert(i.position, i.width, b))? }
 
         I::LogicOp32(i) => {
-            let (a, b) = (r.read(i.src0)?, r.read(i.src1)?);
+            let (uses_a, uses_b) = i.mode.uses();
+            let a = if uses_a { r.read(i.src0)? } else { r.unused(i.src0)? };
+            let b = if uses_b { r.read(i.src1)? } else { r.unused(i.src1)? };
             let b = if i.index { 1u32.shift_left(b) } else { b };
             r.write(i.dst, i.mode.apply(a, b))?;
         }

@@ -9,7 +9,7 @@ use super::trap::Trap;
 use super::{Blocked, Exception, Feature, Gpu, Hooks, Located, Memory, Resources, arithmetic};
 use crate::Instruction;
 use crate::instruction::{Branch, NextSbEntry};
-use crate::operand::{ExceptionType, Reg, RegPair, SbFormat, SbMask, SyncCondition};
+use crate::operand::{Condition, ExceptionType, Reg, RegPair, SbFormat, SbMask, SyncCondition};
 
 /// The way on after an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,7 +149,11 @@ where
 
     #[inline(always)]
     fn branch(&mut self, branch: &Branch) -> Result<Flow, Trap> {
-        let value = self.queue.registers.read(branch.value)? as i32;
+        let registers = &mut self.queue.registers;
+        let value = match branch.condition {
+            Condition::ALWAYS => registers.unused(branch.value)?,
+            _ => registers.read(branch.value)?,
+        } as i32;
         if branch.condition.holds(value).ok_or(Trap::INVALID)? {
             let frame = &mut self.queue.stack.top;
             let target = frame.ip.wrapping_add_signed(i64::from(branch.offset) * 8);

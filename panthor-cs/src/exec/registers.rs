@@ -109,6 +109,12 @@ impl Registers {
         Ok(self.values[usize::from(number)])
     }
 
+    /// Returns the value of an operand that the result does not depend on, for which a transfer is no hazard.
+    #[inline(always)]
+    pub fn unused(&self, reg: Reg) -> Result<u32, Trap> {
+        self.peek(reg).ok_or(Trap::INVALID)
+    }
+
     /// Writes a register.
     #[inline(always)]
     pub fn write(&mut self, reg: Reg, value: u32) -> Result<(), Trap> {

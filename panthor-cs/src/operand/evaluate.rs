@@ -43,6 +43,13 @@ impl SyncCondition {
 }
 
 impl LogicOp {
+    /// Returns whether the result depends on A, and whether on B.
+    pub(crate) const fn uses(self) -> (bool, bool) {
+        let mode = self.bits();
+        // The result for A = 1 is in bits 0 and 1, that for B = 1 in bits 0 and 2.
+        ((mode ^ mode >> 2) & 3 != 0, (mode ^ mode >> 1) & 5 != 0)
+    }
+
     /// Returns the result of the operation on `a` and `b`.
     pub const fn apply(self, a: u32, b: u32) -> u32 {
         // Bit 0 of the mode is the result where both are 1, bit 1 where only A is,

@@ -157,6 +157,41 @@ fn right_uses_of_registers_are_not_reported() {
 }
 
 #[test]
+fn operands_without_influence_are_no_hazard() {
+    let always = Branch { condition: Condition::ALWAYS, value: reg(0), offset: 0 };
+    assert_eq!(hazards(code![load(0, 1, 0), always]), []);
+    let conditional = Branch { condition: Condition::EQ, ..always };
+    assert_eq!(hazards(code![load(0, 1, 0), conditional]).len(), 1);
+    for bits in 0..16 {
+        let mode = LogicOp::from_bits(bits);
+        let differs = |values: [u32; 2]| values[0] != values[1];
+        let by_a = [0, !0].map(|b| differs([mode.apply(0, b), mode.apply(!0, b)]));
+        let by_b = [0, !0].map(|a| differs([mode.apply(a, 0), mode.apply(a, !0)]));
+        for (loading, matters) in [(1, by_a), (2, by_b)] {
+            let op = LogicOp32 { mode, src0: reg(1), src1: reg(2), dst: reg(3), index: false };
+            let wanted = usize::from(matters.contains(&true));
+            assert_eq!(hazards(code![load(loading, 1, 0), op]).len(), wanted, "{mode} r{loading}");
+        }
+    }
+    for number in 0..4 {
+        let run =
+            RunCompute { srt: number, fau: number, spd: number, tsd: number, ..Default::default() };
+        for register in 0..32u8 {
+            let reported = hazards(code![load(register, 1, 0), run]);
+            let early = HazardKind::Register(RegisterHazard::ReadBeforeLoad(reg(register)));
+            assert_eq!(
+                reported.contains(&early),
+                register / 2 % 4 == number,
+                "{run:?} r{register}"
+            );
+        }
+    }
+    // Registers that do not exist are still refused.
+    let missing = Branch { value: reg(96), ..always };
+    assert_eq!(exception(machine(Arch::V11).run(code![missing])), Exception::INVALID_INSTRUCTION);
+}
+
+#[test]
 fn more_transfers_than_fit_in_flight_wait_for_room() {
     let mut machine = Machine::with(Arch::V10, 1, |config| config.max_delay = 100_000);
     machine.set_pair(90, DATA);

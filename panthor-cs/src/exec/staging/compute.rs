@@ -29,14 +29,15 @@ pub struct ComputeState {
 }
 
 impl ComputeState {
-    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, Trap> {
+    /// Reads the registers; the arguments are the numbers of the tables that the instruction selects.
+    pub(super) fn read(r: &mut Reader<'_>, [srt, fau, spd, tsd]: [u8; 4]) -> Result<Self, Trap> {
         let size = r.word(33)?;
         let axis = |shift: u32| (size >> shift & 0x3ff) as u16 + 1;
         Ok(Self {
-            srt: r.pairs(0)?,
-            fau: r.pairs(8)?,
-            spd: r.pairs(16)?,
-            tsd: r.pairs(24)?,
+            srt: r.tables(0, srt)?,
+            fau: r.tables(8, fau)?,
+            spd: r.tables(16, spd)?,
+            tsd: r.tables(24, tsd)?,
             attribute_offset: r.word(32)?,
             workgroup_size: [axis(0), axis(10), axis(20)],
             allow_merging: size >> 31 != 0,

@@ -98,8 +98,11 @@ impl Staging {
         check_named_values(instruction)?;
         let mut r = Reader { registers, arch };
         Ok(match instruction {
-            I::RunCompute(_) | I::RunComputeIndirect(_) => {
-                Self::Compute(ComputeState::read(&mut r)?)
+            I::RunCompute(run) => {
+                Self::Compute(ComputeState::read(&mut r, [run.srt, run.fau, run.spd, run.tsd])?)
+            }
+            I::RunComputeIndirect(run) => {
+                Self::Compute(ComputeState::read(&mut r, [run.srt, run.fau, run.spd, run.tsd])?)
             }
             I::RunTiling(_) => Self::Idvs(IdvsState::read(&mut r, None)?),
             I::RunIdvs(run) => {
@@ -163,6 +166,22 @@ impl Reader<'_> {
             *pair = self.pair(number)?;
         }
         Ok(pairs)
+    }
+
+    /// Reads four pairs, of which the instruction uses the one with the number `selected`.
+    fn tables(&mut self, first: u8, selected: u8) -> Result<[u64; 4], Trap> {
+        let mut tables = [0; 4];
+        for (number, table) in (0u8..).zip(&mut tables) {
+            let register = first + 2 * number;
+            *table = if number == selected {
+                self.pair(register)?
+            } else {
+                let low = self.registers.unused(Reg::new(register))?;
+                let high = self.registers.unused(Reg::new(register + 1))?;
+                u64::from(low) | u64::from(high) << 32
+            };
+        }
+        Ok(tables)
     }
 
     /// Reads the trace identifiers, which only tools set; zero on architecture 10.
