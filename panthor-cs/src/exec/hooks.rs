@@ -1,6 +1,8 @@
 //! Hooks: what a user of the engine sees and adds.
 
-use super::{Access, Exception, Hazard, HeapChange, MemoryFault, Queue, Run, RunId, Signal};
+use super::{
+    Access, Exception, Hazard, HeapChange, Memory, MemoryFault, Queue, Run, RunId, Signal,
+};
 use crate::Decoded;
 
 /// Observers of a queue, and what RUN instructions do.
@@ -8,7 +10,7 @@ use crate::Decoded;
 /// Each method has a default: observers do nothing, RUN instructions shade nothing.
 ///
 /// ```
-/// use panthor_cs::exec::{Hooks, Run, RunOutcome, Signal, Staging};
+/// use panthor_cs::exec::{Hooks, Memory, Run, RunOutcome, Signal, Staging};
 ///
 /// /// Counts workgroups and signals.
 /// #[derive(Default)]
@@ -18,7 +20,7 @@ use crate::Decoded;
 /// }
 ///
 /// impl Hooks for Counts {
-///     fn run(&mut self, run: &Run) -> RunOutcome {
+///     fn run(&mut self, run: &Run, _: &mut dyn Memory) -> RunOutcome {
 ///         match run.staging {
 ///             Staging::Compute(state) => {
 ///                 self.workgroups += state.workgroups.map(u64::from).iter().product::<u64>();
@@ -64,17 +66,18 @@ pub trait Hooks {
 
     /// Does the work of a RUN instruction or a FINISH_TILING.
     ///
-    /// Called at the issue, except in the error state of the queue, in which work is dropped.
-    fn run(&mut self, run: &Run) -> RunOutcome {
-        let _ = run;
+    /// Called at the issue, except in the error state of the queue, in which work is dropped. `memory` is the VM of the
+    /// group; accesses are naturally aligned. A fault of `memory` becomes [`RunOutcome::Mmu`].
+    fn run(&mut self, run: &Run, memory: &mut dyn Memory) -> RunOutcome {
+        let _ = (run, memory);
         RunOutcome::NotModeled
     }
 
     /// Continues work that returned [`RunOutcome::OutOfMemory`], with a chunk of the tiler heap.
     ///
     /// `chunk` is 0 after an exception handler, which has freed memory.
-    fn memory_granted(&mut self, run: RunId, chunk: u64) -> RunOutcome {
-        let _ = (run, chunk);
+    fn memory_granted(&mut self, run: RunId, chunk: u64, memory: &mut dyn Memory) -> RunOutcome {
+        let _ = (run, chunk, memory);
         RunOutcome::NotModeled
     }
 
@@ -104,11 +107,11 @@ impl<H: Hooks + ?Sized> Hooks for &mut H {
     fn before(&mut self, queue: &Queue, at: &Located) {
         (**self).before(queue, at);
     }
-    fn run(&mut self, run: &Run) -> RunOutcome {
-        (**self).run(run)
+    fn run(&mut self, run: &Run, memory: &mut dyn Memory) -> RunOutcome {
+        (**self).run(run, memory)
     }
-    fn memory_granted(&mut self, run: RunId, chunk: u64) -> RunOutcome {
-        (**self).memory_granted(run, chunk)
+    fn memory_granted(&mut self, run: RunId, chunk: u64, memory: &mut dyn Memory) -> RunOutcome {
+        (**self).memory_granted(run, chunk, memory)
     }
     fn signal(&mut self, signal: &Signal) {
         (**self).signal(signal);

@@ -96,8 +96,8 @@ where
         } else {
             let index = self.queue.config.index;
             let heap = self.group.heap(index);
-            let outcome =
-                self.hooks.run(&Run { id, queue: index, ip: at.ip, instruction, staging, heap });
+            let run = Run { id, queue: index, ip: at.ip, instruction, staging, heap };
+            let outcome = self.hooks.run(&run, &mut &mut *self.memory);
             if outcome == RunOutcome::NotModeled {
                 self.queue.fidelity.note(work.feature);
             }
@@ -122,7 +122,7 @@ where
         for index in 0..self.queue.pending.as_slice().len() {
             let Some(&operation) = self.queue.pending.as_slice().get(index) else { break };
             let Phase::Starved(id) = operation.phase else { continue };
-            let outcome = self.hooks.memory_granted(id, chunk);
+            let outcome = self.hooks.memory_granted(id, chunk, &mut &mut *self.memory);
             let (phase, settled) = self.settle(id, outcome);
             if let Some(operation) = self.queue.pending.as_mut_slice().get_mut(index) {
                 operation.phase = phase;

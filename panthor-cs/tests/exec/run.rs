@@ -297,3 +297,48 @@ fn mmu_fault_of_work_halts_the_queue() {
     assert_eq!(stop, Stop::Mmu(MmuFault { fault, va: 0x1234, access: Access::Write, ip: BASE }));
     assert_eq!(machine.queue().extract(), 0);
 }
+
+/// Adds 1 to the word at FAU 0, and at the granted chunk.
+struct Increment {
+    outcome: Option<RunOutcome>,
+}
+
+impl Increment {
+    fn add(&mut self, memory: &mut dyn Memory, va: u64) -> RunOutcome {
+        match memory.add64(va, 1) {
+            Ok(_) => self.outcome.take().unwrap_or(RunOutcome::Done),
+            Err(fault) => RunOutcome::Mmu { fault, va, access: Access::Atomic },
+        }
+    }
+}
+
+impl Hooks for Increment {
+    fn run(&mut self, run: &Run, memory: &mut dyn Memory) -> RunOutcome {
+        let Staging::Compute(state) = run.staging else { panic!("{run:?}") };
+        self.add(memory, state.fau[0])
+    }
+    fn memory_granted(&mut self, _: RunId, chunk: u64, memory: &mut dyn Memory) -> RunOutcome {
+        self.add(memory, chunk)
+    }
+}
+
+#[test]
+fn hook_accesses_the_memory_of_the_group() {
+    let mut words = [0; 16];
+    words[0] = Move48 { dst: pair::<8>(), imm: BASE + 64 }.encode(Arch::V10).unwrap();
+    words[1] = RunCompute::default().encode(Arch::V10).unwrap();
+    words[2] = Move48 { dst: pair::<8>(), imm: BASE + 128 }.encode(Arch::V10).unwrap();
+    words[3] = words[1];
+    let mut queue = Queue::new(QueueConfig::new(Arch::V10, 0));
+    queue.set_ring(RingBuffer { base: BASE, size: 64 });
+    queue.set_insert(32);
+    let (memory, group) = (&mut SliceMemory::new(BASE, &mut words), &mut Group::new());
+    let hooks = &mut Increment { outcome: Some(RunOutcome::OutOfMemory) };
+    let mut context = Context { memory, gpu: &mut SimulatedGpu::new(), hooks, group };
+    assert!(matches!(queue.run(100, &mut context), Stop::TilerOutOfMemory(_)));
+    assert!(context.group.grant_memory(0, BASE + 72));
+    let fault = MemoryFault::Translation { level: 3 };
+    let refused = MmuFault { fault, va: BASE + 128, access: Access::Atomic, ip: BASE + 24 };
+    assert_eq!(queue.run(100, &mut context), Stop::Mmu(refused));
+    assert_eq!(words[8..10], [1, 1]);
+}

@@ -42,11 +42,11 @@ impl Hooks for Recorder {
     fn before(&mut self, _: &Queue, at: &Located) {
         self.ips.push(at.ip);
     }
-    fn run(&mut self, run: &Run) -> RunOutcome {
+    fn run(&mut self, run: &Run, _: &mut dyn Memory) -> RunOutcome {
         self.runs.push(*run);
         self.outcomes.pop_front().unwrap_or(RunOutcome::NotModeled)
     }
-    fn memory_granted(&mut self, run: RunId, chunk: u64) -> RunOutcome {
+    fn memory_granted(&mut self, run: RunId, chunk: u64, _: &mut dyn Memory) -> RunOutcome {
         self.granted.push((run, chunk));
         self.outcomes.pop_front().unwrap_or(RunOutcome::Done)
     }
