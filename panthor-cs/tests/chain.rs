@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use panthor_cs::builder::{Build, BuildError, Chain, Chunk, Chunks, Problem, Target, Words};
+use panthor_cs::builder::{Block, Build, BuildError, Chain, Chunk, Chunks, Problem, Target, Words};
 use panthor_cs::instruction::*;
 use panthor_cs::*;
 
@@ -188,6 +188,42 @@ fn registers_of_the_chain_are_refused() {
     let mut chain = Chain::with_registers(TARGET, memory.chunks([8]), pair::<40>(), reg(42));
     chain.move32(reg(94), 0);
     assert!(chain.finish().is_ok());
+}
+
+#[test]
+fn counted_registers_are_refused_as_named_ones() {
+    let text = |base, count| {
+        let trace = TracePoint { base: reg(base), count, ..Default::default() };
+        let problem = error(&[8], |chain| {
+            chain.emit(trace);
+        });
+        problem.to_string()
+    };
+    assert_eq!(text(90, 3), "TRACE_POINT count: reserved for chaining (#0x3)");
+    assert_eq!(text(90, 7), "TRACE_POINT count: reserved for chaining (#0x7)");
+    assert_eq!(text(95, 2), "TRACE_POINT count: no such register (#0x2, 96 in all)");
+    assert_eq!(text(95, 255), "TRACE_POINT count: no such register (#0xff, 96 in all)");
+    let memory = Memory::default();
+    for (base, count) in [(90, 2), (95, 1), (95, 0), (0, 92)] {
+        let mut chain = Chain::new(TARGET, memory.chunks([8]));
+        chain.emit(TracePoint { base: reg(base), count, ..Default::default() });
+        assert!(chain.finish().is_ok(), "{base} {count}");
+    }
+
+    let frame = |base| {
+        let mut words = [0; 1];
+        let mut block = Block::new(Target::new(Arch::V14), &mut words);
+        block.emit(RunFragment2 { base: reg(base), ..Default::default() });
+        block.finish().map(|_| ())
+    };
+    assert_eq!(frame(40), Ok(()));
+    let text = "instruction 0: RUN_FRAGMENT2 count: no such register (#0x38, 96 in all)";
+    assert_eq!(frame(41).unwrap_err().to_string(), text);
+    // A count without a base is no number of registers.
+    let mut words = [0; 1];
+    let mut block = Block::new(Target::new(Arch::V14), &mut words);
+    block.emit(ProtRegion { count: u16::MAX });
+    assert!(block.finish().is_ok());
 }
 
 #[test]

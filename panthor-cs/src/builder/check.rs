@@ -50,9 +50,14 @@ impl Limits {
     fn check<I: Encode>(&self, instruction: &I) -> Result<(), Problem> {
         let name = instruction.name();
         let mut problem = None;
-        let mut base = 0;
+        let (mut base, mut has_base) = (0, false);
         instruction.visit(|argument, got| {
+            has_base |= argument == "base";
             let found = match got {
+                // A number of registers from the base on.
+                Value::Unsigned(count) if has_base && argument == "count" => (base..)
+                    .take(count as usize)
+                    .find_map(|register| self.check_registers(register, register)),
                 Value::Reg(reg) => {
                     base = u16::from(reg.number());
                     self.check_registers(base, base)

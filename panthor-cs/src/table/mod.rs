@@ -209,7 +209,7 @@ macro_rules! instructions {
             #[allow(unused_mut, unused_variables, unused_assignments)]
             pub(crate) fn demands(&self) -> $crate::instruction::sealed::Demands {
                 let mut demands = $crate::instruction::sealed::Demands::default();
-                let (mut base, mut indirect) = (0, false);
+                let (mut base, mut has_base, mut indirect) = (0, false, false);
                 $({
                     let register = $crate::operand::Field::last_register(self.$field, &mut base);
                     let entries = $crate::operand::Field::entries(self.$field);
@@ -218,6 +218,12 @@ macro_rules! instructions {
                     match stringify!($field) {
                         "wait" => demands.wait = entries,
                         "signal" => demands.signal = entries,
+                        "base" => has_base = true,
+                        "count" if has_base => {
+                            let count = $crate::operand::Field::to_bits(self.$field) as u16;
+                            let end = base + count;
+                            demands.last_register = demands.last_register.max(end.saturating_sub(1));
+                        }
                         "indirect" => indirect = $crate::operand::Field::to_bits(self.$field) != 0,
                         _ => {}
                     }
