@@ -19,35 +19,41 @@ use crate::transport::{Process, Transport, system};
 use crate::uid::{GivenUp, Uid};
 use crate::version::{Features, Version};
 
-/// The name that DRM_IOCTL_VERSION gives for this driver.
+/// The driver name that DRM_IOCTL_VERSION reports for Panthor.
 const DRIVER_NAME: &str = "panthor";
-/// The one major version whose uAPI this crate speaks.
+/// The only major uAPI version that this crate supports.
 const DRIVER_MAJOR: i32 = 1;
 
-/// An open file of a Panthor device.
+/// An open Panthor device file.
 ///
-/// A clone is cheap and stands for the same open file: objects created through one can be used through
-/// all. The file is closed when the last clone and the last object created from it are gone.
+/// A clone is cheap and refers to the same open file. Objects created through one clone work with
+/// all clones. The file is closed after the last clone and the last object created from the device
+/// are dropped.
 ///
 /// # Fork
 ///
-/// A child of `fork` shares the open file with its parent, handles and VM ids included, and CPU mappings too. An
-/// object is destroyed on drop by the process that made it: what a child drops of its parent's, the parent
-/// keeps, and the other way round. Whatever is asked for explicitly, `destroy` too, is done to the one file that
-/// both have. What a process has not destroyed when it ends lasts until the file is closed in all of them.
+/// A child of `fork` shares the open file with its parent: GEM handles, VM IDs and CPU mappings
+/// included. Only the process that created an object destroys the object on drop. An object that
+/// the other process drops stays alive. Explicit calls, `destroy` among them, act on the shared
+/// file. An object that its process never destroys lives until all processes have closed the file.
 ///
-/// Two things would go wrong unseen, as each process counts for itself, and are refused in a child:
-/// [`import_bo`](Self::import_bo) on its parent's device, where both may get the same handle, and
-/// [`bind_async`](crate::Vm::bind_async) on a VM of its parent's on which nothing was queued before the fork, as
-/// the parent would end it without regard to that. One remains to whoever shares the file: not to import in one
-/// process what another one made or took over after the fork.
+/// Two operations are refused in a child, because each process keeps its own counts:
 ///
-/// A fake device, of the feature `fake`, lives in the process that created it. In a child each call on it is refused
-/// with [`InvalidArgument`](ErrorKind::InvalidArgument); what a child drops the parent keeps there, too, and CPU
-/// mappings that were made before the fork show the memory in both.
+/// * [`import_bo`](Self::import_bo) on a device of the parent: both processes may get the same GEM
+///   handle.
+/// * [`bind_async`](crate::Vm::bind_async) on a VM of the parent with nothing queued before the
+///   fork: the parent would destroy the VM without regard to the child's batches.
 ///
-/// As everywhere, a child of a process with several threads finds locks that other threads held locked for ever:
-/// there it is best to `exec`, or to open a device anew.
+/// The library cannot detect one further case. A process must not import a BO that another process
+/// created or imported after the fork.
+///
+/// A fake device (feature `fake`) lives in the process that created the fake. A child gets
+/// [`InvalidArgument`](ErrorKind::InvalidArgument) from each call on the fake. Objects dropped in
+/// the child stay alive in the parent. CPU mappings made before the fork show the same memory in
+/// both processes.
+///
+/// A child of a multi-threaded process may find locks held by threads that do not exist in the
+/// child. In such a child, `exec` or open a new device.
 ///
 /// ```
 /// use panthor::Device;
@@ -64,46 +70,51 @@ pub struct Device {
 
 pub(crate) struct DeviceInner {
     transport: Transport,
-    /// The process that opened it, and counts who owns a handle.
+    /// Process that opened the device and owns its handle counts.
     process: Process,
     uid: Uid,
     version: Version,
     features: Features,
-    /// Whether the GPU snoops the CPU's caches, once somebody has asked.
+    /// Cached answer of [`Device::is_coherent`].
     coherent: OnceLock<bool>,
-    /// What groups are held against, once somebody has made one.
+    /// Cached limits for [`GroupOptions`](crate::GroupOptions).
     group_limits: OnceLock<GroupLimits>,
     user_mmio: UserMmio,
-    /// The GEM handles that imports may give again.
+    /// GEM handles that a later import may return again.
     bos: BoTable,
-    /// The VMs that were given up.
+    /// VMs released with [`Vm::into_raw`](crate::Vm::into_raw).
     given_up_vms: GivenUp,
 }
 
 impl Device {
-    /// Opens the first Panthor render node of the machine, whatever its number.
+    /// Opens the first Panthor render node of the machine.
     ///
-    /// Nodes are told apart by the driver's name (DRM_IOCTL_VERSION), in the order of their numbers.
+    /// The search visits the render nodes in ascending order and identifies each by its driver
+    /// name (DRM_IOCTL_VERSION).
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) without a Panthor; the text names the driver of each render node.
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) when this user may not open a node that may be a Panthor.
-    /// Every other failure of a node before the first Panthor, as [`OutOfMemory`](ErrorKind::OutOfMemory) of
-    /// descriptors.
+    /// * [`NotFound`](ErrorKind::NotFound) without a Panthor device. The text names the driver of
+    ///   each render node.
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) when the user may not open a node that
+    ///   may be a Panthor.
+    /// * Any other failure of a node before the first Panthor, such as
+    ///   [`OutOfMemory`](ErrorKind::OutOfMemory) for a full descriptor table.
     #[doc(alias = "drmGetDevices2")]
     pub fn open_any() -> Result<Self> {
         node::open_first()
     }
 
-    /// Opens the device node at `path`, a render node (`/dev/dri/renderD128`) or a primary one.
+    /// Opens the device node at `path`, a render node (`/dev/dri/renderD128`) or a primary node.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound), also for a node without a device, and
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) as `open` answers;
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a path that is empty or has a NUL;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors; else as [`from_fd`](Self::from_fd).
+    /// * [`NotFound`](ErrorKind::NotFound) without such a file, or for a node without a device.
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) when the user may not open the node.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a path that is empty or contains a
+    ///   NUL.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
+    /// * The errors of [`from_fd`](Self::from_fd).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         check_path(path)?;
@@ -111,7 +122,7 @@ impl Device {
             if error.has_errno(&[Errno::ISDIR]) {
                 error.with_kind(ErrorKind::NotPanthor)
             } else if error.has_errno(&[Errno::NODEV, Errno::NXIO]) {
-                // A node that was left behind.
+                // A stale node without a device.
                 error.with_kind(ErrorKind::NotFound)
             } else {
                 error
@@ -120,26 +131,28 @@ impl Device {
         Self::from_fd(fd).map_err(|error| error.at(path))
     }
 
-    /// Takes over an open file of a device.
+    /// Creates a device from an open device file.
     ///
-    /// It must be an open file description that nobody else drives, in a parent or child process neither: handles
-    /// and VM ids belong to the description, not to the descriptor, so a second owner could close what this one
-    /// uses. A copy of a descriptor is the same description.
+    /// The caller must pass an open file description that no other code drives, in this process or
+    /// in another. GEM handles and VM IDs belong to the description. A second owner, even through
+    /// a duplicated descriptor, could close handles that this device uses.
     ///
     /// # Errors
     ///
-    /// [`NotPanthor`](ErrorKind::NotPanthor) when the driver has another name or a major version other
-    /// than 1; the text says which. [`Unsupported`](ErrorKind::Unsupported) when the driver lacks the uAPI, as tyr of
-    /// Linux 7.3 does, which has Panthor's name; the text has the driver's description.
+    /// * [`NotPanthor`](ErrorKind::NotPanthor) for another driver name or a major version other
+    ///   than 1. The text names the driver or the version.
+    /// * [`Unsupported`](ErrorKind::Unsupported) when the driver lacks Panthor's uAPI. One such
+    ///   driver is tyr of Linux 7.3, which reports Panthor's name. The text contains the driver's
+    ///   description.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         Self::with_transport(Transport::Kernel(fd))
     }
 
-    /// Takes over an open file of a fake device. Needs the feature `fake`.
+    /// Creates a device from an open file of a fake device. Needs the feature `fake`.
     ///
     /// # Errors
     ///
-    /// As for [`from_fd`](Self::from_fd): a fake can be told to be another driver.
+    /// The errors of [`from_fd`](Self::from_fd): a fake can be configured as another driver.
     ///
     /// ```
     /// use panthor::fake::{self, Config, Gpu};
@@ -155,13 +168,15 @@ impl Device {
         Self::with_transport(Transport::Fake(file))
     }
 
-    /// Opens a new fake device of the default kind, a Mali-G610 with the newest driver known. Needs the
-    /// feature `fake`.
+    /// Opens a new fake device with the default configuration: a Mali-G610 with the newest known
+    /// driver. Needs the feature `fake`.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the system has no memory or descriptor for the fake;
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) where a sandbox forbids a system call that the fake needs.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) when the system has no memory or descriptor for
+    ///   the fake.
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) where a sandbox forbids a system call
+    ///   that the fake needs.
     #[cfg(feature = "fake")]
     pub fn open_fake() -> Result<Self> {
         let fake = panthor_fake::Device::new(panthor_fake::Config::default())
@@ -171,11 +186,12 @@ impl Device {
 
     fn with_transport(transport: Transport) -> Result<Self> {
         let identity = transport.identity().map_err(|error| match error.kind() {
-            // Any character device answers so to an ioctl that it does not know.
+            // Character devices of other kinds return these errnos for unknown ioctls.
             _ if error.has_errno(&[Errno::NOTTY, Errno::INVAL, Errno::OPNOTSUPP]) => {
                 error.with_kind(ErrorKind::NotPanthor).with_detail("the file is no DRM device")
             }
-            // DRM says nothing else of a device that is gone; who says this is yet unknown.
+            // DRM reports a lost device with ENODEV only. Other errnos may come from another
+            // driver.
             ErrorKind::DeviceLost if error.errno() != Some(Errno::NODEV.raw_os_error()) => {
                 error.with_kind(ErrorKind::Other)
             }
@@ -219,31 +235,33 @@ impl Device {
         })
     }
 
-    /// The version of the running driver.
+    /// Returns the version of the running driver.
     pub fn version(&self) -> Version {
         self.inner.version
     }
 
-    /// What the running driver can do, by its version.
+    /// Returns the features of the running driver, derived from its version.
     pub fn features(&self) -> Features {
         self.inner.features
     }
 
-    /// Bytes of a CPU page of the machine: BO sizes are rounded up to it.
+    /// Returns the size of a CPU page in bytes. The driver rounds BO sizes up to this size.
     ///
-    /// VAs have a granularity of 4 KiB all the same.
+    /// VAs have a granularity of 4 KiB on every machine.
     pub fn cpu_page_size(&self) -> u64 {
         self.inner.transport.page_size() as u64
     }
 
-    /// Returns the device numbers of this device's render and primary nodes, which sysfs has. Without sysfs, or
-    /// where this user may not read it, the answer has the number of the node alone that was opened.
+    /// Returns the device numbers of this device's render and primary nodes, read from sysfs.
+    ///
+    /// Without readable sysfs, the result contains only the number of the node that was opened.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) when the file is no DRM node; without sysfs also when the number does not
-    /// show the kind of node, as after the 64th device of a machine. [`OutOfMemory`](ErrorKind::OutOfMemory), also
-    /// of descriptors.
+    /// * [`NotFound`](ErrorKind::NotFound) when the file is not a DRM node. Without sysfs, also
+    ///   when the minor number does not identify the kind of node, as after the 64th device of a
+    ///   machine.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
     #[doc(alias = "VK_EXT_physical_device_drm")]
     pub fn node_numbers(&self) -> Result<NodeNumbers> {
         #[cfg(feature = "fake")]
@@ -253,14 +271,15 @@ impl Device {
         node::numbers_of(self.as_fd())
     }
 
-    /// Asks whether the device is lost: unplugged, or given up by its driver when a reset failed (DEV_QUERY).
+    /// Returns whether the device is lost (DEV_QUERY).
     ///
-    /// A lost device stays lost: close it, and look for another with [`list`](crate::list). The loss of a single VM
-    /// or group is the subject of [`Vm::state`](crate::Vm::state) and [`Group::state`](crate::Group::state).
+    /// A device is lost after an unplug, or after a failed reset. The loss is permanent: close the
+    /// device and choose another with [`list`](crate::list). [`Vm::state`](crate::Vm::state) and
+    /// [`Group::state`](crate::Group::state) report the loss of a single VM or group.
     ///
     /// # Errors
     ///
-    /// Every other failure of the request.
+    /// Any failure of the query other than the loss of the device.
     ///
     /// ```
     /// let device = panthor::Device::open_fake()?;
@@ -274,14 +293,15 @@ impl Device {
         self.inner.transport.is_gone()
     }
 
-    /// Whether both stand for the same open file.
+    /// Returns whether both refer to the same open file.
     pub fn is_same_file(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// The fake's file behind this device: `None` on a real one. Needs the feature `fake`.
+    /// Returns the fake's file behind this device, or `None` for a real device. Needs the feature
+    /// `fake`.
     ///
-    /// It is the way to the GPU's eyes, to counters and to faults on demand.
+    /// The file gives tests access to GPU reads and writes, to counters and to fault injection.
     #[cfg(feature = "fake")]
     pub fn fake(&self) -> Option<&panthor_fake::File> {
         self.inner.transport.fake()
@@ -296,7 +316,9 @@ impl Device {
         self.inner.features.contains(Features::SPARSE)
     }
 
-    /// Whether CPU mappings are cacheable without asking for it; no where the driver cannot tell.
+    /// Returns whether CPU mappings are cacheable by default: true for a coherent GPU.
+    ///
+    /// Returns `false` where the driver does not report the coherency protocol.
     pub(crate) fn is_coherent(&self) -> Result<bool> {
         if let Some(&coherent) = self.inner.coherent.get() {
             return Ok(coherent);
@@ -306,7 +328,7 @@ impl Device {
         Ok(*self.inner.coherent.get_or_init(|| coherent))
     }
 
-    /// The device's limits of groups, asked for once.
+    /// Returns the device's limits for groups, queried once.
     pub(crate) fn group_limits(&self) -> Result<&GroupLimits> {
         if let Some(limits) = self.inner.group_limits.get() {
             return Ok(limits);
@@ -320,7 +342,7 @@ impl Device {
         &self.inner.user_mmio
     }
 
-    /// Whether another process opened it, which is this one's parent then.
+    /// Returns whether another process, a parent of this one, opened the device.
     pub(crate) fn is_inherited(&self) -> bool {
         self.inner.process != Process::current()
     }
@@ -339,7 +361,7 @@ impl Device {
     }
 }
 
-/// Refuses what can be no path.
+/// Refuses paths that `open` cannot take.
 fn check_path(path: &Path) -> Result<()> {
     let rule = match path.as_os_str().as_bytes() {
         b"" => String::from("is empty"),
@@ -349,9 +371,9 @@ fn check_path(path: &Path) -> Result<()> {
     Err(Error::invalid("open", "path", rule))
 }
 
-/// The device's descriptor, for `poll`, `mmap` or another library. It stays owned by the device.
+/// Borrows the device's descriptor, for `poll`, `mmap` or another library.
 ///
-/// On the fake it is a stand-in: mapping a BO's offset works, ioctls do not.
+/// The fake's descriptor is a substitute: `mmap` at a BO's offset works, ioctls fail.
 impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.transport.as_fd()

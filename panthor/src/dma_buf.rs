@@ -1,4 +1,4 @@
-//! What dma-bufs are called.
+//! Names of dma-bufs.
 
 use std::os::fd::AsFd;
 
@@ -7,19 +7,19 @@ use panthor_sys as sys;
 use crate::device::Device;
 use crate::error::{Error, Result};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "DMA_BUF_SET_NAME";
 
 impl Device {
-    /// Names a dma-buf for whoever looks at what the system's memory is used for (DMA_BUF_SET_NAME): at most 31
-    /// bytes without NUL. It replaces the name that the dma-buf had.
+    /// Sets the debug name of a dma-buf (DMA_BUF_SET_NAME), and replaces its previous name.
     ///
-    /// The name is the dma-buf's, for all who have it, and not the [label](crate::Bo::set_label) of a BO.
+    /// The name is visible in the system's memory statistics and to all users of the dma-buf. The
+    /// BO's [label](crate::Bo::set_label) is independent of the name.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is too long or holds a NUL, and when it
-    /// is not a dma-buf.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name of more than 31 bytes or
+    /// with a NUL, and for a descriptor that is not a dma-buf.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;

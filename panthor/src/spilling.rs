@@ -1,17 +1,17 @@
-//! A list that lives in itself while it fits, and on the heap beyond.
+//! A list with inline storage that moves to the heap when full.
 
 use arrayvec::ArrayVec;
 
-/// Up to `N` elements in itself, any number on the heap.
+/// A list of up to `N` inline elements, or any number on the heap.
 #[derive(Debug)]
 pub struct Spilling<T: Copy, const N: usize> {
     inline: ArrayVec<T, N>,
-    /// All elements, once there are too many; `inline` stays full then.
+    /// All elements, once they exceed `N`. `inline` stays full then.
     heap: Vec<T>,
 }
 
 impl<T: Copy, const N: usize> Spilling<T, N> {
-    // Inlined, or the compiler copies what is not there yet along with the rest.
+    // Without `always`, the compiler copies the uninitialized elements, too.
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self { inline: ArrayVec::new_const(), heap: Vec::new() }
@@ -33,11 +33,11 @@ impl<T: Copy, const N: usize> Spilling<T, N> {
         self.heap.push(element);
     }
 
-    /// Makes room for this many more, if there is memory for it.
+    /// Reserves capacity for this many more elements. Does nothing if the allocation fails.
     pub(crate) fn reserve(&mut self, more: usize) {
         let total = self.as_slice().len().saturating_add(more);
         if total > N {
-            // They move to the heap with the first that does not fit: the room is made here.
+            // The elements move to the heap with the first that does not fit inline.
             let _ = self.heap.try_reserve_exact(total - self.heap.len());
         }
     }
@@ -52,7 +52,7 @@ impl<T: Copy, const N: usize> Spilling<T, N> {
         if self.heap.is_empty() { &mut self.inline } else { &mut self.heap }
     }
 
-    /// Room on the heap, in elements.
+    /// Returns the heap capacity in elements.
     #[cfg(test)]
     pub(crate) fn heap_capacity(&self) -> usize {
         self.heap.capacity()

@@ -1,6 +1,6 @@
-//! Allocation of VA: where to map what.
+//! Allocation of VA ranges.
 //!
-//! The kernel leaves that to user space. Nothing here talks to the driver.
+//! The kernel leaves this task to user space. This module never calls the driver.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,16 +11,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::query::PageSizes;
 use crate::vm::Vm;
 
-/// The granularity of VAs, and of sizes and offsets that are bound, whatever the CPU's page size.
+/// Granularity of VAs and of bound sizes and offsets, independent of the CPU's page size.
 pub(crate) const GRANULE: u64 = 4096;
-/// What is never handed out unless asked for by address: null pointers and what lies near them.
+/// End of the range around null pointers, which is allocated only at fixed addresses.
 const NULL_GUARD: u64 = 64 << 10;
-/// Where what has 32-bit addresses ends. Whoever asks for no such place gets one from here up.
+/// End of the 32-bit VAs. Requests without a low limit start here.
 const LOW_END: u64 = 4 << 30;
-/// The name of the operation in errors.
+/// Operation name in errors.
 const CALL: &str = "VaAllocator";
 
-/// What to look for: how much, and where.
+/// Size and placement of a VA range to allocate.
 ///
 /// ```
 /// use panthor::VaRequest;
@@ -38,59 +38,63 @@ pub struct VaRequest {
 }
 
 impl VaRequest {
-    /// This many bytes, from 1 up, rounded up to 4 KiB, anywhere.
+    /// Requests `size` bytes, at least 1, rounded up to 4 KiB, at any VA.
     pub const fn new(size: u64) -> Self {
         Self { size, alignment: GRANULE, limit: u64::MAX, fixed: None }
     }
 
-    /// Starts at a multiple of this, a power of two. What is large enough for a larger GPU page is aligned to
-    /// that anyhow.
+    /// Sets the alignment of the start, a power of two.
+    ///
+    /// A range that holds a larger GPU page is aligned to that page size in any case.
     pub const fn alignment(mut self, bytes: u64) -> Self {
         self.alignment = bytes;
         self
     }
 
-    /// Ends at this VA or before it: `4 << 30` for what has 32-bit addresses, which is kept for such requests
-    /// while there is room above.
+    /// Sets the maximum end VA.
+    ///
+    /// Use `4 << 30` for 32-bit addresses: the allocator keeps that range for such requests while
+    /// there is room above.
     pub const fn below(mut self, va: u64) -> Self {
         self.limit = va;
         self
     }
 
-    /// Starts at this very VA, a multiple of 4 KiB, also near 0.
+    /// Sets the exact start VA, a multiple of 4 KiB, also near 0.
     pub const fn at(mut self, va: u64) -> Self {
         self.fixed = Some(va);
         self
     }
 }
 
-/// How the free VA is spread.
+/// Distribution of the free VA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fragmentation {
-    /// Bytes that are free.
+    /// Free bytes.
     pub free: u64,
-    /// Bytes of the largest free range.
+    /// Bytes in the largest free range.
     pub largest: u64,
-    /// Free ranges.
+    /// Number of free ranges.
     pub ranges: usize,
 }
 
 impl Fragmentation {
-    /// The part of the free VA that is not in the largest range: from 0, none, to almost 1.
+    /// Returns the share of the free VA outside of the largest range, from 0 to almost 1.
     pub fn ratio(&self) -> f64 {
         if self.free == 0 { 0.0 } else { 1.0 - self.largest as f64 / self.free as f64 }
     }
 }
 
-/// Hands out ranges of VA, and takes them back.
+/// Allocator of VA ranges.
 ///
-/// Ranges come from the lowest place that fits, from 4 GiB up: what lies below is for requests with a
-/// [limit](VaRequest::below) of 4 GiB or less, and for others when nothing else fits. Those that a larger GPU
-/// page (2 MiB) fits in start at a multiple of it, so that the MMU can use it. The search looks at the free ranges
-/// one by one: what counts is how fragmented the VA is, not how much is in use.
+/// The allocator uses the lowest range that fits, from 4 GiB up. VA below 4 GiB is for requests
+/// with a [limit](VaRequest::below) of 4 GiB or less, and for others if nothing else fits. A range
+/// that holds a 2 MiB GPU page starts at a multiple of 2 MiB, so that the MMU can use such pages.
+/// A search visits free ranges one by one, so its cost depends on fragmentation and not on the VA
+/// in use.
 ///
-/// It knows of no VM: binding and unbinding is the caller's, in the order that the caller needs.
+/// The allocator is independent of a VM: the caller binds and unbinds.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags, VaAllocator, VaRequest};
@@ -113,14 +117,14 @@ impl Fragmentation {
 pub struct VaAllocator {
     managed: Range<u64>,
     free: RangeSet<u64>,
-    /// GPU page sizes above the granule, the largest first.
+    /// GPU page sizes above the granule, in descending order.
     large_pages: Vec<u64>,
 }
 
 impl VaAllocator {
-    /// Manages all VA that is the user's in a VM, with the device's page sizes.
+    /// Creates an allocator for the user VA range of a VM, with the device's page sizes.
     ///
-    /// The first 64 KiB are handed out only to who asks for them [by address](VaRequest::at).
+    /// The first 64 KiB are allocated only [at fixed addresses](VaRequest::at).
     ///
     /// # Errors
     ///
@@ -129,11 +133,12 @@ impl VaAllocator {
         Self::new(0..vm.user_va_range(), &vm.device().page_sizes()?)
     }
 
-    /// Manages a range of VA, its ends being multiples of 4 KiB.
+    /// Creates an allocator for a range of VA with ends at multiples of 4 KiB.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty or not made of 4 KiB.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty or not aligned to
+    /// 4 KiB.
     pub fn new(managed: Range<u64>, pages: &PageSizes) -> Result<Self> {
         check(&managed)?;
         let large_pages = pages.iter().rev().filter(|&size| size > GRANULE).collect();
@@ -141,19 +146,21 @@ impl VaAllocator {
         Ok(Self { managed, free, large_pages })
     }
 
-    /// What it manages.
+    /// Returns the managed range.
     pub fn managed(&self) -> Range<u64> {
         self.managed.clone()
     }
 
-    /// Hands out a range.
+    /// Allocates a range.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, an alignment that is no power of two
-    /// and a place that is not a multiple of 4 KiB or of the alignment; [`Busy`](ErrorKind::Busy) when the
-    /// place asked for is in use or not managed; [`OutOfMemory`](ErrorKind::OutOfMemory) when nothing fits; the
-    /// text has the limit, and the largest range that is free below it.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, for an alignment that is
+    ///   not a power of two, and for a fixed VA that is not a multiple of 4 KiB and of the
+    ///   alignment.
+    /// * [`Busy`](ErrorKind::Busy) when the fixed range is in use or not managed.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) when no free range fits. The text contains the
+    ///   limit and the largest free range below it.
     pub fn allocate(&mut self, request: VaRequest) -> Result<Range<u64>> {
         if request.size == 0 {
             return Err(Error::invalid(CALL, "size", "is too small (0, at least 1)"));
@@ -173,12 +180,12 @@ impl VaAllocator {
         Ok(range)
     }
 
-    /// Takes a range back: one that was handed out, or a part of one.
+    /// Frees an allocated range or a part of one.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty, not made of 4 KiB, not
-    /// managed, or free already in some part; nothing is taken back then.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is empty, not aligned to 4
+    /// KiB, not managed, or already free in part. Nothing is freed then.
     pub fn free(&mut self, range: Range<u64>) -> Result<()> {
         check(&range)?;
         if range.start < self.managed.start || range.end > self.managed.end {
@@ -193,7 +200,7 @@ impl VaAllocator {
         Ok(())
     }
 
-    /// How the free VA is spread.
+    /// Returns the distribution of the free VA.
     pub fn fragmentation(&self) -> Fragmentation {
         let sizes = || self.free.iter().map(|range| range.end - range.start);
         Fragmentation {
@@ -203,7 +210,7 @@ impl VaAllocator {
         }
     }
 
-    /// The very range asked for, if it is free.
+    /// Returns the requested fixed range, if it is free.
     fn place(&self, va: u64, size: u64, request: &VaRequest) -> Result<Range<u64>> {
         let alignment = request.alignment.max(GRANULE);
         if va % alignment != 0 {
@@ -221,8 +228,10 @@ impl VaAllocator {
         }
     }
 
-    /// The lowest range from 4 GiB up that fits, else the lowest of all: aligned to the largest GPU page that fits
-    /// in it, else to what is asked for.
+    /// Returns the lowest range that fits from 4 GiB up, or else the lowest range of all.
+    ///
+    /// The range is aligned to the largest GPU page that fits or, without room for that, to the
+    /// requested alignment.
     fn find(&self, size: u64, request: &VaRequest) -> Option<Range<u64>> {
         let least = request.alignment.max(GRANULE);
         let large = self.large_pages.iter().copied().find(|&page| size >= page);
@@ -241,10 +250,10 @@ impl VaAllocator {
         })
     }
 
-    /// What is free there, from the lowest up.
+    /// Returns the free ranges within a range, in ascending order.
     fn free_within(&self, within: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let (lowest, limit) = (within.start, within.end);
-        // An empty range would be refused.
+        // `overlapping` panics for an empty range.
         let free = (lowest < limit).then(|| self.free.overlapping(lowest..limit));
         free.into_iter().flatten().map(move |free| free.start.max(lowest)..free.end.min(limit))
     }
@@ -320,23 +329,23 @@ mod tests {
     #[test]
     fn what_has_32_bit_addresses_is_left_to_those_who_need_it() {
         let mut va = allocator(0..8 << 30);
-        // A limit above is none in this respect.
+        // A limit above 4 GiB does not count as low.
         for request in [VaRequest::new(1 << 30), VaRequest::new(1 << 30).below(8 << 30)] {
             assert!(va.allocate(request).unwrap().start >= LOW_END);
         }
-        // All of it is there, but for what is never handed out.
+        // The whole low range is available, except for the null guard.
         let low = LOW_END - NULL_GUARD;
         let all = va.allocate(VaRequest::new(low).below(LOW_END)).unwrap();
         assert_eq!(all, NULL_GUARD..LOW_END);
         va.free(all).unwrap();
-        // What goes unaligned above does not go aligned below.
+        // A large range is unaligned above 4 GiB rather than aligned below.
         va.allocate(VaRequest::new((2 << 30) - 3 * MIB)).unwrap();
         va.allocate(VaRequest::new(4096).at((8 << 30) - 4096)).unwrap();
         let tight = va.allocate(VaRequest::new(3 * MIB - 4096)).unwrap();
         assert_eq!(tight.end, (8 << 30) - 4096);
-        // When nothing is left, all may have it.
+        // Without room above, all requests use the low range.
         assert_eq!(va.allocate(VaRequest::new(4096)).unwrap().start, NULL_GUARD);
-        // One across the border is one of the last, too.
+        // A range across 4 GiB is also a last resort.
         let mut va = allocator(LOW_END - 2 * MIB..LOW_END + 2 * MIB);
         assert_eq!(va.allocate(VaRequest::new(3 * MIB)).unwrap().start, LOW_END - 2 * MIB);
     }

@@ -1,30 +1,30 @@
-//! What the GPU may do with a mapping.
+//! Map flags: GPU access to a mapping.
 
 use panthor_sys as sys;
 
 bitflags::bitflags! {
-    /// What the GPU may do with a mapping.
+    /// GPU access rights and caching of a mapping.
     ///
-    /// Memory that shaders do not run from should be [`NOEXEC`](Self::NOEXEC).
+    /// Memory without shader code should be [`NOEXEC`](Self::NOEXEC).
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
     #[doc(alias = "drm_panthor_vm_bind_op_flags")]
     pub struct MapFlags: u32 {
-        /// The GPU reads only: a write faults.
+        /// The GPU may only read: a write faults.
         #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_MAP_READONLY")]
         const READONLY = sys::DRM_PANTHOR_VM_BIND_OP_MAP_READONLY;
-        /// Shaders do not run from it.
+        /// The GPU may not execute shaders from the mapping.
         #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC")]
         const NOEXEC = sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
-        /// The GPU's L2 does not cache it.
+        /// The GPU's L2 does not cache the mapping.
         #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED")]
         const UNCACHED = sys::DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED;
-        // A newer driver may know more; the ones that change what an operation is are refused.
+        // Unknown flags of newer drivers pass. Bits that change the operation's type are refused.
         const _ = !0;
     }
 }
 
 impl MapFlags {
-    /// Bits of the uAPI's field that do not say how memory is mapped but what the operation is.
+    /// Bits of the uAPI's `flags` field that select the operation and not its access rights.
     pub(super) const NOT_FLAGS: u32 =
         sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK | sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE;
 }

@@ -1,8 +1,10 @@
-//! VM_BIND: mapping and unmapping, in batches.
+//! VM_BIND: batches of map and unmap operations.
 //!
-//! `builder` records what the caller wants in `storage` and has `rules` check it; `mode` says when it is done;
-//! `plan` turns operations that the driver cannot do in one into several; `syncs` lays the sync operations
-//! out; `submit` alone talks to the driver.
+//! * `builder` records operations in `storage` and checks them with `rules`.
+//! * `mode` distinguishes synchronous from asynchronous batches.
+//! * `plan` splits operations that the driver cannot do at once.
+//! * `syncs` lays out the sync operations.
+//! * `submit` alone calls the driver.
 
 mod builder;
 mod flags;
@@ -22,10 +24,10 @@ pub use report::BindReport;
 pub use storage::{BindBuffer, BindStorage, InlineStorage};
 pub(crate) use submit::unmap_behind_queued;
 
-/// One sync operation as the driver takes it.
+/// One sync operation in the uAPI's layout.
 use panthor_sys::drm_panthor_sync_op as SyncOp;
-/// One operation as the driver takes it.
+/// One bind operation in the uAPI's layout.
 use panthor_sys::drm_panthor_vm_bind_op as Op;
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "VM_BIND";

@@ -1,22 +1,23 @@
-//! When the operations of a batch are done, as a type.
+//! Batch modes: synchronous and asynchronous, as types.
 
 mod sealed {
     pub trait Sealed {}
 }
 
-/// When the operations of a batch are done: [`Blocking`] or [`Queued`].
+/// Mode of a batch: [`Blocking`] or [`Queued`].
 pub trait BindMode: sealed::Sealed {}
 
-/// `submit` returns when they are done. The uAPI has no sync operations here.
+/// Synchronous mode: `submit` returns when the operations are done. The uAPI has no sync
+/// operations here.
 #[derive(Debug)]
 pub enum Blocking {}
 
-/// `submit` queues them: they run in order, after what they wait for.
+/// Asynchronous mode: `submit` queues the operations, which run in order after their waits.
 #[derive(Debug)]
 #[doc(alias = "DRM_PANTHOR_VM_BIND_ASYNC")]
 pub enum Queued {}
 
-/// A mode whose batches wait and signal: [`Queued`].
+/// Marker trait of modes with waits and signals: [`Queued`].
 #[diagnostic::on_unimplemented(
     message = "a synchronous batch has no sync operations",
     note = "start the batch with `Vm::bind_async`"

@@ -1,6 +1,6 @@
-//! Operations that the driver cannot do in one, turned into several.
+//! Splitting of operations that the driver cannot do at once.
 //!
-//! Pure: it decides, `submit` performs.
+//! This module has no side effects: `submit` calls the driver.
 
 use std::ops::Range;
 
@@ -10,47 +10,48 @@ use super::Op;
 use crate::sparse::SPARSE_OBJECT_SIZE;
 use crate::va::GRANULE;
 
-/// The most that one map operation covers, and all maps of an asynchronous batch: 64 GiB.
+/// Maximum size of one map operation, and of all maps in one asynchronous batch: 64 GiB.
 ///
-/// For each map operation the driver allocates a page table per 2 MiB beforehand and an array of pointers
-/// to them; somewhere below 1 TiB that exhausts the kernel's memory, and from 1 TiB on the array itself
-/// cannot be had.
+/// For each map operation the driver preallocates a page table per 2 MiB and an array of pointers
+/// to the tables. Somewhere below 1 TiB the tables exhaust the kernel's memory. From 1 TiB on, the
+/// allocation of the array itself fails.
 pub(crate) const CHUNK: u64 = 64 << 30;
 
-/// The type of a recorded map that must not be split later where it covers a block of 2 MiB, until it is planned: no
-/// driver has it.
+/// Internal operation type, unknown to the driver, of a recorded map of foreign memory.
+///
+/// Planning cuts such a map so that the driver never splits a mapped 2 MiB block later.
 pub(super) const TYPE_MAP_IN_PIECES: u32 = 0xf << 28;
 
-/// A block of the GPU's larger page size.
+/// Size of a block of the GPU's larger page size.
 const BLOCK: u64 = 2 << 20;
 
-/// The most operations of one ioctl: the kernel allocates no array of more than 2 GiB for them.
+/// Maximum operations of one ioctl: the kernel allocates at most 2 GiB for their array.
 pub(super) const MAX_OPS: usize = i32::MAX as usize / size_of::<Op>();
 
-/// How sparse operations reach the driver.
+/// Mechanism for sparse operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sparse {
     Native,
-    /// Mapped again and again to this object.
+    /// Repeated maps of this BO.
     Emulated {
         bo_handle: u32,
     },
 }
 
-/// What is submitted in place of the recorded operations.
+/// Operations submitted in place of the recorded ones.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) ops: Vec<Op>,
-    /// For each of `ops` the recorded operation that it comes from.
+    /// Index of the recorded operation, for each of `ops`.
     origin: Vec<usize>,
 }
 
-/// Why there is no plan.
+/// Reason why planning failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Impossible {
-    /// The batch becomes more operations than one ioctl takes.
+    /// The plan exceeds the operations of one ioctl.
     TooMany { operations: u64 },
-    /// There is no memory for it.
+    /// The allocation of the plan failed.
     NoMemory,
 }
 
@@ -66,14 +67,16 @@ fn is_sparse(op: &Op) -> bool {
     op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0
 }
 
-/// Where an operation is cut.
+/// Positions at which an operation is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
     Nowhere,
-    /// At every multiple of this.
+    /// At every multiple of this size.
     Every(u64),
-    /// Around each block, and behind its first page and before its last one: what is left covers no block, and what
-    /// touches the end of one cannot be split, being a page.
+    /// At block boundaries, behind each block's first page and before its last page.
+    ///
+    /// No piece covers a whole block. A piece that touches the end of a block is one page, so the
+    /// driver cannot split the piece.
     AroundBlocks,
 }
 
@@ -83,13 +86,13 @@ impl Cut {
             _ if !is_map(op) => Self::Nowhere,
             _ if type_of(op) == TYPE_MAP_IN_PIECES => Self::AroundBlocks,
             Sparse::Emulated { .. } if is_sparse(op) => Self::Every(SPARSE_OBJECT_SIZE),
-            // One that is small enough is left alone, wherever it lies.
+            // A map within the limit stays whole at any VA.
             _ if op.size <= CHUNK => Self::Nowhere,
             _ => Self::Every(CHUNK),
         }
     }
 
-    /// The first place behind `va` where it cuts.
+    /// Returns the first cut position behind `va`.
     fn behind(self, va: u64) -> u64 {
         match self {
             Self::Nowhere => u64::MAX,
@@ -102,7 +105,7 @@ impl Cut {
         }
     }
 
-    /// In how many places below `va` it cuts, above 0.
+    /// Returns the number of cut positions above 0 and below `va`.
     fn places_below(self, va: u64) -> u64 {
         match self {
             Self::Nowhere => 0,
@@ -110,20 +113,21 @@ impl Cut {
             Self::AroundBlocks => {
                 let (blocks, rest) = (va / BLOCK, va % BLOCK);
                 let of_rest = [0, GRANULE, BLOCK - GRANULE].into_iter().filter(|&at| at < rest);
-                // The start of the first block is no place above 0.
+                // The start of the first block, VA 0, is not counted.
                 (3 * blocks + of_rest.count() as u64).saturating_sub(1)
             }
         }
     }
 
-    /// Into how many operations it cuts `op`.
+    /// Returns the number of pieces that `op` becomes.
     fn pieces(self, op: &Op) -> u64 {
         self.places_below(op.va + op.size) - self.places_below(op.va + 1) + 1
     }
 }
 
-/// The operation with which an asynchronous batch becomes too large to be queued in one piece: the driver
-/// allocates the page tables of all its maps at once.
+/// Returns the operation with which an asynchronous batch exceeds [`CHUNK`] bytes of maps.
+///
+/// The driver allocates the page tables of all maps in a batch at once.
 pub(super) fn beyond_queue(recorded: &[Op]) -> Option<usize> {
     let mut mapped = 0u64;
     recorded.iter().position(|op| {
@@ -132,7 +136,7 @@ pub(super) fn beyond_queue(recorded: &[Op]) -> Option<usize> {
     })
 }
 
-/// Cuts every operation that is too large for the driver, and emulates the sparse ones if need be.
+/// Splits operations that are too large for the driver, and emulates sparse ones if requested.
 pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> {
     let operations = recorded.iter().map(|op| Cut::of(op, sparse).pieces(op)).sum();
     let count = usize::try_from(operations).ok().filter(|&count| count <= MAX_OPS);
@@ -143,7 +147,7 @@ pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> 
     for (index, op) in recorded.iter().enumerate() {
         let cut = Cut::of(op, sparse);
         if cut == Cut::Nowhere {
-            // It may have no size.
+            // A sync-only operation has size 0.
             plan.push(*op, index);
             continue;
         }
@@ -158,7 +162,7 @@ pub(super) fn plan(recorded: &[Op], sparse: Sparse) -> Result<Plan, Impossible> 
     Ok(plan)
 }
 
-/// The part of `op` that covers `range`.
+/// Returns the part of `op` that covers `range`.
 fn piece(op: &Op, range: Range<u64>, sparse: Sparse) -> Op {
     let mut part = Op { va: range.start, size: range.end - range.start, ..*op };
     match sparse {
@@ -183,7 +187,8 @@ impl Plan {
         self.origin.push(origin);
     }
 
-    /// The recorded operation that operation `index` comes from; for the end, the number of recorded ones.
+    /// Returns the recorded operation behind operation `index`, or the number of recorded ones at
+    /// the end.
     pub(super) fn origin(&self, index: usize) -> usize {
         match self.origin.get(index) {
             Some(&origin) => origin,
@@ -191,14 +196,14 @@ impl Plan {
         }
     }
 
-    /// The first and the last operation that recorded operation `origin` became.
+    /// Returns the first and the last operation that recorded operation `origin` became.
     pub(super) fn span(&self, origin: usize) -> (usize, usize) {
         let first = self.origin.partition_point(|&at| at < origin);
         let end = self.origin.partition_point(|&at| at <= origin);
         (first, end - 1)
     }
 
-    /// When operations before `index` are done: what is so of the range of the one that `index` belongs to.
+    /// Returns the completed range of a recorded operation if `index` failed in its middle.
     pub(super) fn partial(&self, index: usize) -> Option<Range<u64>> {
         let (first, _) = self.span(*self.origin.get(index)?);
         (first < index).then(|| self.ops[first].va..self.ops[index].va)
@@ -337,7 +342,7 @@ mod tests {
                 assert_eq!(next, end);
             }
         }
-        // What covers no block stays whole.
+        // A map that covers no block stays whole.
         let small = op(flags, 3, 0, GRANULE..BLOCK - GRANULE);
         assert_eq!(plan(&[small], Sparse::Native).unwrap().ops.len(), 1);
     }

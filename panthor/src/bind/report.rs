@@ -1,11 +1,12 @@
-//! What a batch cost.
+//! Cost of a batch.
 
-/// What a batch of operations took to do.
+/// Operations and ioctls that a batch needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct BindReport {
-    /// Operations that the driver was given; more than were recorded where one had to become several.
+    /// Operations submitted to the driver. Splitting makes this number larger than that of
+    /// recorded operations.
     pub operations: usize,
-    /// VM_BIND ioctls; more than one when signals interrupted the batch, 0 for an empty batch.
+    /// VM_BIND ioctls: 0 for an empty batch, more than 1 if signals interrupted the batch.
     pub ioctls: usize,
 }

@@ -1,7 +1,7 @@
-//! What the uAPI demands of an operation's arguments.
+//! Argument rules of the uAPI for bind operations.
 //!
-//! Each rule stands twice: once in a function that only says yes or no, because it runs for every
-//! operation, and once in one that says which rule it is. A test holds them together.
+//! Each rule has two implementations. A fast predicate runs for every operation, and a slow
+//! function returns the text of the broken rule. A test compares the two.
 
 use std::ops::Range;
 
@@ -19,11 +19,12 @@ fn is_granular(bits: u64) -> bool {
     bits & (GRANULE - 1) == 0
 }
 
-/// What a VA, an offset and a size must not have in common: they are granular, and none is so large that
-/// the sum of two would wrap.
+/// Bits that must be clear in a VA, an offset and a size.
+///
+/// Each must be granular, and the sum of two must not wrap.
 const STRAY_BITS: u64 = (GRANULE - 1) | 1 << 63;
 
-/// What of a VM every operation is held against.
+/// Properties of a VM that each operation is checked against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     user_va_range: u64,
@@ -37,7 +38,8 @@ impl Limits {
         Self { user_va_range: vm.user_va_range(), vm: vm.uid(), file: vm.file() }
     }
 
-    /// Whether this part of a BO may be mapped there, as it is: maps of foreign memory need a plan.
+    /// Returns whether this part of a BO may be mapped at `va` without a plan. Foreign memory
+    /// needs one.
     #[inline]
     pub(super) fn allow_map(
         &self,
@@ -55,7 +57,7 @@ impl Limits {
             && flags.bits() & MapFlags::NOT_FLAGS == 0
     }
 
-    /// Whether this range may be mapped sparsely, or unmapped.
+    /// Returns whether this range may be unmapped or mapped sparsely.
     #[inline]
     pub(super) fn allow_range(&self, range: &Range<u64>) -> bool {
         range.start < range.end
@@ -63,26 +65,26 @@ impl Limits {
             && is_granular(range.start | range.end)
     }
 
-    /// Foreign ones are left to [`broken_by_map`].
+    /// Returns whether the VM may map this native BO. Foreign BOs go to [`broken_by_map`].
     #[inline]
     fn allow_bo(&self, bo: &BoInner) -> bool {
         bo.scope() == self.file || bo.scope() == self.vm
     }
 
-    /// Whether what belongs to this device file may be used.
+    /// Returns whether objects of this device file may be used.
     #[inline]
     pub(super) fn allow_file(&self, file: Uid) -> bool {
         file == self.file
     }
 }
 
-/// Whether a sparse mapping may have these flags.
+/// Returns whether a sparse mapping may have these flags.
 #[inline]
 pub(super) fn allows_sparse_flags(flags: MapFlags) -> bool {
     flags.bits() & MapFlags::NOT_FLAGS == 0
 }
 
-/// The rule that a map operation breaks.
+/// Returns the rule that a map operation breaks.
 pub(super) fn broken_by_map(
     vm: &VmInner,
     bo: &BoInner,
@@ -118,7 +120,7 @@ pub(super) fn broken_by_map(
     None
 }
 
-/// The rule that a sparse map or an unmap operation breaks with its range.
+/// Returns the rule that the range of a sparse map or an unmap breaks.
 pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken> {
     if let Some(rule) = broken_by_bounds(range) {
         return Some(("range", rule));
@@ -133,7 +135,7 @@ pub(super) fn broken_by_range(vm: &VmInner, range: &Range<u64>) -> Option<Broken
     None
 }
 
-/// The rule that any range of an operation breaks.
+/// Returns the rule that the bounds of a range break.
 fn broken_by_bounds(range: &Range<u64>) -> Option<String> {
     if range.end < range.start {
         return Some(format!("ends before it starts ({range:#x?})"));
@@ -147,7 +149,7 @@ fn broken_by_bounds(range: &Range<u64>) -> Option<String> {
     (!is_granular(range.end)).then(|| stray("end ", range.end))
 }
 
-/// Returns the rule for a value that is no multiple of 4 KiB, with its nearest multiples.
+/// Returns the rule for a value that is not a multiple of 4 KiB, with its nearest multiples.
 fn stray(what: &str, value: u64) -> String {
     let below = value - value % GRANULE;
     match below.checked_add(GRANULE) {
@@ -160,13 +162,13 @@ fn stray(what: &str, value: u64) -> String {
     }
 }
 
-/// The rule that a sparse map operation breaks with its flags.
+/// Returns the rule that the flags of a sparse map break.
 pub(super) fn broken_by_sparse_flags(flags: MapFlags) -> Option<Broken> {
     (!allows_sparse_flags(flags))
         .then(|| ("flags", format!("has bits of the operation's type ({flags:?})")))
 }
 
-/// The error for a broken rule, of operation `index` if it is one's.
+/// Returns the error for a broken rule, of operation `index` if the rule concerns one.
 #[cold]
 pub(super) fn refuse(index: Option<usize>, broken: Broken) -> Error {
     let (argument, rule) = broken;
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
     use crate::{BoOptions, Device, VmOptions};
 
-    /// Values around which rules begin and end.
+    /// Returns values around which rules begin and end.
     fn borders(edges: &[u64]) -> Vec<u64> {
         let around = |&edge: &u64| {
             [0, 1, 100, 4095, 4096, 4097, 8192]

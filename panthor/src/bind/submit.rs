@@ -1,4 +1,4 @@
-//! Giving a batch to the driver: the only part of VM_BIND that performs anything.
+//! Submission of batches: the only module of VM_BIND with side effects.
 
 use panthor_sys as sys;
 use rustix::io::Errno;
@@ -13,17 +13,17 @@ use crate::sync_ops::{require_fence, self_waits, without_fence};
 use crate::version::Features;
 use crate::vm::VmInner;
 
-/// How a batch ended that did not succeed, in the driver's count.
+/// Failure of a batch, in indices of submitted operations.
 #[derive(Debug, PartialEq, Eq)]
 struct Stopped {
     errno: Errno,
-    /// The operation to blame.
+    /// The failed operation.
     failed: Option<usize>,
-    /// Operations before this one are done.
+    /// Number of completed operations.
     done: usize,
 }
 
-/// Does a batch, synchronously.
+/// Runs a batch synchronously.
 #[inline]
 pub(super) fn blocking(
     vm: &VmInner,
@@ -50,7 +50,7 @@ fn blocking_planned(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<BindRe
         .map_err(|stopped| explain(vm, Some(&plan), &stopped))
 }
 
-/// Queues a batch without operations: what it waits for and signals needs one to belong to.
+/// Queues a batch without operations. Its sync operations need one operation to belong to.
 #[cold]
 pub(super) fn queued_syncs(vm: &VmInner, syncs: &Syncs) -> Result<BindReport> {
     if syncs.of_batch().0.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn queued_syncs(vm: &VmInner, syncs: &Syncs) -> Result<BindReport> {
     queued(vm, &mut [Op { flags, ..Op::default() }], syncs, false, SparseMode::Auto)
 }
 
-/// Queues a batch that has operations.
+/// Queues a batch with operations.
 #[inline]
 pub(super) fn queued(
     vm: &VmInner,
@@ -97,7 +97,7 @@ fn queued_planned(vm: &VmInner, ops: &[Op], syncs: &Syncs, mode: SparseMode) -> 
     queue(vm, &plan.ops, syncs)
 }
 
-/// Plans a batch, and what its operations wait for and signal.
+/// Plans a batch, its waits and its signals.
 fn lay_out(
     vm: &VmInner,
     ops: &[Op],
@@ -115,7 +115,7 @@ fn lay_out(
     Ok((plan, arranged))
 }
 
-/// Refuses what [`queued`] refuses whatever fences are there.
+/// Refuses a batch that [`queued`] refuses regardless of available fences.
 pub(super) fn check_queued(
     vm: &VmInner,
     ops: &[Op],
@@ -131,7 +131,7 @@ pub(super) fn check_queued(
     check_count(ops)
 }
 
-/// Unmaps all VA that is the user's, behind what is queued.
+/// Queues an unmap of the whole user VA range behind the queued operations.
 pub(crate) fn unmap_behind_queued(vm: &VmInner) -> Result<BindReport> {
     #[cfg(feature = "tracing")]
     let span = crate::trace::vm_bind(vm.id(), 1, true).entered();
@@ -147,7 +147,7 @@ fn is_sync_only(op: &Op) -> bool {
     op.flags == sys::DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY
 }
 
-/// Decides how sparse ranges are mapped, gets what that needs, and plans.
+/// Chooses the mechanism for sparse ranges, creates the dummy BO if needed, and plans.
 fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
     let is_sparse = |op: &Op| op.flags & sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE != 0;
     let native = vm.device().features().contains(Features::SPARSE);
@@ -187,7 +187,7 @@ fn make_plan(vm: &VmInner, ops: &[Op], mode: SparseMode) -> Result<Plan> {
     })
 }
 
-/// Runs operations synchronously, going on where a signal interrupted them.
+/// Runs operations synchronously and resumes after signals.
 #[inline]
 fn run(
     mut call: impl FnMut(&mut sys::drm_panthor_vm_bind) -> Result<(), Errno>,
@@ -205,14 +205,14 @@ fn run(
         };
         ioctls += 1;
         let answer = call(&mut arg);
-        // The driver writes the failing operation's index into the count, and leaves it if none failed.
+        // On failure the driver writes the failing operation's index into the count.
         let reached = (arg.ops.count as usize).min(rest.len());
         match answer {
             Ok(()) if reached == rest.len() => {
                 return Ok(BindReport { operations: ops.len(), ioctls });
             }
-            // A signal handler with SA_RESTART had the kernel start the call anew, with the count that
-            // the interrupted one had left: the operations behind it have not run.
+            // With SA_RESTART the kernel restarted the call with the shortened count of the
+            // interrupted one. The remaining operations have not run.
             Ok(()) => done += reached,
             Err(Errno::INTR | Errno::AGAIN) if reached == rest.len() => {}
             Err(Errno::INTR | Errno::AGAIN) => done += reached,
@@ -227,7 +227,8 @@ fn run(
     }
 }
 
-/// Queues operations, which point to their sync operations, those of the recorded `syncs`: all or none.
+/// Queues all operations or none. Each operation already points to its sync operations, laid out
+/// from `syncs`.
 #[inline]
 fn queue(vm: &VmInner, ops: &[Op], syncs: &Syncs) -> Result<BindReport> {
     check_count(ops)?;
@@ -242,7 +243,7 @@ fn queue(vm: &VmInner, ops: &[Op], syncs: &Syncs) -> Result<BindReport> {
         };
         match vm.device().transport().call_once(&mut arg) {
             Ok(()) => return Ok(BindReport { operations: ops.len(), ioctls }),
-            // A signal came while it waited for locks: nothing is done.
+            // A signal interrupted the wait for locks: nothing is queued.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(errno) => return Err(explain_queued(vm, errno, syncs)),
         }
@@ -256,7 +257,7 @@ fn check_self_waits(vm: &VmInner, of_batch: &[SyncOp], waits: usize) -> Result<(
         .try_for_each(|wait| require_fence(vm.device(), CALL, None, wait))
 }
 
-/// Refuses to queue maps whose page tables would exhaust the kernel's memory.
+/// Refuses to queue maps with more page tables than the kernel has memory for.
 #[inline(never)]
 pub(super) fn check_queue(ops: &[Op]) -> Result<()> {
     let Some(op) = plan::beyond_queue(ops) else { return Ok(()) };
@@ -270,7 +271,7 @@ pub(super) fn check_queue(ops: &[Op]) -> Result<()> {
     Err(error.with_advice("Split the batch at `Vm::MAX_QUEUED_MAP_SIZE`."))
 }
 
-/// Refuses more operations than the kernel makes room for.
+/// Refuses more operations than the kernel can allocate an array for.
 #[inline]
 fn check_count(ops: &[Op]) -> Result<()> {
     if ops.len() <= plan::MAX_OPS {
@@ -280,7 +281,7 @@ fn check_count(ops: &[Op]) -> Result<()> {
     Err(Error::invalid(CALL, "self", rule).with_progress(BatchProgress::nothing_done(None)))
 }
 
-/// The error of a synchronous batch in the caller's count.
+/// Converts the failure of a synchronous batch to an error with recorded indices.
 #[cold]
 fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
     let origin = |index| plan.map_or(index, |plan| plan.origin(index));
@@ -292,7 +293,7 @@ fn explain(vm: &VmInner, plan: Option<&Plan>, stopped: &Stopped) -> Error {
     vm.explain(Error::os(CALL, stopped.errno)).with_progress(progress)
 }
 
-/// The error of a batch that was not queued.
+/// Converts the failure of an asynchronous batch to an error.
 #[cold]
 fn explain_queued(vm: &VmInner, errno: Errno, syncs: &Syncs) -> Error {
     let progress = BatchProgress::nothing_done(None);
@@ -314,8 +315,10 @@ fn explain_queued(vm: &VmInner, errno: Errno, syncs: &Syncs) -> Error {
 mod tests {
     use super::*;
 
-    /// Runs ten operations against a driver that answers as told: with a result and the count that it writes
-    /// back. Gives how it ended, and from where to where each call went.
+    /// Runs ten operations against a scripted driver.
+    ///
+    /// Each answer is a result and the count that the driver writes back. Returns the outcome, and
+    /// the start and count of each call.
     fn run_against(
         answers: &[(Result<(), Errno>, Option<u32>)],
     ) -> (Result<BindReport, Stopped>, Vec<(u64, u32)>) {
@@ -352,8 +355,8 @@ mod tests {
 
     #[test]
     fn a_call_that_the_kernel_restarted_with_the_count_left_over_is_not_the_end() {
-        // With SA_RESTART the kernel makes the interrupted call anew, with the count that it left: success
-        // then means that so many are done.
+        // With SA_RESTART the kernel restarts the interrupted call with the shortened count.
+        // Success then covers only that many operations.
         let (result, calls) = run_against(&[(Ok(()), Some(3)), (Ok(()), Some(0)), (Ok(()), None)]);
         assert_eq!(result, Ok(BindReport { operations: 10, ioctls: 3 }));
         assert_eq!(calls, [(0, 10), (3, 7), (3, 7)]);

@@ -1,4 +1,4 @@
-//! Sync operations of an asynchronous batch: each belongs to an operation, in one array for all.
+//! Sync operations of an asynchronous batch, in one array for all its operations.
 
 use panthor_sys as sys;
 
@@ -7,8 +7,10 @@ use super::storage::{OpSync, Syncs};
 use super::{Op, SyncOp};
 use crate::sync_ops::{is_same_point, is_signal};
 
-/// Gives the batch's waits to its first operation and its signals to its last, which is another one.
-/// `syncs`, the waits before the signals, stays where it is until the driver has seen `ops`.
+/// Attaches the batch's waits to its first operation and its signals to its last.
+///
+/// `ops` has at least two operations. `syncs` holds the waits before the signals, and must live
+/// until the driver has read `ops`.
 pub(super) fn attach_batch(ops: &mut [Op], syncs: &[SyncOp], waits: usize) {
     let last = ops.len() - 1;
     let (waits, signals) = syncs.split_at(waits);
@@ -16,9 +18,10 @@ pub(super) fn attach_batch(ops: &mut [Op], syncs: &[SyncOp], waits: usize) {
     ops[last].syncs = sys::drm_panthor_obj_array::from_slice(signals);
 }
 
-/// Lays all sync operations out in the order of the operations, with the index of the operation that
-/// each belongs to. A recorded operation that became several waits before the first of them and signals
-/// after the last.
+/// Sorts all sync operations by the planned operation that each belongs to.
+///
+/// If a recorded operation became several, its waits go to the first of them and its signals to
+/// the last.
 pub(super) fn arrange(plan: &Plan, batch: &[SyncOp], op_syncs: &[OpSync]) -> Vec<OpSync> {
     let last = plan.ops.len() - 1;
     let of_batch =
@@ -32,7 +35,7 @@ pub(super) fn arrange(plan: &Plan, batch: &[SyncOp], op_syncs: &[OpSync]) -> Vec
     all
 }
 
-/// Points each operation to its own of `syncs`, which are `arranged` without the index.
+/// Points each operation to its part of `syncs`, which are `arranged` without the index.
 pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[SyncOp]) {
     let mut start = 0;
     for run in arranged.chunk_by(|a, b| a.op == b.op) {
@@ -42,19 +45,19 @@ pub(super) fn attach_arranged(ops: &mut [Op], arranged: &[OpSync], syncs: &[Sync
     }
 }
 
-/// What of a recorded batch a sync operation belongs to: in the order of time.
+/// Owner of a sync operation, in execution order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
-    /// The batch, which waits before all operations.
+    /// The batch's waits, before all operations.
     Start,
-    /// An operation, by the caller's count.
+    /// An operation, by its recorded index.
     Op(usize),
-    /// The batch, which signals after all operations.
+    /// The batch's signals, after all operations.
     End,
 }
 
 impl Owner {
-    /// The operation to blame, if it is one.
+    /// Returns the recorded index if the owner is an operation.
     pub(super) fn op(self) -> Option<usize> {
         match self {
             Self::Op(index) => Some(index),
@@ -63,7 +66,7 @@ impl Owner {
     }
 }
 
-/// All sync operations of a recorded batch with whom they belong to, in that order.
+/// Returns all sync operations of a recorded batch with their owners, in execution order.
 pub(super) fn with_owners(syncs: &Syncs) -> impl Iterator<Item = (Owner, &SyncOp)> + Clone {
     let (of_batch, waits) = syncs.of_batch();
     let (waits, signals) = of_batch.split_at(waits);
@@ -72,7 +75,9 @@ pub(super) fn with_owners(syncs: &Syncs) -> impl Iterator<Item = (Owner, &SyncOp
     waits.chain(of_ops).chain(signals.iter().map(|signal| (Owner::End, signal)))
 }
 
-/// The waits of a batch that only its own signals would end, of one whose operations have none of their own.
+/// Returns the batch's waits that only the batch's own signals would end.
+///
+/// The function considers no sync operations of single operations.
 #[inline]
 pub(super) fn batch_self_waits(
     syncs: &[SyncOp],
@@ -141,7 +146,8 @@ mod tests {
         syncs.push_wait(wait(1));
         let owners: Vec<_> = with_owners(&syncs).map(|(owner, _)| owner).collect();
         assert_eq!(owners, [Owner::Start, Owner::Op(0), Owner::Op(1), Owner::End]);
-        // Operation 1 waits for what operation 0 signals: only the batch's own wait has nobody before it.
+        // Operation 1 waits for the signal of operation 0. Only the batch's own wait has no
+        // earlier signal.
         let own: Vec<_> = self_waits(with_owners(&syncs)).map(|(owner, _)| owner).collect();
         assert_eq!(own, [Owner::Start]);
     }

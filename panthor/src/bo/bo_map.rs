@@ -1,16 +1,18 @@
-//! CPU mappings of BOs: memory that the GPU and other threads change at any time.
+//! CPU mappings of BOs, which the GPU and other threads may change at any time.
 //!
-//! The kernel maps this memory, outside of all that Rust allocates: no allocation, static or local of the program
-//! covers it, and safe code makes no reference into it. References come from [`BoMap::as_slice`] and
-//! [`BoMap::as_mut_slice`] alone, whose callers promise that nothing accesses the bytes otherwise meanwhile.
+//! The kernel maps this memory outside of Rust's allocations: no allocation, static or local
+//! covers the bytes, and safe code creates no reference into them. Only [`BoMap::as_slice`] and
+//! [`BoMap::as_mut_slice`] create references. Their callers guarantee exclusive or read-only
+//! access.
 //!
-//! For such memory the language defines volatile accesses as what the machine does, whoever else accesses it and in
-//! whatever size. (Atomics would not do: of two that overlap without being the same size, unless something orders
-//! them, nothing is defined.) The machine loads and stores an aligned integer of up to its word's size in one piece,
-//! so a race gives some value that was stored and never half of one.
+//! For such memory, Rust defines volatile accesses as accesses of the machine, even in a race and
+//! of mixed sizes. Atomics do not fit: overlapping atomic accesses of different sizes are
+//! undefined without synchronization. The machine loads and stores an aligned integer up to its
+//! word size at once, so a race yields a stored value and never a torn one.
 //!
-//! An access can raise SIGBUS: where the system has no memory left for a page, and where another driver's memory is
-//! gone. A signal ends the program, unless it handles it; no access returns anything but the bytes of the memory.
+//! An access can raise SIGBUS, if the system has no memory for a page or if another driver's
+//! memory is gone. Unless handled, the signal ends the program. Every completed access has
+//! transferred bytes of the memory.
 
 use std::fmt;
 use std::ops::Range;
@@ -22,40 +24,41 @@ use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::transport::Mapping;
 
-/// What the CPU may do with a [`BoMap`].
+/// CPU access rights of a [`BoMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MapAccess {
-    /// Loads alone.
+    /// Loads only.
     Read,
     /// Loads and stores.
     ReadWrite,
 }
 
-/// A CPU mapping of a BO or a part of it; unmapped on drop.
+/// A CPU mapping of a BO or of a part of a BO, unmapped on drop.
 ///
-/// It has at most `isize::MAX` bytes, as all in Rust.
+/// A map has at most `isize::MAX` bytes. Offsets are bytes from the start of the map. An access
+/// beyond the end, or not aligned to its own size, is an error.
 ///
-/// Offsets are bytes from the start of the mapping. An access beyond its end, or not aligned to its own
-/// size, is an error. Threads may share a map, and race in it with each other and with the GPU: a load gives
-/// what some store left there, in one piece for integers up to the machine's word (4 bytes on 32-bit ones).
+/// Threads may share a map, and may race with each other and with the GPU. A load returns the
+/// value of some store. Integers up to the machine's word size (4 bytes on 32-bit machines) are
+/// never torn.
 ///
-/// Memory is allocated at the first touch: when the system has none left, that touch is a SIGBUS, which no
-/// `Result` can carry. Bind the BO first, which allocates it and reports
-/// [`OutOfMemory`](ErrorKind::OutOfMemory).
+/// The kernel allocates memory on first access. Without free memory, that access raises SIGBUS,
+/// which no `Result` can report. To avoid the signal, bind the BO first: the bind allocates the
+/// memory and reports [`OutOfMemory`](ErrorKind::OutOfMemory).
 ///
-/// Accesses say nothing about order: before telling the GPU or another thread that data is there, use a
-/// fence (`std::sync::atomic::fence`) or a call into the driver.
+/// Accesses imply no memory ordering. Before signaling the GPU or another thread, issue a fence
+/// (`std::sync::atomic::fence`) or call the driver.
 pub struct BoMap {
     mapping: Mapping,
-    /// The bytes of `mapping` that are shown.
+    /// Visible bytes of `mapping`.
     shown: Range<usize>,
     access: MapAccess,
-    /// The BO stays open while it is mapped, so that nobody wonders whose memory this is.
+    /// Keeps the BO open while it is mapped.
     bo: Arc<Owned<BoInner>>,
 }
 
 impl BoMap {
-    /// Shows the bytes `shown` of a mapping, which it has.
+    /// Creates a map of the bytes `shown`, which must lie within `mapping`.
     pub(crate) fn new(
         bo: Arc<Owned<BoInner>>,
         mapping: Mapping,
@@ -65,32 +68,33 @@ impl BoMap {
         Self { mapping, shown, access, bo }
     }
 
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "an empty map cannot be made")]
     #[inline]
     pub fn len(&self) -> usize {
         self.shown.end - self.shown.start
     }
 
-    /// Whether it can be written to.
+    /// Returns the access rights of the map.
     pub fn access(&self) -> MapAccess {
         self.access
     }
 
-    /// The first byte, for code that takes a pointer. Valid while the map lives.
+    /// Returns a pointer to the first byte, valid while the map lives.
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
         self.mapping.as_ptr().wrapping_add(self.shown.start)
     }
 
-    /// Ends the map, and leaves its addresses reserved, without access: nothing else is mapped there by chance.
+    /// Unmaps the memory and keeps the addresses reserved without access, so that no other mapping
+    /// can take them.
     ///
-    /// They are the caller's from then on, `len` bytes from [`as_ptr`](Self::as_ptr): to
-    /// [map something there](Bo::map_placed), or to unmap them with `munmap`.
+    /// The caller then owns `len` bytes from [`as_ptr`](Self::as_ptr), and may [map a BO
+    /// there](Bo::map_placed) or unmap them with `munmap`.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the kernel has none left. The map comes back with the error.
+    /// [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory. The error contains the map.
     ///
     /// See [`Bo::map_placed`] for an example.
     #[doc(alias = "VK_MEMORY_UNMAP_RESERVE_BIT_EXT")]
@@ -104,7 +108,7 @@ impl BoMap {
         })
     }
 
-    /// Whether it maps this BO.
+    /// Returns whether the map is of this BO.
     pub fn is_of(&self, bo: &Bo) -> bool {
         std::ptr::eq(bo.inner(), &**self.bo)
     }
@@ -113,14 +117,15 @@ impl BoMap {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not within the map or not aligned to its
-    /// size.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an offset outside of the map or not
+    /// aligned to the integer's size.
     #[inline]
     pub fn load<T: Word>(&self, offset: usize) -> Result<T> {
         let place = self.place::<T>(offset, "load")?;
-        // SAFETY: `place` is aligned and within the mapping, which is readable and which this value keeps. It is
-        // memory outside of all that Rust allocates, where a volatile load may race (see the module); a reference
-        // into it excludes this load by the promise of who made it. Any bytes are a valid integer.
+        // SAFETY: `place` is aligned and within the mapping, which is readable and lives as long
+        // as `self`. The memory lies outside of Rust's allocations, where a volatile load may race
+        // (see the module). A reference into the memory excludes this load by the contract of its
+        // creator. Any bytes are a valid integer.
         Ok(unsafe { place.read_volatile() })
     }
 
@@ -128,7 +133,8 @@ impl BoMap {
     ///
     /// # Errors
     ///
-    /// As for [`load`](Self::load), and when the map is for reading.
+    /// The errors of [`load`](Self::load), and [`InvalidArgument`](ErrorKind::InvalidArgument) for
+    /// a read-only map.
     #[inline]
     pub fn store<T: Word>(&self, offset: usize, value: T) -> Result<()> {
         let place = self.place_to_write::<T>(offset, "store")?;
@@ -137,17 +143,20 @@ impl BoMap {
         Ok(())
     }
 
-    /// Adds to an integer in one piece, wrapping; gives what was there before (acquire and release).
+    /// Adds to an integer atomically, wrapping, and returns the previous value (acquire and
+    /// release).
     ///
     /// # Errors
     ///
-    /// As for [`store`](Self::store), and [`Unsupported`](ErrorKind::Unsupported) when the memory may be
-    /// mapped non-cacheable, where a CPU can fault on it: the BO needs WB_MMAP or the GPU must be coherent.
+    /// The errors of [`store`](Self::store), and [`Unsupported`](ErrorKind::Unsupported) for
+    /// memory that may be mapped non-cacheable. A CPU can fault on atomics there: use WB_MMAP or a
+    /// coherent GPU.
     ///
     /// # Safety
     ///
-    /// While it runs, no thread of this process accesses these bytes otherwise than by read-modify-writes of
-    /// the same size: anything else is undefined in Rust's memory model. The GPU may.
+    /// During the call, threads of this process may access these bytes only with
+    /// read-modify-writes of the same size. Other accesses are undefined in Rust's memory model.
+    /// The GPU may access the bytes.
     ///
     /// ```
     /// # use panthor::BoOptions;
@@ -161,17 +170,18 @@ impl BoMap {
     /// ```
     pub unsafe fn fetch_add<T: AtomicWord>(&self, offset: usize, value: T) -> Result<T> {
         let place = self.place_to_modify::<T>(offset, "fetch_add")?;
-        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable; that nobody
-        // else of this process is there otherwise is the caller's promise.
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable. The
+        // caller excludes other accesses of this process.
         Ok(unsafe { T::fetch_add(place, value) })
     }
 
-    /// Replaces an integer in one piece if it is `current`; gives what was there before, `Ok` if it was
-    /// replaced (acquire and release).
+    /// Replaces an integer atomically if the integer is `current` (acquire and release).
+    ///
+    /// Returns the previous value: `Ok` if the integer was replaced, `Err` otherwise.
     ///
     /// # Errors
     ///
-    /// As for [`fetch_add`](Self::fetch_add).
+    /// The errors of [`fetch_add`](Self::fetch_add).
     ///
     /// # Safety
     ///
@@ -183,8 +193,8 @@ impl BoMap {
         new: T,
     ) -> Result<Result<T, T>> {
         let place = self.place_to_modify::<T>(offset, "compare_exchange")?;
-        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable; that nobody
-        // else of this process is there otherwise is the caller's promise.
+        // SAFETY: `place` is aligned and within the mapping, which is writable and cacheable. The
+        // caller excludes other accesses of this process.
         Ok(unsafe { T::compare_exchange(place, current, new) })
     }
 
@@ -192,8 +202,8 @@ impl BoMap {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when they are not all within it; nothing is copied
-    /// then.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for bytes outside of the map. Nothing is
+    /// copied then.
     pub fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
         let start = self.bytes(offset, bytes.len(), "read")?;
         for run in runs(start.addr(), bytes.len()) {
@@ -217,7 +227,8 @@ impl BoMap {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read), and when the map is for reading.
+    /// The errors of [`read`](Self::read), and [`InvalidArgument`](ErrorKind::InvalidArgument) for
+    /// a read-only map.
     pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         self.writable("write")?;
         let start = self.bytes(offset, bytes.len(), "write")?;
@@ -237,11 +248,11 @@ impl BoMap {
         Ok(())
     }
 
-    /// Sets bytes of the map to one value.
+    /// Sets a range of bytes to one value.
     ///
     /// # Errors
     ///
-    /// As for [`write`](Self::write).
+    /// The errors of [`write`](Self::write).
     pub fn fill(&self, range: Range<usize>, value: u8) -> Result<()> {
         self.writable("fill")?;
         let Some(len) = range.end.checked_sub(range.start) else {
@@ -268,12 +279,12 @@ impl BoMap {
         Ok(())
     }
 
-    /// The memory as a slice.
+    /// Returns the memory as a slice.
     ///
     /// # Safety
     ///
-    /// While the slice lives nothing writes to the memory: no GPU job, no thread through this or another
-    /// map (safe methods of [`BoMap`] included), no other process.
+    /// While the slice lives, nothing may write to the memory: no GPU job, no thread through any
+    /// map (safe methods of [`BoMap`] included), and no other process.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -285,21 +296,21 @@ impl BoMap {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn as_slice(&self) -> &[u8] {
-        // SAFETY: what is shown is `len` readable bytes that live as long as `self`; that they do not change
-        // is the caller's promise.
+        // SAFETY: the map has `len` readable bytes that live as long as `self`. The caller
+        // excludes writes.
         unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len()) }
     }
 
-    /// The memory as a mutable slice.
+    /// Returns the memory as a mutable slice.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when the map is for reading.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a read-only map.
     ///
     /// # Safety
     ///
-    /// While the slice lives nothing else reads or writes the memory: no GPU job, no thread through another
-    /// map (safe methods of [`BoMap`] included), no other process.
+    /// While the slice lives, nothing else may read or write the memory: no GPU job, no thread
+    /// through another map (safe methods of [`BoMap`] included), and no other process.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -311,8 +322,8 @@ impl BoMap {
     /// ```
     pub unsafe fn as_mut_slice(&mut self) -> Result<&mut [u8]> {
         self.writable("as_mut_slice")?;
-        // SAFETY: what is shown is `len` writable bytes that live as long as `self`, borrowed exclusively;
-        // that nobody else reaches them otherwise is the caller's promise.
+        // SAFETY: the map has `len` writable bytes that live as long as `self`, borrowed
+        // exclusively. The caller excludes other accesses.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.len()) })
     }
 
@@ -352,7 +363,7 @@ impl BoMap {
         }
     }
 
-    /// The place of `len` bytes at `offset`, if they are within the map.
+    /// Returns a pointer to `len` bytes at `offset`, if they are within the map.
     #[inline]
     fn bytes(&self, offset: usize, len: usize, call: &'static str) -> Result<*mut u8> {
         if offset > self.len() || len > self.len() - offset {
@@ -375,8 +386,8 @@ fn unaligned(call: &'static str, offset: usize, size: usize) -> Error {
     Error::invalid(call, "offset", rule)
 }
 
-/// Cuts `len` bytes that start at `address` into single bytes up to an address that 8 divides, runs of
-/// 8, and the bytes left.
+/// Splits `len` bytes at `address` into up to 7 bytes before an address divisible by 8, runs of 8,
+/// and the remaining bytes.
 fn runs(address: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
     let head = (address.wrapping_neg() % 8).min(len);
     let words = (len - head) / 8;

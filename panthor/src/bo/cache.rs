@@ -1,4 +1,4 @@
-//! Maintenance of the CPU's caches.
+//! CPU cache maintenance.
 
 use std::ops::{Range, RangeBounds};
 use std::os::fd::BorrowedFd;
@@ -12,21 +12,21 @@ use crate::error::{Error, Result};
 use crate::range::to_range;
 use crate::spilling::Spilling;
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "BO_SYNC";
 
-/// How many operations do without the heap.
+/// Operations that need no heap memory.
 const INLINE: usize = 16;
 
-/// What [`Bo::sync`] does to the CPU's caches.
+/// CPU cache operation of [`Bo::sync`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_bo_sync_op_type")]
 pub enum CacheOp {
-    /// Writes dirty lines back, so that the GPU sees what the CPU wrote.
+    /// Writes dirty lines back, so that the GPU reads the CPU's writes.
     #[doc(alias = "DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH")]
     Flush,
-    /// Writes dirty lines back and drops all, so that the CPU sees what the GPU wrote.
+    /// Writes dirty lines back and invalidates all lines, so that the CPU reads the GPU's writes.
     #[doc(alias = "DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE")]
     FlushAndInvalidate,
 }
@@ -42,7 +42,7 @@ impl CacheOp {
     }
 }
 
-/// Cache maintenance on a part of a BO, for [`Device::sync_bos`].
+/// Cache maintenance of a part of a BO, for [`Device::sync_bos`].
 #[derive(Debug, Clone)]
 #[doc(alias = "drm_panthor_bo_sync_op")]
 #[doc(alias = "VkMappedMemoryRange")]
@@ -53,24 +53,26 @@ pub struct BoSync<'a> {
 }
 
 impl<'a> BoSync<'a> {
-    /// Of these bytes of a BO.
+    /// Creates cache maintenance of these bytes of a BO.
     pub fn new(bo: &'a Bo, range: impl RangeBounds<u64>, op: CacheOp) -> Self {
         Self { bo, range: to_range(&range, bo.size()), op }
     }
 }
 
 impl Device {
-    /// Does cache maintenance on parts of several BOs in one call (BO_SYNC, driver 1.7), where it is needed:
-    /// see [`Bo::cache_maintenance`]. If it is needed nowhere, nothing is called.
+    /// Performs cache maintenance on parts of several BOs in one call (BO_SYNC, driver 1.7).
     ///
-    /// Ranges are widened to cache lines. [Foreign](Bo::is_foreign) BOs cost calls of their own, once each: their
-    /// driver maintains the whole BO and waits for the fences that are in the dma-buf (DMA_BUF_IOCTL_SYNC). An
-    /// empty range asks for nothing.
+    /// The call skips BOs that [need no maintenance](Bo::cache_maintenance). The driver widens
+    /// ranges to cache lines. An empty range has no effect.
+    ///
+    /// [Foreign](Bo::is_foreign) BOs need one separate call each (DMA_BUF_IOCTL_SYNC): their
+    /// driver maintains the whole BO and waits for the fences in the dma-buf.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a BO of another device and for a range that
-    /// is not within its BO, with nothing done. After another error some are done; to repeat all is harmless.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a BO of another device and for a
+    /// range outside of its BO. Nothing is done then. After another error, some BOs may be done;
+    /// repeating the call is harmless.
     ///
     /// ```
     /// use panthor::{BoOptions, BoSync, CacheOp};
@@ -103,15 +105,15 @@ impl Device {
 }
 
 impl Bo {
-    /// Does cache maintenance on a part of the BO (BO_SYNC, driver 1.7), where it is
-    /// [needed](Self::cache_maintenance): before the GPU reads what the CPU wrote, and before the CPU reads what
-    /// the GPU wrote.
+    /// Performs cache maintenance on a part of the BO where [needed](Self::cache_maintenance)
+    /// (BO_SYNC, driver 1.7).
     ///
-    /// For several at once there is [`Device::sync_bos`], which has the details.
+    /// Call it before the GPU reads the CPU's writes, and before the CPU reads the GPU's writes.
+    /// [`Device::sync_bos`] takes several BOs and documents the details.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a range that is not within the BO.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a range outside of the BO.
     ///
     /// ```
     /// use panthor::{BoOptions, CacheOp};
@@ -128,7 +130,7 @@ impl Bo {
     }
 }
 
-/// Does what is needed of what was checked, all of one device file.
+/// Performs the needed maintenance of checked ranges, all of BOs of one device file.
 fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
     let mut ops = Spilling::<_, INLINE>::new();
     let mut whole = Spilling::<_, INLINE>::new();
@@ -152,7 +154,8 @@ fn sync(device: &Device, syncs: &[BoSync<'_>]) -> Result<()> {
     device.transport().call(&mut arg)
 }
 
-/// Of each object the operation that does what its others do as well: a dma-buf is maintained as a whole.
+/// Returns one operation for each dma-buf, the strongest, because a dma-buf is maintained as a
+/// whole.
 fn once_each<'b>(syncs: &mut [&'b BoSync<'b>]) -> impl Iterator<Item = &'b BoSync<'b>> {
     syncs.sort_unstable_by_key(|sync| (sync.bo.handle(), sync.op == CacheOp::Flush));
     let mut last = None;
@@ -163,10 +166,11 @@ fn once_each<'b>(syncs: &mut [&'b BoSync<'b>]) -> impl Iterator<Item = &'b BoSyn
     syncs.iter().copied().filter(is_first)
 }
 
-/// Does the same to a dma-buf, whose driver knows accesses that begin and end.
+/// Maintains a dma-buf. Its driver brackets accesses with begin and end calls.
 ///
-/// The end of one that wrote is what writes dirty lines back, the beginning of one that reads is what drops
-/// lines; that one must come second, or it would drop dirty ones. Drivers may refuse an end without beginning.
+/// The end of a write access writes dirty lines back. The begin of a read access invalidates
+/// lines, so it must come second: it would discard dirty lines otherwise. Drivers may refuse an
+/// end without a begin.
 fn sync_dma_buf(device: &Device, dma_buf: BorrowedFd<'_>, op: CacheOp) -> Result<()> {
     let access = |kind: u64| {
         device.transport().dma_buf_sync(dma_buf, sys::DMA_BUF_SYNC_START | kind)?;

@@ -1,40 +1,42 @@
-//! When the CPU's caches need maintenance.
+//! Need for CPU cache maintenance.
 
 use super::{Bo, BoFlags};
 use crate::device::Device;
 use crate::error::Result;
 
-/// What has to be done about the CPU's caches, so that CPU and GPU see what the other one wrote to a BO.
+/// Cache maintenance that CPU and GPU need to see each other's writes to a BO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CacheMaintenance {
-    /// Nothing: the GPU snoops the caches, or the CPU's mappings bypass them.
+    /// None: the GPU snoops the CPU's caches, or the CPU's mappings bypass the caches.
     None,
-    /// What was written is flushed before the GPU reads it, and caches are invalidated before the CPU reads what
-    /// the GPU wrote; the ranges that were accessed suffice.
+    /// Maintenance of the accessed ranges: a flush before the GPU reads the CPU's writes, and an
+    /// invalidation before the CPU reads the GPU's writes.
     Ranges,
-    /// The same by the driver that the memory comes from, which knows whole BOs only: that memory may be mapped
-    /// either way.
+    /// Maintenance of whole BOs by the exporting driver, which may map the memory cached or
+    /// uncached.
     Whole,
 }
 
 impl CacheMaintenance {
-    /// The rule for the device's own memory. A CPU mapping is write-combined unless it was asked for otherwise,
-    /// and cached wherever the GPU snoops.
+    /// Returns the maintenance of the device's own memory.
+    ///
+    /// CPU mappings are write-combined without WB_MMAP, and coherent wherever the GPU snoops.
     fn of(flags: BoFlags, coherent: impl FnOnce() -> Result<bool>) -> Result<Self> {
         Ok(if !flags.contains(BoFlags::WB_MMAP) || coherent()? { Self::None } else { Self::Ranges })
     }
 }
 
 impl Device {
-    /// Says whether CPU access to BOs of this device that are created with these flags needs cache maintenance,
-    /// without one: for the memory types that a driver offers. See [`Bo::cache_maintenance`] for the rule.
+    /// Returns the cache maintenance of BOs with these creation flags, for a driver's memory
+    /// types.
     ///
-    /// The first call of a device that depends on it asks whether the GPU snoops (DEV_QUERY).
+    /// [`Bo::cache_maintenance`] lists the rule. The first call that depends on coherency queries
+    /// the device (DEV_QUERY).
     ///
     /// # Errors
     ///
-    /// As for [`gpu_info`](Self::gpu_info).
+    /// The errors of [`gpu_info`](Self::gpu_info).
     ///
     /// ```
     /// use panthor::{BoFlags, CacheMaintenance};
@@ -53,12 +55,12 @@ impl Device {
 }
 
 impl Bo {
-    /// Says whether CPU access to this BO needs cache maintenance.
+    /// Returns the cache maintenance that CPU access to this BO needs.
     ///
-    /// [`sync`](Self::sync) and [`Device::sync_bos`](crate::Device::sync_bos) ask this themselves: a driver that
-    /// calls them around every access is right everywhere, and pays where it must. This is for what a driver
-    /// tells its users, as `HOST_COHERENT` in Vulkan; before there is a BO,
-    /// [`Device::cache_maintenance`](crate::Device::cache_maintenance) tells.
+    /// [`sync`](Self::sync) and [`Device::sync_bos`](crate::Device::sync_bos) check this
+    /// themselves. A driver may call them around every access and pays only where necessary. This
+    /// method serves properties such as Vulkan's `HOST_COHERENT`.
+    /// [`Device::cache_maintenance`](crate::Device::cache_maintenance) needs no BO.
     ///
     /// | memory | GPU that snoops | GPU that does not |
     /// |---|---|---|
@@ -66,11 +68,11 @@ impl Bo {
     /// | of this device, [`WB_MMAP`](BoFlags::WB_MMAP) | `None` | `Ranges` |
     /// | [foreign](Self::is_foreign) | `Whole` | `Whole` |
     ///
-    /// The first call of a device asks it whether it snoops (DEV_QUERY).
+    /// The first call of a device queries whether the GPU snoops (DEV_QUERY).
     ///
     /// # Errors
     ///
-    /// As for [`Device::gpu_info`](crate::Device::gpu_info).
+    /// The errors of [`Device::gpu_info`](crate::Device::gpu_info).
     ///
     /// ```
     /// use panthor::{BoOptions, CacheMaintenance};

@@ -1,4 +1,4 @@
-//! Fences that are implied by the memory: those in a BO's dma-buf.
+//! Implicit fences: the fences in a BO's dma-buf.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -7,13 +7,13 @@ use panthor_sys as sys;
 use super::Bo;
 use crate::error::{ErrorKind, Result};
 
-/// What the device does to the memory of a dma-buf, where fences are implied by the memory.
+/// Kind of device access to a dma-buf with implicit fences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DmaBufAccess {
-    /// It reads: waits for those who write, and those who write wait for it.
+    /// Read access: waits for earlier writes, and later writes wait for it.
     #[doc(alias = "DMA_BUF_SYNC_READ")]
     Read,
-    /// It writes: waits for everybody, and everybody waits for it.
+    /// Write access: waits for all earlier accesses, and all later accesses wait for it.
     #[doc(alias = "DMA_BUF_SYNC_WRITE")]
     Write,
 }
@@ -28,17 +28,21 @@ impl DmaBufAccess {
 }
 
 impl Bo {
-    /// Gives what an access by the device has to wait for as a sync_file: the fences that other drivers have
-    /// put into the dma-buf, and those [imported](Self::import_implicit_fence) into it
-    /// (DMA_BUF_IOCTL_EXPORT_SYNC_FILE). Panthor's own jobs put none there for others.
+    /// Exports the fences that a device access must wait for as a sync_file
+    /// (DMA_BUF_IOCTL_EXPORT_SYNC_FILE).
     ///
-    /// It is for window systems without explicit synchronisation:
-    /// [`SyncObj::import_sync_file`](crate::SyncObj::import_sync_file) makes something of it that a batch or
-    /// a submission waits for. Without any fence it is signalled. The BO is exported for it.
+    /// These are fences of other drivers in the dma-buf, and those added with
+    /// [`import_implicit_fence`](Self::import_implicit_fence). Panthor's own jobs add no fences to
+    /// the dma-buf.
+    ///
+    /// Use this call for window systems without explicit synchronization:
+    /// [`SyncObj::import_sync_file`](crate::SyncObj::import_sync_file) makes the result a wait of
+    /// a batch or a submission. Without any fence, the sync_file is signaled. The call exports the
+    /// BO.
     ///
     /// # Errors
     ///
-    /// As for [`export`](Self::export).
+    /// The errors of [`export`](Self::export).
     ///
     /// ```
     /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
@@ -56,17 +60,17 @@ impl Bo {
         self.with_dma_buf(|dma_buf| transport.dma_buf_fences(dma_buf, access.flags()))
     }
 
-    /// Puts the fence of a sync_file into the dma-buf, for other drivers to wait for before they access what
-    /// the device reads or writes until then (DMA_BUF_IOCTL_IMPORT_SYNC_FILE).
+    /// Adds the fence of a sync_file to the dma-buf (DMA_BUF_IOCTL_IMPORT_SYNC_FILE).
     ///
-    /// It is for window systems without explicit synchronisation:
-    /// [`SyncObj::export_sync_file`](crate::SyncObj::export_sync_file) gives the fence of a submission. The
-    /// BO is exported for it.
+    /// Other drivers then wait for the fence before they access the memory. Use this call for
+    /// window systems without explicit synchronization:
+    /// [`SyncObj::export_sync_file`](crate::SyncObj::export_sync_file) returns the fence of a
+    /// submission. The call exports the BO.
     ///
     /// # Errors
     ///
-    /// As for [`export_implicit_fences`](Self::export_implicit_fences), and
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file.
+    /// The errors of [`export_implicit_fences`](Self::export_implicit_fences), and
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a sync_file.
     ///
     /// ```
     /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};

@@ -1,4 +1,4 @@
-//! What a BO is called and where it comes from.
+//! Labels and creation information of BOs.
 
 use std::ffi::CString;
 
@@ -11,28 +11,29 @@ use crate::error::{Error, Result};
 use crate::transport::address_of;
 use crate::version::Features;
 
-/// The longest label in bytes: the driver takes 4096 with the NUL.
+/// Maximum length of a label in bytes: the driver takes 4096 including the NUL.
 const LABEL_MAX: usize = 4095;
 
-/// What the driver tells about a BO (1.7).
+/// Driver information about a BO (driver 1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_bo_query_info")]
 pub struct BoInfo {
-    /// The flags that it was created with; empty when another driver made it.
+    /// Creation flags, empty for a BO of another driver.
     pub create_flags: BoFlags,
-    /// Whether it comes from another driver.
+    /// `true` for a BO of another driver.
     #[doc(alias = "DRM_PANTHOR_BO_IS_IMPORTED")]
     pub imported: bool,
 }
 
 impl Bo {
-    /// Names the BO for whoever debugs (BO_SET_LABEL, driver 1.4); at most 4095 bytes without NUL.
+    /// Sets the BO's debug label (BO_SET_LABEL, driver 1.4).
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.4;
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a label that is too long or has a NUL.
+    /// * [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.4.
+    /// * [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a label of more than 4095
+    ///   bytes or with a NUL.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_SET_LABEL")]
     pub fn set_label(&self, label: &str) -> Result<()> {
         let call = "BO_SET_LABEL";
@@ -44,7 +45,7 @@ impl Bo {
         self.label_at(address_of(label.as_c_str()))
     }
 
-    /// Takes the label away again (BO_SET_LABEL, driver 1.4).
+    /// Removes the BO's label (BO_SET_LABEL, driver 1.4).
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl Bo {
         self.inner.device.transport().call(&mut arg)
     }
 
-    /// Asks how the BO was created and where it comes from (BO_QUERY_INFO, driver 1.7).
+    /// Returns the BO's creation flags and origin (BO_QUERY_INFO, driver 1.7).
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Bo {
 }
 
 impl BoInfo {
-    /// Of a handle, by a driver that knows the request.
+    /// Queries a handle. The driver must support the ioctl.
     fn of(device: &Device, handle: u32) -> Result<Self> {
         let mut arg = sys::drm_panthor_bo_query_info::zeroed();
         arg.handle = handle;
@@ -95,7 +96,7 @@ impl BoInfo {
         })
     }
 
-    /// As [`of`](Self::of), if the driver knows it.
+    /// Queries a handle, or returns `None` if the driver does not support the ioctl.
     pub(super) fn if_told(device: &Device, handle: u32) -> Result<Option<Self>> {
         let can_tell = device.features().contains(Features::BO_QUERY_INFO);
         can_tell.then(|| Self::of(device, handle)).transpose()

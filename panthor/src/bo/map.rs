@@ -1,4 +1,4 @@
-//! Mapping BOs for the CPU.
+//! CPU mapping of BOs.
 
 use std::ops::{Range, RangeBounds};
 use std::ptr::NonNull;
@@ -11,29 +11,31 @@ use super::{Bo, BoFlags};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Protection, host_page_size};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "mmap";
 
 impl Bo {
-    /// Maps the whole BO into the CPU's address space, to read and write (BO_MMAP_OFFSET and `mmap`).
+    /// Maps the whole BO into the CPU's address space for reads and writes (BO_MMAP_OFFSET and
+    /// `mmap`).
     ///
     /// # Errors
     ///
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted; [`Other`](ErrorKind::Other)
-    /// for a [foreign](Self::is_foreign) BO whose driver does not map it.
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) for a NO_MMAP BO.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) when the address space is exhausted.
+    /// * [`Other`](ErrorKind::Other) for a [foreign](Self::is_foreign) BO that its driver does not
+    ///   map.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET")]
     pub fn map(&self) -> Result<BoMap> {
         self.map_range(.., MapAccess::ReadWrite)
     }
 
-    /// Maps a part of the BO. Both ends are multiples of the CPU's page size.
+    /// Maps a part of the BO. Both ends must be multiples of the CPU's page size.
     ///
     /// # Errors
     ///
-    /// As for [`map`](Self::map), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that is
-    /// empty, unaligned or not within the BO, and for one that ends beyond `isize::MAX` bytes, which a 32-bit CPU
-    /// can meet.
+    /// The errors of [`map`](Self::map), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a
+    /// range that is empty, unaligned, outside of the BO, or ends beyond `isize::MAX` bytes (on
+    /// 32-bit CPUs).
     ///
     /// ```
     /// use panthor::{BoOptions, MapAccess};
@@ -46,29 +48,30 @@ impl Bo {
     pub fn map_range(&self, range: impl RangeBounds<u64>, access: MapAccess) -> Result<BoMap> {
         let range = self.cpu_range(&range)?;
         let offset = self.mmap_offset()?;
-        // DRM maps an object from its start only, so what lies before the range is mapped and not shown.
+        // DRM maps an object from its start only: bytes before the range are mapped and hidden.
         let transport = self.device().transport();
         let mapping = transport.map(CALL, offset, range.end, protection(access))?;
         Ok(BoMap::new(self.inner.clone(), mapping, range, access))
     }
 
-    /// Maps the BO, or its first part, from `address` on, in place of what is there (MAP_FIXED): for addresses
-    /// that something else has chosen, as in `VK_EXT_map_memory_placed`.
+    /// Maps the first part of the BO at a fixed `address` (MAP_FIXED), as in
+    /// `VK_EXT_map_memory_placed`.
     ///
-    /// The address and the ends of the range are multiples of the CPU's page size. DRM maps an object from its
-    /// start only, so the range starts at 0. The map ends as any other, by a drop, which leaves a hole, or
-    /// [reserving the addresses again](BoMap::unmap_reserve).
+    /// The range must start at 0, because DRM maps an object from its start only. The address and
+    /// the end of the range must be multiples of the CPU's page size. Dropping the map leaves the
+    /// addresses free. [`unmap_reserve`](BoMap::unmap_reserve) keeps them reserved.
     ///
     /// # Safety
     ///
-    /// The addresses from `address` on, as many as the range has bytes, are the caller's own to replace: reserved
-    /// with `mmap`, or by an earlier map that has ended so. Nothing that is in use lies there, Rust's or anybody's.
+    /// The caller must own the address range: reserved with `mmap`, or with an earlier
+    /// [`unmap_reserve`](BoMap::unmap_reserve). No memory in use may lie there.
     ///
     /// # Errors
     ///
-    /// As for [`map_range`](Self::map_range), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that
-    /// does not start at 0, and an address that is null, unaligned, or too high for the range. If it was `mmap` that
-    /// failed (with an [`errno`](Error::errno)), the addresses may be reserved no more.
+    /// The errors of [`map_range`](Self::map_range), and
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that does not start at 0, and
+    /// for an address that is null, unaligned, or too high for the range. If `mmap` itself failed
+    /// (with an [`errno`](Error::errno)), the addresses may no longer be reserved.
     ///
     /// ```
     /// use panthor::{BoOptions, MapAccess};
@@ -102,7 +105,7 @@ impl Bo {
         let Some(place) = NonNull::new(address) else {
             return Err(Error::invalid(CALL, "address", "is null"));
         };
-        // A fake may play smaller pages than those that are replaced.
+        // A fake may use smaller pages than the host's mappings.
         let page = (self.device().cpu_page_size() as usize).max(host_page_size());
         for (argument, at) in [("address", address.addr()), ("range", range.end)] {
             if at % page != 0 {
@@ -116,12 +119,12 @@ impl Bo {
         }
         let offset = self.mmap_offset()?;
         let (transport, protection) = (self.device().transport(), protection(access));
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let mapping = unsafe { transport.map_at(CALL, place, offset, range.end, protection) }?;
         Ok(BoMap::new(self.inner.clone(), mapping, range, access))
     }
 
-    /// A range that can be mapped, as the CPU counts.
+    /// Checks a range and returns it as `usize`.
     fn cpu_range(&self, range: &impl RangeBounds<u64>) -> Result<Range<usize>> {
         let range = self.checked(CALL, range)?;
         let page = self.device().cpu_page_size();
@@ -142,7 +145,7 @@ impl Bo {
         })
     }
 
-    /// Where the device file has it (BO_MMAP_OFFSET).
+    /// Returns the BO's offset in the device file (BO_MMAP_OFFSET).
     fn mmap_offset(&self) -> Result<u64> {
         let mut arg = sys::drm_panthor_bo_mmap_offset::zeroed();
         arg.handle = self.handle();
@@ -158,8 +161,9 @@ fn protection(access: MapAccess) -> Protection {
     }
 }
 
-/// The range as the CPU counts, if it ends at `largest` or before it: `isize::MAX` is the most that a slice may
-/// have, and what a pointer may be moved by.
+/// Converts a range to `usize` if its end is at most `largest`.
+///
+/// Slices and pointer offsets are limited to `isize::MAX` bytes.
 fn to_cpu(range: &Range<u64>, largest: u64) -> Option<Range<usize>> {
     let end = Some(range.end).filter(|&end| end <= largest);
     Some(usize::try_from(range.start).ok()?..usize::try_from(end?).ok()?)

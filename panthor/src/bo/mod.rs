@@ -1,9 +1,9 @@
-//! Buffer objects: memory of the GPU.
+//! Buffer objects: GPU memory.
 //!
-//! `options` says how one shall be, `info` what the driver tells about it; `map` maps for the CPU, and `bo_map`
-//! is what is mapped, accessed a `word` at a time; `caching` says when the CPU's caches need maintenance, and `cache`
-//! does it; `prime` shares BOs, `fences` has the fences that shared memory implies, and `table` knows who owns a
-//! handle then.
+//! * `options` has the creation options, `info` the driver's information about a BO.
+//! * `map` maps BOs for the CPU. `bo_map` is a mapping, accessed one `word` at a time.
+//! * `caching` decides on CPU cache maintenance, `cache` performs it.
+//! * `prime` shares BOs, `fences` handles implicit fences, and `table` counts owners of handles.
 
 mod bo_map;
 mod cache;
@@ -43,10 +43,10 @@ pub(crate) use table::BoTable;
 use table::{About, close};
 pub use word::{AtomicWord, Word};
 
-/// A buffer object: memory that VMs map and, unless it is NO_MMAP, the CPU as well.
+/// A buffer object: memory that VMs and, without NO_MMAP, the CPU can map.
 ///
-/// Dropping it closes its handle (GEM_CLOSE), unless an [import](Device::import_bo) has it as well. Mappings
-/// in VMs and of the CPU keep the memory.
+/// Dropping a BO closes its handle (GEM_CLOSE), unless an [import](Device::import_bo) shares the
+/// handle. The memory lives as long as any mapping in a VM or of the CPU.
 ///
 /// ```
 /// use panthor::{BoOptions, Device};
@@ -69,22 +69,23 @@ pub(crate) struct BoInner {
     handle: u32,
     size: u64,
     flags: BoFlags,
-    /// Who may bind it without further ado: one VM, or the device file and so every VM of it; nobody if the
-    /// memory is foreign.
+    /// Which VMs may bind this BO: one VM, or all VMs of the device file. [`Uid::NONE`] for
+    /// foreign memory.
     scope: Uid,
-    /// The dma-buf behind memory of another driver, or of what may be.
+    /// Dma-buf of memory that is, or may be, another driver's.
     dma_buf: Option<Arc<OwnedFd>>,
 }
 
 impl Device {
-    /// Creates a BO (BO_CREATE). Its memory is zeroed, and allocated at the first use.
+    /// Creates a BO (BO_CREATE). Its memory is zeroed, and allocated on first use.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0 or beyond 2^63, for NO_MMAP with
-    /// WB_MMAP, and for a VM of another device file; [`OutOfMemory`](ErrorKind::OutOfMemory) for more than the
-    /// driver has mmap offsets for, about 1 TiB for all BOs of a device;
-    /// [`Unsupported`](ErrorKind::Unsupported) for WB_MMAP below driver 1.7.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0 or beyond 2^63, for
+    ///   NO_MMAP with WB_MMAP, and for a VM of another device file.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) when the driver has no mmap offset left: about 1
+    ///   TiB for all BOs of a device.
+    /// * [`Unsupported`](ErrorKind::Unsupported) for WB_MMAP below driver 1.7.
     #[doc(alias = "DRM_IOCTL_PANTHOR_BO_CREATE")]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_bo(&self, options: BoOptions<'_>) -> Result<Bo> {
@@ -115,7 +116,7 @@ impl Bo {
         if options.size == 0 {
             return Err(Error::invalid(call, "size", "is too small (0, at least 1)"));
         }
-        // The driver rounds up without a look at what that wraps to.
+        // The driver rounds sizes up without an overflow check.
         let largest = i64::MAX as u64 - page;
         if options.size > largest {
             let rule = format!("is too large ({:#x}, at most {largest:#x})", options.size);
@@ -151,40 +152,44 @@ impl Bo {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Its size in bytes: what was asked for, rounded up to the CPU's page size.
+    /// Returns the size in bytes: the requested size, rounded up to the CPU's page size.
     #[inline]
     pub fn size(&self) -> u64 {
         self.inner.size
     }
 
-    /// Its GEM handle, valid while it lives: handles are reused, so compare BOs, not handles.
+    /// Returns the GEM handle, valid while the BO lives.
+    ///
+    /// The kernel reuses handles, so compare BOs and not handles.
     #[inline]
     pub fn handle(&self) -> u32 {
         self.inner.handle
     }
 
-    /// How it was created.
+    /// Returns the creation flags.
     pub fn flags(&self) -> BoFlags {
         self.inner.flags
     }
 
-    /// Whether it can be bound to this VM alone.
+    /// Returns whether only this VM may bind the BO.
     pub fn is_exclusive_to(&self, vm: &Vm) -> bool {
         self.inner.scope == vm.uid()
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the BO belongs to.
     pub fn device(&self) -> &Device {
         &self.inner.device
     }
 
-    /// Closes the BO and says how that went (GEM_CLOSE). What is mapped in a VM stays mapped. Where an import
-    /// has the same handle, that one closes it.
+    /// Closes the BO and reports failures (GEM_CLOSE).
+    ///
+    /// Mappings in VMs persist. If an import shares the handle, the import closes the handle
+    /// later.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, else what the driver says. The
-    /// BO comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of the BO exists, or an error of
+    /// the driver. The error contains the BO.
     ///
     /// ```
     /// use panthor::{BoOptions, ErrorKind};
@@ -202,16 +207,16 @@ impl Bo {
         self.into_owned("GEM_CLOSE")?.destroy(Self::of_owned)
     }
 
-    /// Gives up the BO for its GEM handle, which is the caller's to close.
+    /// Releases the BO and returns its GEM handle, which the caller must close.
     ///
-    /// What else is known of it is forgotten: below driver 1.7 that the memory is
-    /// [foreign](Self::is_foreign), which the handle does not tell there. Importing the object from then on
-    /// makes this crate an owner of the same handle, too, and so it is closed with that import: do not.
+    /// The library forgets other properties of the BO. Below driver 1.7, one of them is
+    /// [`is_foreign`](Self::is_foreign), which the driver does not report. Do not import the
+    /// object again: the import would own the same handle and close it.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of it lives, or another `Bo` with the
-    /// same handle, which an [import](Device::import_bo) made. The BO comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a [`BoMap`](crate::BoMap) of the BO exists, or another `Bo`
+    /// with the same handle from an [import](Device::import_bo). The error contains the BO.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let call = "into_raw";
         let inner = self.into_owned(call)?;
@@ -229,22 +234,26 @@ impl Bo {
         Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
-    /// Takes over a BO by its GEM handle.
+    /// Creates a BO from its GEM handle.
     ///
-    /// Unless it is exclusive to a VM, the driver is asked whether the memory is [foreign](Self::is_foreign)
-    /// (BO_QUERY_INFO, driver 1.7), and for the dma-buf then (PRIME_HANDLE_TO_FD). An older driver cannot tell:
-    /// there it counts as the device's own memory, unless [`Device::import_bo`] gave this handle as well.
+    /// For a BO that is not exclusive to a VM, the call queries whether the memory is
+    /// [foreign](Self::is_foreign) (BO_QUERY_INFO, driver 1.7). For foreign memory, the call also
+    /// opens the dma-buf (PRIME_HANDLE_TO_FD). On an older driver the memory counts as native,
+    /// unless [`Device::import_bo`] returned the same handle.
     ///
     /// # Safety
     ///
-    /// `handle` is a GEM object of this device's open file, with this size and these flags, exclusive to this
-    /// VM or to none, and nothing but `Bo`s of this process closes it. Below driver 1.7 the memory is not another
-    /// driver's, unless an import that is still there gave the same handle.
+    /// `handle` must be a GEM object of this device's open file with this size and these flags,
+    /// exclusive to this VM or to none. Only `Bo`s of this process may close the handle. Below
+    /// driver 1.7, the memory must not be another driver's, unless a live import has the same
+    /// handle.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a handle that the driver does not know, if it is asked;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory) of descriptors. The handle stays the caller's.
+    /// * [`NotFound`](ErrorKind::NotFound) if the driver is queried and does not know the handle.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
+    ///
+    /// The caller keeps the handle on an error.
     ///
     /// ```
     /// use panthor::{Bo, BoFlags, BoOptions};
@@ -265,7 +274,7 @@ impl Bo {
         let about = |dma_buf| About { size, flags, dma_buf };
         let until_owned = NoCallbacks::new();
         let bo = Self::of(match exclusive_to {
-            // Nothing that is imported is exclusive.
+            // Imports are never exclusive.
             Some(vm) => BoInner::exclusive(device, handle, about(None), vm.uid()),
             None => {
                 let ask = || prime::dma_buf_behind(device, handle).map(about);
@@ -290,7 +299,7 @@ impl Bo {
     }
 }
 
-/// Names the flags when the driver may have refused BO_CREATE because of bits that are unknown here as well.
+/// Adds the argument to the error when BO_CREATE may have failed due to unknown flags.
 #[cold]
 fn explain_flags(error: Error, flags: BoFlags) -> Error {
     let unknown = flags.bits() & !(BoFlags::NO_MMAP | BoFlags::WB_MMAP).bits();
@@ -303,7 +312,7 @@ fn explain_flags(error: Error, flags: BoFlags) -> Error {
 }
 
 impl BoInner {
-    /// One that all VMs of the file may bind, whose handle is in the file's table.
+    /// Creates a BO that all VMs of the file may bind. Its handle must be in the file's table.
     fn shareable(device: &Device, handle: u32, about: About) -> Self {
         let scope = if about.dma_buf.is_some() { Uid::NONE } else { device.uid() };
         Self::exclusive(device, handle, about, scope)
@@ -318,7 +327,7 @@ impl BoInner {
         self.is_foreign() || self.scope == self.device.uid()
     }
 
-    /// Whether the memory is, or may be, another driver's.
+    /// Returns whether the memory is, or may be, another driver's.
     pub(crate) fn is_foreign(&self) -> bool {
         self.dma_buf.is_some()
     }
@@ -351,7 +360,7 @@ impl BoInner {
         self.flags
     }
 
-    /// The rule that a range of bytes breaks.
+    /// Returns the rule that a range of bytes breaks.
     pub(crate) fn rule_of_range(&self, range: &Range<u64>) -> Option<String> {
         let size = self.size;
         if range.start > size || range.end > size {

@@ -5,7 +5,7 @@ use panthor_sys as sys;
 use crate::vm::Vm;
 
 bitflags::bitflags! {
-    /// The creation flags of a BO.
+    /// BO creation flags.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     #[doc(alias = "drm_panthor_bo_flags")]
     pub struct BoFlags: u32 {
@@ -15,7 +15,7 @@ bitflags::bitflags! {
         /// The CPU maps the BO write-back, also when the GPU is not coherent (driver 1.7).
         #[doc(alias = "DRM_PANTHOR_BO_WB_MMAP")]
         const WB_MMAP = sys::DRM_PANTHOR_BO_WB_MMAP;
-        // A newer driver may know more.
+        // Newer drivers may have more flags.
         const _ = !0;
     }
 }
@@ -29,20 +29,21 @@ pub struct BoOptions<'a> {
 }
 
 impl<'a> BoOptions<'a> {
-    /// A BO of at least `size` bytes: from 1 up, rounded up to the CPU's page size.
+    /// Creates options for a BO of `size` bytes, at least 1, rounded up to the CPU's page size.
     pub fn new(size: u64) -> Self {
         Self { size, flags: BoFlags::empty(), exclusive_to: None }
     }
 
-    /// Binds the BO to one VM for good: it is cheaper to bind and submit with, and cannot be exported.
+    /// Makes the BO exclusive to one VM.
+    ///
+    /// An exclusive BO is cheaper to bind and to submit with, and cannot be exported.
     #[doc(alias = "exclusive_vm_id")]
     pub fn exclusive_to(mut self, vm: &'a Vm) -> Self {
         self.exclusive_to = Some(vm);
         self
     }
 
-    /// Sets all creation flags, in place of those set before: for flags that another part of a driver has chosen, as a
-    /// Vulkan memory type.
+    /// Replaces all creation flags, for example with those of a Vulkan memory type.
     ///
     /// ```
     /// use panthor::{BoFlags, BoOptions, CacheMaintenance};
@@ -59,15 +60,17 @@ impl<'a> BoOptions<'a> {
         self
     }
 
-    /// Promises that the CPU will never map the BO. Excludes [`wb_mmap`](Self::wb_mmap).
+    /// Disables CPU mappings of the BO. Excludes [`wb_mmap`](Self::wb_mmap).
     #[doc(alias = "DRM_PANTHOR_BO_NO_MMAP")]
     pub fn no_mmap(mut self) -> Self {
         self.flags |= BoFlags::NO_MMAP;
         self
     }
 
-    /// Asks for write-back CPU mappings (driver 1.7): fast to read, but unless the GPU is coherent
-    /// [`Bo::sync`](crate::Bo::sync) is needed. Excludes [`no_mmap`](Self::no_mmap).
+    /// Requests write-back CPU mappings (driver 1.7). Excludes [`no_mmap`](Self::no_mmap).
+    ///
+    /// CPU reads are fast. Unless the GPU is coherent, accesses need
+    /// [`Bo::sync`](crate::Bo::sync).
     #[doc(alias = "DRM_PANTHOR_BO_WB_MMAP")]
     pub fn wb_mmap(mut self) -> Self {
         self.flags |= BoFlags::WB_MMAP;

@@ -1,4 +1,4 @@
-//! PRIME: BOs as dma-bufs, for other files, drivers and processes.
+//! PRIME: BOs as dma-bufs, shared with other files, drivers and processes.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -12,25 +12,28 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::NoCallbacks;
 use crate::transport::system;
 
-/// How BOs are exported.
+/// Flags of exported descriptors.
 const EXPORT: u32 = sys::DRM_CLOEXEC | sys::DRM_RDWR;
 
 impl Device {
-    /// Imports a dma-buf as a BO (PRIME_FD_TO_HANDLE). The descriptor is not needed any longer then.
+    /// Imports a dma-buf as a BO (PRIME_FD_TO_HANDLE). The caller may close the descriptor
+    /// afterwards.
     ///
-    /// A file has one GEM handle for each object. Importing what this file has imported before, or exported
-    /// itself, gives another `Bo` with that handle, which is closed with the last of them: see
+    /// A file has one GEM handle for each object. Importing an object that this file already has
+    /// returns another `Bo` with the same handle. The last such `Bo` closes the handle: see
     /// [`Bo::is_same_object`].
     ///
-    /// Memory of another driver is foreign, see [`Bo::is_foreign`], and its mappings need care on some
-    /// kernels, see [`VmBind`](crate::VmBind).
+    /// Memory of another driver is [foreign](Bo::is_foreign). Its mappings need care on some
+    /// kernels: see [`VmBind`](crate::VmBind).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a dma-buf, or one that the driver cannot
-    /// use, and on a device that a [parent process](Device#fork) opened; [`OutOfMemory`](ErrorKind::OutOfMemory),
-    /// also of descriptors; [`Other`](ErrorKind::Other) for what the driver that the memory comes from says, which
-    /// is not taken for a loss of this device.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a dma-buf,
+    ///   for a dma-buf that the driver cannot use, and on a device of a [parent
+    ///   process](Device#fork).
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
+    /// * [`Other`](ErrorKind::Other) for errors of the exporting driver, which are not a loss of
+    ///   this device.
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -55,7 +58,8 @@ impl Device {
             let error = Error::invalid("PRIME_FD_TO_HANDLE", "self", rule);
             return Err(error.with_advice("Open the device anew."));
         }
-        // What can fail comes first: later there is a handle to be closed again, which may be somebody else's.
+        // All fallible steps come first. A later failure would have to close a handle that other
+        // code may own.
         let kept = system::duplicate(fd)?;
         let until_unlocked = NoCallbacks::new();
         let mut handles = self.bos().lock();
@@ -72,8 +76,8 @@ impl Device {
             }
             None => {
                 let about = about_import(self, handle, kept).inspect_err(|_| {
-                    // The handle is new, or was given up and is somebody's. But of one that is open the device
-                    // fails to tell only when it is gone, and then this closes nothing either.
+                    // The handle is new, or was released with `into_raw`. A query of an open
+                    // handle fails only if the device is gone, and then this close has no effect.
                     let _closed = close(self, handle);
                     #[cfg(feature = "tracing")]
                     if let Err(error) = &_closed {
@@ -86,13 +90,13 @@ impl Device {
         };
         drop(handles);
         let bo = Bo::of(BoInner::shareable(self, handle, about));
-        // Should a callback panic, the handle has an owner by now.
+        // From here on the handle has an owner, even if a callback panics.
         drop(until_unlocked);
         Ok(bo)
     }
 }
 
-/// What there is to know about an object that has just been imported for the first time.
+/// Returns the properties of an object on its first import.
 fn about_import(device: &Device, handle: u32, dma_buf: OwnedFd) -> Result<About> {
     let size = system::size(&dma_buf)?;
     let told = BoInfo::if_told(device, handle)?;
@@ -104,25 +108,26 @@ fn about_import(device: &Device, handle: u32, dma_buf: OwnedFd) -> Result<About>
     })
 }
 
-/// The dma-buf behind an object that somebody hands over, if the driver says that another one made it.
+/// Returns the dma-buf of a caller's handle, if the driver reports that another driver exported
+/// the memory.
 pub(super) fn dma_buf_behind(device: &Device, handle: u32) -> Result<Option<Arc<OwnedFd>>> {
     if !BoInfo::if_told(device, handle)?.is_some_and(|info| info.imported) {
         return Ok(None);
     }
-    // The export of an import is the dma-buf that it came from.
+    // The export of an import is the original dma-buf.
     device.transport().prime_to_fd(handle, EXPORT).map(|fd| Some(Arc::new(fd)))
 }
 
 impl Bo {
-    /// Exports the BO as a dma-buf (PRIME_HANDLE_TO_FD), to be read and written; it is closed on `exec`.
+    /// Exports the BO as a readable and writable dma-buf (PRIME_HANDLE_TO_FD), closed on `exec`.
     ///
-    /// Every export of an object gives a descriptor of the same dma-buf. The memory lives as long as any
-    /// of them.
+    /// Each export returns a descriptor of the same dma-buf. The memory lives as long as any
+    /// descriptor.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a BO that is exclusive to a VM;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a BO that is exclusive to a VM.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
     ///
     /// ```
     /// use panthor::{BoOptions, ErrorKind};
@@ -148,17 +153,17 @@ impl Bo {
         inner.device().transport().prime_to_fd(inner.handle(), EXPORT)
     }
 
-    /// Whether both stand for the same object, which then has one GEM handle for the two of them.
+    /// Returns whether both have the same GEM handle of the same device file.
     ///
-    /// Two device files have handles of their own for what they share: there it says no.
+    /// Two device files have different handles for a shared object: the result is `false` then.
     pub fn is_same_object(&self, other: &Self) -> bool {
         self.device().is_same_file(other.device()) && self.handle() == other.handle()
     }
 
-    /// Whether the memory comes from another driver.
+    /// Returns whether the memory comes from another driver.
     ///
-    /// A driver below 1.7 does not tell: there, everything counts as foreign that was imported and that this
-    /// file did not export, and nothing that was [taken over](Self::from_raw).
+    /// Below driver 1.7, the driver does not report the origin. There, all imports that this file
+    /// did not export count as foreign. BOs of [`from_raw`](Self::from_raw) count as native there.
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -175,7 +180,7 @@ impl Bo {
         self.inner().is_foreign()
     }
 
-    /// The dma-buf behind a [foreign](Self::is_foreign) BO, which stays the BO's; `None` for another one.
+    /// Returns the dma-buf of a [foreign](Self::is_foreign) BO, or `None` for native memory.
     pub fn dma_buf(&self) -> Option<BorrowedFd<'_>> {
         self.inner().dma_buf()
     }

@@ -1,4 +1,4 @@
-//! Who owns a GEM handle: an import gives the handle that the file has for the object already.
+//! Owners of GEM handles: an import returns the existing handle of an object.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -13,11 +13,11 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::transport::NoCallbacks;
 
-/// The handles of one open file that an import may give again, with the number of their owners: those of
-/// all BOs that are not exclusive to a VM.
+/// Handles of one open file with their owner counts, for all BOs that are not exclusive to a VM.
 ///
-/// Import (ioctl and look-up) and close (look-up and ioctl) hold the lock throughout: else a handle could be
-/// closed between the moment that the kernel gives it again and the moment that its new owner is counted.
+/// Import (ioctl, then lookup) and close (lookup, then ioctl) hold the lock throughout. Otherwise
+/// a close could destroy a handle after the kernel returned the handle again and before its new
+/// owner is counted.
 #[derive(Debug)]
 pub(crate) struct BoTable(Mutex<Handles>);
 
@@ -29,12 +29,12 @@ pub(super) struct Entry {
     pub(super) about: About,
 }
 
-/// What all owners of a handle know about the object.
+/// Properties of an object, shared by all owners of its handle.
 #[derive(Debug, Clone)]
 pub(super) struct About {
     pub(super) size: u64,
     pub(super) flags: BoFlags,
-    /// The dma-buf behind memory of another driver, or of what may be.
+    /// Dma-buf of memory that is, or may be, another driver's.
     pub(super) dma_buf: Option<Arc<OwnedFd>>,
 }
 
@@ -44,17 +44,19 @@ impl BoTable {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Handles> {
-        // Each change is a single one: whoever panicked left the table in order.
+        // Each change is a single step, so a panic leaves the table consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters a handle that the kernel just gave, with one owner.
+    /// Adds a new handle of the kernel with one owner.
     pub(super) fn enter(&self, handle: u32, about: About) {
         self.lock().insert(handle, Entry { owners: 1, about });
     }
 
-    /// Enters a handle that somebody hands over. Of one that is imported as well, all is known; of another one it
-    /// is asked for, by ioctls: under [`NoCallbacks`].
+    /// Adds an owner of a caller's handle.
+    ///
+    /// Properties of an imported handle are known. For other handles, `ask` queries the driver, so
+    /// the caller must hold [`NoCallbacks`].
     pub(super) fn adopt(&self, handle: u32, ask: impl FnOnce() -> Result<About>) -> Result<About> {
         let mut handles = self.lock();
         let entry = match handles.entry(handle) {
@@ -65,7 +67,7 @@ impl BoTable {
         Ok(entry.about.clone())
     }
 
-    /// Takes one owner away; the last one closes the handle. With an error nothing has changed.
+    /// Removes one owner. The last owner closes the handle. An error leaves the table unchanged.
     pub(super) fn release(&self, device: &Device, handle: u32) -> Result<()> {
         let _until_unlocked = NoCallbacks::new();
         let mut handles = self.lock();
@@ -79,7 +81,8 @@ impl BoTable {
         Ok(())
     }
 
-    /// Forgets a handle, which is somebody else's to close, unless it has more than this one owner.
+    /// Removes a handle without closing it. Returns `false` and keeps the handle if it has other
+    /// owners.
     pub(super) fn forget(&self, handle: u32) -> bool {
         let mut handles = self.lock();
         let only = handles.get(&handle).is_none_or(|entry| entry.owners == 1);
@@ -90,7 +93,7 @@ impl BoTable {
     }
 }
 
-/// GEM_CLOSE.
+/// Closes a handle (GEM_CLOSE).
 pub(super) fn close(device: &Device, handle: u32) -> Result<()> {
     let mut arg = sys::drm_gem_close::zeroed();
     arg.handle = handle;

@@ -1,4 +1,4 @@
-//! What the CPU accesses in one piece.
+//! Integers with untorn CPU accesses.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -6,19 +6,19 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An integer that the CPU loads and stores: of 1, 2, 4 or 8 bytes.
+/// An integer that the CPU loads and stores at once: 1, 2, 4 or 8 bytes.
 pub trait Word: sealed::Sealed + Copy {}
 
-/// A [`Word`] that can be changed in one piece depending on what it was.
+/// A [`Word`] with atomic read-modify-write operations.
 pub trait AtomicWord: Word {
-    /// Adds, wrapping; gives what was there before.
+    /// Adds, wrapping, and returns the previous value.
     ///
     /// # Safety
     ///
-    /// `place` is valid for an atomic read-modify-write, aligned to the size.
+    /// `place` must be aligned to its size and valid for an atomic read-modify-write.
     #[doc(hidden)]
     unsafe fn fetch_add(place: *mut Self, value: Self) -> Self;
-    /// Stores `new` if `current` is there; gives what was there before.
+    /// Stores `new` if the value is `current`, and returns the previous value.
     ///
     /// # Safety
     ///
@@ -41,7 +41,7 @@ macro_rules! atomic_words {
         impl AtomicWord for $word {
             #[inline]
             unsafe fn fetch_add(place: *mut Self, value: Self) -> Self {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 let atomic = unsafe { <$atomic>::from_ptr(place) };
                 atomic.fetch_add(value, Ordering::AcqRel)
             }
@@ -51,7 +51,7 @@ macro_rules! atomic_words {
                 current: Self,
                 new: Self,
             ) -> Result<Self, Self> {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 let atomic = unsafe { <$atomic>::from_ptr(place) };
                 atomic.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
             }

@@ -1,4 +1,4 @@
-//! A handle of the file's table of syncobjs.
+//! Owned syncobj handles.
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::owned::{Owned, Release};
 use crate::transport::address_of;
 
-/// A handle of this file's table of syncobjs.
+/// A handle in this file's table of syncobjs.
 pub(super) struct Handle {
     pub(super) device: Device,
     pub(super) raw: u32,
@@ -25,13 +25,13 @@ impl Handle {
         Ok(Self::adopt(device, arg.handle))
     }
 
-    /// Takes over one that nobody else destroys.
+    /// Takes ownership of a handle that no other code destroys.
     #[cfg_attr(feature = "tracing", track_caller)]
     pub(super) fn adopt(device: &Device, raw: u32) -> Owned<Self> {
         Owned::new(Self { device: device.clone(), raw })
     }
 
-    /// SYNCOBJ_TIMELINE_WAIT, which takes binary syncobjs as well, as point 0.
+    /// Waits for a point (SYNCOBJ_TIMELINE_WAIT). Point 0 means a binary syncobj.
     pub(super) fn wait(&self, point: u64, flags: u32, timeout: Timeout) -> Result<Wait> {
         wait_for_point(&self.device, self.raw, point, flags, timeout)
     }
@@ -45,8 +45,10 @@ impl Release for Handle {
     }
 }
 
-/// SYNCOBJ_TIMELINE_WAIT, until its deadline: the kernel counts in ticks of its clock, of which the first may be
-/// over at once, and so ends a wait up to a tick before its time.
+/// Waits until the deadline (SYNCOBJ_TIMELINE_WAIT).
+///
+/// The kernel counts in clock ticks and may end a wait up to one tick early. Such a wait is
+/// repeated.
 pub(super) fn wait(device: &Device, arg: &mut sys::drm_syncobj_timeline_wait) -> Result<(), Errno> {
     let original = *arg;
     loop {
@@ -57,16 +59,16 @@ pub(super) fn wait(device: &Device, arg: &mut sys::drm_syncobj_timeline_wait) ->
     }
 }
 
-/// Whether a syncobj has a fence at a point, 0 being the whole of it.
+/// Returns whether a syncobj has a fence at a point. Point 0 means a binary syncobj.
 pub(crate) fn has_fence(device: &Device, handle: u32, point: u64) -> Result<bool> {
     let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
     wait_for_point(device, handle, point, flags, Timeout::NONE).map(Wait::is_ready)
 }
 
-/// The advice for a fence that is missing.
+/// Advice for a missing fence.
 pub(crate) const WAIT_FIRST: &str = "Call `wait_available` first.";
 
-/// Returns the text for a fence that is missing.
+/// Returns the error text for a missing fence.
 pub(crate) fn describe_missing(handle: u32, point: u64) -> String {
     match point {
         0 => format!("has no fence yet (syncobj {handle})"),
@@ -74,7 +76,7 @@ pub(crate) fn describe_missing(handle: u32, point: u64) -> String {
     }
 }
 
-/// Waits for one point of a syncobj, 0 being the whole of it.
+/// Waits for one point of a syncobj. Point 0 means a binary syncobj.
 fn wait_for_point(
     device: &Device,
     handle: u32,

@@ -1,4 +1,4 @@
-//! Several syncobjs at once.
+//! Waits, signals and resets of several syncobjs at once.
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
@@ -13,22 +13,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::spilling::Spilling;
 use crate::transport::{SyncobjArray, address_of};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const WAIT: &str = "SYNCOBJ_TIMELINE_WAIT";
 
-/// How many are waited for without the heap.
+/// Points that need no heap memory.
 const INLINE: usize = 16;
 
-/// What a wait for several syncobjs waits for.
+/// Condition that a wait for several syncobjs waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitFor {
-    /// The signal, also of what is not submitted yet.
+    /// The signal, also of points without a submission.
     #[doc(alias = "DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT")]
     Signaled,
-    /// The signal of what is submitted: without a fence in each, it is an error at once.
+    /// The signal of submitted work. A point without a fence is an immediate error.
     Submitted,
-    /// A fence, signalled or not: what a thread does before it submits a batch with these waits.
+    /// A fence, signaled or not, as `submit` requires for waits of a batch.
     #[doc(alias = "DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE")]
     Available,
 }
@@ -44,14 +44,17 @@ impl WaitFor {
 }
 
 impl Device {
-    /// Waits until all of these are signalled, or available (SYNCOBJ_TIMELINE_WAIT); at once if there are
-    /// none.
+    /// Waits until all points are signaled or available (SYNCOBJ_TIMELINE_WAIT).
+    ///
+    /// Without any points, the call returns at once.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device and, with
-    /// [`WaitFor::Submitted`], for one without a fence; [`OutOfMemory`](ErrorKind::OutOfMemory) for very many.
-    /// Running out of time is [`Wait::TimedOut`], no error.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device and, with
+    ///   [`WaitFor::Submitted`], for a point without a fence.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) for too many points.
+    ///
+    /// A timeout is not an error: the result is [`Wait::TimedOut`].
     ///
     /// ```
     /// use panthor::{SyncPoint, Timeout, Wait, WaitFor, point};
@@ -79,15 +82,16 @@ impl Device {
         Ok(if first.is_some() { Wait::Ready } else { Wait::TimedOut })
     }
 
-    /// Waits until one of these is signalled, or available, and gives its index (SYNCOBJ_TIMELINE_WAIT);
-    /// `None` when the time runs out.
+    /// Waits until one of the points is signaled or available, and returns its index
+    /// (SYNCOBJ_TIMELINE_WAIT).
     ///
-    /// Of several that are, it is the first.
+    /// Returns `None` on a timeout, and the lowest index if several points are ready.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) as for [`wait_all`](Self::wait_all), and when there are
-    /// none to wait for; [`OutOfMemory`](ErrorKind::OutOfMemory) for very many.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) as for [`wait_all`](Self::wait_all), and
+    ///   without any points.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) for too many points.
     ///
     /// ```
     /// use panthor::{SyncPoint, Timeout, WaitFor, point};
@@ -113,16 +117,17 @@ impl Device {
         self.wait_many(points, what.flags(), timeout.into())
     }
 
-    /// Signals all of these from the CPU: the binary ones (SYNCOBJ_SIGNAL), then the points
-    /// (SYNCOBJ_TIMELINE_SIGNAL).
+    /// Signals all points from the CPU: the binary ones first (SYNCOBJ_SIGNAL), then those of
+    /// timelines (SYNCOBJ_TIMELINE_SIGNAL).
     ///
-    /// What holds for the points of [`Timeline::signal`](crate::Timeline::signal) holds for each.
+    /// The rules of [`Timeline::signal`](crate::Timeline::signal) apply to each point.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device, with nothing done;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), with some of the binary ones signalled or all of them, and no
-    /// point.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device. Nothing
+    ///   is signaled then.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory. Some or all binary
+    ///   syncobjs may be signaled then, and no timeline.
     ///
     /// ```
     /// use panthor::{SyncPoint, Timeout, Wait, point};
@@ -149,11 +154,12 @@ impl Device {
         Ok(())
     }
 
-    /// Takes the fences of all of these away (SYNCOBJ_RESET).
+    /// Removes the fences of all syncobjs (SYNCOBJ_RESET).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device, with nothing done.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a syncobj of another device. Nothing is
+    /// reset then.
     ///
     /// ```
     /// use panthor::{Timeout, Wait};
@@ -175,7 +181,7 @@ impl Device {
         self.transport().syncobj_array(SyncobjArray::Reset, &handles)
     }
 
-    /// The index of the first one that ended the wait; `None` when the time ran out.
+    /// Returns the index of the first point that ended the wait, or `None` on a timeout.
     fn wait_many(
         &self,
         points: &[SyncPoint<'_>],
@@ -210,7 +216,8 @@ impl Device {
     }
 }
 
-/// Waits until each of these handles has a fence at its point, signalled or not; at once if there are none.
+/// Waits until each handle has a fence at its point, signaled or not. Returns at once without any
+/// handles.
 pub(crate) fn wait_for_fences(
     device: &Device,
     pairs: impl Iterator<Item = (u32, u64)>,
@@ -228,7 +235,7 @@ pub(crate) fn wait_for_fences(
     }
 }
 
-/// Waits for handles with their points and gives the index of one that ended the wait.
+/// Waits for handles with their points, and returns the index of one that ended the wait.
 fn wait_for_pairs(
     device: &Device,
     pairs: impl Iterator<Item = (u32, u64)>,
@@ -254,7 +261,7 @@ fn wait_for_points(
     let mut arg = sys::drm_syncobj_timeline_wait::zeroed();
     arg.handles = address_of(handles);
     arg.points = address_of(values);
-    // More than a u32 counts the kernel could not take either.
+    // The kernel cannot take more than `u32::MAX` handles either.
     arg.count_handles = u32::try_from(handles.len()).map_err(|_| Errno::NOMEM)?;
     arg.flags = flags;
     arg.timeout_nsec = timeout.deadline();
@@ -262,7 +269,7 @@ fn wait_for_points(
     Ok(arg.first_signaled as usize)
 }
 
-/// Names the one that has no fence.
+/// Adds the first point without a fence to the error.
 #[cold]
 fn explain_wait(points: &[SyncPoint<'_>], error: Error) -> Error {
     let missing = points.iter().enumerate().find(|(_, p)| matches!(p.has_fence(), Ok(false)));

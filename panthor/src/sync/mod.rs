@@ -1,7 +1,9 @@
-//! Syncobjs: binary ones and timelines, and what passes between them and the rest of the system.
+//! Syncobjs: binary ones and timelines, their fences and their descriptors.
 //!
-//! `handle` owns a syncobj of the file; `syncobj` and `timeline` are the two ways to use one, and `point` is
-//! what both come down to: a handle and a point. `many` is about several at once, `share` about descriptors.
+//! * `handle` owns a syncobj of the file.
+//! * `syncobj` and `timeline` are the two kinds, and `point` is their common form: a handle and a
+//!   point.
+//! * `many` operates on several syncobjs, `share` on descriptors.
 
 mod handle;
 mod many;

@@ -1,4 +1,4 @@
-//! What both kinds of syncobj come down to.
+//! Common form of binary syncobjs and timeline points.
 
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,16 +11,16 @@ use super::syncobj::SyncObj;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A place for a fence: a [`SyncObj`], or a point of a [`Timeline`](crate::Timeline).
+/// A slot for one fence: a [`SyncObj`], or a point of a [`Timeline`](crate::Timeline).
 ///
-/// It is what an asynchronous batch waits for or signals. `SyncPoint::from(&syncobj)` and
-/// [`timeline.at(point)`](crate::Timeline::at) make one, so that one list can hold both.
+/// Asynchronous batches wait for points and signal them. `SyncPoint::from(&syncobj)` and
+/// [`timeline.at(point)`](crate::Timeline::at) create one, so a list can hold both kinds.
 #[derive(Debug, Clone, Copy)]
 #[doc(alias = "drm_panthor_sync_op")]
 pub struct SyncPoint<'a> {
     pub(super) device: &'a Device,
     pub(super) handle: u32,
-    /// 0 for a binary syncobj.
+    /// Timeline point, or 0 for a binary syncobj.
     pub(super) point: u64,
 }
 
@@ -32,19 +32,19 @@ impl<'a> From<&'a SyncObj> for SyncPoint<'a> {
 }
 
 impl SyncPoint<'_> {
-    /// The device that the syncobj was created on.
+    /// Returns the device that the syncobj belongs to.
     #[inline]
     pub fn device(&self) -> &Device {
         self.device
     }
 
-    /// The syncobj's handle, valid while it lives.
+    /// Returns the syncobj's handle, valid while the syncobj lives.
     #[inline]
     pub fn handle(&self) -> u32 {
         self.handle
     }
 
-    /// The point of the timeline; `None` for a binary syncobj, which the uAPI writes as 0.
+    /// Returns the point of the timeline, or `None` for a binary syncobj (0 in the uAPI).
     ///
     /// ```
     /// use panthor::{SyncPoint, point};
@@ -61,17 +61,17 @@ impl SyncPoint<'_> {
         NonZeroU64::new(self.point)
     }
 
-    /// Copies the fence that is here to another place (SYNCOBJ_TRANSFER): the other one is signalled when
-    /// this one is.
+    /// Copies this point's fence to another point (SYNCOBJ_TRANSFER).
     ///
-    /// A binary syncobj loses the fence that it had. A point of a timeline should be higher than every
-    /// submitted one, and is signalled once those before it are, too.
+    /// The other point is signaled together with this one. A binary syncobj loses its previous
+    /// fence. A timeline point should be higher than every submitted point, and is signaled after
+    /// all earlier points.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when there is no fence here yet (see
-    /// [`SyncObj::wait_available`]), and when `to` is of another device;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory).
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) without a fence at this point (see
+    ///   [`SyncObj::wait_available`]), and for a point of another device.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory.
     ///
     /// ```
     /// use panthor::{SyncPoint, point};
@@ -93,15 +93,16 @@ impl SyncPoint<'_> {
             .map_err(|errno| self.explain_missing(Error::os(call, errno)))
     }
 
-    /// Exports the fence that is here as a sync_file (SYNCOBJ_HANDLE_TO_FD).
+    /// Exports this point's fence as a sync_file (SYNCOBJ_HANDLE_TO_FD).
     ///
-    /// The descriptor is readable for `poll` once the fence is signalled; what happens to the syncobj
-    /// afterwards does not concern it.
+    /// `poll` reports the descriptor as readable once the fence is signaled. Later changes of the
+    /// syncobj do not affect the sync_file.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when there is no fence here yet (see
-    /// [`SyncObj::wait_available`]); [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) without a fence at this point (see
+    ///   [`SyncObj::wait_available`]).
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
     ///
     /// ```
     /// use panthor::{Timeout, Wait, point};
@@ -127,7 +128,8 @@ impl SyncPoint<'_> {
         }
         let at_point = flags | sys::DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_TIMELINE;
         match transport.syncobj_to_fd(self.handle, at_point, self.point) {
-            // Before Linux 6.16 there are no points here: another syncobj has to hold the fence.
+            // Before Linux 6.16 this ioctl takes no points: a temporary binary syncobj holds the
+            // fence.
             Err(error) if error.kind() == ErrorKind::InvalidArgument => {
                 let between = self.between("SYNCOBJ_HANDLE_TO_FD")?;
                 self.transfer_to(&between)?;
@@ -137,15 +139,15 @@ impl SyncPoint<'_> {
         }
     }
 
-    /// Puts the fence of a sync_file here (SYNCOBJ_FD_TO_HANDLE).
+    /// Sets this point's fence to that of a sync_file (SYNCOBJ_FD_TO_HANDLE).
     ///
-    /// A binary syncobj loses the fence that it had. A point of a timeline should be higher than every
-    /// submitted one, and is signalled once those before it are, too.
+    /// A binary syncobj loses its previous fence. A timeline point should be higher than every
+    /// submitted point, and is signaled after all earlier points.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory).
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a sync_file.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory.
     #[doc(alias = "DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE")]
     #[doc(alias = "drmSyncobjImportSyncFile")]
     pub fn import_sync_file(&self, sync_file: impl AsFd) -> Result<()> {
@@ -161,20 +163,22 @@ impl SyncPoint<'_> {
         if self.point == 0 {
             return transport.syncobj_from_fd(fd, self.handle, flags, 0).map(drop).map_err(explain);
         }
-        // Linux 6.16 and later can do it in one call. But when the sync_file is that of a timeline's point, which
-        // nobody can see from it, that call leaves a chain of fences within another and a warning in the kernel's
-        // log; the transfer takes the inner one apart.
+        // Linux 6.16 and later can import at a point in one call. If the sync_file comes from a
+        // timeline point, that call nests one fence chain in another and the kernel logs a
+        // warning. User space cannot detect this case. The transfer unwraps the inner chain.
         let between = self.between("SYNCOBJ_FD_TO_HANDLE")?;
         between.import_sync_file(fd)?;
         SyncPoint::from(&between).transfer_to(*self)
     }
 
-    /// Puts the fence of a sync_file here, as [`import_sync_file`](Self::import_sync_file); for `None`, which Vulkan
-    /// writes as descriptor -1, a fence that is signaled already (SYNCOBJ_SIGNAL or SYNCOBJ_TIMELINE_SIGNAL).
+    /// Sets this point's fence to that of a sync_file, or to a signaled fence for `None`.
+    ///
+    /// Vulkan writes `None` as descriptor -1. The call uses SYNCOBJ_SIGNAL or
+    /// SYNCOBJ_TIMELINE_SIGNAL then, and [`import_sync_file`](Self::import_sync_file) otherwise.
     ///
     /// # Errors
     ///
-    /// As for [`import_sync_file`](Self::import_sync_file).
+    /// The errors of [`import_sync_file`](Self::import_sync_file).
     ///
     /// ```
     /// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -197,32 +201,32 @@ impl SyncPoint<'_> {
         }
     }
 
-    /// Has an eventfd written, by 1, as soon as this is signalled, also if it is not submitted yet
+    /// Adds 1 to an eventfd once this point is signaled, also if the point is not submitted yet
     /// (SYNCOBJ_EVENTFD).
     ///
-    /// The event loop of a window system waits so for a point of a client. It is written once; what was
-    /// asked for ends with the syncobj.
+    /// A window system's event loop can wait for a client's point this way. The kernel writes the
+    /// eventfd once. Destroying the syncobj cancels the notification.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not an eventfd.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not an eventfd.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_EVENTFD")]
     #[doc(alias = "drmSyncobjEventfd")]
     pub fn notify(&self, eventfd: impl AsFd) -> Result<()> {
         self.device.transport().syncobj_eventfd(self.handle, self.point, 0, eventfd.as_fd())
     }
 
-    /// Has an eventfd written, by 1, as soon as there is a fence here, signalled or not (SYNCOBJ_EVENTFD).
+    /// Adds 1 to an eventfd once this point has a fence, signaled or not (SYNCOBJ_EVENTFD).
     ///
     /// # Errors
     ///
-    /// As for [`notify`](Self::notify).
+    /// The errors of [`notify`](Self::notify).
     pub fn notify_available(&self, eventfd: impl AsFd) -> Result<()> {
         let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
         self.device.transport().syncobj_eventfd(self.handle, self.point, flags, eventfd.as_fd())
     }
 
-    /// The struct that says so, a wait unless `signal`.
+    /// Returns the uAPI's sync operation: a signal or a wait.
     #[inline]
     pub(crate) fn op(&self, signal: bool) -> sys::drm_panthor_sync_op {
         let kind = if self.point == 0 {
@@ -239,7 +243,7 @@ impl SyncPoint<'_> {
         }
     }
 
-    /// Creates a syncobj to hold a fence on its way from or to a timeline.
+    /// Creates a temporary syncobj for a fence of a timeline.
     fn between(&self, call: &'static str) -> Result<SyncObj> {
         let created = self.device.create_syncobj();
         created.map_err(|error| error.within(call, "a syncobj on the way"))
@@ -252,17 +256,17 @@ impl SyncPoint<'_> {
         self.device.transport().try_call(&mut arg)
     }
 
-    /// Whether a fence is here.
+    /// Returns whether this point has a fence.
     pub(super) fn has_fence(&self) -> Result<bool> {
         has_fence(self.device, self.handle, self.point)
     }
 
-    /// The text for a fence that is not here.
+    /// Returns the error text for this point without a fence.
     pub(super) fn describe_missing(&self) -> String {
         describe_missing(self.handle, self.point)
     }
 
-    /// Says so when a call failed because no fence is here.
+    /// Adds a detail when a call failed because this point has no fence.
     #[cold]
     fn explain_missing(&self, error: Error) -> Error {
         let refused = error.kind() == ErrorKind::InvalidArgument;

@@ -10,16 +10,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::owned::Owned;
 use crate::version::Version;
 
-/// The driver from which on every kernel keeps the names of fences as long as the fences.
+/// First driver version on which all kernels keep a fence's name as long as the fence.
 const SAFE_FILE_INFO: Version = Version::new(1, 7);
 
 impl Handle {
-    /// SYNCOBJ_HANDLE_TO_FD of the syncobj itself.
+    /// Exports the syncobj itself (SYNCOBJ_HANDLE_TO_FD).
     pub(super) fn export(&self) -> Result<OwnedFd> {
         self.device.transport().syncobj_to_fd(self.raw, 0, 0)
     }
 
-    /// SYNCOBJ_FD_TO_HANDLE of a syncobj.
+    /// Imports a syncobj (SYNCOBJ_FD_TO_HANDLE).
     #[cfg_attr(feature = "tracing", track_caller)]
     fn import(device: &Device, fd: BorrowedFd<'_>) -> Result<Owned<Self>> {
         let raw = device.transport().syncobj_from_fd(fd, 0, 0, 0).map_err(|error| {
@@ -32,14 +32,14 @@ impl Handle {
     }
 }
 
-/// How a fence stands.
+/// Status of a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FenceStatus {
-    /// It is not signalled yet.
+    /// The fence is not signaled yet.
     Pending,
-    /// It is signalled, and what is behind it went well.
+    /// The fence is signaled, and its work succeeded.
     Signaled,
-    /// It is signalled, and what is behind it failed, with this errno.
+    /// The fence is signaled, and its work failed with this errno.
     Failed(i32),
 }
 
@@ -54,14 +54,15 @@ impl FenceStatus {
 }
 
 impl Device {
-    /// Imports a binary syncobj that somebody exported (SYNCOBJ_FD_TO_HANDLE).
+    /// Imports a binary syncobj from an exported descriptor (SYNCOBJ_FD_TO_HANDLE).
     ///
-    /// Both have it then: what one signals, the other sees. Each import has a handle of its own.
+    /// Both sides share the syncobj: a signal of one is visible to the other. Each import has a
+    /// separate handle.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a syncobj;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory).
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a syncobj.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory.
     ///
     /// ```
     /// use panthor::{Timeout, Wait};
@@ -79,24 +80,25 @@ impl Device {
         Ok(SyncObj { handle: Handle::import(self, fd.as_fd())? })
     }
 
-    /// Imports a timeline that somebody exported (SYNCOBJ_FD_TO_HANDLE). The kernel does not know which kind a
-    /// syncobj is meant to be.
+    /// Imports a timeline from an exported descriptor (SYNCOBJ_FD_TO_HANDLE).
+    ///
+    /// The kernel does not distinguish binary syncobjs from timelines.
     ///
     /// # Errors
     ///
-    /// As for [`import_syncobj`](Self::import_syncobj).
+    /// The errors of [`import_syncobj`](Self::import_syncobj).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE")]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn import_timeline(&self, fd: impl AsFd) -> Result<Timeline> {
         Ok(Timeline { handle: Handle::import(self, fd.as_fd())? })
     }
 
-    /// Merges two sync_files into one that is signalled when both are (SYNC_IOC_MERGE).
+    /// Merges two sync_files into one that is signaled when both are (SYNC_IOC_MERGE).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when one is not a sync_file;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a sync_file.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -111,7 +113,7 @@ impl Device {
         let (first, second) = (first.as_fd(), second.as_fd());
         self.transport().merge_sync_files(first, second).map_err(|errno| {
             let error = Error::elsewhere("SYNC_IOC_MERGE", errno);
-            // The first is what the ioctl is made on, and other files do not know it.
+            // The ioctl runs on the first descriptor. A file of another type does not know it.
             match error.kind() {
                 ErrorKind::Unsupported => {
                     error.with_kind(ErrorKind::InvalidArgument).with_argument("first")
@@ -125,21 +127,22 @@ impl Device {
         })
     }
 
-    /// Asks how the fence of a sync_file stands (SYNC_IOC_FILE_INFO).
+    /// Returns the status of a sync_file's fence (SYNC_IOC_FILE_INFO).
     ///
-    /// A wait ends alike for what was done and for what failed: here is the difference. Of several fences, in a
-    /// [merged](Self::merge_sync_files) sync_file or at a point of a timeline and before it, one that failed tells.
-    /// Merge, and export the point of a timeline, before it is signalled: later the kernel may have forgotten how
-    /// it ended, which it does not of a binary syncobj.
+    /// A wait ends equally for successful and for failed work, and this call distinguishes the
+    /// two. In a [merged](Self::merge_sync_files) sync_file, or at a timeline point with earlier
+    /// points, one failed fence determines the status. Merge sync_files, and export timeline
+    /// points, before the fences are signaled. The kernel may forget the error of a signaled
+    /// timeline point, but not of a binary syncobj.
     ///
-    /// Whether a group or a VM was lost [`Group::state`](crate::Group::state) and [`Vm::state`](crate::Vm::state)
-    /// say as well.
+    /// [`Group::state`](crate::Group::state) and [`Vm::state`](crate::Vm::state) also report the
+    /// loss of a group or a VM.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when it is not a sync_file;
-    /// [`Unsupported`](ErrorKind::Unsupported) below driver 1.7: the kernels of those look for the fence's name in the
-    /// group or VM that it is of, also where that is gone.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a descriptor that is not a sync_file.
+    /// * [`Unsupported`](ErrorKind::Unsupported) below driver 1.7. Those kernels may read the
+    ///   fence's name from a freed group or VM.
     ///
     /// ```
     /// use panthor::{FenceStatus, Timeout};

@@ -13,9 +13,10 @@ use crate::error::{DestroyError, Result};
 use crate::owned::Owned;
 use crate::transport::SyncobjArray;
 
-/// A binary syncobj: it holds one fence or none.
+/// A binary syncobj, which holds one fence or none.
 ///
-/// Waiting for one that holds none waits until it gets one.
+/// A wait for a syncobj without a fence waits until the syncobj gets a fence and the fence is
+/// signaled.
 ///
 /// ```
 /// use panthor::{Device, Timeout, Wait};
@@ -33,22 +34,22 @@ pub struct SyncObj {
 }
 
 impl Device {
-    /// Creates a binary syncobj that holds no fence (SYNCOBJ_CREATE).
+    /// Creates a binary syncobj without a fence (SYNCOBJ_CREATE).
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without kernel memory.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_syncobj(&self) -> Result<SyncObj> {
         Ok(SyncObj { handle: Handle::create(self, 0)? })
     }
 
-    /// Creates a binary syncobj that is signalled (SYNCOBJ_CREATE).
+    /// Creates a signaled binary syncobj (SYNCOBJ_CREATE).
     ///
     /// # Errors
     ///
-    /// As for [`create_syncobj`](Self::create_syncobj).
+    /// The errors of [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_SYNCOBJ_CREATE_SIGNALED")]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_signaled_syncobj(&self) -> Result<SyncObj> {
@@ -57,42 +58,44 @@ impl Device {
 }
 
 impl SyncObj {
-    /// Waits until it is signalled, also if it holds no fence yet (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until the syncobj is signaled, also if it has no fence yet (SYNCOBJ_TIMELINE_WAIT).
     ///
-    /// A fence whose work failed is signalled, too: [`Device::sync_file_status`] of the exported fence tells them
-    /// apart, or [`Vm::state`](crate::Vm::state) and [`Group::state`](crate::Group::state).
+    /// A fence of failed work is signaled, too. [`Device::sync_file_status`] of the exported
+    /// fence, [`Vm::state`](crate::Vm::state) and [`Group::state`](crate::Group::state) report
+    /// failures.
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. A timeout is
+    /// not an error: the result is [`Wait::TimedOut`].
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
     pub fn wait(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
         self.handle.wait(0, sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, timeout.into())
     }
 
-    /// Waits until it holds a fence, signalled or not, so that an asynchronous batch can wait for it
-    /// (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until the syncobj has a fence, signaled or not (SYNCOBJ_TIMELINE_WAIT).
+    ///
+    /// An asynchronous batch can wait for the syncobj then.
     ///
     /// # Errors
     ///
-    /// As for [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     #[doc(alias = "DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE")]
     pub fn wait_available(&self, timeout: impl Into<Timeout>) -> Result<Wait> {
         self.handle.wait(0, sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE, timeout.into())
     }
 
-    /// Replaces its fence by a signalled one (SYNCOBJ_SIGNAL).
+    /// Replaces the syncobj's fence with a signaled one (SYNCOBJ_SIGNAL).
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without kernel memory.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_SIGNAL")]
     pub fn signal(&self) -> Result<()> {
         self.handle.device.transport().syncobj_array(SyncobjArray::Signal, &[self.handle.raw])
     }
 
-    /// Takes its fence away (SYNCOBJ_RESET).
+    /// Removes the syncobj's fence (SYNCOBJ_RESET).
     ///
     /// # Errors
     ///
@@ -102,23 +105,24 @@ impl SyncObj {
         self.handle.device.transport().syncobj_array(SyncobjArray::Reset, &[self.handle.raw])
     }
 
-    /// Exports the syncobj, for another process or device file to import (SYNCOBJ_HANDLE_TO_FD). It is
-    /// closed on `exec`.
+    /// Exports the syncobj for another process or device file (SYNCOBJ_HANDLE_TO_FD).
+    ///
+    /// The descriptor is closed on `exec`.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory), also of descriptors.
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or a free descriptor.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD")]
     #[doc(alias = "vkGetSemaphoreFdKHR")]
     pub fn export(&self) -> Result<OwnedFd> {
         self.handle.export()
     }
 
-    /// Exports its fence as a sync_file, as [`SyncPoint::export_sync_file`].
+    /// Exports the syncobj's fence as a sync_file: see [`SyncPoint::export_sync_file`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SyncPoint::export_sync_file`].
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -133,51 +137,52 @@ impl SyncObj {
         SyncPoint::from(self).export_sync_file()
     }
 
-    /// Replaces its fence by that of a sync_file, as [`SyncPoint::import_sync_file`].
+    /// Replaces the syncobj's fence with that of a sync_file: see [`SyncPoint::import_sync_file`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SyncPoint::import_sync_file`].
     #[doc(alias = "DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE")]
     pub fn import_sync_file(&self, sync_file: impl AsFd) -> Result<()> {
         SyncPoint::from(self).import_sync_file(sync_file)
     }
 
-    /// Replaces the fence by that of a sync_file, or by a signaled one for `None`, as [`SyncPoint::import_sync_fd`].
+    /// Replaces the fence with that of a sync_file, or with a signaled one for `None`: see
+    /// [`SyncPoint::import_sync_fd`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SyncPoint::import_sync_fd`].
     #[doc(alias = "VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT")]
     pub fn import_sync_fd(&self, sync_file: Option<BorrowedFd<'_>>) -> Result<()> {
         SyncPoint::from(self).import_sync_fd(sync_file)
     }
 
-    /// Has an eventfd written as soon as it is signalled, as [`SyncPoint::notify`].
+    /// Adds 1 to an eventfd once the syncobj is signaled: see [`SyncPoint::notify`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SyncPoint::notify`].
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_EVENTFD")]
     pub fn notify(&self, eventfd: impl AsFd) -> Result<()> {
         SyncPoint::from(self).notify(eventfd)
     }
 
-    /// Its handle, valid while it lives.
+    /// Returns the syncobj's handle, valid while the syncobj lives.
     pub fn handle(&self) -> u32 {
         self.handle.raw
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the syncobj belongs to.
     pub fn device(&self) -> &Device {
         &self.handle.device
     }
 
-    /// Takes over a syncobj by its handle, as an import gives it.
+    /// Creates a syncobj from its handle.
     ///
     /// # Safety
     ///
-    /// `handle` is a syncobj of this device's open file, and nothing else destroys it.
+    /// `handle` must be a syncobj of this device's open file, and no other code may destroy it.
     ///
     /// ```
     /// use panthor::sys::{DRM_IOCTL_SYNCOBJ_CREATE, drm_syncobj_create};
@@ -195,19 +200,21 @@ impl SyncObj {
         Self { handle: Handle::adopt(device, handle) }
     }
 
-    /// Gives up the syncobj for its handle, which is the caller's to destroy.
+    /// Releases the syncobj and returns its handle, which the caller must destroy.
     pub fn into_raw(self) -> u32 {
         let raw = self.handle();
         self.handle.give_up();
         raw
     }
 
-    /// Destroys the syncobj and says how that went (SYNCOBJ_DESTROY). What waits for its fence goes on.
+    /// Destroys the syncobj and reports failures (SYNCOBJ_DESTROY).
+    ///
+    /// Waits for the syncobj's fence continue.
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. The syncobj comes back
-    /// with the error.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. The error
+    /// contains the syncobj.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
         self.handle.destroy(|handle| Self { handle })

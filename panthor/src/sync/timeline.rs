@@ -1,4 +1,4 @@
-//! Timelines.
+//! Timeline syncobjs.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -13,8 +13,10 @@ use crate::device::Device;
 use crate::error::{DestroyError, Result};
 use crate::owned::Owned;
 
-/// A point of a timeline that is known beforehand, from 1 up: signalling point 0 would replace the whole
-/// timeline. For a value of the application use [`NonZeroU64::new`].
+/// Returns a constant timeline point, checked at compile time to be at least 1.
+///
+/// A signal of point 0 would replace the whole timeline. For values known at run time, use
+/// [`NonZeroU64::new`].
 ///
 /// ```
 /// let seventh = panthor::point::<7>();
@@ -28,7 +30,7 @@ pub const fn point<const POINT: u64>() -> NonZeroU64 {
     const { NonZeroU64::new(POINT).expect("a timeline's points start at 1") }
 }
 
-/// A timeline syncobj: points that are signalled in ascending order.
+/// A timeline syncobj, with points that are signaled in ascending order.
 ///
 /// ```
 /// use panthor::{Device, Timeout, Wait, point};
@@ -47,11 +49,11 @@ pub struct Timeline {
 }
 
 impl Device {
-    /// Creates a timeline at 0 (SYNCOBJ_CREATE).
+    /// Creates a timeline at point 0 (SYNCOBJ_CREATE).
     ///
     /// # Errors
     ///
-    /// As for [`create_syncobj`](Self::create_syncobj).
+    /// The errors of [`create_syncobj`](Self::create_syncobj).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn create_timeline(&self) -> Result<Timeline> {
@@ -60,13 +62,16 @@ impl Device {
 }
 
 impl Timeline {
-    /// One of its points: to wait for or to signal in an asynchronous batch, to copy, to share.
+    /// Returns one point of the timeline, for waits, signals, copies and sharing.
     #[inline]
     pub fn at(&self, point: NonZeroU64) -> SyncPoint<'_> {
         SyncPoint { device: &self.handle.device, handle: self.handle.raw, point: point.get() }
     }
 
-    /// The highest point that is signalled with all before it; 0 before the first (SYNCOBJ_QUERY).
+    /// Returns the highest point that is signaled together with all earlier points
+    /// (SYNCOBJ_QUERY).
+    ///
+    /// The value is 0 before the first signal.
     ///
     /// # Errors
     ///
@@ -77,7 +82,7 @@ impl Timeline {
         self.handle.device.transport().timeline_query(self.handle.raw, 0)
     }
 
-    /// The highest point that somebody has submitted, signalled or not (SYNCOBJ_QUERY).
+    /// Returns the highest submitted point, signaled or not (SYNCOBJ_QUERY).
     ///
     /// # Errors
     ///
@@ -88,12 +93,13 @@ impl Timeline {
         self.handle.device.transport().timeline_query(self.handle.raw, flags)
     }
 
-    /// Waits until a point is signalled, also if it is not submitted yet (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until a point is signaled, also if the point is not submitted yet
+    /// (SYNCOBJ_TIMELINE_WAIT).
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
+    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. A timeout is
+    /// not an error: the result is [`Wait::TimedOut`].
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT")]
     #[doc(alias = "vkWaitSemaphores")]
     pub fn wait(&self, point: NonZeroU64, timeout: impl Into<Timeout>) -> Result<Wait> {
@@ -101,12 +107,13 @@ impl Timeline {
         self.handle.wait(point.get(), flags, timeout.into())
     }
 
-    /// Waits until a point is submitted, signalled or not, so that an asynchronous batch can wait for it
-    /// (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until a point is submitted, signaled or not (SYNCOBJ_TIMELINE_WAIT).
+    ///
+    /// An asynchronous batch can wait for the point then.
     ///
     /// # Errors
     ///
-    /// As for [`wait`](Self::wait).
+    /// The errors of [`wait`](Self::wait).
     #[doc(alias = "DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE")]
     pub fn wait_available(&self, point: NonZeroU64, timeout: impl Into<Timeout>) -> Result<Wait> {
         let flags = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
@@ -115,24 +122,27 @@ impl Timeline {
 
     /// Signals a point from the CPU (SYNCOBJ_TIMELINE_SIGNAL).
     ///
-    /// It should be higher than every submitted one. A lower one is taken, but the timeline does not go back:
-    /// it stays at its highest point, and waits for points in between end no sooner than those before.
+    /// The point should be higher than every submitted one. The kernel accepts a lower point but
+    /// keeps the timeline's highest value. Waits for points in between end no earlier than those
+    /// for the points before.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) when the kernel has none left.
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without kernel memory.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL")]
     #[doc(alias = "vkSignalSemaphore")]
     pub fn signal(&self, point: NonZeroU64) -> Result<()> {
         self.handle.device.transport().timeline_signal(&[self.handle.raw], &[point.get()])
     }
 
-    /// Exports the timeline, for another process or device file to import (SYNCOBJ_HANDLE_TO_FD). It is
-    /// closed on `exec`.
+    /// Exports the timeline for another process or device file (SYNCOBJ_HANDLE_TO_FD).
+    ///
+    /// The descriptor is closed on `exec`.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory), also of descriptors.
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or a free descriptor.
+    ///
     ///
     /// ```
     /// use panthor::point;
@@ -149,17 +159,17 @@ impl Timeline {
         self.handle.export()
     }
 
-    /// Its handle, valid while it lives.
+    /// Returns the timeline's handle, valid while the timeline lives.
     pub fn handle(&self) -> u32 {
         self.handle.raw
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the timeline belongs to.
     pub fn device(&self) -> &Device {
         &self.handle.device
     }
 
-    /// Takes over a timeline syncobj by its handle.
+    /// Creates a timeline from the handle of its syncobj.
     ///
     /// # Safety
     ///
@@ -169,18 +179,20 @@ impl Timeline {
         Self { handle: Handle::adopt(device, handle) }
     }
 
-    /// Gives up the timeline for its handle, which is the caller's to destroy.
+    /// Releases the timeline and returns its handle, which the caller must destroy.
     pub fn into_raw(self) -> u32 {
         let raw = self.handle();
         self.handle.give_up();
         raw
     }
 
-    /// Destroys the timeline and says how that went (SYNCOBJ_DESTROY). What waits for its points goes on.
+    /// Destroys the timeline and reports failures (SYNCOBJ_DESTROY).
+    ///
+    /// Waits for the timeline's points continue.
     ///
     /// # Errors
     ///
-    /// As for [`SyncObj::destroy`](crate::SyncObj::destroy).
+    /// The errors of [`SyncObj::destroy`](crate::SyncObj::destroy).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_DESTROY")]
     pub fn destroy(self) -> Result<(), DestroyError<Self>> {
         self.handle.destroy(|handle| Self { handle })

@@ -1,29 +1,29 @@
-//! How long a wait may take, and how it ended.
+//! Timeouts and outcomes of waits.
 
 use std::time::{Duration, Instant};
 
-/// How a wait ended. Errors are something else: a wait that times out has not failed.
+/// Outcome of a wait. A timeout is an outcome and not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "a wait can end without what it waited for"]
 pub enum Wait {
-    /// What was waited for is there.
+    /// The condition is met.
     Ready,
-    /// The time ran out.
+    /// The timeout expired.
     TimedOut,
 }
 
 impl Wait {
-    /// Whether what was waited for is there.
+    /// Returns whether the condition is met.
     pub fn is_ready(self) -> bool {
         self == Self::Ready
     }
 }
 
-/// How long a wait may take.
+/// Maximum duration of a wait.
 ///
-/// Waits never end early: an interruption by a signal goes on with the same deadline. An unplug of the device does not
-/// end a wait in progress either. A wait for a point that no submission will signal lasts to its timeout, so such a
-/// wait needs one.
+/// A wait never ends early: a wait that a signal interrupts resumes with the same deadline. An
+/// unplug of the device does not end a wait in progress. A wait for a point that is never
+/// submitted lasts until its timeout, so set one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,13 +42,14 @@ enum Limit {
 }
 
 impl Timeout {
-    /// Look, do not wait.
+    /// No wait: checks the condition once.
     pub const NONE: Self = Self(Limit::None);
-    /// However long it takes.
+    /// No limit.
     pub const FOREVER: Self = Self(Limit::Forever);
 
-    /// A relative timeout in nanoseconds, as Vulkan has it: 0 is [`NONE`](Self::NONE), `u64::MAX` is
-    /// [`FOREVER`](Self::FOREVER).
+    /// Creates a relative timeout in nanoseconds, with Vulkan's special values.
+    ///
+    /// 0 is [`NONE`](Self::NONE), and `u64::MAX` is [`FOREVER`](Self::FOREVER).
     ///
     /// ```
     /// use panthor::{Timeout, Wait};
@@ -67,7 +68,7 @@ impl Timeout {
         }
     }
 
-    /// As the uAPI wants it: nanoseconds of CLOCK_MONOTONIC, 0 to look only.
+    /// Returns the uAPI's deadline: nanoseconds of CLOCK_MONOTONIC, or 0 for a single check.
     pub(super) fn deadline(self) -> i64 {
         let after = match self.0 {
             Limit::None => return 0,
@@ -84,12 +85,12 @@ impl Timeout {
     }
 }
 
-/// Whether a deadline as the uAPI wants it is still to come.
+/// Returns whether a uAPI deadline lies in the future.
 pub(super) fn is_to_come(deadline: i64) -> bool {
     i128::from(deadline) > now()
 }
 
-/// Nanoseconds of CLOCK_MONOTONIC.
+/// Returns the nanoseconds of CLOCK_MONOTONIC.
 fn now() -> i128 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)

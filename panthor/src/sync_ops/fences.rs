@@ -1,4 +1,4 @@
-//! Whether the waits of a batch have a fence to wait for.
+//! Availability of fences for the waits of a batch.
 
 use super::SyncOp;
 use super::order::{FirstSignals, is_signal};
@@ -6,8 +6,8 @@ use crate::device::Device;
 use crate::error::{BatchProgress, Error, Result};
 use crate::sync::{Timeout, Wait, has_fence, wait_for_fences};
 
-/// The first wait that the driver found nothing for: its syncobj holds no fence, and nothing in the batch
-/// puts one there.
+/// Returns the first wait without a fence: its syncobj has none, and no element of the batch adds
+/// one.
 pub(crate) fn without_fence<'a, E: Copy>(
     device: &Device,
     all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
@@ -21,8 +21,7 @@ pub(crate) fn without_fence<'a, E: Copy>(
     found.map(|(element, wait)| (element, *wait))
 }
 
-/// Waits until every wait of a batch has a fence to wait for, except for those that an earlier element of the
-/// batch gives one.
+/// Waits until every wait of a batch has a fence. Fences of earlier elements in the batch count.
 pub(crate) fn wait_until_available<'a, E: Copy + Ord>(
     device: &Device,
     all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
@@ -34,9 +33,9 @@ pub(crate) fn wait_until_available<'a, E: Copy + Ord>(
     wait_for_fences(device, missing.map(|(_, wait)| (wait.handle, wait.timeline_value)), timeout)
 }
 
-/// Refuses a wait, of `element` if it is one's, that only a signal of the same batch could end.
+/// Refuses a wait that only a signal of the same batch could end, for `element` if given.
 ///
-/// A reset by another thread may still take the fence away before the driver looks.
+/// Another thread may still reset the syncobj before the driver's check.
 #[cold]
 pub(crate) fn require_fence(
     device: &Device,

@@ -1,14 +1,15 @@
-//! Sync operations of asynchronous calls: what holds for VM_BIND and GROUP_SUBMIT alike.
+//! Sync operations of asynchronous calls, common to VM_BIND and GROUP_SUBMIT.
 //!
-//! Both take a batch whose elements each wait and signal. A wait is for the fence that an earlier element
-//! of the batch puts there or, without one, for what the syncobj holds when the call is made.
+//! Both ioctls take a batch of elements, each with waits and signals. A wait uses the fence of an
+//! earlier element in the batch or, without one, the syncobj's fence at the time of the call.
 //!
-//! `order` says what a wait is for, without asking anybody; `fences` asks the driver for what is there.
+//! `order` matches waits to signals within a batch, and `fences` queries the driver for existing
+//! fences.
 
 mod fences;
 mod order;
 
-/// One sync operation as the driver takes it.
+/// One sync operation in the uAPI's layout.
 pub(crate) use panthor_sys::drm_panthor_sync_op as SyncOp;
 
 pub(crate) use fences::{require_fence, wait_until_available, without_fence};

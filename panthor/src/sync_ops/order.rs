@@ -1,4 +1,4 @@
-//! Which signal of a batch a wait of it is for.
+//! Matching of a batch's waits to its signals.
 
 use std::collections::HashMap;
 
@@ -11,24 +11,24 @@ pub(crate) fn is_signal(sync: &SyncOp) -> bool {
     sync.flags & sys::DRM_PANTHOR_SYNC_OP_SIGNAL != 0
 }
 
-/// Whether they are about the same fence: the driver matches on nothing but handle and point.
+/// Returns whether both refer to the same point. The driver, too, compares only handle and point.
 #[inline]
 pub(crate) fn is_same_point(a: &SyncOp, b: &SyncOp) -> bool {
     a.handle == b.handle && a.timeline_value == b.timeline_value
 }
 
-/// Up to so many sync operations looking through them is cheaper than a table.
+/// Number of sync operations up to which a linear search is cheaper than a table.
 const FEW: usize = 64;
 
-/// Which element of a batch is the first to signal a point.
+/// Index of the first element of a batch that signals a point.
 pub(super) struct FirstSignals<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> {
     all: I,
-    /// Of a large batch: looking through it for every wait would take quadratic time.
+    /// Lookup table for large batches, where linear searches would take quadratic time.
     table: Option<HashMap<(u32, u64), E>>,
 }
 
 impl<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> FirstSignals<'a, E, I> {
-    /// `all` gives every sync operation with the element that it belongs to, in their order.
+    /// Creates the index. `all` yields every sync operation with its element, in order.
     pub(super) fn of(all: I) -> Self {
         let table = all.clone().nth(FEW).is_some().then(|| {
             let mut table = HashMap::new();
@@ -51,8 +51,10 @@ impl<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> FirstSignals<'a, 
     }
 }
 
-/// The waits for points that the same batch signals no earlier, with their elements: only a fence that is
-/// there already can end one, and without it the driver refuses the batch with a kernel warning.
+/// Returns the waits for points that the same batch signals only later or never earlier.
+///
+/// Only an existing fence can end such a wait. Without one, the driver refuses the batch with a
+/// kernel warning.
 pub(crate) fn self_waits<'a, E: Copy + Ord>(
     all: impl Iterator<Item = (E, &'a SyncOp)> + Clone,
 ) -> impl Iterator<Item = (E, SyncOp)> {
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn few_and_many_are_judged_alike() {
         for count in [1, FEW / 2, FEW / 2 + 1, 10 * FEW] {
-            // Each element waits for what the next one signals, the last for what nobody does.
+            // Each element waits for the signal of the next one. The last wait has no signal.
             let all: Vec<_> =
                 (0..count).flat_map(|i| [(i, wait(i as u32 + 1)), (i, signal(i as u32))]).collect();
             let iter = || all.iter().map(|(element, sync)| (*element, sync));

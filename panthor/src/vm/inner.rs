@@ -1,4 +1,4 @@
-//! What stands behind a [`Vm`](super::Vm) and all that holds on to it.
+//! Shared state of a [`Vm`](super::Vm), its groups and its tiler heaps.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,13 @@ pub(crate) struct VmInner {
     id: u32,
     user_va_range: u64,
     uid: Uid,
-    /// The device file's.
+    /// Uid of the device file.
     file: Uid,
-    /// The object that stands for sparse memory where the driver has no native sparse mappings.
+    /// Dummy BO behind emulated sparse ranges, unused with native sparse mappings.
     sparse_object: OnceLock<Bo>,
-    /// The process that made it, and ends it on drop.
+    /// Process that created the VM and destroys the VM on drop.
     process: Process,
-    /// Whether an operation may be queued that has not run.
+    /// `true` if a queued operation may be pending.
     may_have_queued: AtomicBool,
 }
 
@@ -45,13 +45,13 @@ impl VmInner {
         }
     }
 
-    /// Notes that operations are about to be queued.
+    /// Records that operations are about to be queued.
     #[inline]
     pub(crate) fn note_queued(&self) -> Result<()> {
         if self.may_have_queued.load(Ordering::Relaxed) { Ok(()) } else { self.note_first_queued() }
     }
 
-    /// Refuses to queue in a child of who made the VM, unless something was queued before.
+    /// Refuses to queue in a child of the VM's creator, unless operations were queued before.
     pub(crate) fn check_process(&self) -> Result<()> {
         if self.may_have_queued.load(Ordering::Relaxed) || self.process == Process::current() {
             return Ok(());
@@ -62,12 +62,12 @@ impl VmInner {
         Err(error.with_progress(BatchProgress::nothing_done(None)))
     }
 
-    /// Notes that somebody else may have queued something.
+    /// Records that a previous owner may have queued operations.
     pub(super) fn assume_queued(&self) {
         self.may_have_queued.store(true, Ordering::Relaxed);
     }
 
-    /// The first time: whoever is to end the VM has to know.
+    /// Records the first queued operation. Release depends on this flag.
     #[cold]
     fn note_first_queued(&self) -> Result<()> {
         self.check_process()?;
@@ -75,11 +75,14 @@ impl VmInner {
         Ok(())
     }
 
-    /// Unmaps all of the user's part, behind what is queued: nobody undoes a map that runs in a VM which was
-    /// destroyed, and what it maps stays with the VM even when the file is closed.
+    /// Queues an unmap of the whole user VA range behind the queued operations.
+    ///
+    /// The driver never undoes a map that runs in a destroyed VM. Its BOs would stay referenced
+    /// even after the file is closed.
     fn unmap_behind_queued(&self) {
         if self.may_have_queued.load(Ordering::Relaxed) {
-            // An unusable VM refuses it, in which the queued maps fail, too. For other failures there is no cure.
+            // An unusable VM refuses the unmap, but its queued maps fail, too. Other failures have
+            // no remedy.
             let _unmapped = bind::unmap_behind_queued(self);
             #[cfg(feature = "tracing")]
             if let Err(error) = &_unmapped {
@@ -110,7 +113,7 @@ impl VmInner {
         self.uid
     }
 
-    /// The uid of the device file that it belongs to.
+    /// Returns the uid of the device file that the VM belongs to.
     #[inline]
     pub(crate) fn file(&self) -> Uid {
         self.file
@@ -127,7 +130,8 @@ impl VmInner {
         })
     }
 
-    /// Says so when the driver refused because the VM is unusable: it answers EINVAL to whatever maps.
+    /// Adds a detail when the driver refused a map because the VM is unusable. The driver's errno,
+    /// EINVAL, does not identify this case.
     pub(crate) fn explain(&self, error: Error) -> Error {
         let refused = error.kind() == ErrorKind::InvalidArgument;
         if refused && matches!(self.state(), Ok(VmState::Unusable)) {
@@ -136,13 +140,13 @@ impl VmInner {
         error
     }
 
-    /// The object that emulated sparse ranges are mapped to, made at the first need.
+    /// Returns the dummy BO behind emulated sparse ranges and creates the BO on first use.
     pub(crate) fn sparse_object(&self) -> Result<&Bo> {
         if let Some(object) = self.sparse_object.get() {
             return Ok(object);
         }
         let object = sparse::create_object(self)?;
-        // Of two threads that come here at once, one drops its object again.
+        // If two threads race here, one BO is dropped.
         Ok(self.sparse_object.get_or_init(|| object))
     }
 }

@@ -20,18 +20,18 @@ pub(crate) use inner::VmInner;
 pub use options::VmOptions;
 pub use state::VmState;
 
-/// What the driver keeps for itself of a VM's VA, in bytes.
+/// Bytes of VA that the kernel reserves in each VM at least.
 const KERNEL_VA_MIN: u64 = 256 << 20;
 
 /// A GPU virtual address space.
 ///
-/// Dropping it destroys it, with every mapping in it; the memory of the BOs stays with the BOs. A device
-/// file has room for 32.
+/// Dropping a VM destroys the VM and all its mappings. The BOs keep their memory. A device file
+/// has room for 32 VMs.
 ///
-/// Operations that are still [queued](Self::bind_async) run nevertheless when their waits are over, and signal;
-/// until then the driver keeps the VM. It would keep for ever what they map then, beyond the end of the program,
-/// so the drop queues an unmap of all behind them. Without that chance, in a program that is killed, this is
-/// lost to the system.
+/// [Queued](Self::bind_async) operations still run and signal after the drop, once their waits are
+/// over. Until then the driver keeps the VM. Memory that such an operation maps would stay pinned
+/// even after the program ends. The drop therefore queues an unmap of the whole VM behind them. A
+/// killed program cannot do so: the system loses that memory.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags, VmOptions};
@@ -52,8 +52,9 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) when the user VA range leaves the kernel less than
-    /// 256 MiB; [`OutOfMemory`](ErrorKind::OutOfMemory) beyond 32 VMs of one file.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) when the user VA range leaves the kernel
+    ///   less than 256 MiB.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) beyond 32 VMs of one file.
     ///
     /// ```
     /// use panthor::{Device, VmOptions};
@@ -67,7 +68,7 @@ impl Device {
         let mut arg = sys::drm_panthor_vm_create::zeroed();
         arg.user_va_range = options.user_va_range;
         self.transport().call(&mut arg).map_err(|error| match error.kind() {
-            // What the driver says when the table of 32 is full.
+            // The driver returns EBUSY when its table of 32 VMs is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
                 .with_detail("the device file has as many VMs as the driver allows (32)"),
@@ -77,7 +78,7 @@ impl Device {
         Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
     }
 
-    /// Names the user VA range when the driver refused one that leaves the kernel too little.
+    /// Adds the argument to the driver's error if the user VA range exceeds the limit.
     #[cold]
     fn explain_user_va_range(&self, error: Error, asked: u64) -> Error {
         let Ok(gpu) = self.gpu_info() else { return error };
@@ -93,13 +94,15 @@ impl Device {
 }
 
 impl Vm {
-    /// Bytes that one [asynchronous batch](Self::bind_async) maps at most: 64 GiB.
+    /// Maximum size in bytes of all maps in one [asynchronous batch](Self::bind_async): 64 GiB.
     ///
-    /// The driver allocates the page tables of all its maps when the batch is queued, 2 MiB for each GiB, and keeps
-    /// them until it has run. A batch that would map more is refused, with the operation from which on it is too much
-    /// as [`op_index`](crate::Error::op_index). What is to map more is split by the caller, for whom several batches
-    /// mean this: they run in the order in which they are queued, but batches of other threads may come between; and
-    /// when one is refused, those before it stay queued. All wait for what the first one waits for.
+    /// When a batch is queued, the driver allocates the page tables of all its maps: 2 MiB for
+    /// each GiB. The driver keeps them until the batch has run. A larger batch is refused, and
+    /// [`op_index`](crate::Error::op_index) is the first operation beyond the limit.
+    ///
+    /// Callers split larger maps into several batches. Such batches run in the order in which they
+    /// are queued, but batches of other threads may run between them. If one batch is refused,
+    /// earlier ones stay queued. Each batch runs after the waits of the first.
     ///
     /// ```
     /// use panthor::{Timeout, Vm, Wait};
@@ -127,22 +130,24 @@ impl Vm {
     #[doc(alias = "vkQueueBindSparse")]
     pub const MAX_QUEUED_MAP_SIZE: u64 = bind::MAX_QUEUED_MAP_SIZE;
 
-    /// Bytes of VA for the user: valid VAs are `0..user_va_range`.
+    /// Returns the size of the user VA range in bytes. Valid VAs are `0..user_va_range`.
     pub fn user_va_range(&self) -> u64 {
         self.inner.user_va_range()
     }
 
-    /// The driver's id of this VM, valid while it lives: ids are reused, so compare VMs, not ids.
+    /// Returns the driver's ID of this VM.
+    ///
+    /// The driver reuses IDs of destroyed VMs, so compare VMs and not IDs.
     pub fn id(&self) -> u32 {
         self.inner.id()
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the VM belongs to.
     pub fn device(&self) -> &Device {
         self.inner.device()
     }
 
-    /// Asks whether the VM takes new mappings (VM_GET_STATE).
+    /// Returns whether the VM accepts new mappings (VM_GET_STATE).
     ///
     /// # Errors
     ///
@@ -159,31 +164,33 @@ impl Vm {
         self.inner.state()
     }
 
-    /// Starts a batch of operations that are done when `submit` returns.
+    /// Starts a synchronous batch: its operations are done when `submit` returns.
     ///
-    /// It overtakes asynchronous batches that are still queued: unmapping synchronously what a queued batch is
-    /// yet to map leaves it mapped in the end.
+    /// A synchronous batch overtakes queued asynchronous batches. If it unmaps a range that a
+    /// queued batch will map, the range ends up mapped.
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind(&self) -> VmBind<'_, Blocking> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
 
-    /// Starts a batch of operations that `submit` queues behind the VM's earlier ones and behind the
-    /// syncobjs it waits for, but not behind or before synchronous ones, which overtake it.
+    /// Starts an asynchronous batch, which `submit` queues.
     ///
-    /// On a VM that a [parent process](Device#fork) made `submit` refuses it, unless the parent has queued
-    /// something before the fork.
+    /// The batch runs after the VM's earlier asynchronous batches and after its syncobj waits.
+    /// Synchronous batches overtake it.
+    ///
+    /// On a VM of a [parent process](Device#fork), `submit` refuses the batch unless the parent
+    /// queued operations before the fork.
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind_async(&self) -> VmBind<'_, Queued> {
         VmBind::new(&self.inner, InlineStorage::new())
     }
 
-    /// As [`bind`](Self::bind), in memory that is kept for the next batch: for large ones.
+    /// Starts a synchronous batch that records into a reusable buffer, for large batches.
     ///
-    /// What cannot go to the driver as it is recorded (emulated sparse ranges, maps beyond 64 GiB) is laid out
-    /// in memory of its own all the same.
+    /// Operations that need a plan, such as emulated sparse ranges and maps beyond 64 GiB, still
+    /// allocate separate memory.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -207,7 +214,8 @@ impl Vm {
         VmBind::new(&self.inner, buffer.cleared())
     }
 
-    /// As [`bind_async`](Self::bind_async), in memory that is kept for the next batch.
+    /// Starts an asynchronous batch, as [`bind_async`](Self::bind_async), that records into a
+    /// reusable buffer.
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn bind_async_with<'a>(
@@ -217,14 +225,18 @@ impl Vm {
         VmBind::new(&self.inner, buffer.cleared())
     }
 
-    /// Destroys the VM and says how that went (VM_DESTROY); every mapping in it goes with it, and what queued
-    /// operations are yet to map is unmapped behind them.
+    /// Destroys the VM and its mappings, and reports failures (VM_DESTROY).
+    ///
+    /// An unmap behind the queued operations removes their mappings, too.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a [`Group`](crate::Group) or a [`TilerHeap`](crate::TilerHeap) of it
-    /// lives, with nothing changed, else what the driver says. The VM comes back with the error; when the driver
-    /// refused, one in which something was ever queued loses all its mappings as soon as that has run.
+    /// * [`Busy`](ErrorKind::Busy) while a [`Group`](crate::Group) or a
+    ///   [`TilerHeap`](crate::TilerHeap) of the VM exists. The VM is unchanged.
+    /// * Errors of the driver. If operations were ever queued in the VM, the VM loses all mappings
+    ///   after they have run.
+    ///
+    /// The error contains the VM.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -242,11 +254,12 @@ impl Vm {
         Owned::unshared(self.inner, call, why, |inner| Self { inner })
     }
 
-    /// Gives up the VM for its id, which is the caller's to destroy.
+    /// Releases the VM and returns its ID, which the caller must destroy.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap needs it. The VM comes back with the error.
+    /// [`Busy`](ErrorKind::Busy) while a group or a tiler heap uses the VM. The error contains the
+    /// VM.
     pub fn into_raw(self) -> Result<u32, DestroyError<Self>> {
         let owned = self.into_owned("into_raw")?;
         let id = owned.id();
@@ -255,17 +268,20 @@ impl Vm {
         Ok(id)
     }
 
-    /// Takes over a VM by its id. BOs that are exclusive to one that [`into_raw`](Self::into_raw) gave up are so to
-    /// this one.
+    /// Creates a VM from its ID.
+    ///
+    /// If [`into_raw`](Self::into_raw) released the VM, BOs that were exclusive to the released VM
+    /// are exclusive to this VM.
     ///
     /// # Safety
     ///
-    /// `id` is a VM of this device's open file with this user VA range, and nothing else destroys it.
+    /// `id` must be a VM of this device's open file with this user VA range, and no other code may
+    /// destroy that VM.
     #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(device: &Device, id: u32, user_va_range: u64) -> Self {
         let uid = device.given_up_vms().find(id);
         let inner = VmInner::new(device, id, user_va_range, uid);
-        // Who had it may have queued something.
+        // The previous owner may have queued operations.
         inner.assume_queued();
         Self::of(Owned::new(inner))
     }
@@ -274,7 +290,7 @@ impl Vm {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The VM, if nothing else holds it any more.
+    /// Returns the VM if `inner` is the last reference.
     pub(crate) fn last_of(inner: Arc<Owned<VmInner>>) -> Option<Self> {
         Arc::into_inner(inner).map(Self::of)
     }
@@ -283,7 +299,7 @@ impl Vm {
         self.inner.uid()
     }
 
-    /// What a group or a heap holds on to.
+    /// Returns the state that groups and tiler heaps keep alive.
     pub(crate) fn inner(&self) -> &Arc<Owned<VmInner>> {
         &self.inner
     }

@@ -1,6 +1,6 @@
-//! How a VM shall be.
+//! VM creation options.
 
-/// How a VM shall be.
+/// VM creation options.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct VmOptions {
@@ -8,15 +8,16 @@ pub struct VmOptions {
 }
 
 impl VmOptions {
-    /// What the driver finds sensible: the lower half of the GPU's address space.
+    /// Returns the default options: the driver chooses the lower half of the GPU's address space.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for at least this many bytes of VA for the user, from 0 up; the rest is the kernel's.
+    /// Sets the minimum size of the user VA range, in bytes from VA 0. The kernel uses the rest.
     ///
-    /// The driver may grant far more (the kernel's share is a power of two), at most all but 256 MiB of the
-    /// GPU's address space; [`Vm::user_va_range`](crate::Vm::user_va_range) tells.
+    /// The driver may grant far more, because the kernel's share is a power of two. The maximum is
+    /// the GPU's address space less 256 MiB. [`Vm::user_va_range`](crate::Vm::user_va_range)
+    /// returns the granted size.
     pub fn user_va_range(mut self, bytes: u64) -> Self {
         self.user_va_range = bytes;
         self

@@ -1,17 +1,17 @@
-//! How a VM is.
+//! VM states.
 
-/// Whether a VM takes new mappings.
+/// State of a VM (VM_GET_STATE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_vm_state")]
 pub enum VmState {
-    /// It does.
+    /// The VM accepts new mappings.
     #[doc(alias = "DRM_PANTHOR_VM_STATE_USABLE")]
     Usable,
-    /// An asynchronous operation failed as it ran: only synchronous unmapping works, and jobs on it fail. Make
-    /// a new one.
+    /// An asynchronous operation failed while running. Only synchronous unmaps work, and jobs on
+    /// the VM fail. Create a new VM.
     #[doc(alias = "DRM_PANTHOR_VM_STATE_UNUSABLE")]
     Unusable,
-    /// A state that this crate does not know, by its number.
+    /// A driver state unknown to this crate.
     Unknown(u32),
 }

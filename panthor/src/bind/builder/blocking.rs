@@ -1,4 +1,4 @@
-//! The end of a synchronous batch.
+//! Submission of a synchronous batch.
 
 use super::VmBind;
 use crate::bind::mode::Blocking;
@@ -7,18 +7,21 @@ use crate::bind::{BindReport, submit};
 use crate::error::Result;
 
 impl<'a, S: BindStorage> VmBind<'a, Blocking, S> {
-    /// Does the operations (VM_BIND). An empty batch does nothing.
+    /// Runs the operations (VM_BIND). An empty batch does nothing.
     ///
-    /// If a signal interrupts the driver, it goes on where it stopped.
+    /// A batch that a signal interrupts resumes where the driver stopped.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) for sparse
-    /// ranges in [`SparseMode::Native`](crate::SparseMode::Native) below driver 1.9;
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable (unmapping still works). What is
-    /// done stays done: [`op_index`](crate::Error::op_index), [`ops_done`](crate::Error::ops_done) and
-    /// [`partial_range`](crate::Error::partial_range) tell how far it came.
+    /// * [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory for page tables.
+    /// * [`Unsupported`](crate::ErrorKind::Unsupported) for sparse ranges in
+    ///   [`SparseMode::Native`](crate::SparseMode::Native) below driver 1.9.
+    /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM is unusable. Unmaps still work.
+    ///
+    /// Completed operations stay in effect. [`op_index`](crate::Error::op_index),
+    /// [`ops_done`](crate::Error::ops_done) and [`partial_range`](crate::Error::partial_range)
+    /// report the progress.
     ///
     /// ```
     /// # use panthor::ErrorKind;

@@ -19,36 +19,45 @@ use crate::range::to_range;
 use crate::sparse::SparseMode;
 use crate::vm::VmInner;
 
-/// A batch of operations on a VM, made by [`Vm::bind`](crate::Vm::bind) and its siblings.
+/// A batch of bind operations on a VM, created by [`Vm::bind`](crate::Vm::bind) and its siblings.
 ///
-/// It holds 16 operations and 4 sync operations of the batch without the heap; sync operations of single
-/// operations, and what has to become several operations, take some.
+/// The batch stores 16 operations and 4 sync operations without heap memory. Sync operations of
+/// single operations, and operations that need a plan, allocate memory.
 ///
-/// Operations run in the order in which they are recorded. Mapping over what is mapped replaces it, and
-/// replacing or unmapping a part leaves the rest. VAs, sizes and offsets are multiples of 4 KiB, whatever
-/// the CPU's page size, and VAs lie within [`user_va_range`](crate::Vm::user_va_range).
+/// Operations run in recorded order. A map replaces earlier mappings of its range. Replacing or
+/// unmapping a part of a mapping keeps the rest. VAs, sizes and offsets are multiples of 4 KiB,
+/// whatever the CPU's page size. VAs lie within [`user_va_range`](crate::Vm::user_va_range).
 ///
-/// A rule that an operation breaks is reported by `submit`, before anything reaches the driver. The first
-/// broken one counts. `submit` empties the batch, whatever comes of it; a batch that is dropped does nothing, and
-/// the compiler does not notice a chain that lacks `submit` at its end.
+/// `submit` reports the first rule that an operation breaks, before any ioctl. `submit` empties
+/// the batch, on success and on failure. A dropped batch does nothing. The compiler does not warn
+/// about a chain without `submit` at its end.
 ///
-/// What is recorded must live as long as the batch is used, so make a new one for BOs that come and go: it
-/// costs little, and a [`BindBuffer`](crate::BindBuffer) keeps the memory of large ones.
+/// The batch borrows the recorded objects, so create a new batch for BOs with shorter lives. A new
+/// batch is cheap, and a [`BindBuffer`](crate::BindBuffer) keeps the memory of large ones.
 ///
 /// # Foreign memory
 ///
-/// Linux 7.2 and 7.3 crash when a part of a mapping of another driver's memory is unmapped or replaced, if that
-/// part is less than a block of 2 MiB which the mapping covers as a whole. So [`map`](Self::map) makes of a
-/// [foreign](Bo::is_foreign) BO mappings that never do: up to three for each block, in the same ioctl. They cost
-/// the GPU its large pages; [`map_whole`](Self::map_whole) does without.
+/// Linux 7.2 and 7.3 crash when a part of a mapping of another driver's memory is unmapped or
+/// replaced, and that part covers a mapped 2 MiB block incompletely. [`map`](Self::map) therefore
+/// splits maps of a [foreign](Bo::is_foreign) BO so that no piece covers a whole block: up to
+/// three pieces for each block, in the same ioctl. The split costs the GPU its large pages.
+/// [`map_whole`](Self::map_whole) does not split.
+///
+/// # Sparse ranges
+///
+/// A [sparse](Self::map_sparse) range never faults, but reads are undefined. The whole range is
+/// backed by one 2 MiB dummy BO, so a write at one VA is seen 2 MiB further. On native driver 1.9,
+/// the write is also seen in other VMs of the same device file. Vulkan's
+/// `residencyNonResidentStrict` therefore cannot be offered.
 ///
 /// # Huge ranges
 ///
-/// The driver allocates page tables for a whole map operation beforehand, 2 MiB of memory for each GiB, so a map of
-/// more than 64 GiB is split into operations of that size, which takes the driver about half a second each. An
-/// asynchronous batch maps no more than that [in all](crate::Vm::MAX_QUEUED_MAP_SIZE).
-/// [`BindReport`](crate::BindReport) counts what the driver was given. Emulated, a sparse range is an operation for
-/// each 2 MiB: half a million of them for each TiB.
+/// The driver preallocates page tables for a whole map operation: 2 MiB of memory for each GiB. A
+/// larger map than 64 GiB is split into operations of that size, which take the driver about half
+/// a second each. An asynchronous batch maps at most 64 GiB [in
+/// total](crate::Vm::MAX_QUEUED_MAP_SIZE). [`BindReport`](crate::BindReport) counts the submitted
+/// operations. An emulated sparse range needs one operation for each 2 MiB: half a million for
+/// each TiB.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, MapFlags};
@@ -67,14 +76,13 @@ use crate::vm::VmInner;
 /// assert_eq!((report.operations, report.ioctls), (2, 1));
 /// # Ok::<(), panthor::Error>(())
 /// ```
-///
-/// Sync operations belong to asynchronous batches, and what a batch uses must live until it is submitted:
+/// Only asynchronous batches have sync operations, and recorded objects must live until `submit`:
 ///
 /// ```compile_fail,E0277
 /// # let device = panthor::Device::open_fake().unwrap();
 /// # let vm = device.create_vm(Default::default()).unwrap();
 /// let syncobj = device.create_syncobj().unwrap();
-/// vm.bind().unmap(0..4096).wait(&syncobj).submit().unwrap(); // a synchronous batch has no sync operations
+/// vm.bind().unmap(0..4096).wait(&syncobj).submit().unwrap(); // no sync operations here
 /// ```
 ///
 /// ```compile_fail,E0505
@@ -90,15 +98,15 @@ use crate::vm::VmInner;
 #[doc(alias = "drm_panthor_vm_bind")]
 #[must_use = "a batch does nothing until it is submitted"]
 pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
-    /// `'a` is also the life of what is recorded, which must not end before it is submitted.
+    /// Also bounds the life of the recorded objects.
     vm: &'a VmInner,
     storage: S,
-    /// What every operation is held against.
+    /// Limits that each operation is checked against.
     limits: Limits,
-    /// The first rule that was broken.
+    /// Error of the first broken rule.
     refused: Option<Error>,
     sparse: SparseMode,
-    /// Whether an operation may have to become several.
+    /// `true` if the batch needs a plan.
     special: bool,
     mode: PhantomData<M>,
     #[cfg(feature = "tracing")]
@@ -106,7 +114,7 @@ pub struct VmBind<'a, M: BindMode, S: BindStorage = InlineStorage> {
 }
 
 impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
-    /// `storage` is empty.
+    /// Creates an empty batch. `storage` must be empty.
     #[cfg_attr(feature = "tracing", track_caller)]
     #[inline(always)]
     pub(crate) fn new(vm: &'a VmInner, storage: S) -> Self {
@@ -127,14 +135,14 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         }
     }
 
-    /// Notes that something is recorded.
+    /// Records for tracing that the batch has content.
     #[inline(always)]
     fn note(&mut self) {
         #[cfg(feature = "tracing")]
         self.unsubmitted.record();
     }
 
-    /// Makes room for this many more operations, if there is memory for as many.
+    /// Reserves capacity for this many more operations. Does nothing if the allocation fails.
     pub fn reserve(&mut self, operations: usize) -> &mut Self {
         self.storage.parts().0.reserve(operations);
         self
@@ -171,13 +179,13 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Maps `range` of a BO, in bytes, at `va`, as [`map`](Self::map), [foreign](Bo::is_foreign) memory in one
-    /// mapping, too.
+    /// Maps `range` of a BO, in bytes, at `va` as one mapping, [foreign](Bo::is_foreign) memory
+    /// included.
     ///
     /// # Safety
     ///
-    /// If the BO is foreign, this mapping is not unmapped or replaced in parts, except in whole blocks of 2 MiB:
-    /// the kernel may crash.
+    /// If the BO is foreign, no later operation may unmap or replace a part of this mapping,
+    /// except in whole blocks of 2 MiB. The kernel may crash otherwise.
     ///
     /// ```
     /// # use panthor::MapFlags;
@@ -209,18 +217,22 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Maps a range of VA sparsely: nothing is behind it, and no access to it faults.
+    /// Maps a VA range sparsely: accesses do not fault, and no memory is reserved for the range.
     ///
-    /// Reads give undefined values, writes go nowhere that matters. One operation does it on driver 1.9; on
-    /// older ones it is emulated with one for each 2 MiB, see [`sparse_mode`](Self::sparse_mode). NOEXEC is
-    /// implied.
+    /// Reads are undefined: one 2 MiB dummy BO backs the range, so a write at one VA is seen 2 MiB
+    /// further. On native driver 1.9, other VMs of the same device file see the write, too.
+    /// Vulkan's `residencyNonResidentStrict` therefore cannot be offered.
+    ///
+    /// Driver 1.9 maps the range in one operation. On older drivers the range is emulated with one
+    /// operation for each 2 MiB: see [`sparse_mode`](Self::sparse_mode). NOEXEC is implied.
     #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE")]
     #[inline]
     pub fn map_sparse(&mut self, range: Range<u64>) -> &mut Self {
         self.map_sparse_with(range, MapFlags::NOEXEC)
     }
 
-    /// Maps a range of VA sparsely, as [`map_sparse`](Self::map_sparse), with more flags than NOEXEC.
+    /// Maps a VA range sparsely, as [`map_sparse`](Self::map_sparse), with flags in addition to
+    /// NOEXEC.
     #[inline]
     pub fn map_sparse_with(&mut self, range: Range<u64>, flags: MapFlags) -> &mut Self {
         if self.limits.allow_range(&range) && rules::allows_sparse_flags(flags) {
@@ -234,7 +246,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Unmaps a range of VA, whatever is mapped there, which may be nothing.
+    /// Unmaps a VA range. The range may contain unmapped parts.
     #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP")]
     #[inline]
     pub fn unmap(&mut self, range: Range<u64>) -> &mut Self {
@@ -247,7 +259,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Chooses how sparse ranges are mapped, in this batch and in later ones of the same builder.
+    /// Sets the sparse mode of this batch and of later batches of the same builder.
     ///
     /// ```
     /// use panthor::SparseMode;
@@ -264,18 +276,18 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// How many operations are recorded.
+    /// Returns the number of recorded operations.
     #[inline]
     pub fn len(&self) -> usize {
         self.storage.ops().len()
     }
 
-    /// Whether none is.
+    /// Returns whether no operation is recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets what was recorded, a broken rule as well.
+    /// Removes all recorded operations and the error of a broken rule.
     pub fn clear(&mut self) -> &mut Self {
         self.empty();
         self.refused = None;
@@ -298,7 +310,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self.unsubmitted.clear();
     }
 
-    /// Maps what needs a plan, or refuses it.
+    /// Records a map that needs a plan, or its error.
     #[cold]
     #[inline(never)]
     fn map_in_pieces(&mut self, bo: &Bo, range: Range<u64>, va: u64, flags: MapFlags) {

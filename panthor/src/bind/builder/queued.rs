@@ -1,4 +1,4 @@
-//! What an asynchronous batch has beyond a synchronous one: sync operations, and its end.
+//! Sync operations and submission of an asynchronous batch.
 
 use panthor_sys as sys;
 
@@ -11,9 +11,9 @@ use crate::sync::{SyncPoint, Timeout, Wait};
 use crate::sync_ops::wait_until_available;
 
 impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
-    /// Has the batch wait: its first operation runs after this, and so all do.
+    /// Adds a wait before the first operation.
     ///
-    /// The fence must be there when the batch is submitted, signalled or not: see
+    /// The point must have a fence, signaled or not, when the batch is submitted: see
     /// [`SyncObj::wait_available`](crate::SyncObj::wait_available).
     #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
     #[inline]
@@ -29,7 +29,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Has the batch signal when all of its operations are done.
+    /// Adds a signal after the last operation.
     #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
     #[inline]
     pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
@@ -44,7 +44,8 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Has the operation recorded last wait, and those after it, but none before it.
+    /// Adds a wait before the operation recorded last. Earlier operations do not wait, later ones
+    /// do.
     pub fn op_wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
     where
         M: TakesSyncs,
@@ -52,7 +53,8 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self.op_sync(&sync.into(), false, "op_wait")
     }
 
-    /// Has the operation recorded last signal when it and those before it are done.
+    /// Adds a signal after the operation recorded last, when that operation and all earlier ones
+    /// are done.
     pub fn op_signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self
     where
         M: TakesSyncs,
@@ -63,7 +65,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
     /// Records an operation that binds nothing, for [`op_wait`](Self::op_wait) and
     /// [`op_signal`](Self::op_signal) between others.
     ///
-    /// A batch of sync operations alone needs none.
+    /// A batch with only batch-wide waits and signals does not need one.
     #[doc(alias = "DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY")]
     pub fn sync_point(&mut self) -> &mut Self
     where
@@ -104,17 +106,19 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
 }
 
 impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
-    /// Waits until everything that the batch waits for is submitted, signalled or not, and so until it can be
-    /// queued: `submit` refuses waits without a fence (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until all fences that the batch waits for are submitted, signaled or not
+    /// (SYNCOBJ_TIMELINE_WAIT).
     ///
-    /// This is wait-before-signal, which the driver leaves to a thread of the caller. What an earlier operation
-    /// of the batch signals itself is not waited for.
+    /// `submit` refuses waits without a fence. This call implements wait-before-signal, which the
+    /// driver leaves to a thread of the caller. Signals of earlier operations in the batch count
+    /// as submitted.
     ///
     /// # Errors
     ///
-    /// At once what `submit` will refuse whatever fences are there; the batch stays as it is.
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged. Running out of time is
-    /// [`Wait::TimedOut`], no error.
+    /// * The errors of `submit` that do not depend on fences, at once. The batch stays unchanged.
+    /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
+    ///
+    /// A timeout is not an error: the result is [`Wait::TimedOut`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -125,7 +129,7 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
     /// let mut batch = vm.bind_async();
     /// batch.map_sparse(0..4096).wait(timeline.at(point::<1>())).signal(timeline.at(point::<2>()));
     /// assert_eq!(batch.wait_until_available(Duration::from_millis(1))?, Wait::TimedOut);
-    /// timeline.signal(point::<1>())?; // somebody submits it at last
+    /// timeline.signal(point::<1>())?; // another thread submits the fence
     /// assert_eq!(batch.wait_until_available(Timeout::FOREVER)?, Wait::Ready);
     /// batch.submit()?;
     /// # Ok::<(), panthor::Error>(())
@@ -142,18 +146,20 @@ impl<'a, S: BindStorage> VmBind<'a, Queued, S> {
         wait_until_available(self.vm.device(), layout::with_owners(syncs), timeout.into())
     }
 
-    /// Queues the batch (VM_BIND with ASYNC): all of it or, with an error, nothing.
+    /// Queues the whole batch (VM_BIND with ASYNC). On an error, nothing is queued.
     ///
-    /// Operations that fail as they run, which takes a fault of the hardware or a reset, make the VM
-    /// [`Unusable`](crate::VmState::Unusable); what they signal is signalled all the same.
+    /// An operation that fails while running, by a hardware fault or a reset, makes the VM
+    /// [`Unusable`](crate::VmState::Unusable). Its signals are signaled nevertheless.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait whose fence is not
-    /// there yet, and for maps of more than [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in all;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory); [`Unsupported`](crate::ErrorKind::Unsupported) as for the
-    /// synchronous form; [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM has become unusable, for whatever
-    /// operation. Nothing of the batch is queued then.
+    /// * [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a broken rule, for a wait
+    ///   without a fence, and for maps of more than
+    ///   [`MAX_QUEUED_MAP_SIZE`](crate::Vm::MAX_QUEUED_MAP_SIZE) in total.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory for page tables.
+    /// * [`Unsupported`](crate::ErrorKind::Unsupported) for sparse ranges in
+    ///   [`SparseMode::Native`](crate::SparseMode::Native) below driver 1.9.
+    /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the VM is unusable, for any operation.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags, Timeout, Wait, point};

@@ -1,7 +1,7 @@
-//! Where a batch records its operations: in itself, or in a [`BindBuffer`] that is used again and again.
+//! Storage of recorded operations: inline, or in a reusable [`BindBuffer`].
 //!
-//! Recording is what a batch of thousands of operations spends its time with, so both kinds are made for a
-//! cheap `push`: see the benchmark `bind_cost`.
+//! Recording dominates the cost of a large batch, so both kinds have a cheap `push`: see the
+//! benchmark `bind_cost`.
 
 mod syncs;
 
@@ -10,10 +10,10 @@ use bytemuck::allocation::{try_zeroed_vec, zeroed_vec};
 use super::Op;
 use crate::spilling::Spilling;
 
-/// Operations that a batch holds without the heap.
+/// Operations that a batch stores without heap memory.
 const INLINE_OPS: usize = 16;
 
-/// An operation as it is recorded: all but its sync operations.
+/// A recorded operation without its sync operations.
 #[derive(Debug, Clone, Copy)]
 pub struct Record {
     pub(crate) flags: u32,
@@ -29,11 +29,11 @@ mod sealed {
     /// A list of operations without sync operations.
     pub trait Ops {
         fn push(&mut self, record: Record);
-        /// Makes room for this many more, if there is memory for it.
+        /// Reserves capacity for this many more operations. Does nothing if the allocation fails.
         fn reserve(&mut self, more: usize);
         fn len(&self) -> usize;
         fn as_slice(&self) -> &[Op];
-        /// The operations; the first and the last may be given sync operations.
+        /// Returns the operations. Callers may set the sync operations of the first and the last.
         fn as_mut_slice(&mut self) -> &mut [Op];
         fn clear(&mut self);
     }
@@ -50,12 +50,12 @@ pub(super) use sealed::{Ops, Storage};
 pub(super) use syncs::OpSync;
 pub use syncs::Syncs;
 
-/// Where a batch records its operations: in itself, or in a [`BindBuffer`].
+/// Storage of a batch: its own memory, or a [`BindBuffer`].
 pub trait BindStorage: Storage {}
 
 impl<S: Storage> BindStorage for S {}
 
-/// A batch's own memory: 16 operations and 4 sync operations without the heap.
+/// A batch's own memory: 16 operations and 4 sync operations without heap memory.
 #[derive(Debug)]
 pub struct InlineStorage {
     ops: Spilling<Op, INLINE_OPS>,
@@ -63,16 +63,17 @@ pub struct InlineStorage {
 }
 
 impl InlineStorage {
-    // Inlined, or the compiler copies what is not there yet along with the rest.
+    // Without `always`, the compiler copies the uninitialized slots, too.
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self { ops: Spilling::new(), syncs: Syncs::new() }
     }
 }
 
-/// Memory for batches of many operations, to be used again by the next one.
+/// Reusable memory for batches of many operations.
 ///
-/// It grows as it needs to, and stays as large. Recording into it is cheaper than into a batch's own memory.
+/// The buffer grows on demand and never shrinks. Recording into a buffer is cheaper than into a
+/// batch's own memory.
 ///
 /// ```
 /// # let device = panthor::Device::open_fake()?;
@@ -91,18 +92,19 @@ pub struct BindBuffer {
 }
 
 impl BindBuffer {
-    /// A buffer that has no memory yet.
+    /// Creates a buffer without memory.
     pub fn new() -> Self {
         Self::with_capacity(0)
     }
 
-    /// A buffer with room for this many operations; if there is no memory for as many, one that has none yet.
+    /// Creates a buffer with capacity for this many operations, or without memory if the
+    /// allocation fails.
     pub fn with_capacity(operations: usize) -> Self {
         let slots = try_zeroed_vec(operations).unwrap_or_default();
         Self { ops: Slots { slots, used: 0 }, syncs: Syncs::new() }
     }
 
-    /// How many operations it has room for.
+    /// Returns the capacity in operations.
     pub fn capacity(&self) -> usize {
         self.ops.slots.len()
     }
@@ -121,8 +123,9 @@ impl Default for BindBuffer {
     }
 }
 
-/// Operations in memory that is initialized up to its capacity, without sync operations, so that recording
-/// one writes nothing but the record.
+/// Operations in memory that is initialized up to its capacity.
+///
+/// Unused slots have no sync operations, so `push` writes only the record.
 #[derive(Debug)]
 pub struct Slots {
     slots: Vec<Op>,
@@ -130,7 +133,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The next slot, in more memory.
+    /// Grows the memory and returns the next slot.
     #[cold]
     #[inline(never)]
     fn grown(&mut self) -> &mut Op {
@@ -138,7 +141,7 @@ impl Slots {
         &mut self.slots[self.used]
     }
 
-    /// Goes on in other memory, zeroed and not smaller.
+    /// Moves the operations to other memory, which must be zeroed and at least as large.
     fn move_to(&mut self, mut slots: Vec<Op>) {
         slots[..self.used].copy_from_slice(&self.slots[..self.used]);
         self.slots = slots;

@@ -1,32 +1,32 @@
-//! The sync operations that a batch records.
+//! Recorded sync operations of a batch.
 
 use arrayvec::ArrayVec;
 
 use crate::bind::SyncOp;
 
-/// Sync operations of a whole batch that it holds without the heap.
+/// Batch-wide sync operations that a batch stores without heap memory.
 const INLINE_SYNCS: usize = 4;
 
 /// The sync operations of a batch.
 #[derive(Debug)]
 pub struct Syncs {
-    /// Of the batch as a whole: the waits, then the signals.
+    /// Batch-wide sync operations: the waits, then the signals.
     inline: ArrayVec<SyncOp, INLINE_SYNCS>,
-    /// How many of them are signals.
+    /// Number of batch-wide signals.
     signals: usize,
     rare: Option<Box<RareSyncs>>,
 }
 
-/// What most batches do not have.
+/// Sync operations that most batches do not have.
 #[derive(Debug, Default)]
 struct RareSyncs {
-    /// All of the batch as a whole, once there are more than `inline` takes.
+    /// All batch-wide sync operations, after `inline` has overflowed.
     of_batch: Vec<SyncOp>,
-    /// Of single operations, in the order of the operations.
+    /// Sync operations of single operations, in recorded order.
     of_ops: Vec<OpSync>,
 }
 
-/// A sync operation that belongs to one operation, by the caller's count.
+/// A sync operation of one recorded operation.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::bind) struct OpSync {
     pub(in crate::bind) op: usize,
@@ -69,7 +69,7 @@ impl Syncs {
         heap.push(sync);
     }
 
-    /// Puts what was pushed last where it belongs.
+    /// Moves the wait that was pushed last before the signals.
     #[inline(never)]
     fn move_before_signals(&mut self) {
         let all = match &mut self.rare {
@@ -84,7 +84,7 @@ impl Syncs {
         self.rare.get_or_insert_default().of_ops.push(sync);
     }
 
-    /// Those of the batch as a whole, the waits before the signals, and how many are waits.
+    /// Returns the batch-wide sync operations, waits first, and the number of waits.
     #[inline]
     pub(in crate::bind) fn of_batch(&self) -> (&[SyncOp], usize) {
         let all = match &self.rare {
@@ -94,7 +94,7 @@ impl Syncs {
         (all, all.len() - self.signals)
     }
 
-    /// Those of single operations.
+    /// Returns the sync operations of single operations.
     pub(in crate::bind) fn of_ops(&self) -> &[OpSync] {
         self.rare.as_ref().map_or(&[], |rare| &rare.of_ops)
     }
