@@ -1,66 +1,100 @@
 //! Which parts of the device's memory processes have mapped.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::ops::Range;
+use std::path::Path;
 
+use nix::libc;
 use nix::sys::stat::{major, minor};
 
-/// What is mapped of a file.
+/// Mapped ranges of a file.
 #[derive(Debug)]
 pub(super) struct Mappings {
     ranges: Vec<Range<u64>>,
-    /// Whether a process that may have some could not be looked into.
+    /// Whether the mappings of some process are unknown.
     incomplete: bool,
 }
 
 impl Mappings {
-    /// Looks into all processes that can have the file of that device and inode number mapped.
+    /// Reads the mappings of a file, by its device and inode number, from all processes that can have any.
     pub(super) fn of(identity: (u64, u64)) -> Self {
+        Self::in_proc(Path::new("/proc"), identity)
+    }
+
+    fn in_proc(proc: &Path, (device, inode): (u64, u64)) -> Self {
+        let device = format!("{:02x}:{:02x}", major(device), minor(device));
+        let file = (&*device, &*inode.to_string());
         let mut found = Self { ranges: Vec::new(), incomplete: false };
-        match fs::read_dir("/proc") {
-            Ok(entries) => {
-                let ids =
-                    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-                for id in ids {
-                    found.look_into(id, identity);
-                }
+        let looked = numbers_in(proc, |process| {
+            if let Err(error) = found.look_into(proc, process, file) {
+                // A process of another user cannot have the file, except for descendants.
+                found.incomplete |=
+                    error.kind() != ErrorKind::PermissionDenied || is_descendant(proc, process);
             }
-            Err(_) => found.incomplete = true,
-        }
+            Ok(())
+        });
+        found.incomplete |= looked.is_err();
         found
     }
 
-    fn look_into(&mut self, process: u32, (device, inode): (u64, u64)) {
-        let maps = match fs::File::open(format!("/proc/{process}/maps")) {
-            Ok(maps) => maps,
-            Err(error) => {
-                // That of another user cannot have it, unless it comes from here.
-                self.incomplete |=
-                    error.kind() == ErrorKind::PermissionDenied && is_descendant(process);
-                return;
-            }
-        };
-        let device = format!("{:02x}:{:02x}", major(device), minor(device));
-        let inode = inode.to_string();
-        let mut lines = BufReader::new(maps);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match lines.read_until(b'\n', &mut line) {
-                Ok(0) => return,
-                Ok(_) => {}
-                // What ends meanwhile has nothing mapped.
-                Err(_) => return,
-            }
-            self.ranges.extend(parse(&line, &device, &inode));
+    /// Adds the mappings that a process has.
+    fn look_into(&mut self, proc: &Path, process: u32, file: (&str, &str)) -> io::Result<()> {
+        let at = proc.join(process.to_string());
+        if self.read(&at.join("maps"), file)? {
+            return Ok(());
         }
+        // The first thread may have exited before the others: its maps are empty then.
+        let mut any = false;
+        let looked = numbers_in(&at.join("task"), |thread| {
+            if thread != process && !any {
+                any = self.read(&at.join(format!("task/{thread}/maps")), file)?;
+            }
+            Ok(())
+        });
+        present(looked).map(drop)
     }
 
-    /// Whether nobody has any of it mapped.
+    /// Adds the mappings that a `maps` file lists; returns whether the file lists any, of whatever file.
+    fn read(&mut self, maps: &Path, (device, inode): (&str, &str)) -> io::Result<bool> {
+        let Some(maps) = present(fs::File::open(maps))? else {
+            return Ok(false);
+        };
+        let mut lines = BufReader::new(maps);
+        let mut line = Vec::new();
+        let mut any = false;
+        // A process that ends meanwhile has nothing mapped.
+        while present(lines.read_until(b'\n', &mut line))?.is_some_and(|length| length != 0) {
+            any = true;
+            self.ranges.extend(parse(&line, device, inode));
+            line.clear();
+        }
+        Ok(any)
+    }
+
+    /// Returns whether no process has any of the range mapped, as far as that is known.
     pub(super) fn is_unmapped(&self, range: &Range<u64>) -> bool {
         let overlaps = |mapped: &Range<u64>| mapped.start < range.end && range.start < mapped.end;
         !self.incomplete && !self.ranges.iter().any(overlaps)
+    }
+}
+
+/// Calls `visit` with all entries of a directory that are numbers.
+fn numbers_in(at: &Path, mut visit: impl FnMut(u32) -> io::Result<()>) -> io::Result<()> {
+    for entry in fs::read_dir(at)? {
+        if let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+            visit(number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns `None` if the process of a file in `/proc` has ended.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -78,14 +112,17 @@ fn parse(line: &[u8], device: &str, inode: &str) -> Option<Range<u64>> {
     Some(offset..offset + (number(to)? - number(from)?))
 }
 
-/// Whether this process started another, itself or by others.
-fn is_descendant(process: u32) -> bool {
+/// Returns whether this process may have started another, itself or by others.
+fn is_descendant(proc: &Path, process: u32) -> bool {
     let own = std::process::id();
     let mut at = process;
     // The tree may change underneath.
     for _ in 0..256 {
-        let Ok(stat) = fs::read(format!("/proc/{at}/stat")) else {
-            return false;
+        let stat = match present(fs::read(proc.join(format!("{at}/stat")))) {
+            Ok(Some(stat)) => stat,
+            // The process itself has ended. If a parent has, the process has another parent by now.
+            Ok(None) => return at != process,
+            Err(_) => return true,
         };
         // The name, in parentheses, may be anything.
         let after = stat.iter().rposition(|&byte| byte == b')').map(|at| &stat[at + 1..]);
@@ -93,12 +130,12 @@ fn is_descendant(process: u32) -> bool {
             .and_then(|rest| std::str::from_utf8(rest).ok())
             .and_then(|rest| rest.split_ascii_whitespace().nth(1)?.parse().ok());
         match parent {
-            Some(parent) if parent == own => return true,
-            Some(0) | None => return false,
-            Some(parent) => at = parent,
+            Some(0) => return false,
+            Some(parent) if parent != own => at = parent,
+            _ => return true,
         }
     }
-    false
+    true
 }
 
 #[cfg(test)]
@@ -139,9 +176,51 @@ mod tests {
     #[test]
     fn children_are_descendants() {
         let mut child = std::process::Command::new("sleep").arg("10").spawn().unwrap();
-        assert!(is_descendant(child.id()));
-        assert!(!is_descendant(1));
+        let proc = Path::new("/proc");
+        assert!(is_descendant(proc, child.id()));
+        assert!(!is_descendant(proc, 1));
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    const MAPPED: &str = "7f00-9f00 rw-s 00000000 00:01 1027    /memfd:panthor-fake (deleted)\n";
+
+    /// Returns whether a page is unmapped by processes whose `/proc` has the files that `make` makes.
+    fn is_unmapped_with(name: &str, make: impl FnOnce(&Path)) -> bool {
+        let proc = std::env::temp_dir().join(format!("panthor-{name}-{}", std::process::id()));
+        fs::create_dir_all(proc.join("7/task/7")).unwrap();
+        fs::create_dir_all(proc.join("7/task/9")).unwrap();
+        fs::write(proc.join("7/task/9/maps"), "").unwrap();
+        make(&proc);
+        let mappings = Mappings::in_proc(&proc, (nix::sys::stat::makedev(0, 1), 1027));
+        fs::remove_dir_all(&proc).unwrap();
+        mappings.is_unmapped(&(0..4096))
+    }
+
+    #[test]
+    fn mappings_of_threads_that_outlive_the_first_are_found() {
+        let with = |maps: &'static str| {
+            is_unmapped_with("threads", move |proc| {
+                fs::write(proc.join("7/maps"), "").unwrap();
+                fs::write(proc.join("7/task/9/maps"), maps).unwrap();
+            })
+        };
+        assert!(with(""));
+        assert!(with("7f00-8f00 rw-p 00000000 00:00 0\n"));
+        assert!(!with(MAPPED));
+    }
+
+    #[test]
+    fn processes_that_cannot_be_read_may_have_anything_mapped() {
+        assert!(is_unmapped_with("gone", |_| {}));
+        // A directory opens, and is not read.
+        assert!(!is_unmapped_with("read", |proc| fs::create_dir(proc.join("7/maps")).unwrap()));
+        assert!(!is_unmapped_with("open", |proc| {
+            std::os::unix::fs::symlink("maps", proc.join("7/maps")).unwrap();
+        }));
+        assert!(!is_unmapped_with("thread", |proc| {
+            fs::remove_file(proc.join("7/task/9/maps")).unwrap();
+            std::os::unix::fs::symlink("maps", proc.join("7/task/9/maps")).unwrap();
+        }));
     }
 }
