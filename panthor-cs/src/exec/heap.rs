@@ -72,7 +72,9 @@ pub enum HeapChange {
 pub(super) struct Heaps {
     /// The heap that each queue has set; 0 for none.
     set: [u64; MAX_QUEUES],
-    /// Heaps by GPU VA; 0 for a free slot. There are as many slots as queues, so one is always unused.
+    /// Heaps by GPU VA; 0 for a free slot. There are as many slots as queues.
+    ///
+    /// A heap that no queue has set keeps its counters until another heap needs the slot.
     known: [(u64, HeapCounters); MAX_QUEUES],
 }
 
@@ -90,11 +92,10 @@ impl Heaps {
             return;
         }
         // The queue itself has no other heap now, so at most 31 slots are in use by others.
-        let set = &self.set;
-        if let Some(unused) =
-            self.known.iter_mut().find(|known| !set.contains(&known.0) || known.0 == 0)
-        {
-            *unused = (heap, HeapCounters::default());
+        let free = self.known.iter().position(|known| known.0 == 0);
+        let unused = || self.known.iter().position(|known| !self.set.contains(&known.0));
+        if let Some(slot) = free.or_else(unused) {
+            self.known[slot] = (heap, HeapCounters::default());
         }
     }
 
@@ -130,6 +131,18 @@ mod tests {
         heaps.set(1, 0x1000);
         heaps.count(0x1000, HeapCounter::VT_STARTED).unwrap();
         assert_eq!(heaps.counters(heaps.get(1)).vt_started, 1);
+    }
+
+    #[test]
+    fn counters_of_heaps_that_a_queue_alternates_stay() {
+        let mut heaps = Heaps::default();
+        for round in 1..10 {
+            for heap in (1..=MAX_QUEUES as u64).map(|number| number << 12) {
+                heaps.set(0, heap);
+                let counters = heaps.count(heap, HeapCounter::VT_STARTED).unwrap();
+                assert_eq!(counters.vt_started, round, "heap {heap:#x}");
+            }
+        }
     }
 
     #[test]
