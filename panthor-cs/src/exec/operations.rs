@@ -147,11 +147,14 @@ where
             if !self.queue.scoreboard.busy_of(wait).is_empty() {
                 continue;
             }
-            let phase = self.finishing();
+            let (phase, performed) = match operation.action {
+                Action::Settle { run, outcome } => self.settle(run, outcome),
+                action => (self.finishing(), self.perform(action, operation.ip)),
+            };
             if let Some(operation) = self.queue.pending.as_mut_slice().get_mut(index) {
                 operation.phase = phase;
             }
-            if let Err(trap) = self.perform(operation.action, operation.ip) {
+            if let Err(trap) = performed {
                 // The others start at the next tick.
                 result = Err((trap, operation.ip));
                 break;
@@ -191,7 +194,8 @@ where
     /// Performs the effect of an operation.
     fn perform(&mut self, action: Action, ip: u64) -> Result<(), Trap> {
         match action {
-            Action::None => {}
+            // `progress` settles held work.
+            Action::None | Action::Settle { .. } => {}
             Action::Signal(signal) => {
                 let done = signal.perform(self.memory, self.queue.error.is_some(), ip)?;
                 self.hooks.signal(&done);
@@ -210,7 +214,6 @@ where
                     self.gpu.flush();
                 }
             }
-            Action::Fail { exception, info } => return Err(Trap::Exception { exception, info }),
         }
         Ok(())
     }

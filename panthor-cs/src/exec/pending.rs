@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::heap::ChunkList;
 use super::sync::SyncSignal;
-use super::{Exception, RunId};
+use super::{RunId, RunOutcome};
 use crate::operand::{HeapCounter, SbEntry, SbMask, StoredState};
 
 /// The number of operations that a queue holds in flight; the next one waits for room.
@@ -54,9 +54,10 @@ pub(super) enum Action {
     Flush {
         id: u32,
     },
-    Fail {
-        exception: Exception,
-        info: u64,
+    /// The outcome of work that a hook held.
+    Settle {
+        run: RunId,
+        outcome: RunOutcome,
     },
 }
 

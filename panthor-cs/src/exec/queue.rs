@@ -10,7 +10,7 @@ use super::scoreboard::Scoreboard;
 use super::stop::Halt;
 use super::{
     Blocked, Exception, Fault, Fidelity, Gpu, Group, HeapEvent, Hooks, Memory, QueueConfig,
-    QueueStatus, Resources, RingBuffer, RunId, Stop,
+    QueueStatus, Resources, RingBuffer, RunId, RunOutcome, Stop,
 };
 use crate::disasm;
 use crate::operand::{Reg, SbMask, State};
@@ -254,19 +254,22 @@ impl Queue {
         }
     }
 
-    /// Completes work for which a hook returned [`RunOutcome::Hold`](super::RunOutcome::Hold).
+    /// Finishes work for which a hook returned [`RunOutcome::Hold`].
     ///
-    /// Returns whether the work was held.
-    pub fn complete(&mut self, run: RunId) -> bool {
+    /// The next run of the queue completes the work, or reports the fault or the lack of memory. Returns whether the
+    /// work was held.
+    pub fn finish(&mut self, run: RunId, outcome: RunOutcome) -> bool {
         let tick = self.tick;
-        self.release(run, Phase::Finishing(tick), Action::None)
-    }
-
-    /// Fails work for which a hook returned [`RunOutcome::Hold`](super::RunOutcome::Hold).
-    ///
-    /// The next run stops with the exception. Returns whether the work was held.
-    pub fn fail(&mut self, run: RunId, exception: Exception, info: u64) -> bool {
-        self.release(run, Phase::Deferred(SbMask::NONE), Action::Fail { exception, info })
+        match outcome {
+            RunOutcome::Done | RunOutcome::NotModeled => {
+                self.release(run, Phase::Finishing(tick), Action::None)
+            }
+            RunOutcome::Hold => self.release(run, Phase::Held(run), Action::None),
+            _ => {
+                let action = Action::Settle { run, outcome };
+                self.release(run, Phase::Deferred(SbMask::NONE), action)
+            }
+        }
     }
 
     fn release(&mut self, run: RunId, phase: Phase, action: Action) -> bool {

@@ -35,8 +35,8 @@ pub fn holding(arch: Arch) -> Machine {
 
 pub fn complete(machine: &mut Machine, number: usize) {
     let id = machine.hooks.runs[number].id;
-    assert!(machine.queue().complete(id));
-    assert!(!machine.queue().complete(id), "completed already");
+    assert!(machine.queue().finish(id, RunOutcome::Done));
+    assert!(!machine.queue().finish(id, RunOutcome::Done), "completed already");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn run_all(machine: &mut Machine, rounds: usize, budget: u64) -> u64 {
             // Held work completes later.
             Stop::Blocked(_) | Stop::Idle => {
                 for run in machine.hooks.runs.clone() {
-                    machine.queues[usize::from(run.queue)].complete(run.id);
+                    machine.queues[usize::from(run.queue)].finish(run.id, RunOutcome::Done);
                 }
                 machine.hooks.runs.clear();
             }

@@ -280,11 +280,38 @@ fn held_work_may_fail() {
     machine.hooks.outcomes.push_back(RunOutcome::Hold);
     machine.run_to_end(code![RunCompute::default(), Nop::default()]);
     let id = machine.hooks.runs[0].id;
-    assert!(machine.queue().fail(id, Exception::ENDPOINT_FAULT, 9));
-    assert!(!machine.queue().complete(id));
+    assert!(machine.queue().finish(id, RunOutcome::Hold), "held on");
+    let fault = RunOutcome::Fault { exception: Exception::ENDPOINT_FAULT, info: 9 };
+    assert!(machine.queue().finish(id, fault));
+    assert!(!machine.queue().finish(id, RunOutcome::Done));
     let wanted = Fault { exception: Exception::ENDPOINT_FAULT, ip: BASE, info: 9 };
     assert_eq!(machine.step(0, 100), Stop::Fault(wanted));
     assert_eq!(machine.step(0, 100), Stop::Idle);
+    assert!(machine.queue().is_quiescent());
+}
+
+#[test]
+fn held_work_may_meet_the_mmu_or_lack_memory() {
+    let held = || {
+        let mut machine = Machine::new(Arch::V10);
+        machine.hooks.outcomes.push_back(RunOutcome::Hold);
+        machine.run_to_end(code![RunIdvs::default(), Nop::default()]);
+        let id = machine.hooks.runs[0].id;
+        (machine, id)
+    };
+    let (mut machine, id) = held();
+    let (fault, access) = (MemoryFault::Translation { level: 2 }, Access::Read);
+    assert!(machine.queue().finish(id, RunOutcome::Mmu { fault, va: 0x40, access }));
+    let wanted = Stop::Mmu(MmuFault { fault, va: 0x40, access, ip: BASE });
+    assert_eq!(machine.step(0, 100), wanted);
+
+    let (mut machine, id) = held();
+    assert!(machine.queue().finish(id, RunOutcome::OutOfMemory));
+    assert!(matches!(machine.step(0, 100), Stop::TilerOutOfMemory(HeapEvent { queue: 0, .. })));
+    assert!(!machine.queue().finish(id, RunOutcome::Done), "starved, not held");
+    machine.group.grant_memory(0, 0x4000);
+    assert_eq!(machine.step(0, 100), Stop::Idle);
+    assert_eq!(machine.hooks.granted, [(id, 0x4000)]);
     assert!(machine.queue().is_quiescent());
 }
 

@@ -126,7 +126,7 @@ fn progress_counters_count_and_order_queues() {
         machine.run_to_end(code![run]);
         assert_eq!(machine.group.progress(0), 1);
         let id = machine.hooks.runs[0].id;
-        assert!(machine.queues[0].complete(id));
+        assert!(machine.queues[0].finish(id, RunOutcome::Done));
         machine.run_to_end(code![]);
         assert_eq!(machine.group.progress(0), 2);
         assert_eq!(machine.step(1, 100), blocked);
@@ -160,7 +160,7 @@ fn shared_entries_are_taken_and_returned() {
         let stop = machine.run(code![RunCompute::default(), inc]);
         assert_eq!(stop, Stop::Blocked(Blocked::Scoreboard(entry::<0>().mask())));
         let id = machine.hooks.runs[0].id;
-        machine.queue().complete(id);
+        machine.queue().finish(id, RunOutcome::Done);
         machine.run_to_end(code![]);
         assert_eq!(machine.group.shared(shared), 1);
         assert_eq!(machine.step(1, 10), Stop::Idle);
