@@ -10,7 +10,7 @@ use crate::{Arch, Error, disasm};
 
 /// An instruction word with its decoded form.
 ///
-/// Encoding [`instruction`](Self::instruction) gives `word & !reserved`: decoding loses nothing.
+/// Encoding [`instruction`](Self::instruction) returns `word & !reserved`: decoding loses nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Decoded {
     /// The instruction.
@@ -36,7 +36,7 @@ pub trait Encode: sealed::Sealed {
 pub(crate) mod sealed {
     use crate::operand::Value;
 
-    /// What an instruction needs of a queue.
+    /// The registers and scoreboard entries that an instruction needs.
     #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
     pub struct Demands {
         /// The number of the last register.

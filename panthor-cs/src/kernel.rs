@@ -40,7 +40,7 @@ pub struct Job {
     pub latest_flush: u32,
     /// The GPU VA of the queue's 64-bit sync object, to which the job adds 1.
     pub sync_object: u64,
-    /// What the job measures.
+    /// The measurements around the stream.
     pub profiling: Profiling,
 }
 

@@ -27,7 +27,7 @@ use crate::operand::{Condition, Reg};
 /// # Ok::<(), panthor_cs::builder::BuildError>(())
 /// ```
 pub struct Block<'a> {
-    /// What identifies the block in labels.
+    /// The identifier of the block in labels.
     id: usize,
     limits: Limits,
     words: &'a mut [u64],

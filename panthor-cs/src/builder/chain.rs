@@ -74,7 +74,7 @@ impl<C: Chunks> Chain<C> {
         )
     }
 
-    /// Returns an empty chain that jumps through these registers, which it refuses in instructions.
+    /// Returns an empty chain that jumps through these registers, and refuses instructions that name them.
     pub fn with_registers(target: Target, chunks: C, address: RegPair, length: Reg) -> Self {
         let mut limits = Limits::new(target);
         for register in [address.low(), address.high(), length] {

@@ -2,7 +2,7 @@
 
 use crate::operand::{SbEntry, SbMask, entry};
 
-/// When a deferrable operation starts, and the scoreboard entry that it signals.
+/// The start of a deferrable operation, and the scoreboard entry that the operation signals.
 ///
 /// ```
 /// use panthor_cs::{builder::Defer, entry};

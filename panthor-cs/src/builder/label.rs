@@ -5,7 +5,7 @@
 /// [`Block::bind`](super::Block::bind) gives the label its place, before or after the branches to the label.
 #[derive(Debug, Default)]
 pub struct Label {
-    /// What identifies the block; `None` before the first use.
+    /// The identifier of the block; `None` before the first use.
     pub(super) block: Option<usize>,
     /// The last branch to the label while the label has no target.
     pub(super) last: Option<usize>,

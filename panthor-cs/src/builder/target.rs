@@ -1,4 +1,4 @@
-//! What a stream is built for.
+//! Targets of streams.
 
 use crate::Arch;
 use crate::operand::SbMask;

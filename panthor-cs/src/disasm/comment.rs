@@ -1,4 +1,4 @@
-//! What an instruction refers to: addresses and targets.
+//! Comments of a listing: addresses and branch targets.
 
 use core::fmt;
 

@@ -7,8 +7,8 @@ use crate::{Arch, Decoded, Error, Instruction};
 
 /// A stream to disassemble, as bytes.
 ///
-/// The listing formats with one line per instruction; [`lines`](Self::lines) gives them one by one. Any bytes are fine:
-/// what is no instruction is listed as data.
+/// The listing formats with one line per instruction; [`lines`](Self::lines) iterates over the lines. Any bytes are fine:
+/// a word that is no instruction is listed as data.
 ///
 /// A line shows the addresses that follow from the immediates before, as long as no other path can lead there.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ pub struct Line {
     pub word: u64,
     /// The decoded instruction.
     pub decoded: Result<Decoded, Error>,
-    /// What the instruction refers to.
+    /// The addresses and branch targets of the instruction.
     pub comment: Comment,
 }
 

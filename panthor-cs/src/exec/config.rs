@@ -18,7 +18,7 @@ pub struct QueueConfig {
     pub index: u8,
     /// The seed of delays.
     pub seed: u64,
-    /// The greatest delay of a completion in ticks; 0 completes each operation before the next instruction.
+    /// The greatest delay of a completion in ticks; 0 completes an operation before the instruction behind its start.
     ///
     /// A tick is one attempt at an instruction.
     pub max_delay: u32,

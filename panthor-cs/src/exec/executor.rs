@@ -145,7 +145,7 @@ where
     #[cold]
     fn instruction_trapped(&mut self, trap: Trap, at: &Located) -> Stop {
         let trap = match trap {
-            // The word says more than nothing.
+            // The exception has no information of its own.
             Trap::Exception { exception: exception @ Exception::INVALID_INSTRUCTION, info: 0 } => {
                 Trap::Exception { exception, info: at.word }
             }

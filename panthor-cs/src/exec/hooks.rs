@@ -145,7 +145,7 @@ pub enum RunOutcome {
     Done,
     /// As [`Done`](Self::Done), and [`Fidelity`](super::Fidelity) counts the work as not modeled.
     NotModeled,
-    /// The work goes on elsewhere. [`Queue::finish`] takes its outcome.
+    /// The work goes on elsewhere. [`Queue::finish`] takes the outcome.
     Hold,
     /// The tiler needs a chunk.
     OutOfMemory,

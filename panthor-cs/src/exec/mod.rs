@@ -18,8 +18,8 @@
 //!   queues have to run, too.
 //! - [`Stop::Fault`] concerns one job; after [`Stop::Fatal`] and [`Stop::Mmu`] the group is lost.
 //!
-//! All state of a queue is in the [`Queue`] value and outlives jobs. The same state, memory and seed give the same
-//! execution: the order in which asynchronous operations complete depends on [`QueueConfig::seed`] only.
+//! The state of a queue is in its [`Queue`] and its [`Group`], and outlives jobs. The same state, memory and hooks give
+//! the same execution: delays of asynchronous operations follow from [`QueueConfig::seed`].
 //!
 //! Nothing public describes all of the command stream. [`CHOICES`] lists the engine's decisions where public sources
 //! are silent.

@@ -30,7 +30,7 @@ pub(super) enum Phase {
     Deferred(SbMask),
     /// Completes at this tick.
     Finishing(u64),
-    /// Completes when the owner of the hook says so.
+    /// Waits for [`Queue::finish`](super::Queue::finish).
     Held(RunId),
     /// Continues when the tiler gets memory.
     Starved(RunId),

@@ -17,7 +17,8 @@ use crate::operand::{Reg, SbMask, State};
 
 /// A queue: registers, call stack, scoreboard and everything else that outlives a job.
 ///
-/// The value is the whole state. A queue that is off its slot is a value that does not run; a clone is a snapshot.
+/// The [`Group`] has the heap, the progress counter and the out-of-memory event of the queue. A queue that is off its slot
+/// is a value that does not run. Clones of the queues and of the group are a snapshot.
 ///
 /// ```
 /// use panthor_cs::exec::{

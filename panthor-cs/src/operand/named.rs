@@ -159,7 +159,7 @@ named! {
         DEFERRED = 1 "deferred",
     }
 
-    /// What FLUSH_CACHE2 does to the L2 or load/store cache.
+    /// A mode of FLUSH_CACHE2 for the L2 or load/store cache.
     FlushMode {
         /// Leaves the cache alone.
         NONE = 0 "none",
@@ -169,7 +169,7 @@ named! {
         CLEAN_INVALIDATE = 3 "clean_inv",
     }
 
-    /// What FLUSH_CACHE2 does to the other caches.
+    /// A mode of FLUSH_CACHE2 for the other caches.
     OtherFlushMode {
         /// Leaves the caches alone.
         NONE = 0 "none",
