@@ -1,4 +1,4 @@
-//! The command line.
+//! Parser of the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ use crate::values::{
     when,
 };
 
-/// What to do.
+/// Parsed command line.
 pub(crate) enum Command {
-    /// Prints a text.
+    /// Print a text.
     Help(&'static str),
     Version,
     Run(Run),
@@ -80,7 +80,7 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
             Arg::Long("trace-format") => {
                 format = Some(parser.value()?.parse_with(trace_format)?);
             }
-            // What comes after the program is the program's, options too.
+            // Every argument after the program belongs to the program, options included.
             Arg::Value(program) => {
                 let arguments = parser.raw_args()?.collect();
                 let trace = match (trace, format) {
@@ -103,7 +103,10 @@ fn parse_run(mut parser: lexopt::Parser) -> Result<Command> {
     Err("run needs a program".into())
 }
 
-/// The file that an option names. One named `--`, which is most likely what ends the options, is `./--`.
+/// Parses the file name of `--trace`.
+///
+/// A detached value `--` is an error, because it most likely ends the options. A file of that name
+/// is `./--`.
 fn file(parser: &mut lexopt::Parser) -> Result<PathBuf> {
     let attached = parser.optional_value();
     match attached {
@@ -115,7 +118,7 @@ fn file(parser: &mut lexopt::Parser) -> Result<PathBuf> {
     }
 }
 
-/// The driver is chosen by one option, by the other of which it was not before.
+/// Records the option that chooses the driver; fails if the other option chose it before.
 fn choose_once(chosen: &mut Option<&'static str>, option: &'static str) -> Result<()> {
     match chosen.replace(option) {
         Some(before) if before != option => {

@@ -1,4 +1,4 @@
-//! The children of the server: the program, and what it leaves behind.
+//! Child processes of the server: the program and the orphans that it leaves behind.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -10,33 +10,35 @@ use nix::unistd::Pid;
 
 use crate::messages::Status;
 
-/// Whether this process kills its children, so that their end is nothing to report.
+/// Set when this process is about to kill its children: their exit statuses are no results then.
 static FORGOTTEN: AtomicBool = AtomicBool::new(false);
 
-/// Has no wait for a child return any more.
+/// Makes all waits for children block forever.
 pub(crate) fn forget() {
     FORGOTTEN.store(true, Ordering::SeqCst);
 }
 
-/// What became of a child.
+/// State change of a child.
 enum Change {
     Ended(Status),
     Stopped,
 }
 
-/// Waits for a child that has ended, which is buried, or was stopped, or only looks for one.
+/// Reaps a child that has ended, or reports one that was stopped.
+///
+/// With `wait` the function blocks and also reports stopped children.
 ///
 /// # Errors
-/// `ECHILD` if there are none, and `EAGAIN` if nothing has happened and it should not wait.
+/// `ECHILD` without children, `EAGAIN` if `wait` is false and no child has ended.
 fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
     let options = if wait { libc::WUNTRACED } else { libc::WNOHANG };
     loop {
         let mut status = 0;
-        // Not nix's, for which a child that a real-time signal ended is an error.
-        // SAFETY: there is room for the status.
+        // `nix::sys::wait::waitpid` fails for a child that a real-time signal ended.
+        // SAFETY: `status` is valid for writes for the whole call.
         let result = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) });
         while FORGOTTEN.load(Ordering::SeqCst) {
-            // How the program ends now is nothing to report.
+            // The thread that set the flag ends this process.
             std::thread::park();
         }
         match result {
@@ -56,7 +58,9 @@ fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
     }
 }
 
-/// Waits for the end of a child, calls `stopped` when a signal stops it, and buries all others that end meanwhile.
+/// Waits for `program` to end, and calls `stopped` each time that a signal stops it.
+///
+/// The function reaps all other children that end meanwhile.
 pub(crate) fn wait_for(program: Pid, stopped: impl Fn() -> nix::Result<()>) -> nix::Result<Status> {
     loop {
         match next_change(true)? {
@@ -67,7 +71,7 @@ pub(crate) fn wait_for(program: Pid, stopped: impl Fn() -> nix::Result<()>) -> n
     }
 }
 
-/// Buries all that have ended; returns whether nothing else is left.
+/// Reaps all children that have ended; returns whether no child is left.
 pub(crate) fn reap() -> nix::Result<bool> {
     loop {
         match next_change(false) {
@@ -79,7 +83,7 @@ pub(crate) fn reap() -> nix::Result<bool> {
     }
 }
 
-/// Waits until all have ended.
+/// Waits until all children have ended.
 pub(crate) fn wait_for_all() -> nix::Result<()> {
     loop {
         match next_change(true) {

@@ -1,6 +1,8 @@
-//! The process that stands for the program: it passes signals on, stops with the program, and ends as it does.
+//! The foreground process, which stands in for the program: it forwards signals, stops when the
+//! program stops, and ends with the same status.
 //!
-//! The server is a process of its own, so that it can go on for what the program leaves running.
+//! The server is a separate process, so that it can serve background processes after the program
+//! has ended.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
@@ -25,7 +27,7 @@ use crate::keeper::{LEAVE, PATIENCE, keep};
 use crate::messages::{Channel, Message, Status};
 use crate::processes::{end_descendants, is_stopped, send};
 
-/// Signals that are meant for the program when somebody sends them to this process.
+/// Signals that this process forwards to the program.
 const PASSED_ON: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -39,36 +41,36 @@ const PASSED_ON: [Signal; 10] = [
     Signal::SIGTSTP,
 ];
 
-/// Those of them that end no process.
+/// Forwarded signals that end no process by default.
 const HARMLESS: [Signal; 3] = [Signal::SIGCONT, Signal::SIGWINCH, Signal::SIGTSTP];
 
-/// Signals that would stop this process: it stops when the program does.
+/// Signals that would stop this process. It blocks them, and stops when the program does.
 const STOPS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
 
-/// How long a signal waits for the program to start.
+/// Longest time that a forwarded signal waits for the program to start.
 const START: Duration = Duration::from_secs(2);
 
-/// Ends this process in the same way as something has ended.
+/// Ends this process with the given exit status or signal.
 pub(crate) fn end_as(status: Status) -> ! {
     match status {
         Status::Exited(code) => exit(code),
         Status::Signalled(number) => {
-            // The program has left a core already, if it was to.
+            // The program has written its own core dump.
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
             if let Ok(signal) = Signal::try_from(number) {
                 let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-                // SAFETY: the default action is no function of ours.
+                // SAFETY: the default action runs no handler.
                 let _ = unsafe { sigaction(signal, &default) };
                 let _ = SigSet::from(signal).thread_unblock();
                 let _ = raise(signal);
             }
-            // One that does not end a process, or has no name; as shells tell it.
+            // The signal ends no process by default, or has no name: exit as a shell would.
             exit(128 + number)
         }
     }
 }
 
-/// Runs a program; returns how it ended.
+/// Runs a program; returns its exit status or its signal.
 pub(crate) fn run(run: &Run) -> io::Result<Status> {
     let passed_on: SigSet = PASSED_ON.into_iter().collect();
     let blocked: SigSet = PASSED_ON.into_iter().chain(STOPS).collect();
@@ -77,9 +79,9 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     let signals = SignalFd::with_flags(&passed_on, flags)?;
     let (channel, of_server) = Channel::pair()?;
     let (of_keeper, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    // Should the keeper and the server be killed together, the orphans come here.
+    // If the keeper and the server are killed together, this process must reap the orphans.
     set_child_subreaper(true)?;
-    // SAFETY: there is no other thread.
+    // SAFETY: this process has one thread.
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop((signals, channel, alive));
@@ -93,11 +95,11 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     }
 }
 
-/// What is known of the program.
+/// Progress of the program.
 enum State {
-    /// The server is not ready.
+    /// The server sets up the device.
     Preparing,
-    /// It is about to start, or has started.
+    /// The program is about to start, or has started without a report yet.
     Starting,
     Running {
         program: Pid,
@@ -109,15 +111,15 @@ struct Front {
     signals: SignalFd,
     channel: Channel,
     keeper: Pid,
-    /// Tells the keeper that this process lives.
+    /// Write end of a pipe. Its end of file makes the keeper end the run.
     alive: OwnedFd,
     state: State,
-    /// Signals that came while the program started, and when.
+    /// Signals that arrived while the program started, with their arrival times.
     early: Vec<(Signal, Instant)>,
 }
 
 impl Front {
-    /// Passes signals on until the server tells how the program ended.
+    /// Forwards signals until the server reports the end of the program.
     fn follow(mut self) -> io::Result<Status> {
         loop {
             let mut ready = [self.channel.as_fd(), self.signals.as_fd()]
@@ -135,7 +137,7 @@ impl Front {
                     Some((Message::Starting, _)) => self.state = State::Starting,
                     Some((Message::Started(program), Some(handle))) => {
                         for (signal, _) in mem::take(&mut self.early) {
-                            // It may have ended.
+                            // A failed send means that the program has ended.
                             let _ = send(&handle, signal);
                         }
                         self.state = State::Running { program, handle };
@@ -146,7 +148,7 @@ impl Front {
                         return Ok(status);
                     }
                     Some((Message::Left(status), _)) => {
-                        // Should it be gone, the server is, too.
+                        // A failed write means that the keeper is gone, and the server with it.
                         let _ = write(&self.alive, &[LEAVE]);
                         return Ok(status);
                     }
@@ -182,7 +184,9 @@ impl Front {
         })
     }
 
-    /// Passes a signal on; returns whether it ends the run instead, because there is no program, or none any more.
+    /// Forwards a signal; returns whether the signal ends the run instead.
+    ///
+    /// It ends the run before the program starts and after the program has ended.
     fn is_end(&mut self, signal: Signal, code: i32) -> bool {
         match &self.state {
             State::Preparing => ends_processes(signal),
@@ -190,7 +194,7 @@ impl Front {
                 self.early.push((signal, Instant::now()));
                 false
             }
-            // What a terminal sends, the program gets itself.
+            // The terminal sent this signal to the whole process group, the program included.
             State::Running { handle, .. } if code > libc::SI_USER => {
                 has_ended(handle) && ends_processes(signal)
             }
@@ -200,17 +204,17 @@ impl Front {
         }
     }
 
-    /// Stops this process if the program is stopped, until somebody continues it.
+    /// Stops this process if the program is stopped, until SIGCONT arrives.
     fn stop(&self) {
         if let State::Running { program, handle } = &self.state {
             if !has_ended(handle) && is_stopped(*program) {
-                // As for any process that a signal stops, only SIGCONT goes on from here, which is passed on.
+                // This process resumes on SIGCONT, and then forwards that signal.
                 let _ = raise(Signal::SIGSTOP);
             }
         }
     }
 
-    /// Ends the run: the keeper kills all that is left.
+    /// Ends the run: the keeper kills all remaining processes.
     fn kill(self) {
         let Self { keeper, alive, .. } = self;
         drop(alive);
@@ -218,7 +222,7 @@ impl Front {
     }
 }
 
-/// Waits until nothing of the run is left; returns the exit status of the keeper, unless it was killed.
+/// Waits until the keeper has ended the run; returns its exit status, or `None` if it was killed.
 fn wait_for_keeper(keeper: Pid) -> Option<i32> {
     let deadline = Instant::now() + 2 * PATIENCE;
     let status = loop {
@@ -238,21 +242,21 @@ fn wait_for_keeper(keeper: Pid) -> Option<i32> {
     None
 }
 
-/// Returns whether the process of a handle has ended.
+/// Returns whether the process behind a pidfd has ended.
 fn has_ended(process: &OwnedFd) -> bool {
     let mut ready = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
     poll(&mut ready, PollTimeout::ZERO) == Ok(1)
 }
 
-/// Returns whether a signal would end this process, were it not blocked.
+/// Returns whether a signal would end this process if it were not blocked.
 fn ends_processes(signal: Signal) -> bool {
     !HARMLESS.contains(&signal) && !is_ignored(signal)
 }
 
 fn is_ignored(signal: Signal) -> bool {
-    // SAFETY: it is a structure of numbers and an optional function, for which zero is a value.
+    // SAFETY: the structure holds integers and an optional function, and all of them may be zero.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: it changes nothing, and there is room for the answer.
+    // SAFETY: the null pointer leaves the action unchanged, and `action` is valid for writes.
     let asked = unsafe { libc::sigaction(signal as i32, ptr::null(), &raw mut action) };
     asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }

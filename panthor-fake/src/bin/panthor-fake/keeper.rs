@@ -1,7 +1,8 @@
-//! The process between the front and the server: all that the server serves ends with it.
+//! The process between the foreground process and the server. All served processes end with it.
 //!
-//! A filter lives on without its supervisor, and all calls that it notifies fail. So whatever ends the server, the
-//! keeper, to which the kernel then gives the orphans, kills them. The server does the same if the keeper ends.
+//! A seccomp filter outlives its supervisor, and every notified call fails then. So the keeper, a
+//! child subreaper, kills all remaining processes when the server ends. The server does the same
+//! when the keeper ends.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -21,15 +22,17 @@ use crate::messages::Channel;
 use crate::processes::{end_descendants, pidfd_open, send};
 use crate::server;
 
-/// How long the end of killed processes may take. Longer ones hang in the kernel.
+/// Longest wait for killed processes to end. A process that takes longer hangs in the kernel.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the front sends before it leaves the server to the keeper.
+/// Byte that the foreground process sends before it leaves the server to the keeper.
 pub(crate) const LEAVE: u8 = b'L';
 
-/// Starts a server, and stays until it and all that it serves have ended; returns the exit status of the server.
+/// Starts a server and waits until all served processes have ended; returns the exit status of the
+/// server.
 ///
-/// `mask` is the signal mask of the program. The end of the pipe `front` tells that the front has ended.
+/// `mask` is the signal mask of the program. The pipe `front` reaches end of file when the
+/// foreground process ends.
 pub(crate) fn keep(run: &Run, mask: SigSet, channel: Channel, front: OwnedFd) -> i32 {
     match start(run, mask, channel) {
         Ok((server, number, alive)) => {
@@ -44,19 +47,21 @@ pub(crate) fn keep(run: &Run, mask: SigSet, channel: Channel, front: OwnedFd) ->
     }
 }
 
-/// The server with its number, and what tells it that the keeper lives.
+/// Forks the server; returns its pidfd, its PID, and the write end of the pipe that the server
+/// watches.
 fn start(run: &Run, mask: SigSet, channel: Channel) -> io::Result<(OwnedFd, Pid, OwnedFd)> {
     set_child_subreaper(true)?;
     block_signals()?;
     let (keeper, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    // SAFETY: there is no other thread.
+    // SAFETY: this process has one thread.
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop(alive);
             exit(server::serve(run, mask, channel, keeper));
         }
         ForkResult::Parent { child } => {
-            // What is sent to the whole job, or to all processes of that name, is not for the keeper.
+            // Signals to the foreground job, or to all processes of the command's name, must not
+            // reach the keeper.
             let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
             let _ = set_name(c"panthor-keeper");
             let null = File::options().read(true).write(true).open("/dev/null")?;
@@ -67,8 +72,10 @@ fn start(run: &Run, mask: SigSet, channel: Channel) -> io::Result<(OwnedFd, Pid,
     }
 }
 
-/// Blocks the signals that are not for the thread itself, for the server too: what a terminal sends to all is for the
-/// program, and a limit that is reached is an error of the call.
+/// Blocks all signals but synchronous ones, here and in the server.
+///
+/// The signals of a terminal are meant for the program, and a resource limit must fail the call
+/// instead.
 fn block_signals() -> nix::Result<()> {
     let mut signals = SigSet::all();
     for own in [
@@ -85,14 +92,16 @@ fn block_signals() -> nix::Result<()> {
     signals.thread_set_mask()
 }
 
-/// Waits for the end of the server, or of the front unless that has left, and ends all that is left then.
+/// Waits for the end of the server or of the foreground process, and then ends all descendants.
+///
+/// After the byte [`LEAVE`] the end of the foreground process is expected.
 fn watch(server: &OwnedFd, number: Pid, mut front: File) -> i32 {
     let (mut left, mut orphaned) = (false, false);
     loop {
         let mut ready =
             [server.as_fd(), front.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let watched = if left { 1 } else { 2 };
-        // A stop may interrupt it: nothing is ready then.
+        // A signal that stops the process can interrupt the call: no descriptor is ready then.
         let _ = poll(&mut ready[..watched], PollTimeout::NONE);
         let is_ready =
             |index: usize| ready[index].revents().is_some_and(|events| !events.is_empty());
@@ -108,7 +117,7 @@ fn watch(server: &OwnedFd, number: Pid, mut front: File) -> i32 {
                 let _ = send(server, Signal::SIGKILL);
                 break;
             }
-            // Who reads the standard error of the command need not wait.
+            // A reader of the standard error must see end of file when the foreground process ends.
             let _ = File::options().write(true).open("/dev/null").map(|null| dup2_stderr(&null));
         }
     }

@@ -1,9 +1,10 @@
-//! Resource limits: the server has all that is permitted, the program what it was given.
+//! Resource limits: the server raises its own to the maximum, and the program gets the original
+//! ones.
 
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The limits that a server could reach. It has a descriptor of each sync file and the like that any program has, and
+/// Limits that a server can reach. It holds a descriptor for each sync file of its programs, and
 /// the memory of the device.
 const RAISED: [Resource; 6] = [
     Resource::RLIMIT_NOFILE,
@@ -14,12 +15,12 @@ const RAISED: [Resource; 6] = [
     Resource::RLIMIT_NPROC,
 ];
 
-/// The limits of the program, soft and hard.
+/// Soft and hard limits of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits([(libc::rlim_t, libc::rlim_t); RAISED.len()]);
 
 impl Limits {
-    /// Raises the limits of this process as far as it may; returns those that it had.
+    /// Raises the soft limits of this process to the hard ones; returns the previous limits.
     pub(crate) fn raise() -> nix::Result<Self> {
         let mut limits = [(0, 0); RAISED.len()];
         for (resource, limit) in RAISED.into_iter().zip(&mut limits) {
@@ -29,7 +30,7 @@ impl Limits {
         Ok(Self(limits))
     }
 
-    /// Sets them again, by system calls alone.
+    /// Restores the limits. The function makes system calls only, so that it may run after `fork`.
     pub(crate) fn restore(&self) -> nix::Result<()> {
         RAISED
             .into_iter()

@@ -1,4 +1,4 @@
-//! The command `panthor-fake`: runs programs on a Mali that is not there.
+//! The command `panthor-fake`: runs programs on a software Mali GPU.
 
 mod args;
 mod children;
@@ -19,7 +19,7 @@ use std::process::exit;
 use args::Command;
 use panthor_fake::trace::{ReadError, Summary};
 
-/// The exit status when the loopback itself fails, as `timeout` and `env` have it.
+/// Exit status of a failure of the command itself, the same as that of `timeout` and `env`.
 const FAILED: i32 = 125;
 
 fn main() {
@@ -47,7 +47,7 @@ fn main() {
     }
 }
 
-/// To the standard output; whoever does not read on is no reason to complain.
+/// Writes a text to the standard output. A closed pipe is no error.
 fn print(text: &str) {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! What the server reports to the front, each a packet on a socket.
+//! Reports of the server to the foreground process, one packet of a socket each.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -10,25 +10,25 @@ use nix::sys::socket::{
 };
 use nix::unistd::Pid;
 
-/// How something ended.
+/// Exit status or signal of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Exited(i32),
     Signalled(i32),
 }
 
-/// What happened to the program.
+/// State change of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// It is about to start.
+    /// The program is about to start.
     Starting,
-    /// It has started. Its handle comes along.
+    /// The program has started. The message carries its pidfd.
     Started(Pid),
-    /// A signal stopped it.
+    /// A signal stopped the program.
     Stopped,
-    /// It has ended, and all that it started.
+    /// The program and all its descendants have ended.
     Ended(Status),
-    /// It has ended, and the server goes on for what it left running.
+    /// The program has ended, and the server continues for the remaining processes.
     Left(Status),
 }
 
@@ -66,19 +66,19 @@ impl Message {
     }
 }
 
-/// An end of the socket.
+/// One end of the socket pair.
 #[derive(Debug)]
 pub(crate) struct Channel(OwnedFd);
 
 impl Channel {
-    /// The ends of a new socket.
+    /// Creates a socket pair.
     pub(crate) fn pair() -> nix::Result<(Self, Self)> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
         Ok((Self(a), Self(b)))
     }
 
-    /// Sends a message, with a descriptor if there is one.
+    /// Sends a message and an optional descriptor.
     pub(crate) fn send(&self, message: Message, fd: Option<&OwnedFd>) -> nix::Result<()> {
         let bytes = message.to_bytes();
         let fds: Vec<_> = fd.into_iter().map(AsRawFd::as_raw_fd).collect();
@@ -88,7 +88,7 @@ impl Channel {
         sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&bytes)], control, flags, None).map(drop)
     }
 
-    /// Receives a message; `None` if the other end is closed.
+    /// Receives a message; returns `None` if the other end is closed.
     pub(crate) fn receive(&self) -> nix::Result<Option<(Message, Option<OwnedFd>)>> {
         let mut bytes = [0; SIZE];
         let mut space = nix::cmsg_space!(i32);
@@ -107,7 +107,7 @@ impl Channel {
 
 fn first_fd(control: ControlMessageOwned) -> Option<OwnedFd> {
     let ControlMessageOwned::ScmRights(fds) = control else { return None };
-    // SAFETY: the kernel made it for this message, and nothing else has it.
+    // SAFETY: the kernel created the descriptor for this message, so that nothing else owns it.
     fds.first().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

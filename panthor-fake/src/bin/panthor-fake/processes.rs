@@ -1,4 +1,4 @@
-//! Other processes: handles that mean one process for good, and the end of all descendants.
+//! Process handles, and the end of all descendants.
 
 use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -9,25 +9,25 @@ use nix::libc;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-/// How often it is looked for descendants that are left.
+/// Interval between two searches for remaining descendants.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Opens a handle of a process.
+/// Opens a pidfd of a process.
 pub(crate) fn pidfd_open(process: Pid) -> nix::Result<OwnedFd> {
-    // SAFETY: the call takes numbers only.
+    // SAFETY: all arguments are integers.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
-    // SAFETY: the kernel made it a moment ago, and nothing else has it.
+    // SAFETY: the kernel just created the descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Sends a signal to the process of a handle.
+/// Sends a signal to the process behind a pidfd.
 ///
 /// # Errors
 /// `ESRCH` if the process has ended.
 pub(crate) fn send(process: &OwnedFd, signal: Signal) -> nix::Result<()> {
     let (fd, number) = (process.as_raw_fd(), signal as i32);
     let none = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: without an info the call takes numbers only.
+    // SAFETY: the kernel accepts a null `siginfo_t`, and all other arguments are integers.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, none, 0) };
     Errno::result(sent).map(drop)
 }
@@ -37,24 +37,24 @@ pub(crate) fn is_stopped(process: Pid) -> bool {
     stat(process).is_some_and(|(state, _)| matches!(state, b'T' | b't'))
 }
 
-/// Returns the state and the parent of a process.
+/// Returns the state and the parent PID of a process.
 fn stat(process: Pid) -> Option<(u8, Pid)> {
     let stat = fs::read(format!("/proc/{process}/stat")).ok()?;
-    // The name, in parentheses, may be anything.
+    // The name in parentheses can contain any byte.
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let mut words = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace();
     let state = *words.next()?.as_bytes().first()?;
     Some((state, Pid::from_raw(words.next()?.parse().ok()?)))
 }
 
-/// Kills all children, and their children, which become those of this subreaper, until none is left.
+/// Kills all descendants of this subreaper.
 ///
-/// Returns `false` if some are left after that time: the kernel holds them.
+/// Returns `false` if descendants are left after `within`, because they hang in the kernel.
 pub(crate) fn end_descendants(within: Duration) -> bool {
     let deadline = Instant::now() + within;
     loop {
         loop {
-            // SAFETY: no status is asked for.
+            // SAFETY: the kernel accepts a null pointer to the status.
             let result = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
             match Errno::result(result) {
                 Ok(0) => break,
@@ -83,9 +83,9 @@ fn kill_child(process: Pid) {
     if !is_child() {
         return;
     }
-    // Again, behind the handle: another process may have the number by now.
+    // The second check follows the open: the PID could have been reused before.
     if let Some(child) = pidfd_open(process).ok().filter(|_| is_child()) {
-        // It may have ended.
+        // A failed send means that the child has ended.
         let _ = send(&child, Signal::SIGKILL);
     }
 }

@@ -1,4 +1,4 @@
-//! The process that has the device: it starts the program and serves it, and what it leaves running.
+//! The process that owns the device. It starts the program, and serves it and all its descendants.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,15 +24,18 @@ use crate::messages::{Channel, Message, Status};
 use crate::processes::{end_descendants, pidfd_open, send};
 use crate::values::{Event, Planned, When};
 
-/// The exit status when there is no such program, and when it cannot be run.
+/// Exit statuses for a program that does not exist, and for one that cannot run.
 const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 
-/// How long the calls of programs that have ended may go on.
+/// Longest wait for pending calls of programs that have ended.
 const END: Duration = Duration::from_secs(3);
 
-/// Serves a program, which starts with that mask of signals, to its end, and all that it started to theirs; returns
-/// the exit status of the server. The end of the pipe `keeper` tells that the keeper has ended.
+/// Serves a program and all its descendants until they have ended; returns the exit status of the
+/// server.
+///
+/// `mask` is the signal mask of the program. The pipe `keeper` reaches end of file when the keeper
+/// ends.
 pub(crate) fn serve(run: &Run, mask: SigSet, front: Channel, keeper: OwnedFd) -> i32 {
     match start(run, mask, &front, keeper) {
         Ok(()) => 0,
@@ -55,7 +58,7 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<(), Failure> {
-    // What outlives its parents stays a descendant, which may be looked into.
+    // As a subreaper the server remains an ancestor of orphans, so that it may read their memory.
     set_child_subreaper(true)?;
     end_with(keeper)?;
     let limits = Limits::raise()?;
@@ -84,7 +87,7 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
     command.args(&run.arguments);
     let server = Pid::this();
     let prepare = move || {
-        // Sooner than the keeper ends it.
+        // The program must end with the server even before the keeper kills it.
         set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != server {
             return Err(Errno::ESRCH.into());
@@ -92,17 +95,17 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
         limits.restore()?;
         Ok(mask.thread_set_mask()?)
     };
-    // SAFETY: it makes system calls and nothing else.
+    // SAFETY: the closure makes system calls only.
     unsafe { command.pre_exec(prepare) };
-    // The thread stays until the program ends: with it the program would be killed.
+    // The thread must outlive the program, because the parent-death signal follows the thread.
     let ended = loopback.run(|| -> Result<Status, Failure> {
         front.send(Message::Starting, None)?;
         let child = command.spawn().map_err(|error| not_started(run, &error))?;
         let program = Pid::from_raw(child.id() as i32);
-        // Nothing buries it before: it is this process.
+        // The PID cannot be reused: only this process reaps the program.
         let handle = pidfd_open(program)?;
         if let Err(error) = Loopback::check(child.id()) {
-            // Nobody would see the device.
+            // The program would not see the device.
             let _ = send(&handle, Signal::SIGKILL);
             return Err(error.into());
         }
@@ -111,10 +114,11 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
         Ok(children::wait_for(program, stopped)?)
     });
     let status = ended??;
-    // Those that are left running may still make the calls, but nobody would hear of it.
+    // Processes that still run may reach these calls, but the foreground process no longer reports
+    // them.
     report_what_did_not_come(&device, &run.planned);
     if children::reap()? {
-        // Nothing is left behind when the front ends.
+        // No process remains when the foreground process ends.
         finish(loopback, &device);
         front.send(Message::Ended(status), None)?;
     } else {
@@ -125,15 +129,16 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
     Ok(())
 }
 
-/// Has the allocator reserve less, and return large arrays: the address space may be limited.
+/// Makes the allocator reserve less address space and return large arrays, because `RLIMIT_AS` may
+/// be low.
 #[cfg(target_env = "gnu")]
 fn set_up_allocator() {
-    // Each takes 64 MiB of address space.
+    // Each arena reserves 64 MiB of address space.
     const ARENAS: i32 = 2;
     const LARGE: i32 = 1 << 20;
 
     for (parameter, value) in [(libc::M_ARENA_MAX, ARENAS), (libc::M_MMAP_THRESHOLD, LARGE)] {
-        // SAFETY: it sets a number of the allocator, which other threads may use.
+        // SAFETY: `mallopt` sets an integer, and it is thread-safe.
         unsafe { libc::mallopt(parameter, value) };
     }
 }
@@ -141,10 +146,10 @@ fn set_up_allocator() {
 #[cfg(not(target_env = "gnu"))]
 fn set_up_allocator() {}
 
-/// Ends this process, and all that it serves before, when the keeper has ended.
+/// Ends this process and all its descendants when the keeper ends.
 fn end_with(keeper: OwnedFd) -> io::Result<()> {
     let wait = move || {
-        // Nothing is ever written there.
+        // The keeper writes nothing, so that the read returns at the end of file.
         let _ = File::from(keeper).read(&mut [0]);
         children::forget();
         end_descendants(PATIENCE);
@@ -153,23 +158,26 @@ fn end_with(keeper: OwnedFd) -> io::Result<()> {
     std::thread::Builder::new().name("panthor-end".into()).spawn(wait).map(drop)
 }
 
-/// Ends the device, of which no process has anything any more.
+/// Waits for the supervisor's threads, and completes the trace.
 fn finish(loopback: Loopback, device: &Device) {
-    // A call may hang in the kernel, for whatever reason: the end of this process ends it.
+    // A call can hang in the kernel. The end of this process ends that call.
     if !loopback.finish_within(END) {
         eprintln!("panthor-fake: a call is not over, though its program is");
     }
     end_trace(device);
 }
 
-/// Reports the planned events that have not come: their test has shown nothing.
+/// Reports the planned events that did not happen.
 fn report_what_did_not_come(device: &Device, planned: &[Planned]) {
     for text in did_not_come(planned, |request| device.planned_failures(request)) {
         eprintln!("panthor-fake: {text}");
     }
 }
 
-/// Describes the events that have not come; `left` is which call from then on each would be, counted from 1.
+/// Describes the planned events that did not happen.
+///
+/// `left` returns the call numbers of the remaining events of a request, counted from 1 after the
+/// last call made.
 fn did_not_come(all: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> {
     let mut told = Vec::new();
     let mut requests: Vec<_> = all.iter().map(|planned| planned.request).collect();
@@ -180,7 +188,7 @@ fn did_not_come(all: &[Planned], left: impl Fn(u32) -> Vec<u64>) -> Vec<String> 
         left.sort_unstable();
         let mut planned: Vec<_> = all.iter().filter(|planned| planned.request == request).collect();
         planned.sort_by_key(|planned| planned.call);
-        // They come in the order of their calls: those that are left are the last ones.
+        // Events happen in the order of their calls, so that the remaining ones are the last.
         for (planned, left) in planned.iter().rev().zip(left.iter().rev()) {
             let calls = planned.call.saturating_sub(*left);
             let came = match calls {
@@ -207,14 +215,15 @@ fn end_trace(device: &Device) {
 fn not_started(run: &Run, error: &io::Error) -> Failure {
     let status = match error.raw_os_error() {
         Some(libc::ENOENT) => NOT_FOUND,
-        // Whatever the program is: there can be no other process.
+        // The system lacks resources for a process, whatever the program is.
         Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => FAILED,
         _ => NOT_RUNNABLE,
     };
     Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
 }
 
-/// Lets the front end, and goes on without its standard streams: who reads them need not wait.
+/// Releases the foreground process and closes the standard streams, so that their readers see end
+/// of file.
 fn detach(front: &Channel, status: Status) -> Result<(), Failure> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
@@ -238,7 +247,7 @@ mod tests {
         };
         let all = [planned(9), planned(1), planned(3)];
         assert_eq!(did_not_come(&all, |_| vec![]), [""; 0]);
-        // Two calls were made: one of the failures came.
+        // One of the three failures happened: two calls were made.
         let told = did_not_come(&all, |request| if request == 7 { vec![7, 1] } else { vec![] });
         assert_eq!(
             told,

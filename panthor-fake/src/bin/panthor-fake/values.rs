@@ -1,4 +1,4 @@
-//! What the values of options mean.
+//! Parsers for the values of options.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use panthor_fake::{Config, Disturbance, Gpu};
 
 use crate::args::Result;
 
-/// A call of an ioctl at which something happens.
+/// Event that is planned for a call of an ioctl.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Planned {
-    /// The option with its value.
+    /// Option and value, as the user wrote them.
     pub(crate) text: String,
     pub(crate) request: u32,
-    /// Which call, counted from 1.
+    /// Number of the call, counted from 1.
     pub(crate) call: u64,
     pub(crate) event: Event,
 }
 
-/// What happens at a call.
+/// Event at a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// The call fails with an error number.
+    /// The call fails with this `errno`.
     Failure(i32),
-    /// The device is disturbed before the call.
+    /// A disturbance of the device precedes the call.
     Disturbance(Disturbance),
 }
 
-/// When the files around the nodes are mounted where the program sees them.
+/// Choice of `--mounts`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum When {
     Always,
-    /// If the system permits it.
+    /// Mount if the system permits it.
     Possible,
     Never,
 }
@@ -64,7 +64,7 @@ pub(crate) fn gpu(name: &str) -> std::result::Result<Gpu, String> {
     })
 }
 
-/// The driver of a kernel.
+/// Selects the driver version of a kernel.
 pub(crate) fn kernel(config: Config, version: &str) -> Result<Config> {
     let (minor, sparse_in_1_8) = match version {
         "7.3" => (9, false),
@@ -75,7 +75,7 @@ pub(crate) fn kernel(config: Config, version: &str) -> Result<Config> {
     Ok(config.driver_minor(minor).sparse_in_1_8(sparse_in_1_8))
 }
 
-/// A number of bytes.
+/// Parses a size in bytes, such as `64M`.
 pub(crate) fn size(text: &str) -> std::result::Result<u64, String> {
     let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
         Some(digits) if text.ends_with('K') => (digits, 1 << 10),
@@ -89,7 +89,7 @@ pub(crate) fn size(text: &str) -> std::result::Result<u64, String> {
     bytes.ok_or_else(|| "is no number of bytes, such as 4096, 64M or 2G".into())
 }
 
-/// Parses a time, such as `20us`.
+/// Parses a duration, such as `20us`.
 pub(crate) fn time(text: &str) -> std::result::Result<Duration, String> {
     let units = [("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
     let parsed = units.into_iter().find_map(|(unit, nanos)| {
@@ -101,7 +101,7 @@ pub(crate) fn time(text: &str) -> std::result::Result<Duration, String> {
     parsed.ok_or_else(|| "is no time, such as 500ns, 20us, 3ms or 1s".into())
 }
 
-/// Parses what is measured, separated by commas.
+/// Parses profiling flags, separated by commas.
 pub(crate) fn profiling(text: &str) -> std::result::Result<u32, String> {
     let bit = |name| match name {
         "cycles" => Ok(1),
@@ -135,7 +135,7 @@ pub(crate) fn disturbance(text: &str) -> std::result::Result<Planned, String> {
     })
 }
 
-/// Parses an ioctl, a number of a call, and what happens there.
+/// Parses `IOCTL:N:EVENT`; `event` parses the last part.
 fn planned(
     option: &str,
     text: &str,
@@ -151,9 +151,9 @@ fn planned(
     Ok(Planned { text: format!("{option} {text}"), request, call, event: event(what)? })
 }
 
-/// An error number, such as `ENOMEM`.
+/// Parses the name of an `errno`, such as `ENOMEM`.
 fn errno_by_name(name: &str) -> Option<i32> {
-    // All that Linux has; the debug form of what the crate does not know is the same for all.
+    // The range covers all values of Linux. All unknown values share one debug format.
     (1..134).find(|&errno| {
         let known = Errno::from_raw(errno);
         known != Errno::UnknownErrno && format!("{known:?}") == name
