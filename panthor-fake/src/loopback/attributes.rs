@@ -1,4 +1,4 @@
-//! Rights, extended attributes and file systems of the files around the device.
+//! Access checks, extended attributes and file system types of the files around the device.
 
 use std::os::fd::AsRawFd;
 
@@ -14,7 +14,7 @@ use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
 
-/// What a path leads to if it is in the tree.
+/// Finds the file of the tree behind a path argument; `None` if the path leads elsewhere.
 fn find(
     world: &World,
     call: &Notification<'_>,
@@ -30,7 +30,7 @@ fn find(
     }
 }
 
-/// `faccessat2(2)`.
+/// Answers `access(2)`, `faccessat(2)` and `faccessat2(2)`.
 pub(super) fn access(
     world: &World,
     call: &Notification<'_>,
@@ -53,7 +53,7 @@ pub(super) fn access(
     }
 }
 
-/// `getxattr(2)`: there are none.
+/// Answers `getxattr(2)`: the files have no attributes.
 pub(super) fn getxattr(world: &World, call: &Notification<'_>, path: u64, follow: bool) -> Answer {
     match find(world, call, libc::AT_FDCWD, path, follow) {
         Some(found) => found.and_then(|_| Err(Errno(libc::ENODATA))).into(),
@@ -61,7 +61,7 @@ pub(super) fn getxattr(world: &World, call: &Notification<'_>, path: u64, follow
     }
 }
 
-/// `listxattr(2)`: an empty list.
+/// Answers `listxattr(2)` with an empty list.
 pub(super) fn listxattr(world: &World, call: &Notification<'_>, path: u64, follow: bool) -> Answer {
     match find(world, call, libc::AT_FDCWD, path, follow) {
         Some(found) => found.map(|_| Answer::Value(0)).into(),
@@ -69,14 +69,14 @@ pub(super) fn listxattr(world: &World, call: &Notification<'_>, path: u64, follo
     }
 }
 
-/// `statfs(2)`.
+/// Answers `statfs(2)`.
 pub(super) fn statfs(world: &World, call: &Notification<'_>, path: u64, at: u64) -> Answer {
     let tell = |(found, path): (Found, Vec<u8>)| {
-        // SAFETY: it is made of numbers, for which zero is a value.
+        // SAFETY: the structure consists of integers, which may be zero.
         let mut statfs: libc::statfs = unsafe { std::mem::zeroed() };
-        // SAFETY: there is room for the answer.
+        // SAFETY: `statfs` is valid for writes.
         OsError::result(unsafe { libc::fstatfs(found.fd.as_raw_fd(), &raw mut statfs) })?;
-        // Programs ask whether it is sysfs; /dev is a tmpfs.
+        // Programs check that `/sys` is a sysfs. `/dev` is a tmpfs.
         statfs.f_type =
             if path.starts_with(b"sys") { libc::SYSFS_MAGIC } else { libc::TMPFS_MAGIC };
         UserMemory::of(call).write(at, bytes_of(&statfs))?;

@@ -1,4 +1,4 @@
-//! From a system call to the answer.
+//! Dispatch of notified system calls.
 
 use nix::libc::{self, c_long};
 
@@ -10,18 +10,18 @@ use super::world::World;
 use super::{attributes, ioctls, links, mmap, open, restricted, stat};
 use crate::call::uaccess::Foreign;
 
-/// An argument as a descriptor or a set of flags.
+/// Converts an argument to a descriptor or a set of flags.
 fn int(argument: u64) -> i32 {
     argument as i32
 }
 
-/// Answers a system call.
+/// Returns the answer to a system call.
 pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
     if call.thread().as_raw() == 0 {
-        // It is out of sight, in a process namespace elsewhere.
+        // The thread is in a PID namespace that this process cannot see.
         return Answer::Continue;
     }
-    // What it was permitted to map before, it has.
+    // The mapping of a permitted `mmap` exists by now.
     world.nodes.memory().permits.end(call.thread());
     if call.arch == NARROW.arch {
         return narrow(world, call);
@@ -54,7 +54,7 @@ pub(super) fn answer(world: &World, call: &Notification<'_>, hand_over: &HandOve
     }
 }
 
-/// The calls that other architectures never had.
+/// Answers the calls that newer architectures lack.
 #[cfg(target_arch = "x86_64")]
 fn legacy(world: &World, call: &Notification<'_>) -> Option<Answer> {
     let [a, b, c, ..] = call.args;
@@ -74,7 +74,7 @@ fn legacy(world: &World, call: &Notification<'_>) -> Option<Answer> {
     })
 }
 
-/// 32-bit programs have no device: their structures have another layout.
+/// Refuses the device to 32-bit programs, because their structures have another layout.
 fn narrow(world: &World, call: &Notification<'_>) -> Answer {
     const WHY: &str =
         "is a 32-bit program, which the loopback does not serve: it will not see the device";

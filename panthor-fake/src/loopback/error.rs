@@ -1,20 +1,20 @@
-//! What keeps a loopback from working, and what to do about it.
+//! Errors of a loopback, with advice.
 
 use std::{fmt, io};
 
 use nix::libc;
 
-/// Why a loopback cannot run here.
+/// Reason why a loopback cannot run here.
 #[derive(Debug)]
 pub struct Error {
-    /// What it could not do.
+    /// Failed task.
     task: String,
-    /// What is missing, or what to do.
+    /// Missing feature, or advice.
     help: String,
     source: Option<io::Error>,
 }
 
-/// What to know where another supervisor answers the system calls of this process.
+/// Advice where another supervisor has a filter on this process.
 pub(super) const NESTED: &str = "another supervisor has this program already: a loopback cannot run inside a \
     loopback, nor inside a container whose runtime uses seccomp notifications";
 
@@ -28,7 +28,7 @@ impl Error {
         self
     }
 
-    /// The filter was refused.
+    /// Returns the error of a refused seccomp filter.
     pub(super) fn of_install(source: io::Error) -> Self {
         let help = match source.raw_os_error() {
             Some(libc::EBUSY) => NESTED,
@@ -49,7 +49,7 @@ impl Error {
         Self::new("install the seccomp filter", help).because(source)
     }
 
-    /// A process that the supervisor started cannot be looked into.
+    /// Returns the error of a process with unreadable memory.
     pub(super) fn of_inspection(source: io::Error) -> Self {
         let help = match source.raw_os_error() {
             Some(libc::ENOSYS) => {

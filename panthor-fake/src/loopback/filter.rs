@@ -1,7 +1,7 @@
-//! Which system calls the supervisor hears of: a program for the kernel's packet filter.
+//! The seccomp filter, which selects the system calls that notify the supervisor.
 //!
-//! The filter sees numbers only, so that all calls with a path are notified, but only ioctls of three types
-//! and mmaps that can be about a device. What is not notified costs next to nothing.
+//! The filter sees integers only. So it notifies all calls with a path, ioctls of three types, and
+//! mmaps that can concern a device. All other calls cost next to nothing.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,21 +17,21 @@ use seccompiler::{
 
 use super::error::Error;
 
-/// From here on mmap offsets can only be those of a device.
+/// Lowest mmap offset that only a device can have.
 const FIRST_OFFSET: u64 = 1 << 40;
 
-/// The types of ioctls that are notified: DRM's, dma-bufs' and sync files'.
+/// Notified ioctl types: those of DRM, dma-bufs and sync files.
 pub(super) const IOCTL_TYPES: [u8; 3] = [b'd', b'b', b'>'];
 
-/// Bits of the return values of filters that nothing else here uses, for the crate that compiles the rules
-/// to return where the kernel is to notify: it does not know that action.
+/// Data bits of a trace action that stand for user notification. `seccompiler` does not know that
+/// action, so [`program`] replaces them.
 const NOTIFY_MARK: u32 = 0x5ca1;
 
-/// The calls that are always notified.
+/// System calls that are always notified.
 const ALWAYS: &[c_long] =
     &[libc::SYS_openat, libc::SYS_openat2, libc::SYS_fstat, libc::SYS_readlinkat, libc::SYS_statfs];
 
-/// The calls that are always notified where the kernel does not know the paths of the tree.
+/// System calls that are notified unless the tree is mounted at its paths.
 const LOOKS: &[c_long] = &[
     libc::SYS_newfstatat,
     libc::SYS_statx,
@@ -43,7 +43,7 @@ const LOOKS: &[c_long] = &[
     libc::SYS_llistxattr,
 ];
 
-/// Those that only older architectures have.
+/// Notified system calls that only older architectures have.
 #[cfg(target_arch = "x86_64")]
 const LEGACY: &[c_long] = &[libc::SYS_open, libc::SYS_creat, libc::SYS_readlink];
 #[cfg(target_arch = "aarch64")]
@@ -53,7 +53,7 @@ const LEGACY_LOOKS: &[c_long] = &[libc::SYS_stat, libc::SYS_lstat, libc::SYS_acc
 #[cfg(target_arch = "aarch64")]
 const LEGACY_LOOKS: &[c_long] = &[];
 
-/// A 32-bit architecture whose programs the same kernel runs: its name for seccomp, and its numbers of
+/// 32-bit architecture that the same kernel supports: its `AUDIT_ARCH_*` value, and its numbers of
 /// open, openat, openat2 and ioctl.
 pub(super) struct Narrow {
     pub(super) arch: u32,
@@ -71,19 +71,19 @@ const ARCH: TargetArch = TargetArch::x86_64;
 #[cfg(target_arch = "aarch64")]
 const ARCH: TargetArch = TargetArch::aarch64;
 
-/// Where `struct seccomp_data` has what a filter looks at.
+/// Offsets in `struct seccomp_data`.
 const NR: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGS: u32 = 16;
 
-/// The filter of a loopback. `mounted` says that the kernel knows the paths of the tree.
+/// Returns the filter of a loopback. `mounted` says that the tree is mounted at its paths.
 pub(super) fn program(mounted: bool) -> Result<Vec<sock_filter>, Error> {
     let native = native(mounted).map_err(|error| {
         Error::new("compile the seccomp filter", "this is a defect")
             .because(io::Error::other(error))
     })?;
     let mut program = narrow();
-    // The x32 variant of x86-64 is answered as by a kernel without it.
+    // x32 calls fail with `ENOSYS`, as on a kernel without x32.
     #[cfg(target_arch = "x86_64")]
     program.extend([
         load(NR),
@@ -93,7 +93,7 @@ pub(super) fn program(mounted: bool) -> Result<Vec<sock_filter>, Error> {
     program.extend(native.into_iter().map(|instruction| {
         let k = match instruction.k {
             mark if mark == libc::SECCOMP_RET_TRACE | NOTIFY_MARK => libc::SECCOMP_RET_USER_NOTIF,
-            // What is neither architecture goes its way.
+            // Calls of any other architecture stay with the kernel.
             libc::SECCOMP_RET_KILL_PROCESS => libc::SECCOMP_RET_ALLOW,
             other => other,
         };
@@ -113,7 +113,7 @@ fn native(mounted: bool) -> Result<BpfProgram, seccompiler::BackendError> {
         rules.insert(call, Vec::new());
     }
     if mounted {
-        // Of what is open, and below a directory that is open, which may be one of /proc.
+        // Only calls on a descriptor, or relative to a directory, which can be one of `/proc`.
         rules.insert(libc::SYS_newfstatat, not_of_a_path(3)?);
         rules.insert(libc::SYS_statx, not_of_a_path(2)?);
     } else {
@@ -128,7 +128,7 @@ fn native(mounted: bool) -> Result<BpfProgram, seccompiler::BackendError> {
         )?])
     });
     rules.insert(libc::SYS_ioctl, types.collect::<Result<_, _>>()?);
-    // Shared mappings of files, and any at an offset that only a device has.
+    // Shared mappings of files, and all mappings at an offset that only a device has.
     let shared = MaskedEq((libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u64);
     let shared = SeccompCondition::new(3, Dword, shared, libc::MAP_SHARED as u64)?;
     let far = SeccompCondition::new(5, Qword, Ge, FIRST_OFFSET)?;
@@ -138,8 +138,10 @@ fn native(mounted: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, SeccompAction::Allow, notify, ARCH)?.try_into()
 }
 
-/// What is asked about a descriptor, or a path from a directory other than the current one on; the flags are in that
-/// argument.
+/// Returns rules for calls on a descriptor, and for paths relative to a directory other than the
+/// current one.
+///
+/// `flags` is the index of the argument with the `AT_*` flags.
 fn not_of_a_path(flags: u8) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     let empty = libc::AT_EMPTY_PATH as u64;
     let here = u64::from(libc::AT_FDCWD as u32);
@@ -149,7 +151,8 @@ fn not_of_a_path(flags: u8) -> Result<Vec<SeccompRule>, seccompiler::BackendErro
     ])
 }
 
-/// The part for 32-bit programs: what could lead to a device is notified, to be refused.
+/// Returns the rules for 32-bit programs: calls that can reach a device are notified, to be
+/// refused.
 fn narrow() -> Vec<sock_filter> {
     let Narrow { arch, opens, ioctl } = NARROW;
     let drm = u32::from(IOCTL_TYPES[0]) << 8;
@@ -187,8 +190,7 @@ fn answer(action: u32) -> sock_filter {
     statement(libc::BPF_RET | libc::BPF_K, action)
 }
 
-/// Puts the calling thread, and all that it will start, under the filter for good; returns what the
-/// notifications come from.
+/// Puts the calling thread and its future descendants under the filter; returns the listener.
 pub(super) fn install(program: &mut [sock_filter]) -> Result<OwnedFd, Error> {
     set_no_new_privs().map_err(|errno| {
         Error::new("give up new privileges", "Linux 3.5 or newer is needed").because(errno.into())
@@ -196,7 +198,7 @@ pub(super) fn install(program: &mut [sock_filter]) -> Result<OwnedFd, Error> {
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     let flags =
         libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    // SAFETY: the kernel reads the program, which is as long as it says.
+    // SAFETY: `filter` holds a valid pointer to the program and its length.
     let fd = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
@@ -208,7 +210,7 @@ pub(super) fn install(program: &mut [sock_filter]) -> Result<OwnedFd, Error> {
     if fd < 0 {
         return Err(Error::of_install(io::Error::last_os_error()));
     }
-    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    // SAFETY: the kernel just created the descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
@@ -216,7 +218,7 @@ pub(super) fn install(program: &mut [sock_filter]) -> Result<OwnedFd, Error> {
 mod tests {
     use super::*;
 
-    /// What the filter answers: an interpreter of the instructions that it is made of.
+    /// Interprets the filter; returns its action.
     fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u64; 6]) -> u32 {
         let word = |offset: u32| match offset {
             NR => nr,

@@ -1,4 +1,4 @@
-//! Ioctls on nodes, dma-bufs and sync files.
+//! Ioctls on nodes, dma-bufs, sync files and syncobj descriptors.
 
 use super::listener::{Answer, Notification};
 use super::process::identity_of;
@@ -11,7 +11,7 @@ use crate::call::uaccess::{Foreign, UserMemory};
 use crate::sharing::descriptors::{Object, find, with_table};
 use crate::sharing::ioctls::{self as descriptor_ioctls, FileCall};
 
-/// `ioctl(2)`.
+/// Answers `ioctl(2)`.
 pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
     let [fd, request, argument, ..] = call.args;
     let (fd, request) = (fd as i32, request as u32);
@@ -25,7 +25,7 @@ pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver
     let result = match world.node(call.thread(), fd) {
         Ok(Some(node)) => Some(node.file.answer(request, argument, UserMemory::of(call), &caller)),
         Ok(None) if request_type(request) == TYPE => match world.kind_of(call.thread(), fd) {
-            // What only names a node has no ioctls at all.
+            // A descriptor that only names a node has no ioctls.
             Ok(named) => named.map(|_| -Errno::BADF.0),
             Err(Errno(errno)) => Some(-errno),
         },
@@ -39,7 +39,8 @@ pub(super) fn ioctl(world: &World, call: &Notification<'_>, hand_over: &HandOver
     }
 }
 
-/// An ioctl on a dma-buf, a sync file or the descriptor of a sync object; `None` if it is on none of the fake's.
+/// Answers an ioctl on a dma-buf, a sync file or a syncobj descriptor; `None` if the file is not
+/// the fake's.
 fn on_descriptor(caller: &Remote<'_>, fd: i32, request: u32, argument: u64) -> Option<i32> {
     if fd < 0 || with_table(|table| table.is_empty()) {
         return None;
@@ -59,7 +60,7 @@ fn on_descriptor(caller: &Remote<'_>, fd: i32, request: u32, argument: u64) -> O
     Some(traced(caller, &object, (request, argument), answer))
 }
 
-/// Answers, and reports it where somebody wants to know.
+/// Runs `answer`, and reports the call to the trace if tracing is on.
 #[cfg(feature = "trace")]
 fn traced(
     caller: &Remote<'_>,

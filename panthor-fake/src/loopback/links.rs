@@ -1,4 +1,4 @@
-//! What symbolic links say, those of `/proc` too.
+//! Targets of symbolic links, including those of `/proc`.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -14,7 +14,7 @@ use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
 
-/// `readlinkat(2)`.
+/// Answers `readlink(2)` and `readlinkat(2)`.
 pub(super) fn readlink(
     world: &World,
     call: &Notification<'_>,
@@ -45,17 +45,18 @@ pub(super) fn readlink(
     tell(call, &target, buffer, size).into()
 }
 
-/// What a link of the tree says.
+/// Returns the target of a link of the tree.
 fn link(fd: &OwnedFd) -> Result<Vec<u8>> {
     match readlinkat(fd, "") {
         Ok(target) => Ok(target.into_vec()),
-        // That is no link.
+        // The file is not a link.
         Err(OsError::ENOENT) => Err(Errno::INVAL),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// What `/proc` should say of a descriptor; `None` if it is right.
+/// Returns the correct target of a descriptor's link in `/proc`; `None` if the kernel's target is
+/// correct.
 fn of_descriptor(world: &World, thread: Pid, fd: i32) -> Result<Option<Vec<u8>>> {
     if let Some(kind) = world.kind_of(thread, fd)? {
         return Ok(Some(format!("/dev/dri/{}", kind.name()).into_bytes()));

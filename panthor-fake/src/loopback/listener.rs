@@ -1,4 +1,4 @@
-//! Notifications of the kernel, and the answers to them.
+//! Seccomp notifications and their answers.
 
 use std::cell::Cell;
 use std::io;
@@ -14,42 +14,43 @@ use nix::unistd::Pid;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
 
-/// Where the notifications of a filter come from.
+/// Source of the notifications of one filter.
 #[derive(Debug)]
 pub(super) struct Listener {
     fd: OwnedFd,
-    /// Whether receiving returns when no thread has the filter any more, which it does since Linux 6.11. Before,
-    /// one has to ask each time.
+    /// Set if receiving returns when no thread has the filter, as it does since Linux 6.11. On
+    /// older kernels each receive needs a `poll(2)` before it.
     ends: bool,
 }
 
-/// For so long after a thread was known to wait its number can mean no other. The kernel gives out all other
-/// numbers before, which takes longer, and so does an exec of another thread, which ends this one to have its
-/// number.
+/// Time in which a TID cannot be reused after its thread was known to wait.
+///
+/// The kernel allocates all other TIDs before it reuses one, which takes longer. So does an exec of
+/// another thread, which takes over the TID of the thread group leader.
 const NUMBER_STAYS: Duration = Duration::from_micros(20);
 
-/// A system call whose thread waits for the answer.
+/// Notified system call. Its thread waits for the answer.
 #[derive(Debug)]
 pub(super) struct Notification<'a> {
     listener: &'a Listener,
     id: u64,
     thread: Pid,
-    /// When it was last known to wait.
+    /// Time at which the thread was last known to wait.
     waited: Cell<Option<Instant>>,
-    /// The architecture, as the audit subsystem numbers them.
+    /// Architecture, an `AUDIT_ARCH_*` value.
     pub(super) arch: u32,
     pub(super) nr: i64,
     pub(super) args: [u64; 6],
 }
 
-/// What a thread gets for its system call.
+/// Answer to a notified system call.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// What the kernel says.
+    /// The kernel runs the system call.
     Continue,
     Value(i64),
     Error(Errno),
-    /// A new descriptor, which exec closes or not.
+    /// A descriptor to install in the process; `cloexec` sets `FD_CLOEXEC`.
     Descriptor {
         fd: OwnedFd,
         cloexec: bool,
@@ -62,48 +63,50 @@ impl From<Result<Answer>> for Answer {
     }
 }
 
-/// A structure with the one request of a seccomp listener that takes it.
+/// Argument of an ioctl of a seccomp listener, with the number of the ioctl.
 ///
 /// # Safety
 ///
-/// The request takes a pointer to `Self`, has the kernel write to that structure alone, and any bytes that it writes
-/// are a valid value.
+/// The ioctl must take a pointer to `Self` and write to nothing but that structure. All bytes that
+/// it writes must form a valid value.
 unsafe trait Request {
     const NUMBER: libc::Ioctl;
 }
 
-// SAFETY: the request fills this structure, which is made of integers.
+// SAFETY: the ioctl fills this structure, which consists of integers.
 unsafe impl Request for libc::seccomp_notif {
     const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_RECV;
 }
 
-// SAFETY: the request only reads this structure.
+// SAFETY: the ioctl only reads this structure.
 unsafe impl Request for libc::seccomp_notif_resp {
     const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_SEND;
 }
 
-// SAFETY: the request only reads this structure.
+// SAFETY: the ioctl only reads this structure.
 unsafe impl Request for libc::seccomp_notif_addfd {
     const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
 }
 
-/// The id of a notification, to ask whether the thread still waits.
+/// Cookie of a notification, for the check whether the thread still waits.
 #[repr(transparent)]
 struct Waits(u64);
 
-// SAFETY: the request only reads a number of 64 bits.
+// SAFETY: the ioctl only reads a 64-bit integer.
 unsafe impl Request for Waits {
     const NUMBER: libc::Ioctl = libc::SECCOMP_IOCTL_NOTIF_ID_VALID;
 }
 
-/// Issues an ioctl on the listener, again for as long as something interrupts it.
+/// Issues an ioctl on the listener, and repeats it after `EINTR`.
 ///
-/// A stop, a freezing cgroup and a debugger of this process interrupt any of them without a signal handler. All of
-/// them are safe to repeat: an interrupted one has done nothing. `SECCOMP_ADDFD_FLAG_SEND` would be the exception.
+/// A stop, a frozen cgroup or a debugger of this process interrupts these ioctls without a signal
+/// handler. An interrupted ioctl has no effect, so that a repetition is safe.
+/// `SECCOMP_ADDFD_FLAG_SEND` would be the exception.
 fn control<R: Request>(fd: &OwnedFd, arg: &mut R) -> nix::Result<i32> {
     loop {
         let arg = std::ptr::from_mut(arg);
-        // SAFETY: `Request` promises that the request takes this structure, and writes nothing else.
+        // SAFETY: `Request` guarantees that the ioctl takes this structure and writes to nothing
+        // else.
         let result = unsafe { libc::ioctl(fd.as_raw_fd(), R::NUMBER, arg) };
         match OsError::result(result) {
             Err(OsError::EINTR) => {}
@@ -112,7 +115,7 @@ fn control<R: Request>(fd: &OwnedFd, arg: &mut R) -> nix::Result<i32> {
     }
 }
 
-/// Whether the kernel is of that version or a newer one.
+/// Returns whether the running kernel has at least this version.
 fn is_kernel_at_least(version: (u32, u32)) -> bool {
     let Ok(name) = uname() else { return false };
     let release = name.release().to_string_lossy();
@@ -122,15 +125,16 @@ fn is_kernel_at_least(version: (u32, u32)) -> bool {
 
 impl Listener {
     pub(super) fn new(fd: OwnedFd) -> Self {
-        // Wakes the supervisor on the processor of the program, which halves the costs and more. Since
-        // Linux 6.6; before that it is only slower.
+        // Wakes the supervisor on the CPU of the program, which more than halves the cost of a
+        // notification. The flag needs Linux 6.6; its absence is harmless.
         const SYNC_WAKE_UP: usize = 1;
-        // SAFETY: the argument is a number.
+        // SAFETY: the argument is an integer.
         unsafe { libc::ioctl(fd.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
         Self { fd, ends: is_kernel_at_least((6, 11)) }
     }
 
-    /// Whether no thread has the filter any more, of which it waits to be told if it should.
+    /// Returns whether no thread has the filter; waits for that or for a notification until
+    /// `timeout`.
     fn is_over(&self, timeout: PollTimeout) -> nix::Result<bool> {
         let mut ready = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         loop {
@@ -144,13 +148,13 @@ impl Listener {
         }
     }
 
-    /// The next notification; `None` when no thread has the filter any more.
+    /// Returns the next notification, or `None` when no thread has the filter.
     pub(super) fn receive(&self) -> io::Result<Option<Notification<'_>>> {
         loop {
             if !self.ends && self.is_over(PollTimeout::NONE)? {
                 return Ok(None);
             }
-            // SAFETY: zeros are a valid value, and the one that the kernel asks for.
+            // SAFETY: all fields may be zero, and the kernel requires zeros.
             let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
             match control(&self.fd, &mut raw) {
                 Ok(_) => {
@@ -164,7 +168,7 @@ impl Listener {
                         args: raw.data.args,
                     }));
                 }
-                // The thread was killed meanwhile, or there is none any more.
+                // Either the thread was killed meanwhile, or no thread has the filter.
                 Err(OsError::ENOENT) if self.ends && self.is_over(PollTimeout::ZERO)? => {
                     return Ok(None);
                 }
@@ -176,13 +180,14 @@ impl Listener {
 }
 
 impl Notification<'_> {
-    /// Answers. If the thread is gone, nobody misses it.
+    /// Sends the answer. A killed thread needs none.
     pub(super) fn answer(&self, answer: Answer) {
         let (val, error, flags) = match answer {
             Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
             Answer::Value(value) => (value, 0, 0),
             Answer::Error(Errno(errno)) => (0, -errno, 0),
-            // Not in one step with the answer: if that is interrupted, the thread gets 0 and no descriptor.
+            // `SECCOMP_ADDFD_FLAG_SEND` is not usable: if that step is interrupted, the call
+            // returns 0 without a descriptor.
             Answer::Descriptor { fd, cloexec } => match self.add(&fd, cloexec) {
                 Ok(number) => (number.into(), 0, 0),
                 Err(OsError::ENOENT) => return,
@@ -190,17 +195,18 @@ impl Notification<'_> {
             },
         };
         let mut response = libc::seccomp_notif_resp { id: self.id, val, error, flags };
-        // ENOENT: it was killed.
+        // `ENOENT` means that the thread was killed.
         let _ = control(&self.listener.fd, &mut response);
     }
 
-    /// Gives the process a descriptor, which is closed on exec if it is here; returns its number there.
+    /// Installs a duplicate of a descriptor with the same `FD_CLOEXEC` flag; returns its number in
+    /// the process.
     pub(super) fn give(&self, fd: &OwnedFd) -> Result<i32> {
         let flags = nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETFD)?;
         Ok(self.add(fd, flags & libc::FD_CLOEXEC != 0)?)
     }
 
-    /// Installs a duplicate of a descriptor in the thread's process; returns its number there.
+    /// Installs a duplicate of a descriptor; returns its number in the process.
     fn add(&self, fd: &OwnedFd, cloexec: bool) -> nix::Result<i32> {
         let newfd_flags = if cloexec { libc::O_CLOEXEC as u32 } else { 0 };
         let mut request = libc::seccomp_notif_addfd {

@@ -1,4 +1,4 @@
-//! Opening nodes, and the files around them.
+//! Opens of nodes and of the files around them.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
 use crate::file::primary::Opener;
 
-/// `open(2)` and `openat(2)`.
+/// Answers `open(2)` and `openat(2)`.
 pub(super) fn open(
     world: &World,
     call: &Notification<'_>,
@@ -48,8 +48,10 @@ fn open_in_tree(world: &World, caller: Pid, path: &[u8], flags: OFlag) -> Result
     open_found(world, caller, &found, flags)
 }
 
-/// Opens a file of the tree. With `O_PATH` a program gets it opened for reading: the kernel does not hand over the
-/// other kind.
+/// Opens a file of the tree.
+///
+/// The kernel cannot install an `O_PATH` descriptor. With that flag the program gets a readable
+/// one.
 pub(super) fn open_found(
     world: &World,
     caller: Pid,
@@ -67,7 +69,7 @@ pub(super) fn open_found(
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 
-/// Checks the flags of an open of a file around the nodes: the files are for reading.
+/// Checks the open flags for a file around the nodes: these files are read-only.
 fn check_plain(flags: OFlag) -> Result<()> {
     if flags.contains(OFlag::O_PATH) {
         return Ok(());
@@ -78,7 +80,7 @@ fn check_plain(flags: OFlag) -> Result<()> {
     if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY { Err(Errno::ACCES) } else { Ok(()) }
 }
 
-/// Opens a node by a path, or only its place.
+/// Opens a node by its path, or a descriptor that names the node for `O_PATH`.
 fn open_name(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Answer> {
     if !flags.contains(OFlag::O_PATH) {
         return open_node(world, caller, kind, flags);
@@ -105,13 +107,13 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
     Ok(Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) })
 }
 
-/// Opens a node anew by the path of its descriptor in `/proc`.
+/// Reopens a node through the path of its descriptor in `/proc`.
 fn reopen(world: &World, caller: Pid, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     if flags.intersects(OFlag::O_NOFOLLOW) {
         return Answer::Continue;
     }
     match world.kind_of(owner, fd) {
-        // One that is only a place of a node stays natively what it is.
+        // The kernel opens a descriptor that only names the node.
         Ok(Some(_)) if flags.contains(OFlag::O_PATH) => Answer::Continue,
         Ok(Some(kind)) => open_node(world, caller, kind, flags).into(),
         Ok(None) => Answer::Continue,
@@ -119,7 +121,7 @@ fn reopen(world: &World, caller: Pid, owner: Pid, fd: i32, flags: OFlag) -> Answ
     }
 }
 
-/// Opens what `/proc` tells about the descriptor of a node.
+/// Opens the fdinfo of a node's descriptor.
 fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     let node = match world.node(owner, fd) {
         Ok(Some(node)) => node,
@@ -132,11 +134,11 @@ fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     let Ok(kernels) = info_of(owner, fd) else {
         return Answer::Continue;
     };
-    // The position and the lock are what the loopback knows the node by.
+    // The loopback identifies the node by its file position and its lock, so both are hidden.
     let mut text = String::from("pos:\t0\n");
     let kept = |line: &&str| !line.starts_with("pos:") && !line.starts_with("lock:");
     for line in kernels.lines().filter(kept) {
-        // Writing to a string does not fail.
+        // A write to a string cannot fail.
         let _ = writeln!(text, "{line}");
     }
     text.push_str(&node.file.fdinfo());

@@ -1,18 +1,19 @@
-//! Which thread may look at the descriptors of which other one.
+//! Rights of threads to inspect descriptors of other threads.
 
 use nix::unistd::Pid;
 
 use super::process::{field, status};
 
-/// Returns whether the kernel may let a thread look at the descriptors of another: both are of one process or of one
-/// user, or the first has the capability `SYS_PTRACE`.
+/// Returns whether a thread may inspect the descriptors of another one, as far as this process can
+/// tell.
 ///
-/// Where the answer is no, the kernel's is as well: it knows more rules.
+/// Both threads must be in one process or have the same user, or the first has `CAP_SYS_PTRACE`. A
+/// result of `false` implies that the kernel refuses as well; the kernel checks more rules.
 pub(super) fn may_inspect(caller: Pid, owner: Pid) -> bool {
     if caller == owner {
         return true;
     }
-    // In a user namespace of its own a thread has all capabilities, and none outside.
+    // A thread in another user namespace can have all capabilities there and none here.
     let namespace = |name: &str| std::fs::read_link(format!("/proc/{name}/ns/user")).ok();
     let at_home = namespace("self").is_some_and(|own| namespace(&caller.to_string()) == Some(own));
     let (Some(caller), Some(owner)) = (status(caller), status(owner)) else {
@@ -34,7 +35,7 @@ fn is_related(caller: &str, owner: &str) -> bool {
         || (is_same(caller, owner, "Uid") && is_same(caller, owner, "Gid"))
 }
 
-/// Returns whether all three identities of the owner are the one with which the caller looks at files.
+/// Returns whether all three IDs of the owner equal the file system ID of the caller.
 fn is_same(caller: &str, owner: &str, name: &str) -> bool {
     let identities = |status| field(status, name).map(|line| line.split_ascii_whitespace());
     let (Some(mut caller), Some(owner)) = (identities(caller), identities(owner)) else {

@@ -1,4 +1,4 @@
-//! What `stat(2)` and its relatives say of nodes, and of the files around them.
+//! Metadata of nodes and of the files around them.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -13,17 +13,17 @@ use super::world::World;
 use crate::call::errno::Result;
 use crate::call::uaccess::{Foreign, UserMemory};
 
-/// Type and permissions of a node.
+/// File type and permissions of a node.
 const MODE: u32 = libc::S_IFCHR | 0o666;
 
-/// What the caller wants to be told, and where.
+/// Output structure of a call, and its address in the program.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     Stat(u64),
     Statx { mask: u32, at: u64 },
 }
 
-/// `newfstatat(2)` and `statx(2)`.
+/// Answers `stat(2)`, `lstat(2)`, `newfstatat(2)` and `statx(2)`.
 pub(super) fn stat(
     world: &World,
     call: &Notification<'_>,
@@ -32,7 +32,7 @@ pub(super) fn stat(
     flags: i32,
     form: Form,
 ) -> Answer {
-    // Without a path it is about the descriptor; that may be a null pointer.
+    // Without a path the call is about the descriptor. The path may be null then.
     let empty = flags & libc::AT_EMPTY_PATH != 0;
     if empty && path == 0 {
         return of_descriptor(world, call, directory, form);
@@ -59,7 +59,7 @@ pub(super) fn stat(
     }
 }
 
-/// `fstat(2)`.
+/// Answers `fstat(2)`.
 pub(super) fn of_descriptor(world: &World, call: &Notification<'_>, fd: i32, form: Form) -> Answer {
     of_kind(world, call, world.kind_of(call.thread(), fd), form)
 }
@@ -77,7 +77,7 @@ fn of_kind(
     }
 }
 
-/// Tells of a node that is open what is told of its path.
+/// Writes the metadata of an open node: those of the node's path.
 fn of_node(world: &World, call: &Notification<'_>, kind: Kind, form: Form) -> Result<Answer> {
     if let Some(mounts) = &world.mounts {
         return tell(call, mounts.node(kind), Some(kind), form);
@@ -117,9 +117,9 @@ fn tell(call: &Notification<'_>, fd: &OwnedFd, node: Option<Kind>, form: Form) -
 }
 
 fn statx(fd: &OwnedFd, mask: u32) -> Result<libc::statx> {
-    // SAFETY: it is made of numbers, for which zero is a value.
+    // SAFETY: the structure consists of integers, which may be zero.
     let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-    // SAFETY: the path is empty and ends, and there is room for the answer.
+    // SAFETY: the path is an empty C string, and `stat` is valid for writes.
     let result = unsafe {
         libc::statx(fd.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, mask, &raw mut stat)
     };
@@ -127,23 +127,24 @@ fn statx(fd: &OwnedFd, mask: u32) -> Result<libc::statx> {
     Ok(stat)
 }
 
-/// A structure of integers that cover all of its bytes.
+/// Structure of integers that cover all its bytes.
 ///
 /// # Safety
 ///
-/// It has no padding, whose bytes need not be initialized.
+/// The type must have no padding, because padding may be uninitialized.
 pub(super) unsafe trait Plain {}
 
-// SAFETY: the kernel's structure is the same on all architectures, and names what its fields do not use.
+// SAFETY: the layout is the same on all architectures, with explicit fields in place of padding.
 unsafe impl Plain for libc::statx {}
-// SAFETY: on 64-bit machines the fields, those for padding included, follow each other without a gap.
+// SAFETY: on 64-bit targets the fields, explicit padding included, leave no gap.
 unsafe impl Plain for libc::stat {}
-// SAFETY: on 64-bit machines all fields are words, or arrays of them.
+// SAFETY: on 64-bit targets all fields are words, or arrays of words.
 unsafe impl Plain for libc::statfs {}
 
 /// Returns the bytes of a structure.
 pub(super) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     let start = std::ptr::from_ref(value).cast::<u8>();
-    // SAFETY: the reference is valid for so many bytes, and `Plain` promises that all of them are initialized.
+    // SAFETY: the reference is valid for this many bytes, and `Plain` guarantees that all are
+    // initialized.
     unsafe { std::slice::from_raw_parts(start, size_of::<T>()) }
 }

@@ -1,8 +1,9 @@
-//! The threads that answer notifications.
+//! Threads that answer seccomp notifications.
 //!
-//! One at a time receives. Before it sleeps for a program, or works for long, it lets another go on in its place: so
-//! a long call keeps its caller waiting and no other. A watch does the same for a call that is long unforeseen,
-//! because the memory of a program is slow or a lock is taken.
+//! One thread at a time, the leader, receives notifications. Before it sleeps for a program or
+//! works for long, another thread takes the lead. So a long call delays its own caller only. A
+//! watch thread replaces a leader that takes long unexpectedly, for example because the memory of a
+//! program is slow or a lock is taken.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +22,7 @@ use crate::call::budget;
 use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 
-/// What serves the threads under one filter.
+/// Supervisor of the threads under one filter.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     world: Arc<World>,
@@ -30,7 +31,7 @@ pub(super) struct Supervisor {
     turns: Turns,
 }
 
-/// The threads that serve. They end by themselves.
+/// Threads of the supervisor. They end when no thread has the filter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
@@ -41,7 +42,7 @@ impl Threads {
         threads.push(thread);
     }
 
-    /// Waits until all have ended, for that time at most; returns whether they have.
+    /// Waits until all threads have ended, at most for `within`; returns whether they have ended.
     pub(super) fn settle(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         while !lock(&self.0).iter().all(JoinHandle::is_finished) {
@@ -54,12 +55,12 @@ impl Threads {
         true
     }
 
-    /// Waits for all of them.
+    /// Waits until all threads have ended.
     pub(super) fn join(&self) {
         loop {
             let thread = lock(&self.0).pop();
             match thread {
-                // It does not panic, but in a defect of the standard library.
+                // The threads catch their panics, so that the result carries no information.
                 Some(thread) => drop(thread.join()),
                 None => return,
             }
@@ -67,20 +68,20 @@ impl Threads {
     }
 }
 
-/// The stack of a thread. The address space may be limited.
+/// Stack size of each thread in bytes. It is small, because `RLIMIT_AS` may be low.
 const STACK: usize = 512 << 10;
 
-/// Lets another thread receive, once.
+/// Permission of one call to make another thread the leader.
 pub(super) struct HandOver<'a> {
     supervisor: &'a Arc<Supervisor>,
     turn: u64,
 }
 
 impl Supervisor {
-    /// Starts to serve. Serving ends with the last thread that has the filter.
+    /// Starts the threads. They end when no thread has the filter.
     ///
     /// # Errors
-    /// Why there cannot be enough threads: nothing is served then.
+    /// Returns the reason why the system refused a thread. No thread serves then.
     pub(super) fn start(
         world: Arc<World>,
         listener: Listener,
@@ -96,7 +97,7 @@ impl Supervisor {
 
     fn spawn_all(self: &Arc<Self>) -> io::Result<()> {
         self.spawn("panthor-watch", |it| it.turns.watch(|| it.spawn_leader()))?;
-        // The first call that takes long finds a thread, whatever the limits are by then.
+        // A spare thread serves the first long call even if a limit forbids new threads later.
         self.spawn("panthor-serve", |it| it.serve(false))?;
         self.spawn_leader()
     }
@@ -119,7 +120,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Receives and answers, at first if the thread leads, and then whenever it has the lead.
+    /// Receives and answers notifications while the thread leads; waits for the lead otherwise.
     fn serve(self: Arc<Self>, leads: bool) {
         let mut leads = leads || self.turns.follow();
         while leads {
@@ -135,17 +136,18 @@ impl Supervisor {
             let hand_over = HandOver { supervisor: &self, turn };
             let answered =
                 catch_unwind(AssertUnwindSafe(|| answer(&self.world, &call, &hand_over)));
-            // The panic has printed its message. The program sees a broken device, and the others go on.
+            // The panic message is printed already. This call fails with `EIO`, and later calls
+            // work.
             call.answer(answered.unwrap_or(Answer::Error(Errno(libc::EIO))));
             let _ = catch_unwind(AssertUnwindSafe(|| self.reclaim_if_much(&hand_over)));
             leads = self.turns.end(turn) || self.turns.follow();
         }
     }
 
-    /// Gives back memory of BOs that are gone, if there is much of it.
+    /// Releases memory of destroyed BOs if their total is large.
     fn reclaim_if_much(&self, hand_over: &HandOver<'_>) {
         if self.world.should_reclaim() {
-            // Without another thread it is done here.
+            // If no other thread can lead, this thread still does the work.
             let _ = hand_over.now();
             self.world.reclaim();
         }
@@ -153,10 +155,10 @@ impl Supervisor {
 }
 
 impl HandOver<'_> {
-    /// Lets another thread receive, before this one sleeps or works for long.
+    /// Makes another thread the leader, before this thread sleeps or works for long.
     ///
     /// # Errors
-    /// `ENOMEM` if there can be no other thread.
+    /// `ENOMEM` if no other thread is available.
     pub(super) fn now(&self) -> Result<()> {
         let supervisor = self.supervisor;
         supervisor

@@ -1,4 +1,4 @@
-//! Files that have a text and nothing else: a program can read them, and change nothing.
+//! Read-only files with a fixed text.
 
 use std::ffi::CStr;
 use std::io::{self, Write};
@@ -10,12 +10,12 @@ use nix::sys::stat::{Mode, fchmod};
 
 use crate::sharing::descriptors::path;
 
-/// Makes a sealed file with that text, open for reading.
+/// Creates a sealed memfd with this text; returns a read-only descriptor.
 pub(super) fn text_file(name: &CStr, text: &str) -> io::Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file = std::fs::File::from(memfd_create(name, flags)?);
     file.write_all(text.as_bytes())?;
-    // As the files of sysfs: for reading by all, and no program.
+    // The mode of sysfs files: readable by all users, and not executable.
     fchmod(&file, Mode::from_bits_truncate(0o644))?;
     let seals = SealFlag::F_SEAL_WRITE
         | SealFlag::F_SEAL_SHRINK

@@ -1,4 +1,5 @@
-//! What all programs of a loopback share: the device, the files around it, and what is known of processes.
+//! State that all programs of a loopback share: the device, the files around it, and the known
+//! processes.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -27,44 +28,44 @@ use crate::call::uaccess::{Foreign, UserMemory};
 use crate::device::Device;
 use crate::lock::lock;
 
-/// The longest path, with its NUL.
+/// Longest path in bytes, with its NUL.
 const PATH_MAX: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) nodes: Arc<Nodes>,
     pub(super) tree: Tree,
-    /// The tree at the paths of the programs.
+    /// Mount namespace with the tree at its paths.
     pub(super) mounts: Option<Mounts>,
     pub(super) processes: Processes,
-    /// Whether any program was given a descriptor opened with `O_PATH` for a node.
+    /// Set once a program has a descriptor that only names a node.
     places_given: AtomicBool,
-    /// Processes that were complained about.
+    /// Processes with a printed warning.
     complaints: Mutex<HashSet<Pid>>,
-    /// Whether it was said that descriptors have run out.
+    /// Set once a warning about missing descriptors is printed.
     short: AtomicBool,
-    /// How many threads wait in ioctls.
+    /// Number of threads that wait in ioctls.
     pub(super) waiting: AtomicU32,
-    /// Its end tells the thread that waits for closed nodes.
+    /// Write end of a pipe. Its end of file ends the thread that watches for closed nodes.
     _alive: OwnedFd,
 }
 
-/// What a descriptor of a program stands for.
+/// Meaning of a descriptor of a program.
 enum Known {
     Node(Arc<OpenNode>),
-    /// A descriptor opened with `O_PATH` for a node.
+    /// A descriptor that names a node, opened with `O_PATH`.
     Place(Kind),
 }
 
-/// What a descriptor of a program is that is a memfd.
+/// Memfd behind a descriptor of a program.
 enum Memfd {
-    /// A node, as when it was last seen.
+    /// The node that the descriptor had before, still the same.
     Node(Arc<OpenNode>),
-    /// A duplicate of what else it may be.
+    /// A duplicate of the memfd, which may be a node.
     Other(OwnedFd),
 }
 
-/// A thread that is not asked whether it still waits.
+/// Thread that is assumed to wait, without a check.
 struct Unverified<'a>(&'a Notification<'a>);
 
 impl Foreign for Unverified<'_> {
@@ -106,24 +107,25 @@ impl World {
         })
     }
 
-    /// Returns whether a thread has the files of the tree at their paths, so that the kernel knows them.
+    /// Returns whether a thread sees the tree mounted at its paths.
     pub(super) fn is_mounted_for(&self, thread: Pid) -> bool {
         self.mounts.as_ref().is_some_and(|mounts| mounts.has(thread))
     }
 
-    /// A path of the caller; `None` if the kernel will refuse it, or it is of no interest.
+    /// Returns a path argument; `None` if it is unreadable or cannot concern the device.
     pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Option<Vec<u8>> {
         self.path_unless(call, address, is_elsewhere)
     }
 
-    /// The same of a path that is of no interest if a test says so.
+    /// Returns a path argument; `None` if it is unreadable or `is_elsewhere` accepts it.
     pub(super) fn path_unless(
         &self,
         call: &Notification<'_>,
         address: u64,
         is_elsewhere: impl Fn(&[u8]) -> bool,
     ) -> Option<Vec<u8>> {
-        // Most paths are none of ours, whoever's they were: only for others that is asked.
+        // Most paths cannot concern the device. So the check that the thread still waits comes
+        // after the read, and only for the others.
         let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX).ok();
         let unread = path.is_none();
         let path = path.filter(|path| !is_elsewhere(path));
@@ -134,22 +136,23 @@ impl World {
         path
     }
 
-    /// Says something about a process, once.
+    /// Prints a warning about a process, once per process.
     pub(super) fn complain(&self, thread: Pid, what: &str) {
         let Some(process) = process_of(thread) else {
             return;
         };
         if lock(&self.complaints).insert(process) {
             let name = name_of(thread);
-            // Whoever does not read it is no reason to panic.
+            // A closed standard error must not cause a panic.
             let _ = writeln!(io::stderr(), "panthor-fake: process {process} ({name}) {what}");
         }
     }
 
-    /// The node behind a descriptor of a thread, if it is one. All that the program has closed before is released.
+    /// Returns the node behind a descriptor of a thread. Nodes that the program has closed are
+    /// released before.
     ///
     /// # Errors
-    /// `EMFILE` and the like if there are no descriptors left to look with.
+    /// `EMFILE`, `ENFILE` or `ENOMEM` if this process cannot get a descriptor.
     pub(super) fn node(&self, thread: Pid, fd: i32) -> Result<Option<Arc<OpenNode>>> {
         if !self.nodes.any() || fd < 0 {
             return Ok(None);
@@ -162,10 +165,10 @@ impl World {
         Ok(node)
     }
 
-    /// Which node a descriptor of a thread is, or is the place of.
+    /// Returns which node a descriptor of a thread is, or names.
     ///
     /// # Errors
-    /// As above.
+    /// The same as those of [`node`](Self::node).
     pub(super) fn kind_of(&self, thread: Pid, fd: i32) -> Result<Option<Kind>> {
         if fd < 0 || !(self.nodes.any() || self.places_given.load(Ordering::Acquire)) {
             return Ok(None);
@@ -176,10 +179,10 @@ impl World {
         }))
     }
 
-    /// What a descriptor of a thread stands for.
+    /// Returns the meaning of a descriptor of a thread.
     ///
     /// # Errors
-    /// As above.
+    /// The same as those of [`node`](Self::node).
     fn known(&self, thread: Pid, fd: i32) -> Result<Option<Known>> {
         let node = if self.processes.can_duplicate() {
             match self.memfd(thread, fd)? {
@@ -201,8 +204,11 @@ impl World {
         Ok(identity.and_then(|identity| self.tree.named_by(identity)).map(Known::Place))
     }
 
-    /// A duplicate of a descriptor of a thread if it is a memfd, as all nodes are. Others are not duplicated: to close
-    /// the duplicate some file systems ask a program, which may wait for this supervisor.
+    /// Returns the memfd behind a descriptor of a thread; `None` for any other file. All nodes are
+    /// memfds.
+    ///
+    /// Other files are not duplicated. The close of such a duplicate can wait for a FUSE server,
+    /// which may itself wait for this supervisor.
     fn memfd(&self, thread: Pid, fd: i32) -> Result<Option<Memfd>> {
         let known = self.nodes.was_seen((thread, fd));
         if !known && !link_of(thread, fd).is_some_and(|link| link.starts_with(b"/memfd:")) {
@@ -218,16 +224,16 @@ impl World {
         if seals(&duplicate).is_some() {
             return Ok(Some(Memfd::Other(duplicate)));
         }
-        // Another file has the number by now.
+        // The number now belongs to another file.
         self.nodes.forget_seen((thread, fd));
         let close = std::thread::Builder::new().name("panthor-close".into());
-        // Without a thread it is closed here.
+        // If the spawn fails, its closure drops the descriptor here.
         let _ = close.spawn(move || drop(duplicate));
         Ok(None)
     }
 
-    /// What was found; `None` if the kernel says that there is nothing. Only where descriptors have run out, nothing
-    /// is known.
+    /// Converts a failed lookup to `None`, but returns the error if this process lacks descriptors
+    /// or memory.
     fn shortage<T>(&self, found: Result<T>) -> Result<Option<T>> {
         let errno = match found {
             Ok(found) => return Ok(Some(found)),
@@ -237,7 +243,7 @@ impl World {
             return Ok(None);
         }
         if !self.short.swap(true, Ordering::Relaxed) {
-            // Whoever does not read it is no reason to panic.
+            // A closed standard error must not cause a panic.
             let _ = writeln!(
                 io::stderr(),
                 "panthor-fake: there are no file descriptors left, and calls fail for it: raise RLIMIT_NOFILE of the \
@@ -247,7 +253,7 @@ impl World {
         Err(Errno(errno))
     }
 
-    /// Remembers that a program has a descriptor that is only the place of a node.
+    /// Records that a program has a descriptor that only names a node.
     pub(super) fn set_place_given(&self) {
         self.places_given.store(true, Ordering::Release);
     }
@@ -266,13 +272,14 @@ impl World {
         self.processes.duplicate(thread, fd)
     }
 
-    /// Returns whether BOs that are gone have much memory.
+    /// Returns whether destroyed BOs hold much memory.
     pub(super) fn should_reclaim(&self) -> bool {
         self.nodes.memory().should_reclaim()
     }
 
-    /// Gives back memory of BOs that are gone and that no process has mapped. That takes long: all processes are
-    /// looked into.
+    /// Releases memory of destroyed BOs that no process has mapped.
+    ///
+    /// The function is slow, because it reads the mappings of all processes.
     pub(super) fn reclaim(&self) {
         self.nodes.memory().reclaim(|| {
             let mappings = Mappings::of(self.nodes.identity());
