@@ -1,9 +1,10 @@
-//! The fake at the boundary of system calls: programs that open `/dev/dri/renderD128` find it there.
+//! The fake at the system call boundary: programs that open `/dev/dri/renderD128` find it there.
 //!
-//! A [`Loopback`] puts threads of this process, and the programs that they start, under a filter of the kernel
-//! (seccomp user notification). Their opens, ioctls and the like are answered by a supervisor, which is a
-//! thread outside; all else they do goes its way. It needs no privileges, and no change to a program: static
-//! programs, and those that make system calls by themselves, see the device like any other.
+//! A [`Loopback`] puts threads of this process and their descendants under a seccomp filter with
+//! user notification. A supervisor outside the filter answers their opens, ioctls and similar
+//! calls. The kernel runs all other calls. A loopback needs no privileges and no change to a
+//! program. Statically linked programs, and programs that make raw system calls, see the device as
+//! well.
 //!
 //! ```
 //! use panthor_fake::loopback::Loopback;
@@ -23,57 +24,68 @@
 //!
 //! # How it works
 //!
-//! - The descriptor that a program gets for a node is the memory of the device, a sealed memfd in which each BO
-//!   is at its mmap offset: mmap, dup, fork, exec, sending and closing are done by the kernel. Each open has a
-//!   description of its own, which its file position and a lock tell from others; the file of the fake is released when the last
-//!   duplicate and the last mapping are gone, before the next call on another node is answered.
-//! - Ioctls go to the same functions as those of [`File::ioctl`](crate::File::ioctl), with the memory and the
-//!   descriptors of the program. One that sleeps keeps its caller waiting and nobody else; a signal interrupts
-//!   it.
-//! - The files around the nodes (`/dev/dri`, and what sysfs has about the device) are in a read-only tmpfs that is
-//!   mounted nowhere and ends with its last descriptor. A program gets real descriptors of them, which lead to
-//!   nothing of the host, whatever root directory the program has. That takes `CAP_SYS_ADMIN` or user namespaces.
-//!   Without both the files are in a private directory below `$TMPDIR`; `SECURITY.md` has the limits of that.
+//! - A program's descriptor of a node is the memory of the device: a sealed memfd with each BO at
+//!   its mmap offset. So the kernel does mmap, dup, fork, exec, `SCM_RIGHTS` and close. Each open
+//!   has its own file description, which the loopback identifies by its file position and a lock.
+//!   The fake's file is released after the last duplicate and the last mapping are gone, and before
+//!   the next call on another node is answered.
+//! - Ioctls reach the same functions as those of [`File::ioctl`](crate::File::ioctl), with the
+//!   memory and the descriptors of the program. A sleeping ioctl blocks its caller only, and a
+//!   signal interrupts it.
+//! - The files around the nodes (`/dev/dri`, and the sysfs files of the device) are in a read-only
+//!   tmpfs that is mounted nowhere and ends with its last descriptor. A program gets real
+//!   descriptors of these files. Whatever the root directory of the program, they lead to no file
+//!   of the host. The tmpfs needs `CAP_SYS_ADMIN` or user namespaces. Without both the files are in
+//!   a private directory below `$TMPDIR`; `SECURITY.md` lists the limits of that.
 //!
 //! # Mounts
 //!
-//! A notified call ends with `EINTR` where a signal arrives before the supervisor has received it, if the handler
-//! lacks `SA_RESTART`: also calls that natively never do, like `stat(2)`. [`Loopback::with_mounts`] has the kernel
-//! answer what only looks at a path. It makes a mount namespace in which the files are at their paths, and which the
-//! function of [`Loopback::run`] and all that it starts are in. Then
+//! A notified call fails with `EINTR` if a signal arrives before the supervisor has received the
+//! call, and the handler lacks `SA_RESTART`. That also holds for calls such as `stat(2)`, which no
+//! signal interrupts natively. With [`Loopback::with_mounts`] the kernel answers calls that only
+//! inspect a path. The function creates a mount namespace with the files at their paths. The
+//! function of [`Loopback::run`] and all its descendants are in that namespace. The differences
+//! are:
 //!
-//! - opens, `readlink(2)`, `statfs(2)`, `fstat(2)` and `mmap(2)` are notified as ever;
-//! - `stat(2)` of `/dev/fd/N` or `/proc/PID/fd/N` shows an open node as a regular file, but with `fstatat(2)` from
-//!   a directory on;
-//! - the working directory can be `/dev/dri`, which can be watched as well, and `..` of it is the host's `/dev`;
-//! - a directory of the host that lacks a mount point (`/dev`, and parts of `/sys`) is covered by a tmpfs with the
-//!   same entries: what the host adds later right below it is missing;
-//! - what the program mounts the host does not see.
+//! - Opens, `readlink(2)`, `statfs(2)`, `fstat(2)` and `mmap(2)` are still notified.
+//! - `stat(2)` of `/dev/fd/N` or `/proc/PID/fd/N` reports an open node as a regular file, except
+//!   for `fstatat(2)` relative to a directory.
+//! - The working directory can be `/dev/dri`, which can be watched as well, and its `..` is the
+//!   host's `/dev`.
+//! - A tmpfs with the same entries covers each directory of the host that lacks a mount point
+//!   (`/dev`, and parts of `/sys`). Entries that the host adds later to such a directory are
+//!   missing.
+//! - Mounts of the program are not visible on the host.
 //!
-//! # What cannot be done
+//! # Limits
 //!
-//! - 32-bit programs find no device, nor do programs that forbid being read, and ones that open files through
-//!   io_uring. The first two are told on the standard error. x32 calls are answered as by a kernel without them.
-//! - `poll(2)` on a node says that it is ready, and `epoll_ctl(2)` refuses it, where a board's is quiet;
-//!   `read(2)`, `write(2)`, `fallocate(2)` and their like reach the memory of all BOs, and `mremap(2)` makes a
-//!   mapping longer, into what is behind its BO. `mprotect(2)` makes the page of the flush ID writable, for all.
-//!   `/proc/PID/maps` shows the memory and not the node.
-//! - Locks of `fcntl(2)` that cover a whole node are refused, but for those of open file descriptions, which keep
-//!   others from opening one; and `flock(2)` knows one file, which all open nodes are. `fchmod(2)` changes all of
-//!   them, for the server too where it is not root. A private mapping is refused only where a BO or the registers can be, not below.
-//! - The directory that stands for `/dev/dri` can be opened and listed, but not made the current one by its
-//!   path, nor watched; in it `getcwd(2)` has no path. What is above it, like `/dev/dri/..`, has the tree's files
-//!   and none of the host's. A symbolic link of the program's own making does not lead to a node.
-//! - Where a program makes itself a user or mount namespace, or another root directory, the device stays at these
-//!   paths, whatever is mounted over them; in a user namespace nobody has the capabilities that the driver asks for.
-//!   In a process namespace the numbers in `/proc/PID/fd` are taken for those outside; `/proc/self` is right.
-//! - An imported dma-buf of another device cannot be mapped by the CPU, nor an exported one through its own
-//!   descriptor: the program's mmap of the first fails with `ENODEV`, and so does that of the second.
-//! - What a program has closed or unmapped itself is gone for its next call. What another thread or process closes at
-//!   the same time may be noticed a moment later.
-//! - Another loopback, or any supervisor of that kind, inside: the kernel permits one.
+//! - 32-bit programs, programs that forbid reading their memory, and opens through io_uring find no
+//!   device. For the first two a line on the standard error reports it. x32 calls fail as on a
+//!   kernel without x32.
+//! - `poll(2)` reports a node as ready, and `epoll_ctl(2)` refuses a node, where a board's node is
+//!   never ready. `read(2)`, `write(2)` and `fallocate(2)` reach the memory of all BOs. `mremap(2)`
+//!   can extend a mapping beyond the end of its BO. `mprotect(2)` can make the flush ID page
+//!   writable, which all programs share. `/proc/PID/maps` shows the memfd instead of the node.
+//! - `fcntl(2)` refuses process-owned locks on a whole node. Open file description locks on a whole
+//!   node succeed and make later opens of nodes fail. All open nodes share one `flock(2)` lock.
+//!   `fchmod(2)` changes the mode of all nodes, also for a server without root. A private mapping
+//!   fails only at offsets that BOs or registers can have.
+//! - Programs can open and list the directory that stands for `/dev/dri`, but cannot watch it or
+//!   `chdir(2)` to its path. `getcwd(2)` finds no path for it. Directories above it, such as
+//!   `/dev/dri/..`, contain the files of the tree and none of the host's. Symbolic links that a
+//!   program creates do not lead to a node.
+//! - In a user namespace, mount namespace or root directory that a program creates, the device
+//!   stays at its paths, whatever is mounted there. In such a user namespace no thread has the
+//!   capabilities that the driver checks. In a PID namespace the PID in `/proc/PID/fd` is taken for
+//!   a PID outside; `/proc/self` is correct.
+//! - A CPU mapping of an imported dma-buf of another device fails with `ENODEV`. So does a CPU
+//!   mapping of an exported dma-buf through its own descriptor.
+//! - A node that a program has closed or unmapped is gone at its next call. A concurrent close by
+//!   another thread or process can take effect a moment later.
+//! - A second loopback, or any other seccomp supervisor, cannot run inside a loopback, because the
+//!   kernel permits only one.
 //!
-//! It runs on x86-64 and AArch64, with Linux 5.19 or newer.
+//! The loopback runs on x86-64 and AArch64, with Linux 5.19 or newer.
 
 mod attributes;
 mod calls;
@@ -112,7 +124,7 @@ use world::World;
 
 use crate::device::Device;
 
-/// A device at the boundary of system calls.
+/// Device at the system call boundary.
 #[derive(Debug)]
 pub struct Loopback {
     world: Arc<World>,
@@ -121,30 +133,31 @@ pub struct Loopback {
 
 impl Drop for Loopback {
     fn drop(&mut self) {
-        // Of what nobody uses any more nothing should be left when the process ends.
+        // Idle threads should be gone when the process ends.
         self.threads.settle(Duration::from_millis(100));
     }
 }
 
 impl Loopback {
-    /// Makes the nodes of a device; nobody sees them yet.
+    /// Creates the nodes of a device. They are visible to the functions of [`Loopback::run`] only.
     ///
     /// # Errors
-    /// What the system lacks for it.
+    /// Returns an [`Error`] that names the missing feature of the system.
     pub fn new(device: &Device) -> Result<Self, Error> {
         Self::with(device, None)
     }
 
-    /// Makes the nodes of a device, and a mount namespace in which they and the files around them are at their
+    /// Creates the nodes of a device, and a mount namespace with all files of the device at their
     /// paths.
     ///
-    /// Calls that only look at a path are not notified then, so that no signal interrupts them, and they cost
-    /// nothing: `stat(2)`, `access(2)` and the like. The documentation of the [module](self#mounts) has what
-    /// differs.
+    /// The kernel answers `stat(2)`, `access(2)` and other calls that only inspect a path. So no
+    /// signal interrupts them, and they cost nothing extra. The [module documentation](self#mounts)
+    /// lists the differences.
     ///
     /// # Errors
-    /// What the system lacks for it: besides the needs of [`Loopback::new`], the capabilities `SYS_ADMIN`,
-    /// `SYS_CHROOT` and `MKNOD`.
+    /// Returns an [`Error`] that names the missing feature of the system. Besides the needs of
+    /// [`Loopback::new`], the function needs the capabilities `SYS_ADMIN`, `SYS_CHROOT` and
+    /// `MKNOD`.
     pub fn with_mounts(device: &Device) -> Result<Self, Error> {
         Self::with(device, Some(Mounts::new()?))
     }
@@ -154,37 +167,37 @@ impl Loopback {
         Ok(Self { world, threads: Threads::default() })
     }
 
-    /// Runs something that finds the device in `/dev/dri`, on a thread of its own.
+    /// Runs a function on a new thread that finds the device in `/dev/dri`.
     ///
-    /// The threads and the processes that it starts find it as well, for as long as they live; this returns when
-    /// the function does. A panic goes on in the caller. The calling thread should not be one that a loopback
-    /// has started itself.
+    /// Threads and processes that the function starts find the device as well, for their whole
+    /// life. `run` returns when the function does, and resumes a panic of the function in the
+    /// caller. Do not call `run` on a thread that is itself under a loopback.
     ///
     /// # Errors
-    /// Why the thread could not be put under the filter.
+    /// Returns the reason why the thread cannot be put under the filter.
     pub fn run<T: Send>(&self, function: impl FnOnce() -> T + Send) -> Result<T, Error> {
         let mut program = filter::program(self.world.mounts.is_some())?;
         let (sender, receiver) = mpsc::sync_channel(0);
         let (go, served) = mpsc::sync_channel(1);
         std::thread::scope(|scope| {
-            // Dropped on the way out: a client that is not served does not start.
+            // Every return drops `go`, so that a client without a supervisor does not start.
             let go = go;
             let thread = std::thread::Builder::new().name("panthor-client".into());
             let client = thread.spawn_scoped(scope, move || {
                 let entered = self.world.mounts.as_ref().map_or(Ok(()), Mounts::enter);
                 let listener = entered.and_then(|()| filter::install(&mut program));
-                // From here on the calls that are notified wait for the supervisor.
+                // From here on notified calls wait for the supervisor.
                 sender.send(listener).ok()?;
                 served.recv().ok()?;
                 Some(function())
             });
             let client = client.map_err(|error| Error::new("start a thread", "").because(error))?;
-            // Without an answer the thread has panicked, which is told below.
+            // Without an answer the thread has panicked; the join below resumes the panic.
             if let Ok(listener) = receiver.recv() {
-                // On this side of the filter, which threads hand down.
+                // This thread is outside the filter, and new threads inherit that.
                 let (world, threads) = (self.world.clone(), self.threads.clone());
                 Supervisor::start(world, Listener::new(listener?), threads)?;
-                // Should the client be gone, joining it tells why.
+                // If the client has ended, the join below returns the reason.
                 let _ = go.send(());
             }
             match client.join() {
@@ -195,16 +208,16 @@ impl Loopback {
         })
     }
 
-    /// Waits until all threads and processes have ended that find the device. What they had open is closed
-    /// then.
+    /// Waits until all threads and processes that find the device have ended, and releases their
+    /// files.
     pub fn finish(self) {
         self.threads.join();
         self.world.nodes.reap();
     }
 
-    /// Waits as [`finish`](Self::finish) does, for that time at most; returns whether all have ended.
+    /// Waits as [`finish`](Self::finish) does, at most for `time`; returns whether all have ended.
     ///
-    /// A call may still go on when its program was killed, if something holds it in the kernel.
+    /// A call of a killed program can continue while it hangs in the kernel.
     pub fn finish_within(self, time: Duration) -> bool {
         let ended = self.threads.settle(time);
         if ended {
@@ -213,10 +226,11 @@ impl Loopback {
         ended
     }
 
-    /// Checks that a process, which a function of [`Loopback::run`] has started, can be served.
+    /// Checks that a process that a function of [`Loopback::run`] has started can be served.
     ///
     /// # Errors
-    /// Why it cannot be looked into. One that has ended already is no error.
+    /// Returns the reason why the memory of the process is unreadable. A process that has ended is
+    /// no error.
     pub fn check(process: u32) -> Result<(), Error> {
         let process = Pid::from_raw(i32::try_from(process).unwrap_or(i32::MAX));
         process::check_readable(process).map_err(Error::of_inspection)

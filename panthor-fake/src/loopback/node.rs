@@ -1,9 +1,9 @@
-//! The nodes that programs have open.
+//! Open nodes of programs.
 //!
-//! What a program gets for a node is the device's memory, sealed: so mmap works in the kernel. Each open is a
-//! description of its own. It is recognised by its file position, which is random, and by a lock that it holds
-//! on the byte there; the lock goes with the last duplicate and the last mapping, wherever they are, as a node's release
-//! comes then.
+//! A program's descriptor of a node is the sealed memory of the device, so that the kernel can map
+//! it. Each open has its own file description. The loopback identifies it by its random file
+//! position, and by a lock that the description holds on the byte there. The kernel drops the lock
+//! with the last duplicate and the last mapping, which is the time at which DRM releases a file.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -31,7 +31,7 @@ use crate::file::primary::Opener;
 use crate::lock::lock;
 use crate::sharing::descriptors::path;
 
-/// Which node of the device.
+/// Node of the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// `card0`.
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const ALL: [Self; 2] = [Self::Primary, Self::Render];
 
-    /// The name below `/dev/dri`.
+    /// Returns the name below `/dev/dri`.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Primary => "card0",
@@ -51,7 +51,7 @@ impl Kind {
         }
     }
 
-    /// The minor number; the major is 226.
+    /// Returns the minor number. The major number is [`MAJOR`].
     pub(super) const fn minor(self) -> u32 {
         match self {
             Self::Primary => 0,
@@ -60,15 +60,15 @@ impl Kind {
     }
 }
 
-/// DRM's major number.
+/// Major number of DRM.
 pub(super) const MAJOR: u32 = 226;
 
-/// A node that a program has opened.
+/// Node that a program has opened.
 #[derive(Debug)]
 pub(super) struct OpenNode {
     pub(super) kind: Kind,
     pub(super) file: File,
-    /// The descriptor that it was last seen as: thread and number.
+    /// Last descriptor that was identified as this node: see [`name_of`].
     seen_as: AtomicU64,
 }
 
@@ -76,32 +76,32 @@ pub(super) struct OpenNode {
 #[derive(Debug)]
 pub(super) struct Nodes {
     device: Device,
-    /// Device and inode number of its memory.
+    /// Device and inode number of the device's memory.
     identity: (u64, u64),
-    /// What the positions of nodes are made with, so that nobody guesses one.
+    /// Random keys of the file positions, so that a program cannot guess one.
     positions: RandomState,
     open: Mutex<Open>,
     count: AtomicUsize,
-    /// Tells when one may have been closed.
+    /// Reports closes of descriptors of the device's memory.
     closes: Inotify,
-    /// Whether one was closed so short a time ago that the kernel may not have dropped its lock when it was looked.
+    /// Set shortly after a close, while the kernel may still hold the lock of the closed node.
     unsettled: AtomicBool,
-    /// Held until what is closed is released.
+    /// Serializes the release of closed nodes.
     reaping: Mutex<()>,
-    /// Descriptors that were nodes when they were last seen: names, each at a place that its value says.
+    /// Hash table of descriptors that were last identified as nodes: see [`name_of`].
     seen: [AtomicU64; 64],
 }
 
-/// A descriptor of a thread, as a number that is not zero.
+/// Encodes a descriptor of a thread as an integer that is not zero.
 fn name_of((thread, number): (Pid, i32)) -> u64 {
     (thread.as_raw() as u64) << 32 | u64::from(number as u32)
 }
 
 #[derive(Debug, Default)]
 struct Open {
-    /// How many were opened.
+    /// Number of opens so far.
     opened: u64,
-    /// By position.
+    /// Open nodes by file position.
     nodes: BTreeMap<i64, Arc<OpenNode>>,
 }
 
@@ -145,18 +145,17 @@ impl Nodes {
         &self.device.inner().memory
     }
 
-    /// Opens a node, with flags of `open(2)`.
-    ///
-    /// `opener` is who does so.
+    /// Opens a node with the flags of `open(2)`, for a thread that `opener` describes.
     pub(super) fn open(&self, kind: Kind, flags: OFlag, opener: Opener) -> Result<OwnedFd> {
         budget::charge_object()?;
-        // A program that closed one and opens another finds it closed.
+        // A program that closes a node and opens another must find the first one released.
         self.catch_up(false);
         let kept = OFlag::O_ACCMODE | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_APPEND;
         let memory = path(self.device.inner().memory.as_fd().as_raw_fd());
         let mut flags = flags & kept;
         if flags.contains(OFlag::O_ACCMODE) {
-            // For ioctls only, after a check for both. The lock and mmap need one of them.
+            // Access mode 3 permits ioctls only, after a check for both accesses. The lock and mmap
+            // need an access.
             flags = flags.difference(OFlag::O_ACCMODE) | OFlag::O_RDWR;
         }
         let fd = open(memory.as_str(), flags, Mode::empty())?;
@@ -174,19 +173,20 @@ impl Nodes {
         Ok(fd)
     }
 
-    /// Whether any node is open at all.
+    /// Returns whether any node is open.
     pub(super) fn any(&self) -> bool {
         self.count.load(Ordering::Acquire) != 0
     }
 
-    /// The node behind the duplicate of a descriptor that was one when it was last seen, if it is that still.
+    /// Returns the node of a duplicated descriptor, if the descriptor still is the node that it was
+    /// before.
     pub(super) fn find_seen(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
         let position = self.position_of(fd)?;
         let node = lock(&self.open).nodes.get(&position).cloned()?;
         (node.seen_as.load(Ordering::Relaxed) == name_of(descriptor)).then_some(node)
     }
 
-    /// The node behind the duplicate of a descriptor, which a thread has under that number.
+    /// Returns the node of a duplicated descriptor; `descriptor` is its thread and number.
     pub(super) fn identify(&self, fd: &OwnedFd, descriptor: (Pid, i32)) -> Option<Arc<OpenNode>> {
         let position = self.position_of(fd)?;
         let open = lock(&self.open);
@@ -198,17 +198,18 @@ impl Nodes {
                 return Some(node.clone());
             }
         }
-        // The program has moved it. Of a node that was closed a moment ago nobody has the lock: it is not this one.
+        // The program has moved the file position. The lock of a node that was just closed is free
+        // for every description, so such a node does not match.
         let memory = &self.device.inner().memory;
         let holds = |position| owns(fd, position) && !owns(memory, position);
         let mut nodes = open.nodes.iter();
         nodes.find(|&(&position, _)| holds(position)).map(|(_, node)| node.clone())
     }
 
-    /// The position of a description of the device's memory; `None` for any other file, also one that a program
-    /// has sealed and moved to the position of a node.
+    /// Returns the file position of a description of the device's memory; `None` for any other
+    /// file. A file that a program has sealed and moved to the position of a node is another file.
     ///
-    /// This is the only place where a descriptor of a program is taken for one of a node.
+    /// Only this function decides that a descriptor of a program can be a node.
     fn position_of(&self, fd: &OwnedFd) -> Option<i64> {
         if !self.is_memory(fd) {
             return None;
@@ -220,29 +221,30 @@ impl Nodes {
         &self.seen[(thread.as_raw() ^ number) as usize % self.seen.len()]
     }
 
-    /// Whether a descriptor was a node when it was last seen. It may be anything by now.
+    /// Returns whether a descriptor was last identified as a node. It may be another file by now.
     pub(super) fn was_seen(&self, descriptor: (Pid, i32)) -> bool {
         self.seen_at(descriptor).load(Ordering::Relaxed) == name_of(descriptor)
     }
 
-    /// Forgets that a descriptor was a node.
+    /// Forgets that a descriptor was identified as a node.
     pub(super) fn forget_seen(&self, descriptor: (Pid, i32)) {
         self.seen_at(descriptor).store(0, Ordering::Relaxed);
     }
 
-    /// The file position of the `index`-th node, behind the memory.
+    /// Returns the file position of the `index`-th node, above the end of the memory.
     fn position(&self, index: u64) -> i64 {
-        // Below the largest position there is.
+        // Keeps positions below the maximum of an `i64`.
         const BITS: u32 = 61;
 
         FILE_SIZE as i64 + (self.positions.hash_one(index) >> (64 - BITS)) as i64
     }
 
-    /// The node behind a descriptor, by what `/proc` tells of it: the lock that it holds.
+    /// Returns the node of a descriptor, which the lock in its `/proc` fdinfo identifies.
     pub(super) fn identify_by_info(&self, info: &str) -> Option<Arc<OpenNode>> {
         let (device, inode) = self.identity;
         let file = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
-        // `lock: 1: OFDLCK ADVISORY WRITE -1 DEVICE:INODE START END`, of the locks of this description.
+        // Format of a lock of this description: `lock: 1: OFDLCK ADVISORY WRITE -1 DEVICE:INODE
+        // START END`
         let start = info.lines().find_map(|line| {
             let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace();
             let kind = words.nth(1)?;
@@ -252,13 +254,15 @@ impl Nodes {
         lock(&self.open).nodes.get(&start).cloned()
     }
 
-    /// Returns whether a file is the device's memory. That waits for no program, whatever file system the file is
-    /// of: the kernel is asked for what it knows already.
+    /// Returns whether a file is the device's memory.
+    ///
+    /// The call cannot block on a FUSE server, because `AT_STATX_DONT_SYNC` reads cached
+    /// attributes.
     fn is_memory(&self, fd: &OwnedFd) -> bool {
         let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
-        // SAFETY: the structure is made of numbers, for which zero is a value.
+        // SAFETY: the structure consists of integers, which may be zero.
         let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-        // SAFETY: the path is empty and ends, and there is room for the answer.
+        // SAFETY: the path is an empty C string, and `stat` is valid for writes.
         let result = unsafe {
             libc::statx(fd.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_INO, &raw mut stat)
         };
@@ -266,14 +270,13 @@ impl Nodes {
         result == 0 && (device, stat.stx_ino) == self.identity
     }
 
-    /// Device and inode number of the file that all open nodes are.
+    /// Returns the device and inode number of the file behind all open nodes.
     pub(super) fn identity(&self) -> (u64, u64) {
         self.identity
     }
 }
 
-/// The seals of a memfd; `None` for any other file. Unlike all else that one could ask of a descriptor it never
-/// waits, whatever file system that is of.
+/// Returns the seals of a memfd; `None` for any other file. The call never blocks on a file system.
 pub(super) fn seals(fd: &OwnedFd) -> Option<i32> {
     fcntl(fd, FcntlArg::F_GET_SEALS).ok()
 }
@@ -288,12 +291,12 @@ fn lock_at(position: i64, kind: i32) -> libc::flock {
     }
 }
 
-/// Whether no description but that of `fd` has the lock of the node with this position.
+/// Returns whether no description except that of `fd` holds the lock at `position`.
 fn owns(fd: impl AsFd, position: i64) -> bool {
     is_free(fd, lock_at(position, libc::F_WRLCK))
 }
 
-/// Whether the description of `fd` could have that lock.
+/// Returns whether the description of `fd` could acquire this lock.
 fn is_free(fd: impl AsFd, mut lock: libc::flock) -> bool {
     let asked = fcntl(fd, FcntlArg::F_OFD_GETLK(&mut lock));
     asked.is_ok() && i32::from(lock.l_type) == libc::F_UNLCK
@@ -305,7 +308,7 @@ mod tests {
     use crate::device::config::Config;
     use crate::memfd::SEALS;
 
-    /// A file of a program, sealed as the memory is.
+    /// Creates a memfd of a program, sealed as the device's memory is.
     fn sealed() -> OwnedFd {
         use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -324,7 +327,7 @@ mod tests {
         lseek(&own, position, Whence::SeekSet).unwrap();
         assert!(nodes.identify(&own, name).is_none());
         assert!(nodes.identify(&fd, name).is_some());
-        // The program has put its own file in the place of the node that was seen.
+        // The program has replaced the known node by its own file.
         assert!(nodes.find_seen(&own, name).is_none());
         assert!(nodes.find_seen(&fd, name).is_some());
     }
@@ -347,7 +350,7 @@ mod tests {
     fn a_moved_node_is_not_taken_for_one_that_was_just_closed() {
         let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
         let open = || nodes.open(Kind::Render, OFlag::O_RDWR, Opener::default()).unwrap();
-        // They are tried in a random order: it is unlikely that none of these comes before.
+        // The search order is random, so that one of these very likely precedes the open node.
         let closed: Vec<_> = (0..16).map(|_| open()).collect();
         let fd = open();
         let name = (Pid::this(), 3);

@@ -1,4 +1,4 @@
-//! Where a path of a program leads: to a file around the device, to a descriptor, or elsewhere.
+//! Resolution of paths: to a file around the device, to a descriptor, or elsewhere.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -13,23 +13,23 @@ use super::tree::Tree;
 use crate::call::errno::{Errno, Result};
 use crate::sharing::descriptors::path as own_path;
 
-/// Where a path leads.
+/// Destination of a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Place {
-    /// To something of the host.
+    /// A file of the host.
     Elsewhere,
-    /// To something of the tree: the path from its root, without a slash.
+    /// A file of the tree, by its path from the root without the leading slash.
     Tree(Vec<u8>),
-    /// To a descriptor of a thread, through `/proc` or `/dev/fd`.
+    /// A descriptor of a thread, through `/proc` or `/dev/fd`.
     Descriptor { thread: Pid, fd: i32 },
-    /// To what `/proc` tells about it.
+    /// The fdinfo of a descriptor.
     DescriptorInfo { thread: Pid, fd: i32 },
-    /// Through something of the tree that is no directory, or is not there.
+    /// A component of the tree that is missing or is not a directory.
     Nowhere(Errno),
 }
 
 impl Tree {
-    /// Follows a path of a thread, from `directory` on if it is relative.
+    /// Resolves a path of a thread, relative to `directory` unless it is absolute.
     pub(super) fn place(&self, thread: Pid, directory: i32, path: &[u8]) -> Place {
         let absolute = match path {
             [] => return Place::Elsewhere,
@@ -46,22 +46,23 @@ impl Tree {
             Ok(straight) => straight,
             Err(errno) => return Place::Nowhere(errno),
         };
-        // What is above the tree's parts is the tree's, too, where the way there leads through them: a directory
-        // of the host would be opened with the rights of the server and below its root directory.
+        // Directories above the tree belong to the tree if the path comes out of it. A directory of
+        // the host would be opened with the rights and the root directory of the server.
         if Tree::owns(&path) || (came_through && Tree::is_above(&path)) {
             return Place::Tree(path);
         }
         self.of_descriptor(thread, &path)
     }
 
-    /// An absolute path without detours and without its first slash, and whether it comes out of the tree. One that
-    /// must be a directory ends in a slash.
+    /// Normalizes an absolute path; returns it without the first slash, and whether `..` left a
+    /// directory of the tree.
     ///
-    /// In the tree a way back starts where symbolic links have led. Outside they are not known: there it is taken by
-    /// name.
+    /// A trailing slash marks a path that must be a directory. In the tree `..` follows the
+    /// resolved symbolic links. Outside it removes the last name, because links of the host are
+    /// unknown.
     ///
     /// # Errors
-    /// `ENOTDIR` and the like where the tree has no such way.
+    /// `ENOTDIR` or `ENOENT` if the tree has no such path.
     fn straighten(&self, absolute: &[u8]) -> Result<(Vec<u8>, bool)> {
         let (mut path, mut came_through, mut slash) = (Vec::new(), false, false);
         for part in absolute[1..].split(|&byte| byte == b'/') {
@@ -90,7 +91,7 @@ impl Tree {
         Ok((path, came_through))
     }
 
-    /// The path of a directory of the tree, without symbolic links.
+    /// Returns the path of a directory of the tree, with symbolic links resolved.
     fn real_directory(&self, path: &[u8]) -> Result<Vec<u8>> {
         let directory = self.directory(path)?;
         let link = readlink(own_path(directory.as_raw_fd()).as_str())?;
@@ -98,12 +99,12 @@ impl Tree {
         Ok(real.strip_prefix(b"/").unwrap_or(real).to_vec())
     }
 
-    /// The absolute path that a relative one means; `None` if it cannot be of interest.
+    /// Returns the absolute path of a relative one; `None` if the directory is unknown.
     fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
         Some([&self.base(thread, directory)?, b"/".as_slice(), path].concat())
     }
 
-    /// The absolute path of a directory that a thread has, or works in.
+    /// Returns the absolute path of a thread's directory descriptor, or of its working directory.
     pub(super) fn base(&self, thread: Pid, directory: i32) -> Option<Vec<u8>> {
         let link = if directory == libc::AT_FDCWD {
             std::fs::read_link(format!("/proc/{thread}/cwd"))
@@ -115,7 +116,7 @@ impl Tree {
         Some(self.pretended(base).unwrap_or(base).to_vec())
     }
 
-    /// Whether a path is that of a descriptor.
+    /// Resolves a path that may lead to a descriptor.
     fn of_descriptor(&self, thread: Pid, path: &[u8]) -> Place {
         let mut parts = path.split(|&byte| byte == b'/');
         let first = parts.next();
@@ -155,16 +156,16 @@ impl Tree {
             return Place::Elsewhere;
         };
         if !may_inspect(thread, owner) {
-            // The kernel refuses it.
+            // The kernel refuses the inspection.
             return Place::Elsewhere;
         }
         let rest: Vec<_> = parts.collect();
         match (kind, &rest[..]) {
             (b"fd", []) => Place::Descriptor { thread: owner, fd },
             (b"fdinfo", []) => Place::DescriptorInfo { thread: owner, fd },
-            // The kernel knows whether it is a directory: a node is none, whatever it is really.
+            // The trailing slash requires a directory. The kernel decides, and a node is none.
             (b"fd", [b""]) => Place::Elsewhere,
-            // Below a directory that is open.
+            // The path continues below an open directory.
             (b"fd", rest) => match self.below(owner, fd, &rest.join(&b'/')) {
                 Some(path) => match self.straighten(&path) {
                     Ok((path, _)) if Tree::owns(&path) => Place::Tree(path),
@@ -178,12 +179,12 @@ impl Tree {
     }
 }
 
-/// Whether a path is absolute and of no interest, whatever there is.
+/// Returns whether an absolute path cannot concern the device, whatever the links of the host.
 pub(super) fn is_elsewhere(path: &[u8]) -> bool {
     let interesting = [b"/dev/".as_slice(), b"/sys/", b"/proc/"];
     path.starts_with(b"/")
         && !interesting.iter().any(|start| path.starts_with(start))
-        // It could come back.
+        // A `..` could lead back.
         && !has_detour(path)
 }
 
@@ -194,7 +195,7 @@ fn parse(number: &[u8]) -> Option<i32> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// Whether an absolute path has empty parts, or ones that are dots.
+/// Returns whether an absolute path has an empty, `.` or `..` component.
 fn has_detour(path: &[u8]) -> bool {
     path[1..].split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))
 }

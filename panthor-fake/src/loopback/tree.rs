@@ -1,11 +1,11 @@
-//! The files around the nodes, as a board has them: `/dev/dri`, and what sysfs has about the device.
+//! The files around the nodes, as on a board: `/dev/dri`, and the sysfs files of the device.
 //!
-//! The files are real, but not the host's: a [detached] file system holds them, which no path leads to and which
-//! nothing can change; without the right to make one, a [temporary] directory. A program gets descriptors of
-//! them. In the place of the nodes there are files that only lend their inode numbers.
+//! A [detached] file system holds real files, which no path of the host reaches and no program can
+//! change. Without the right to mount, a [temporary] directory holds them. A program gets
+//! descriptors of these files. Placeholders provide the inode numbers of the nodes.
 //!
-//! The server opens nothing else for a program: a path that leads out of the tree is the kernel's to follow, with
-//! the program's own root directory and its own rights.
+//! The server opens no other file for a program. The kernel resolves all paths outside the tree,
+//! with the root directory and the rights of the program.
 
 pub(super) mod contents;
 mod detached;
@@ -33,7 +33,7 @@ use super::text_file::text_file;
 use crate::call::errno::{Errno, Result};
 use crate::sharing::descriptors::{Identity, path};
 
-/// The paths below which all files are the tree's, and none is the host's.
+/// Paths of the tree. No file below them is the host's.
 const OWN: &[&str] = &[
     "dev/dri",
     "sys/class/drm",
@@ -44,22 +44,23 @@ const OWN: &[&str] = &[
     "sys/bus/platform/drivers/panthor",
 ];
 
-/// The tree, which goes with this and with the last descriptor of a program.
+/// The tree. Its files last until the tree and the last descriptor of a program are gone.
 #[derive(Debug)]
 pub(super) struct Tree {
     store: Store,
     made: Made,
-    /// What programs get that open a node with `O_PATH`: the kernel does not hand over such descriptors.
+    /// Files that a program gets for `O_PATH` opens of nodes, because the kernel cannot install
+    /// such descriptors.
     places: [Place; 2],
 }
 
-/// The home of the files.
+/// Storage of the files.
 #[derive(Debug)]
 enum Store {
-    /// The root of a file system that is mounted nowhere.
+    /// Root of a file system that is mounted nowhere.
     Detached(OwnedFd),
-    /// A directory of the host, and the texts of its files, which a program cannot change. Only the programs that
-    /// are at home there get directories of it: `..` leads above it.
+    /// Directory of the host, with sealed copies of its texts. Only programs with the server's root
+    /// directory and mount namespace get its directories, because `..` leads above it.
     Temporary(Temporary, Home, Texts),
 }
 
@@ -78,12 +79,12 @@ impl Place {
     }
 }
 
-/// A file of the tree.
+/// File of the tree.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Opened with `O_PATH`.
+    /// `O_PATH` descriptor of the file.
     pub(super) fd: OwnedFd,
-    /// Which node it stands for.
+    /// Node that the file stands for.
     pub(super) node: Option<Kind>,
 }
 
@@ -92,7 +93,7 @@ impl Tree {
         Self::build().map_err(|error| {
             let help = match error.raw_os_error().map(OsError::from_raw) {
                 Some(OsError::EMFILE | OsError::ENFILE) => "raise RLIMIT_NOFILE".into(),
-                // The files of another loopback are in the place of those that are made.
+                // An outer loopback takes the paths of the new files for its own.
                 Some(OsError::EEXIST) => NESTED.into(),
                 Some(OsError::ENOMEM) => String::new(),
                 _ => format!(
@@ -119,14 +120,14 @@ impl Tree {
         Ok(Self { store, made, places: [Place::new()?, Place::new()?] })
     }
 
-    /// Returns whether a path from the root, without its slash, is of the tree and not of the host.
+    /// Returns whether a path belongs to the tree. The path has no leading slash.
     pub(super) fn owns(path: &[u8]) -> bool {
         OWN.iter().any(|own| {
             path.strip_prefix(own.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
         })
     }
 
-    /// Returns whether something of the tree is below a path that is itself the host's.
+    /// Returns whether a path of the host leads to a file of the tree.
     pub(super) fn is_above(path: &[u8]) -> bool {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         path.is_empty()
@@ -135,10 +136,10 @@ impl Tree {
             })
     }
 
-    /// Returns the path that a file of the tree pretends to have; `None` if the file has another path.
+    /// Returns the path that programs see for a file of the tree; `None` for any other file.
     pub(super) fn pretended<'a>(&self, real: &'a [u8]) -> Option<&'a [u8]> {
         let rest = match &self.store {
-            // The kernel has no other name for it.
+            // The kernel reports paths from the root of this mount.
             Store::Detached(_) => real,
             Store::Temporary(directory, ..) => {
                 real.strip_prefix(directory.path().as_os_str().as_bytes())?
@@ -147,17 +148,17 @@ impl Tree {
         matches!(rest, [] | [b'/', ..]).then_some(rest)
     }
 
-    /// Finds a file by its path from the root, without its slash.
+    /// Finds a file by its path from the root, without the leading slash.
     pub(super) fn find(&self, path: &[u8], follow: bool) -> Result<Found> {
         let mut flags = OFlag::O_PATH;
         flags.set(OFlag::O_NOFOLLOW, !follow);
         self.walk(self.store.root(), path, flags, ResolveFlag::RESOLVE_IN_ROOT)
     }
 
-    /// Finds a file from a directory of the tree on, by the kernel's rules of `openat2(2)`.
+    /// Finds a file relative to a directory of the tree, by the rules of `openat2(2)`.
     ///
     /// # Errors
-    /// What the kernel says, and `ENOENT` for a file that a program has put there.
+    /// Returns the error of `openat2(2)`, and `ENOENT` for a file that a program added.
     pub(super) fn walk(
         &self,
         start: impl AsFd,
@@ -165,7 +166,7 @@ impl Tree {
         flags: OFlag,
         resolve: ResolveFlag,
     ) -> Result<Found> {
-        /// As long as others rename or mount something, the kernel may not follow a way back.
+        /// The kernel fails with `EAGAIN` if a concurrent rename or mount makes `..` unsafe.
         const ATTEMPTS: usize = 1000;
 
         let path = if path.is_empty() { b".".as_slice() } else { path };
@@ -188,11 +189,11 @@ impl Tree {
         Ok(Found { fd, node })
     }
 
-    /// Opens a file that was found for reading, for a thread.
+    /// Opens a file of the tree for reading, for a thread.
     ///
     /// # Errors
-    /// `ELOOP` for a symbolic link, `ENOTDIR`, and `EACCES` for a directory that would lead the thread out of its
-    /// root directory.
+    /// `ELOOP` for a symbolic link, `ENOTDIR`, and `EACCES` for a directory that leads out of the
+    /// thread's root directory.
     pub(super) fn open(&self, found: &Found, thread: Pid, flags: OFlag) -> Result<OwnedFd> {
         let kind = SFlag::from_bits_truncate(fstat(&found.fd)?.st_mode) & SFlag::S_IFMT;
         let directory = kind == SFlag::S_IFDIR;
@@ -209,26 +210,27 @@ impl Tree {
                 return Err(Errno::ACCES);
             }
         }
-        // A lease of a program is no reason to wait.
+        // `O_NONBLOCK` avoids a wait for a lease that a program holds.
         let fixed = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let fd = open(path(found.fd.as_raw_fd()).as_str(), fixed, Mode::empty())?;
         fcntl(&fd, FcntlArg::F_SETFL(flags & OFlag::O_NONBLOCK))?;
         Ok(fd)
     }
 
-    /// Returns a directory of the tree, also one that the host has as well: with the entries of the tree only.
+    /// Opens a directory of the tree. It contains entries of the tree only, also where the host has
+    /// a directory of that path.
     pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         Ok(self.walk(self.store.root(), path, flags, ResolveFlag::RESOLVE_IN_ROOT)?.fd)
     }
 
-    /// Returns which node a file is the name of, for those that [`Tree::name_of`] makes.
+    /// Returns the node that a descriptor of [`Tree::name_of`] names.
     pub(super) fn named_by(&self, identity: Identity) -> Option<Kind> {
         let at = self.places.iter().position(|place| place.identity == identity)?;
         Some(Kind::ALL[at])
     }
 
-    /// Makes a descriptor that only names a node.
+    /// Opens a descriptor that only names a node.
     pub(super) fn name_of(&self, kind: Kind) -> Result<OwnedFd> {
         let at = Kind::ALL.iter().position(|&known| known == kind).unwrap_or(0);
         let path = path(self.places[at].file.as_raw_fd());
@@ -250,7 +252,7 @@ impl Store {
 mod tests {
     use super::*;
 
-    /// The trees of either kind that there can be here.
+    /// Returns a tree of each kind that this system permits.
     fn trees() -> Vec<Tree> {
         let items = items();
         let directory = Temporary::new(&std::env::temp_dir(), &items).unwrap();
@@ -277,7 +279,7 @@ mod tests {
             assert_eq!(tree.find(b"dev/dri/card0", true).unwrap().node, Some(Kind::Primary));
             tree.find(b"sys/dev/char/226:0/subsystem/renderD128/device/driver", true).unwrap();
             tree.find(b"sys/bus/platform/devices/fb000000.gpu/drm/card0/dev", true).unwrap();
-            // Out of the tree there is nothing.
+            // No path leads out of the tree.
             assert!(tree.find(b"../../../../../../../../../../etc/passwd", true).is_err());
         }
     }
@@ -301,7 +303,7 @@ mod tests {
                 std::fs::remove_file(own.join(name)).unwrap();
             }
             std::fs::rename(own.join("was"), own.join("card0")).unwrap();
-            // A text that is changed is served as it was.
+            // The server returns the original text of a changed file.
             let version = directory.path().join("sys/class/drm/version");
             std::fs::write(version, "another").unwrap();
             let found = tree.find(b"sys/class/drm/version", true).unwrap();

@@ -1,7 +1,8 @@
-//! Leadership among the threads that serve.
+//! Leadership among the threads of a supervisor.
 //!
-//! One thread receives, the leader. It hands the lead over before it sleeps or works for long, and a watch takes the
-//! lead from a leader that is long in coming back. Spare threads wait to take over, so that this costs a wake-up.
+//! The leader receives notifications. It hands the lead over before it sleeps or works for long. A
+//! watch takes the lead from a leader during an unexpectedly long call. Spare threads wait for
+//! the lead, so that a hand-over costs one wake-up.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -9,13 +10,13 @@ use std::time::Duration;
 
 use crate::lock::lock;
 
-/// How often the watch looks. A call that is found twice is long.
+/// Period of the watch. A call that it sees twice counts as long.
 const TICK: Duration = Duration::from_micros(500);
 
-/// The watch sleeps until it is woken after so many looks at nothing.
+/// Number of periods without a new call after which the watch sleeps until the next call.
 const TICKS_UNTIL_QUIET: u32 = 40;
 
-/// The number of spare threads that are kept.
+/// Maximum number of spare threads.
 const SPARE: usize = 4;
 
 /// The lead, and the threads that wait for it.
@@ -30,22 +31,22 @@ pub(super) struct Turns {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The number of the last call that was received.
+    /// Number of the last received call.
     last: u64,
-    /// Whether the leader answers that call, so that no thread receives.
+    /// Set while the leader answers that call, so that no thread receives.
     goes_on: bool,
-    /// The number of spare threads.
+    /// Number of spare threads.
     spare: usize,
-    /// How many of them are to take the lead and have not woken yet: one at most, in effect.
+    /// Number of spare threads that were woken to lead and have not run yet.
     called: usize,
-    /// Whether the watch sleeps until it is woken.
+    /// Set while the watch sleeps until the next call.
     quiet: bool,
-    /// Whether there is nothing to receive any more.
+    /// Set when no notification can arrive any more.
     over: bool,
 }
 
 impl Turns {
-    /// Counts a call that the leader has received and answers now; returns its number.
+    /// Records that the leader answers a new call; returns the number of the call.
     pub(super) fn begin(&self) -> u64 {
         let mut state = lock(&self.state);
         state.last += 1;
@@ -56,13 +57,13 @@ impl Turns {
         state.last
     }
 
-    /// Ends the answer to a call; returns whether the thread still has the lead.
+    /// Ends the answer to a call; returns whether the thread still leads.
     pub(super) fn end(&self, turn: u64) -> bool {
         let mut state = lock(&self.state);
         state.last == turn && std::mem::take(&mut state.goes_on)
     }
 
-    /// Ends it all: there is nothing to receive any more.
+    /// Ends all threads, because no notification can arrive any more.
     pub(super) fn end_all(&self) {
         let mut state = lock(&self.state);
         (state.over, state.quiet) = (true, false);
@@ -70,7 +71,7 @@ impl Turns {
         self.lead.notify_all();
     }
 
-    /// Waits for the lead as a spare thread. Returns `false` if the thread is not needed.
+    /// Waits for the lead as a spare thread; returns `false` if the thread must end.
     pub(super) fn follow(&self) -> bool {
         let mut state = lock(&self.state);
         if state.over || state.spare - state.called >= SPARE {
@@ -87,11 +88,12 @@ impl Turns {
         true
     }
 
-    /// Gives the lead away while the thread answers a call, if it still has it. `start` starts a thread that leads,
-    /// for when there is no spare one.
+    /// Hands the lead over while a thread answers a call, if the thread still leads.
+    ///
+    /// `start` starts a new leader if there is no spare thread.
     ///
     /// # Errors
-    /// Why there can be no other thread.
+    /// Returns the error of `start`.
     pub(super) fn hand_over(
         &self,
         turn: u64,
@@ -115,7 +117,8 @@ impl Turns {
         Ok(())
     }
 
-    /// Takes the lead from threads that answer for too long, until all is over; for a thread of its own.
+    /// Replaces leaders that answer for too long, until [`end_all`](Self::end_all). The caller runs
+    /// it on its own thread.
     pub(super) fn watch(&self, start: impl Fn() -> io::Result<()>) {
         let (mut seen, mut idle) = (0, 0);
         let mut state = lock(&self.state);
@@ -124,7 +127,7 @@ impl Turns {
                 idle = 0;
             }
             if state.last == seen && state.goes_on {
-                // Should there be no thread, the next look tries again.
+                // The next period retries a failed start.
                 let _ = self.replace(&mut state, &start);
             }
             seen = state.last;
@@ -140,7 +143,7 @@ impl Turns {
     }
 }
 
-/// The state after a wait, whether or not another thread panicked.
+/// Returns the state after a wait, even if another thread panicked.
 fn unpoisoned<G>(waited: Result<G, PoisonError<G>>) -> G {
     waited.unwrap_or_else(PoisonError::into_inner)
 }
@@ -198,7 +201,8 @@ mod tests {
     fn watch_takes_the_lead_from_a_long_call_only() {
         let turns = Turns::default();
         let started = AtomicUsize::new(0);
-        // Nothing fails inside: the watch would go on for good.
+        // Assertions follow the scope, because a panic inside would leave the watch running
+        // forever.
         let (stopped, taken, kept_lead) = std::thread::scope(|scope| {
             scope.spawn(|| {
                 turns.watch(|| {
@@ -206,11 +210,11 @@ mod tests {
                     Ok(())
                 });
             });
-            // The watch falls asleep, and is woken again.
+            // The watch falls asleep, and the next call wakes it.
             while !lock(&turns.state).quiet {
                 std::thread::yield_now();
             }
-            // A busy machine may stop this thread in the middle of some.
+            // A busy machine can suspend this thread during some calls.
             let mut stopped = 0;
             for _ in 0..1000 {
                 let turn = turns.begin();

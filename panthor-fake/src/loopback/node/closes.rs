@@ -1,7 +1,8 @@
-//! When nodes are closed.
+//! Detection of closed nodes.
 //!
-//! The kernel tells of a close, and the lock of a node says whether it was the last one. A thread looks after each; and
-//! before a call is answered it is looked for what the program has closed before.
+//! An inotify event reports each close, and the lock of a node shows whether the close was the last
+//! one. A thread checks after each event. The answer to a call checks before, for nodes that the
+//! program has closed.
 
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,9 +17,9 @@ use crate::bo::memory::FILE_SIZE;
 use crate::lock::lock;
 
 impl Nodes {
-    /// Forgets the nodes that are closed.
+    /// Releases the nodes that are closed.
     pub(in crate::loopback) fn reap(&self) {
-        // Whoever comes second waits for what the first one found.
+        // A concurrent caller waits until the nodes that the first caller found are released.
         let _one_at_a_time = lock(&self.reaping);
         let mut open = lock(&self.open);
         let memory = self.memory();
@@ -29,13 +30,14 @@ impl Nodes {
         drop(open);
         let any = !gone.is_empty();
         drop(gone);
-        // Not before: who sees a node less finds that released.
+        // The count falls last: a reader that sees the lower count finds the nodes released.
         let open = lock(&self.open);
         self.count.store(open.nodes.len(), Ordering::Release);
         drop(open);
         if any && none_left {
-            // Another loopback of the same device has nodes of its own. A mapping keeps its node open: so nobody has
-            // any. What is opened from here on is later.
+            // Another loopback of the device has its own nodes, so the check covers all locks. A
+            // mapping keeps its node open. Without an open node no process has a mapping, and later
+            // mappings are of later nodes.
             memory.reclaim(|| {
                 let nobodys = nobody_has_any(memory);
                 move |_: &Range<u64>| nobodys
@@ -43,23 +45,25 @@ impl Nodes {
         }
     }
 
-    /// Forgets the nodes that were closed before a program made its call, which is on one that is open or on none.
+    /// Releases the nodes that a program closed before its call. `on_node` says that the call is on
+    /// an open node.
     pub(in crate::loopback) fn catch_up(&self, on_node: bool) {
         if on_node && self.count.load(Ordering::Acquire) == 1 {
-            // It is the only one that is known, so that no other can have been closed.
+            // That node is the only known one, so that no other one can have been closed.
             return;
         }
         let mut closes = [PollFd::new(self.closes.as_fd(), PollFlags::POLLIN)];
-        // In this order: who takes a message away says so before.
+        // The order matters: the thread that consumes an event sets `unsettled` before.
         let told = poll(&mut closes, PollTimeout::ZERO) != Ok(0);
         if told || self.unsettled.load(Ordering::Acquire) {
             self.reap();
         }
     }
 
-    /// Looks after each close whether a node is gone, until `gone` tells that nobody is there any more.
+    /// Checks for closed nodes after each close, until the pipe `gone` reaches end of file.
     pub(in crate::loopback) fn watch_closes(&self, gone: &OwnedFd) {
-        // The kernel tells of a close a moment before it drops the lock, a long one where there is much else to do.
+        // The kernel reports a close before it drops the lock: by a moment, or longer on a busy
+        // machine.
         const AGAIN: [u8; 3] = [1, 20, 200];
 
         let mut again: &[u8] = &[];
@@ -86,7 +90,7 @@ impl Nodes {
                 again.split_first().map_or(&[], |(_, rest)| rest)
             };
             self.reap();
-            // Not when one is found: two at the same time may have been told as one.
+            // A found node does not end the checks, because inotify merges equal events.
             if again.is_empty() {
                 self.unsettled.store(false, Ordering::Release);
             }
@@ -94,9 +98,9 @@ impl Nodes {
     }
 }
 
-/// Whether there is no lock of any node, whichever loopback it is of.
+/// Returns whether no node of any loopback holds a lock.
 fn nobody_has_any(memory: impl AsFd) -> bool {
-    // A length of zero is one without an end.
+    // A length of zero extends the range to the end of the file.
     is_free(memory, libc::flock { l_len: 0, ..lock_at(FILE_SIZE as i64, libc::F_WRLCK) })
 }
 
@@ -131,7 +135,7 @@ mod tests {
     fn what_a_message_was_taken_for_is_looked_for_again() {
         let nodes = Nodes::new(Device::new(Config::default()).unwrap()).unwrap();
         let closed = nodes.open(Kind::Primary, OFlag::O_RDWR, Opener::default()).unwrap();
-        // As when the thread that watches has read it and the lock was still there.
+        // The state after the watch thread has read the event while the lock was still held.
         drop(closed);
         nodes.closes.read_events().unwrap();
         nodes.catch_up(false);
