@@ -1,4 +1,4 @@
-//! Mapping nodes: the kernel does it, if the driver would.
+//! Checks of `mmap(2)` on nodes. The kernel makes the mapping if the driver would permit it.
 
 use nix::libc;
 
@@ -12,7 +12,8 @@ use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::Foreign;
 use crate::sharing::descriptors::{Object, find, with_table};
 
-/// The descriptor of an exported BO is a file of its own: what it would show is not the BO.
+/// Refuses an mmap of an exported dma-buf's descriptor, because the file behind it is not the
+/// memory of the BO.
 fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {
     if !with_table(|table| table.values().any(is_export)) {
         return Answer::Continue;
@@ -33,7 +34,7 @@ fn is_export(object: &Object) -> bool {
     matches!(object, Object::DmaBuf(dma_buf) if dma_buf.bo().is_some())
 }
 
-/// `mmap(2)`.
+/// Answers `mmap(2)`.
 pub(super) fn mmap(world: &World, call: &Notification<'_>, hand_over: &HandOver<'_>) -> Answer {
     let [_, len, _, flags, fd, offset] = call.args;
     if flags as i32 & libc::MAP_ANONYMOUS != 0 {
@@ -46,13 +47,15 @@ pub(super) fn mmap(world: &World, call: &Notification<'_>, hand_over: &HandOver<
     };
     let thread = call.thread();
     let memory = world.nodes.memory();
-    // Before it is looked whether it may: what is given up meanwhile waits for it.
+    // The permit precedes the check, so that memory released between the check and the mapping is
+    // not reused.
     memory.permits.grant(thread, offset..offset.saturating_add(len));
     let mut answer = check(world, call, &node);
     if matches!(answer, Err(Errno::ACCES)) && memory.is_retired(offset) {
-        // A BO that is gone is somebody's for as long as it is mapped.
+        // The offset of a destroyed BO stays reserved while a process may map it. Reclaim frees the
+        // offset if none does.
         memory.permits.end(thread);
-        // Without another thread the others wait.
+        // If no other thread can lead, other calls wait.
         let _ = hand_over.now();
         world.reclaim();
         answer = check(world, call, &node);
@@ -64,7 +67,8 @@ pub(super) fn mmap(world: &World, call: &Notification<'_>, hand_over: &HandOver<
     answer.into()
 }
 
-/// Reports the call. The kernel makes the mapping later, so that the address is not known.
+/// Reports the call to the trace. The address is unknown, because the kernel makes the mapping
+/// later.
 #[cfg(feature = "trace")]
 fn trace(call: &Notification<'_>, node: &OpenNode, answer: &Result<Answer>) {
     use super::process::process_of;
@@ -95,19 +99,19 @@ fn kinds(prot: u64) -> Prot {
     kinds
 }
 
-/// Whether the kernel may map.
+/// Checks whether the driver would permit the mapping.
 fn check(world: &World, call: &Notification<'_>, node: &OpenNode) -> Result<Answer> {
     let [_, len, prot, flags, _, offset] = call.args;
     let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
     let bo = node.file.inner().check_mmap(len, kinds(prot), offset)?;
-    // A private mapping would not show what the GPU writes.
+    // A private mapping would not show writes of the GPU.
     let shared = flags as i32 & libc::MAP_SHARED != 0;
-    // The registers are not for execution.
+    // Registers are not executable.
     if !shared || (bo.is_none() && prot as i32 & libc::PROT_EXEC != 0) {
         return Err(Errno::INVAL);
     }
     if let Some(bo) = bo {
-        // Its memory is elsewhere, where this descriptor does not reach.
+        // The memory of the BO is in another file, which this descriptor does not cover.
         if bo.is_imported() {
             world.complain(
                 call.thread(),

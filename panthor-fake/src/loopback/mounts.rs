@@ -1,12 +1,12 @@
-//! The files around the nodes, mounted where programs look for them: in a mount namespace, which the programs share.
+//! Mount namespace of the programs, with the files around the nodes at their paths.
 //!
-//! A call on a path is the kernel's own then, and needs no supervisor: no signal interrupts it, and it costs
-//! nothing. Only what opens files, and what asks about open ones, is notified as ever: an open node is the device's
-//! memory, whatever the kernel has at its path.
+//! The kernel answers calls that only inspect a path. So these calls need no supervisor, no signal
+//! interrupts them, and they cost nothing extra. Opens, and calls on open files, are still
+//! notified, because an open node is the memory of the device.
 //!
-//! The namespace has all that the host's has, and takes over what is mounted there later. What programs mount, the
-//! host does not see. Where a mount point is missing on the host, the directory that should have it is covered: by
-//! a tmpfs with the entries that the directory has at that moment.
+//! The namespace starts with the mounts of the host, and receives later mounts of the host. Mounts
+//! of the programs do not propagate to the host. If the host lacks a mount point, a tmpfs covers
+//! its parent directory. The tmpfs has the entries that the directory has at that time.
 
 mod cover;
 
@@ -27,7 +27,7 @@ use super::node::Kind;
 use super::tree::contents::{Item, What, items};
 use super::tree::home::Home;
 
-/// Directories of the host that have files of the tree, and which.
+/// Directories of the host that contain files of the tree, and the names of these files.
 const PARENTS: &[(&str, &[&str])] = &[
     ("dev", &["dri"]),
     ("sys/class", &["drm"]),
@@ -37,22 +37,22 @@ const PARENTS: &[(&str, &[&str])] = &[
     ("sys/bus/platform/drivers", &["panthor"]),
 ];
 
-/// A mount namespace with the tree in it.
+/// Mount namespace that contains the tree.
 #[derive(Debug)]
 pub(super) struct Mounts {
     namespace: OwnedFd,
     home: Home,
-    /// The nodes at their paths, opened with `O_PATH`.
+    /// `O_PATH` descriptors of the nodes at their paths.
     nodes: [OwnedFd; 2],
 }
 
 impl Mounts {
-    /// Makes the namespace.
+    /// Creates the namespace.
     ///
     /// # Errors
-    /// What the system lacks for it.
+    /// Returns an error that names the missing feature of the system.
     pub(super) fn new() -> Result<Self, Error> {
-        // A thread can have a namespace of its own.
+        // A helper thread enters the new namespace, so that the calling thread keeps its own.
         let thread = std::thread::Builder::new().name("panthor-mounts".into());
         let made = thread.spawn(build).and_then(|thread| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -70,10 +70,11 @@ impl Mounts {
         })
     }
 
-    /// Puts the calling thread, and what it will start, in the namespace for good.
+    /// Moves the calling thread to the namespace, which its descendants inherit.
     ///
     /// # Errors
-    /// What the kernel says, and `EXDEV` for a root directory that is not the namespace's.
+    /// Returns the error of the kernel, and `EXDEV` if the root directory differs from the
+    /// namespace's.
     pub(super) fn enter(&self) -> Result<(), Error> {
         self.try_enter().map_err(|error| {
             let help = "the program must have the root directory of its mount namespace, and its working directory \
@@ -93,12 +94,12 @@ impl Mounts {
         Ok(chdir(&directory)?)
     }
 
-    /// Returns whether a thread has the files of this namespace at their paths.
+    /// Returns whether a thread sees the files of this namespace at their paths.
     pub(super) fn has(&self, thread: Pid) -> bool {
         self.home.is_of(thread)
     }
 
-    /// Returns a node at its path, as an `O_PATH` descriptor.
+    /// Returns an `O_PATH` descriptor of a node at its path.
     pub(super) fn node(&self, kind: Kind) -> &OwnedFd {
         match kind {
             Kind::Primary => &self.nodes[0],
@@ -131,12 +132,12 @@ fn build() -> io::Result<Mounts> {
     let namespace =
         open("/proc/thread-self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mounts = Mounts { namespace, home: Home::own()?, nodes };
-    // What is impossible here is so later.
+    // A thread that cannot enter now could not enter later either.
     mounts.try_enter()?;
     Ok(mounts)
 }
 
-/// Returns a file of the tree with all below it.
+/// Returns a file of the tree with all files below it.
 fn own(items: &[Item], parent: &str, name: &str) -> Option<Own> {
     let path = format!("{parent}/{name}");
     let item = items.iter().find(|item| item.path.as_bytes() == path.as_bytes())?;

@@ -1,4 +1,4 @@
-//! Threads of other processes: what they are, and what they have open.
+//! Inspection of threads in other processes, and of their descriptors.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,18 +18,19 @@ use crate::call::errno::{Errno, Result};
 use crate::lock::lock;
 use crate::sharing::descriptors::Identity;
 
-/// A flag of pidfd_open: a thread, with the descriptors it has.
+/// Flag of `pidfd_open(2)` for a thread, with its own descriptor table.
 const PIDFD_THREAD: libc::c_uint = libc::O_EXCL as libc::c_uint;
 
-/// After so many threads those that were known are forgotten, which bounds the descriptors that they cost: this
-/// many, or the part of all descriptors that there may be.
+/// Bounds of the cache of pidfds: a number of threads, and a fraction of `RLIMIT_NOFILE`. A full
+/// cache is cleared.
 const KNOWN_MAX: usize = 64;
 const KNOWN_PART: u64 = 8;
 
-/// The threads that were seen, with a descriptor of each.
+/// Cache of pidfds by thread.
 #[derive(Debug)]
 pub(super) struct Processes {
-    /// Whether descriptors can be duplicated. Where a container forbids it, they are looked at in `/proc`.
+    /// Set if `pidfd_getfd(2)` works. Where a container forbids it, the supervisor reads `/proc`
+    /// instead.
     duplicates: bool,
     known_max: usize,
     known: Mutex<HashMap<Pid, Arc<Handle>>>,
@@ -38,7 +39,7 @@ pub(super) struct Processes {
 #[derive(Debug)]
 struct Handle {
     pidfd: OwnedFd,
-    /// The process whose descriptors these are; that of the thread itself where the kernel knows threads.
+    /// Process of the pidfd, or the thread itself if the kernel supports pidfds of threads.
     process: Pid,
 }
 
@@ -51,7 +52,7 @@ impl Processes {
         Self { duplicates: own.is_ok(), known_max, known: Mutex::default() }
     }
 
-    /// Whether descriptors can be duplicated.
+    /// Returns whether descriptors can be duplicated.
     pub(super) fn can_duplicate(&self) -> bool {
         self.duplicates
     }
@@ -59,9 +60,9 @@ impl Processes {
     /// Duplicates a descriptor of a thread.
     ///
     /// # Errors
-    /// `EBADF` if it is not open.
+    /// `EBADF` if the descriptor is not open.
     pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
-        // Once more if another thread has the number by now.
+        // The second attempt covers a TID that another thread now has.
         for _ in 0..2 {
             let handle = self.yielding(|| self.handle(thread))?;
             match self.yielding(|| Ok(pidfd_getfd(&handle.pidfd, fd)?)) {
@@ -72,7 +73,7 @@ impl Processes {
         Err(OsError::ESRCH.into())
     }
 
-    /// Does something that takes a descriptor, once more without those of known threads if there are none left.
+    /// Runs an operation that needs a descriptor; clears the cache and retries if none is left.
     pub(super) fn yielding<T>(&self, open: impl Fn() -> Result<T>) -> Result<T> {
         match open() {
             Err(Errno(libc::EMFILE | libc::ENFILE)) if self.forget_all() => open(),
@@ -80,7 +81,7 @@ impl Processes {
         }
     }
 
-    /// Forgets the threads that were seen; returns whether there were any.
+    /// Clears the cache; returns whether it contained any thread.
     fn forget_all(&self) -> bool {
         !std::mem::take(&mut *lock(&self.known)).is_empty()
     }
@@ -108,7 +109,7 @@ impl Processes {
 impl Handle {
     fn open(thread: Pid) -> Result<Self> {
         match pidfd_open(thread, PIDFD_THREAD) {
-            // Before Linux 6.9 there are descriptors of whole processes only.
+            // Before Linux 6.9 a pidfd refers to a whole process.
             Err(OsError::EINVAL) => {
                 let process = process_of(thread).ok_or(OsError::ESRCH)?;
                 Ok(Self { pidfd: pidfd_open(process, 0)?, process })
@@ -117,7 +118,7 @@ impl Handle {
         }
     }
 
-    /// Whether the thread is still one of the process.
+    /// Returns whether the thread still belongs to the process.
     fn has(&self, thread: Pid) -> bool {
         let process = self.process;
         process == thread || fs::exists(format!("/proc/{process}/task/{thread}")).unwrap_or(false)
@@ -125,37 +126,38 @@ impl Handle {
 }
 
 fn pidfd_open(pid: Pid, flags: libc::c_uint) -> nix::Result<OwnedFd> {
-    // SAFETY: it takes numbers only.
+    // SAFETY: all arguments are integers.
     let fd = OsError::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), flags) })?;
-    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    // SAFETY: the kernel just created the descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 fn pidfd_getfd(pidfd: &OwnedFd, fd: i32) -> nix::Result<OwnedFd> {
-    // SAFETY: it takes numbers only.
+    // SAFETY: all arguments are integers.
     let fd =
         OsError::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) })?;
-    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    // SAFETY: the kernel just created the descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Where `/proc` has a descriptor of a thread.
+/// Returns the path of a descriptor in `/proc`.
 pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{thread}/fd/{fd}"))
 }
 
-/// What the link in `/proc` says of a descriptor of a thread; `None` if it is not open. That never waits, whatever
-/// file system the file is of.
+/// Returns the link target of a descriptor in `/proc`; `None` if the descriptor is not open. The
+/// call never blocks on a file system.
 pub(super) fn link_of(thread: Pid, fd: i32) -> Option<Vec<u8>> {
     fs::read_link(path_of(thread, fd)).ok().map(|link| link.into_os_string().into_vec())
 }
 
-/// Tells the file behind a descriptor of a thread from others of the fake; all others are the same.
+/// Returns the identity of the file behind a descriptor. All files that the fake did not create
+/// have the same identity.
 ///
 /// # Errors
-/// `EBADF` if it is not open.
+/// `EBADF` if the descriptor is not open.
 pub(super) fn identity_of(thread: Pid, fd: i32) -> Result<Identity> {
-    // All that the fake gives away. Others may be of a file system that answers by and by.
+    // Types of the fake's files. A `stat(2)` of any other file can block on its file system.
     const OURS: [&[u8]; 2] = [b"/memfd:", b"pipe:["];
 
     let link = link_of(thread, fd).ok_or(Errno::BADF)?;
@@ -166,45 +168,46 @@ pub(super) fn identity_of(thread: Pid, fd: i32) -> Result<Identity> {
     }
 }
 
-/// What `/proc` tells about a descriptor of a thread.
+/// Returns the fdinfo of a descriptor.
 ///
 /// # Errors
-/// What the kernel says.
+/// Returns the error of the kernel.
 pub(super) fn info_of(thread: Pid, fd: i32) -> Result<String> {
     let info = fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}"));
     info.map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
-/// What a line of `/proc/THREAD/status` says.
+/// Returns the value of a field of `/proc/THREAD/status`.
 pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-/// What `/proc/THREAD/status` says.
+/// Returns the text of `/proc/THREAD/status`.
 pub(super) fn status(thread: Pid) -> Option<String> {
-    // The name in it may be any bytes.
+    // The thread name can contain any byte.
     let bytes = fs::read(format!("/proc/{thread}/status")).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The process that a thread is of.
+/// Returns the process of a thread.
 pub(super) fn process_of(thread: Pid) -> Option<Pid> {
     field(&status(thread)?, "Tgid")?.parse().ok().map(Pid::from_raw)
 }
 
-/// The number that a thread knows itself by, in its own process namespace.
+/// Returns the TID in the thread's own PID namespace.
 pub(super) fn own_number_of(thread: Pid) -> Option<Pid> {
     let status = status(thread)?;
     field(&status, "NSpid")?.split_whitespace().last()?.parse().ok().map(Pid::from_raw)
 }
 
-/// The name of a thread, for messages.
+/// Returns the name of a thread, for messages.
 pub(super) fn name_of(thread: Pid) -> String {
     let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
     name.unwrap_or_else(|| String::from("?"))
 }
 
-/// What a thread may do. In a user namespace of its own it has no capability that a driver asks for.
+/// Returns the capabilities that the driver checks. A thread in another user namespace has none of
+/// them.
 pub(super) fn capabilities(thread: Pid) -> Capabilities {
     const SYS_ADMIN: u32 = 21;
     const SYS_NICE: u32 = 23;
@@ -221,15 +224,15 @@ pub(super) fn capabilities(thread: Pid) -> Capabilities {
     }
 }
 
-/// Whether the memory of a process may be read.
+/// Checks that the memory of a process is readable.
 ///
 /// # Errors
-/// What `process_vm_readv(2)` says if it may not.
+/// `EPERM` or `ENOSYS` of `process_vm_readv(2)`.
 pub(super) fn check_readable(process: Pid) -> io::Result<()> {
     use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 
     let mut byte = [0];
-    // Nothing is ever mapped there: whether it may be read is checked before.
+    // Address 8 is never mapped. The kernel checks the permission before the address.
     let nowhere = [RemoteIoVec { base: 8, len: 1 }];
     let result = process_vm_readv(process, &mut [io::IoSliceMut::new(&mut byte)], &nowhere);
     match result {

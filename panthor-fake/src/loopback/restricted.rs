@@ -1,4 +1,4 @@
-//! Opening with restrictions on the way: `openat2(2)`.
+//! `openat2(2)`, with its restrictions on path resolution.
 
 use nix::errno::Errno as OsError;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
@@ -13,10 +13,11 @@ use super::world::World;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::{Foreign, UserMemory};
 
-/// Only what the kernel knows at once. One may always be told to ask again without.
+/// Restriction to cached path components. `EAGAIN`, which makes the caller retry without it, is
+/// always a valid answer.
 const CACHED: ResolveFlag = ResolveFlag::from_bits_retain(libc::RESOLVE_CACHED);
 
-/// `openat2(2)`.
+/// Answers `openat2(2)`.
 pub(super) fn openat2_call(
     world: &World,
     call: &Notification<'_>,
@@ -42,7 +43,7 @@ pub(super) fn openat2_call(
     if resolve.is_empty() {
         return open(world, call, directory, address, flags as i32);
     }
-    // With a root of its own an absolute path is not one.
+    // With `RESOLVE_IN_ROOT` an absolute path starts at the directory.
     let in_root = resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
     let Some(path) = world.path_unless(call, address, |path| !in_root && is_elsewhere(path)) else {
         return Answer::Continue;
@@ -56,7 +57,8 @@ pub(super) fn openat2_call(
         .into()
 }
 
-/// Whether the kernel refuses such arguments before it looks at the path: it is asked, with one that leads nowhere.
+/// Returns whether the kernel refuses the arguments before it resolves the path, by a call with an
+/// empty path.
 fn is_refused(flags: u64, mode: u64, resolve: ResolveFlag) -> bool {
     let (Ok(flags), Ok(mode)) = (i32::try_from(flags), libc::mode_t::try_from(mode)) else {
         return true;
@@ -66,7 +68,8 @@ fn is_refused(flags: u64, mode: u64, resolve: ResolveFlag) -> bool {
     openat2(AT_FDCWD, "", how).is_err_and(|errno| errno == OsError::EINVAL)
 }
 
-/// Whether what a caller knows more of than this does is not used. More than a page of it the kernel refuses.
+/// Returns whether the unknown part of the structure is zero. The kernel refuses more than a page
+/// of it.
 fn is_zero(call: &Notification<'_>, at: u64, size: u64) -> bool {
     let mut rest = [0; 4096];
     let Some(rest) = usize::try_from(size).ok().and_then(|size| rest.get_mut(..size)) else {
@@ -75,7 +78,7 @@ fn is_zero(call: &Notification<'_>, at: u64, size: u64) -> bool {
     UserMemory::of(call).read(at, rest).is_ok() && rest.iter().all(|&byte| byte == 0)
 }
 
-/// Finds what a path of the tree leads to; `None` if it is none.
+/// Finds the file of the tree behind a path; `None` if the path leads elsewhere.
 fn find_restricted(
     world: &World,
     call: &Notification<'_>,
@@ -98,11 +101,11 @@ fn find_restricted(
             None => return Ok(None),
         }
     };
-    // With a root of its own a path does not get above that.
+    // With `RESOLVE_IN_ROOT` no path leads above the directory.
     let inner = if in_root { below_root(path) } else { path.to_vec() };
     match tree.place(call.thread(), libc::AT_FDCWD, &[b"/", &base[..], b"/", &inner].concat()) {
         Place::Tree(_) | Place::Nowhere(_) => {}
-        // Opened anew it would not be a node.
+        // A reopen by the kernel would not create a new open of the node.
         Place::Descriptor { .. } if resolve.contains(CACHED) => {
             return Err(Errno(libc::EAGAIN));
         }
@@ -113,7 +116,7 @@ fn find_restricted(
     }
     let top = |path: &[u8]| path.starts_with(b"dev") || path.starts_with(b"sys");
     if resolve.contains(ResolveFlag::RESOLVE_NO_XDEV) && (!top(&base) || (absolute && !in_root)) {
-        // /dev and /sys are file systems of their own.
+        // On a board `/dev` and `/sys` are separate file systems.
         return Err(Errno(libc::EXDEV));
     }
     let kept = flags & (OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY);
@@ -127,7 +130,7 @@ fn find_restricted(
     Ok(Some(found))
 }
 
-/// A path whose first directory is a root, as an absolute one without detours.
+/// Removes detours from a path below a root; `..` at the root stays at the root.
 fn below_root(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|&byte| byte == b'/') {

@@ -1,36 +1,40 @@
-//! Whether a signal interrupts a thread that sleeps in the supervisor.
+//! Detection of signals that interrupt a thread while it sleeps in the supervisor.
 //!
-//! The kernel lets only fatal ones do so, that no answer is lost. So it is looked at `/proc` what is pending, and
-//! the wait is answered as the driver would: by an error that the kernel turns into `EINTR` or a restart when it
-//! delivers the signal. It must not be given to a thread that has none to deliver: it would see that number.
+//! With `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` only fatal signals interrupt a received
+//! notification. So the supervisor polls `/proc` for pending signals, and then ends the wait as the
+//! driver would: with an error that the kernel turns into `EINTR` or a restart when it delivers the
+//! signal. A thread without a signal to deliver would see the raw error number, and must not get
+//! it.
 
 use nix::unistd::Pid;
 
 use super::process::{field, process_of, status};
 
-/// How a wait is to end.
+/// End of an interrupted wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Interruption {
-    /// As the kernel ends one: it has a signal for the thread, and knows whether to restart.
+    /// `ERESTARTSYS`: the kernel has a signal for this thread, and decides between `EINTR` and a
+    /// restart.
     Restart,
-    /// By `EINTR`: there is a signal that several threads could take, this one among them.
+    /// `EINTR`: several threads could take the signal, so that this thread may have none to
+    /// deliver.
     Plain,
 }
 
-/// The signals of a thread.
+/// Signal state of a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Signals {
-    /// Pending for the thread itself.
+    /// Signals that are pending for the thread.
     own: u64,
-    /// Pending for any thread of its process.
+    /// Signals that are pending for the process.
     shared: u64,
-    /// Those that it does not take.
+    /// Signals that the thread does not take.
     blocked: u64,
-    /// Whether it is stopped, by a signal and not by a debugger.
+    /// Set if a signal, and not a debugger, has stopped the thread.
     stopped: bool,
-    /// Whether it has a debugger.
+    /// Set if a debugger is attached.
     traced: bool,
-    /// Whether it is the only thread of its process.
+    /// Set if the process has no other thread.
     alone: bool,
 }
 
@@ -57,13 +61,13 @@ impl Signals {
     }
 }
 
-/// A look at the signals of a thread every now and then.
+/// Periodic check of a thread's signals.
 #[derive(Debug)]
 pub(super) struct Watch {
     thread: Pid,
-    /// The process, whose first thread has its number.
+    /// Process of the thread. Its first thread has the same number.
     process: Option<Pid>,
-    /// What could be for this thread at the last look.
+    /// Signals that the thread could take at the last check.
     before: u64,
 }
 
@@ -72,7 +76,7 @@ impl Watch {
         Self { thread, process: process_of(thread), before: 0 }
     }
 
-    /// Whether the thread is to be interrupted now.
+    /// Returns the end of the wait; `None` if the wait continues.
     pub(super) fn look(&mut self) -> Option<Interruption> {
         let signals = Signals::of(self.thread)?;
         if signals.own & !signals.blocked != 0 {
@@ -82,7 +86,8 @@ impl Watch {
         let before = std::mem::replace(&mut self.before, shared);
         let process = self.process?;
         if shared == 0 {
-            // Whoever took a signal that stops the process waits for this thread to stop as well.
+            // A thread that took a signal that stops the process waits for this thread to stop as
+            // well.
             let stops = !signals.alone && !signals.traced && is_stopping(process, self.thread);
             return stops.then_some(Interruption::Restart);
         }
@@ -90,7 +95,7 @@ impl Watch {
         if self.thread == process {
             return Some(Interruption::Restart);
         }
-        // A thread that runs would have taken it by now.
+        // A running first thread would have taken an unblocked signal by now.
         let not_taken = shared & before & Signals::of(process)?.blocked;
         if not_taken == 0 {
             return None;
@@ -100,7 +105,7 @@ impl Watch {
     }
 }
 
-/// Whether another thread of a process takes one of these signals.
+/// Returns whether another thread of a process takes one of these signals.
 fn others_that_take(process: Pid, thread: Pid, signals: u64) -> bool {
     let Ok(mut others) = others(process, thread) else {
         return true;
@@ -108,9 +113,11 @@ fn others_that_take(process: Pid, thread: Pid, signals: u64) -> bool {
     others.any(|other| signals & !other.blocked != 0)
 }
 
-/// Whether a process is being stopped, by what its other threads do: all stop, the first thread as soon as it can.
+/// Returns whether other threads show that a signal stops the process. All threads stop, the first
+/// one as soon as it can.
 fn is_stopping(process: Pid, thread: Pid) -> bool {
-    /// Of so many others the first thread looks, which is told of most signals itself.
+    /// Number of other threads that the first thread checks. The first thread itself receives most
+    /// signals.
     const SOME: usize = 8;
 
     if thread != process {
@@ -119,7 +126,7 @@ fn is_stopping(process: Pid, thread: Pid) -> bool {
     others(process, thread).is_ok_and(|others| others.take(SOME).any(|other| other.stopped))
 }
 
-/// The signals of the other threads of a process.
+/// Returns the signals of the other threads of a process.
 fn others(process: Pid, thread: Pid) -> std::io::Result<impl Iterator<Item = Signals>> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"))?;
     Ok(threads

@@ -1,4 +1,4 @@
-//! The caller of an ioctl when it is a thread of another process.
+//! Caller of an ioctl in another process.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,16 +16,18 @@ use crate::device::DeviceInner;
 use crate::sharing::descriptors::Identity;
 use crate::sync::events::Place;
 
-/// How often it is looked whether a signal has come: the kernel does not tell.
+/// Interval between two checks for pending signals, because the kernel does not report their
+/// arrival.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// The longest time between two looks.
+/// Longest interval between two checks.
 const LOOK_MAX: Duration = Duration::from_millis(50);
 
-/// So many threads look that often; of more each looks less often, that together they do not keep the machine busy.
+/// Number of waiting threads up to which each checks every [`LOOK`]. With more threads the interval
+/// grows, to bound the load.
 const OFTEN: u32 = 16;
 
-/// How many threads wait, each of which is counted by one of these.
+/// Guard that counts one waiting thread.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -34,7 +36,7 @@ impl<'a> Waiting<'a> {
         Self(all)
     }
 
-    /// How long one of them waits until its next look.
+    /// Returns the time until the next check of this thread.
     fn interval(&self) -> Duration {
         (LOOK * self.0.load(Ordering::Relaxed).max(OFTEN) / OFTEN).min(LOOK_MAX)
     }
@@ -46,12 +48,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A thread of another process that waits for the answer to an ioctl.
+/// Thread of another process that waits for the answer to an ioctl.
 pub(super) struct Remote<'a> {
     pub(super) world: &'a World,
     pub(super) call: &'a Notification<'a>,
     pub(super) hand_over: &'a HandOver<'a>,
-    /// The descriptor that the ioctl is on.
+    /// Descriptor that the ioctl is on.
     #[cfg(feature = "trace")]
     pub(super) fd: i32,
 }
@@ -69,7 +71,8 @@ impl Caller for Remote<'_> {
             return Err(Errno::BADF);
         }
         let thread = self.call.thread();
-        // Of eventfds there is no other use, and others are better not closed here: that may wait for a program.
+        // Only eventfds need duplicates. The close of any other duplicate can wait for a FUSE
+        // server.
         match link_of(thread, fd) {
             None => Err(Errno::BADF),
             Some(link) if link.starts_with(b"anon_inode:") => self.world.duplicate(thread, fd),
@@ -96,7 +99,7 @@ impl Caller for Remote<'_> {
     }
 
     fn begin_long_step(&self) -> Result<()> {
-        // Without another thread the others wait.
+        // If no other thread can lead, other calls wait.
         let _ = self.hand_over.now();
         if self.call.is_waiting() { Ok(()) } else { Err(Errno::INTR) }
     }
@@ -113,7 +116,7 @@ impl Caller for Remote<'_> {
         deadline: Option<Instant>,
         ready: &mut dyn FnMut() -> bool,
     ) -> Result<bool> {
-        // Most are over already.
+        // Most waits are satisfied already.
         let now = Instant::now();
         if events.wait(Some(now), || ready().then_some(())).is_some() {
             return Ok(true);
@@ -134,7 +137,7 @@ impl Caller for Remote<'_> {
                 return Ok(false);
             }
             if !self.call.is_waiting() {
-                // It was killed.
+                // The thread was killed.
                 return Err(Errno::INTR);
             }
             match signals.look() {

@@ -1,4 +1,4 @@
-//! Files of the tree at paths of the host.
+//! Placement of the tree's files at paths of the host.
 
 use std::ffi::CString;
 use std::io;
@@ -15,12 +15,12 @@ use crate::loopback::tree::contents::{Item, What, fill};
 use crate::loopback::tree::tmpfs;
 use crate::sharing::descriptors::path as own_path;
 
-/// A file of the tree that is missing on the host.
+/// File of the tree to place in a directory of the host.
 pub(super) struct Own {
     pub(super) name: CString,
-    /// The target of a symbolic link; a directory has none.
+    /// Target of a symbolic link; `None` for a directory.
     pub(super) link: Option<CString>,
-    /// What is below a directory.
+    /// Files below a directory.
     pub(super) below: Vec<Item>,
 }
 
@@ -31,16 +31,16 @@ impl Own {
     }
 }
 
-/// Mounts a read-only file system with the files of a directory of the tree on that directory.
+/// Mounts a read-only tmpfs with the given files of the tree at a path.
 ///
 /// # Errors
-/// What the kernel says.
+/// Returns the error of the failed system call.
 pub(super) fn place(path: &str, items: &[Item]) -> io::Result<()> {
     let mount = tmpfs::make()?;
     fill(&mount, items)?;
     for Item { path, what } in items {
         if let What::Node(kind) = what {
-            // In place of the stand-in that any user may make.
+            // The real device node replaces the unprivileged placeholder.
             let node = makedev(MAJOR.into(), kind.minor().into());
             unlinkat(&mount, path.as_c_str(), UnlinkatFlags::NoRemoveDir)?;
             mknodat(&mount, path.as_c_str(), SFlag::S_IFCHR, Mode::empty(), node)?;
@@ -52,11 +52,11 @@ pub(super) fn place(path: &str, items: &[Item]) -> io::Result<()> {
     Ok(tmpfs::attach(&mount, AT_FDCWD, &CString::new(path)?)?)
 }
 
-/// Covers a directory of the host with a file system that has the same entries, and those of the tree besides. They
-/// replace the host's of the same name.
+/// Covers a directory of the host with a tmpfs that has the entries of the directory and of the
+/// tree. An entry of the tree replaces the host's entry of the same name.
 ///
 /// # Errors
-/// What the kernel says.
+/// Returns the error of the failed system call.
 pub(super) fn cover(parent: &str, own: &[Own]) -> io::Result<()> {
     let parent = CString::new(format!("/{parent}"))?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -94,7 +94,7 @@ pub(super) fn cover(parent: &str, own: &[Own]) -> io::Result<()> {
     for name in clones {
         match tmpfs::clone(&original, &name) {
             Ok(clone) => tmpfs::attach(&clone, &new, &name)?,
-            // It has gone meanwhile.
+            // The entry was removed meanwhile.
             Err(Errno::ENOENT) => {}
             Err(errno) => return Err(errno.into()),
         }

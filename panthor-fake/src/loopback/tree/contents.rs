@@ -1,4 +1,4 @@
-//! The files around the nodes, as a list from which a directory is filled.
+//! Contents of the tree: the files around the nodes.
 
 use std::ffi::CString;
 
@@ -10,32 +10,32 @@ use std::os::fd::AsFd;
 
 use crate::loopback::node::{Kind, MAJOR};
 
-/// The name of the GPU on its bus: that of the RK3588.
+/// Name of the GPU on the platform bus, that of the RK3588.
 const GPU: &str = "fb000000.gpu";
 
 const UEVENT: &str = "DRIVER=panthor\nOF_NAME=gpu\nOF_FULLNAME=/gpu@fb000000\n\
     OF_COMPATIBLE_0=rockchip,rk3588-mali\nOF_COMPATIBLE_1=arm,mali-valhall-csf\nOF_COMPATIBLE_N=2\n\
     MODALIAS=of:NgpuT(null)Crockchip,rk3588-maliCarm,mali-valhall-csf\n";
 
-/// A file of the tree.
+/// File of the tree.
 #[derive(Clone, Debug)]
 pub(in crate::loopback) struct Item {
-    /// The path from the root of the tree, without a leading slash.
+    /// Path from the root of the tree, without a leading slash.
     pub(in crate::loopback) path: CString,
     pub(in crate::loopback) what: What,
 }
 
-/// The type and the content of a file.
+/// Type and content of a file.
 #[derive(Clone, Debug)]
 pub(in crate::loopback) enum What {
     Directory,
     Text(String),
     Link(CString),
-    /// A file that has no use but its inode number.
+    /// Placeholder with an inode number for a node.
     Node(Kind),
 }
 
-/// Returns all files of the tree; a directory comes before its entries.
+/// Returns all files of the tree. Each directory precedes its entries.
 pub(in crate::loopback) fn items() -> Vec<Item> {
     let mut items = Vec::new();
     let mut add = |path: &str, what| items.push(Item { path: c_string(path), what });
@@ -96,16 +96,17 @@ pub(in crate::loopback) fn items() -> Vec<Item> {
 }
 
 fn c_string(text: &str) -> CString {
-    // No name of the tree has a NUL.
+    // No path of the tree contains a NUL.
     CString::new(text).unwrap_or_default()
 }
 
-/// Fills an empty directory. Modes do not depend on the umask.
+/// Creates the files in an empty directory, with modes that do not depend on the umask.
 ///
-/// The function allocates no memory and takes no lock: it may run in a child between fork and exec.
+/// The function neither allocates memory nor takes locks, so that it may run in a child between
+/// `fork` and `exec`.
 ///
 /// # Errors
-/// Returns the error of the system call that failed. What was made until then stays.
+/// Returns the error of the failed system call. Files that exist by then stay.
 pub(in crate::loopback) fn fill(root: impl AsFd, items: &[Item]) -> nix::Result<()> {
     let root = root.as_fd();
     let create = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
@@ -126,8 +127,8 @@ pub(in crate::loopback) fn fill(root: impl AsFd, items: &[Item]) -> nix::Result<
             }
             What::Link(target) => symlinkat(target.as_c_str(), root, path)?,
             What::Node(_) => {
-                // A character device, so that a listing says so; the only one that any user may make.
-                // Where even that one is refused, a plain file.
+                // A whiteout (device number 0) appears as a character device in listings, and needs
+                // no privilege. If the file system refuses it, a regular file replaces it.
                 let whiteout = mknodat(root, path, SFlag::S_IFCHR, Mode::empty(), 0 as libc::dev_t);
                 if whiteout.is_err() {
                     openat(root, path, create, Mode::empty())?;

@@ -1,9 +1,9 @@
-//! A tmpfs that is mounted nowhere: nobody finds it by a path, nobody changes it, and it goes with its last
-//! descriptor.
+//! A tmpfs that is mounted nowhere. No path leads to it, nothing can change it, and it ends with
+//! its last descriptor.
 //!
-//! At the root of such a mount `..` stays where it is, so that its directories lead nowhere else. When the
-//! descriptor of `fsmount(2)` is closed the kernel unmounts the file system. From then on no process can attach
-//! it, clone it, or make it writable, whatever its capabilities; what was opened before goes on working.
+//! At the root of such a mount `..` leads to the root itself. When the descriptor of `fsmount(2)`
+//! is closed, the kernel unmounts the file system. From then on no process can attach, clone or
+//! remount it, whatever its capabilities. Descriptors that were opened before remain valid.
 
 use std::ffi::CStr;
 use std::io;
@@ -19,10 +19,11 @@ use nix::unistd::{Pid, dup3, getegid, geteuid, write};
 use super::contents::{Item, fill};
 use super::tmpfs;
 
-/// Makes the file system, and returns its root as an `O_PATH` descriptor.
+/// Creates the file system; returns its root as an `O_PATH` descriptor.
 ///
 /// # Errors
-/// `EPERM` and the like without the right to mount and without user namespaces.
+/// The error of the failed system call, such as `EPERM` without the right to mount and without user
+/// namespaces.
 pub(super) fn make(items: &[Item]) -> nix::Result<OwnedFd> {
     match build(items) {
         Err(Errno::EPERM) => build_in_namespace(items),
@@ -30,9 +31,9 @@ pub(super) fn make(items: &[Item]) -> nix::Result<OwnedFd> {
     }
 }
 
-/// Makes the file system with the rights of the calling thread.
+/// Creates the file system with the rights of the calling thread.
 ///
-/// As [`fill`], the function may run in a child between fork and exec.
+/// Like [`fill`], the function may run in a child between `fork` and `exec`.
 fn build(items: &[Item]) -> nix::Result<OwnedFd> {
     let mount = tmpfs::make()?;
     fill(&mount, items)?;
@@ -41,7 +42,7 @@ fn build(items: &[Item]) -> nix::Result<OwnedFd> {
     openat(&mount, c".", flags, Mode::empty())
 }
 
-/// What the child writes to have its own user and group in its user namespace.
+/// ID mappings of the child's user namespace: its own user and group.
 struct Maps {
     users: Vec<u8>,
     groups: Vec<u8>,
@@ -64,16 +65,18 @@ impl Maps {
     }
 }
 
-/// Makes the file system in a child that has a user and a mount namespace of its own and ends at once.
+/// Creates the file system in a short-lived child with its own user and mount namespace.
 fn build_in_namespace(items: &[Item]) -> nix::Result<OwnedFd> {
     let maps = Maps::own();
-    // The child shares the table of descriptors and puts the root in the place of this one.
+    // The child shares the descriptor table, and replaces this descriptor by the root.
     let mut slot = open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    // A handler of the program is not to run in the child.
+    // Signal handlers of this process must not run in the child.
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    // Without a signal at its end the child is invisible to the program's own calls of wait(2).
+    // Without an exit signal the child is invisible to calls of `wait(2)` elsewhere in this
+    // process.
     let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_FILES;
-    // SAFETY: as after fork(2), the child has a copy of the memory. Until it ends it only makes system calls.
+    // SAFETY: as after `fork(2)`, the child has a copy of the memory, and it makes system calls
+    // only.
     let child = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) });
     if child == Ok(0) {
         let made = maps.write().and_then(|()| {
@@ -81,7 +84,7 @@ fn build_in_namespace(items: &[Item]) -> nix::Result<OwnedFd> {
             dup3(&root, &mut slot, OFlag::O_CLOEXEC)
         });
         let status = made.map_or_else(|errno| errno as c_int, |()| 0);
-        // SAFETY: the child ends here, without destructors and handlers of the parent.
+        // SAFETY: the child ends without running destructors and exit handlers.
         unsafe { libc::_exit(status) };
     }
     let ended = child.and_then(|child| wait(Pid::from_raw(child as i32)));
@@ -92,15 +95,15 @@ fn build_in_namespace(items: &[Item]) -> nix::Result<OwnedFd> {
     }
 }
 
-/// Waits for the end of the child, and returns its exit status.
+/// Waits for the child to end; returns its exit status.
 fn wait(child: Pid) -> nix::Result<c_int> {
     let mut status = 0;
     loop {
-        // SAFETY: there is room for the status.
+        // SAFETY: `status` is valid for writes.
         let result = unsafe { libc::waitpid(child.as_raw(), &raw mut status, libc::__WALL) };
         match Errno::result(result) {
             Ok(_) if libc::WIFEXITED(status) => return Ok(libc::WEXITSTATUS(status)),
-            // It was killed.
+            // A signal killed the child.
             Ok(_) => return Err(Errno::ECHILD),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
@@ -108,7 +111,7 @@ fn wait(child: Pid) -> nix::Result<c_int> {
     }
 }
 
-/// Returns whether an error means that there can be no such file system here, rather than a shortage.
+/// Returns whether an error means that the system forbids such a file system, and not a shortage.
 pub(super) fn is_unavailable(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
     use crate::sharing::descriptors::path;
 
-    /// Checks that nothing can change the tree, not even root, and that it leads nowhere.
+    /// Checks that even root cannot change the tree, and that no path leads out of it.
     fn check(root: &OwnedFd) {
         let mode = Mode::from_bits_truncate(0o755);
         assert_eq!(mkdirat(root, "dev/x", mode), Err(Errno::EROFS));
@@ -150,7 +153,7 @@ mod tests {
             propagation: 0,
             userns_fd: 0,
         };
-        // SAFETY: the kernel reads a string, which ends, and a structure of that size.
+        // SAFETY: the kernel reads a C string, and a structure of the given size.
         let result = Errno::result(unsafe {
             libc::syscall(
                 libc::SYS_mount_setattr,

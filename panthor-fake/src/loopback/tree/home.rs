@@ -1,4 +1,4 @@
-//! The root directory and the mount namespace of the server, beside those of a caller.
+//! Root directory and mount namespace of the server, for comparison with those of a caller.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-/// A root directory and a mount namespace.
+/// Root directory and mount namespace of a thread.
 #[derive(PartialEq, Eq, Debug)]
 pub(in crate::loopback) struct Home {
     mounts: PathBuf,
@@ -19,7 +19,7 @@ pub(in crate::loopback) struct Home {
 }
 
 impl Home {
-    /// Returns those of the calling thread.
+    /// Returns the root directory and mount namespace of the calling thread.
     pub(in crate::loopback) fn own() -> std::io::Result<Self> {
         Self::in_proc("thread-self")
     }
@@ -37,12 +37,14 @@ impl Home {
         })
     }
 
-    /// Returns whether both have the same root directory, if by way of another mount.
+    /// Returns whether both root directories are the same directory, possibly through different
+    /// mounts.
     pub(in crate::loopback) fn has_root_of(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// Returns whether a thread certainly has this root directory and this mount namespace.
+    /// Returns whether a thread has this root directory and this mount namespace; `false` if
+    /// unknown.
     pub(in crate::loopback) fn is_of(&self, thread: Pid) -> bool {
         Self::in_proc(&thread.to_string()).is_ok_and(|other| other == *self)
     }
@@ -50,9 +52,9 @@ impl Home {
 
 fn statx(fd: &OwnedFd) -> nix::Result<libc::statx> {
     let mask = libc::STATX_INO | libc::STATX_MNT_ID;
-    // SAFETY: the structure is made of numbers, for which zero is a value.
+    // SAFETY: the structure consists of integers, which may be zero.
     let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-    // SAFETY: the path is empty and ends, and there is room for the answer.
+    // SAFETY: the path is an empty C string, and `stat` is valid for writes.
     let result = unsafe {
         libc::statx(fd.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, mask, &raw mut stat)
     };
@@ -62,7 +64,7 @@ fn statx(fd: &OwnedFd) -> nix::Result<libc::statx> {
 
 #[cfg(test)]
 impl Home {
-    /// Makes this the home of another process.
+    /// Changes this value so that no thread matches.
     pub(in crate::loopback) fn move_away(&mut self) {
         self.mount += 1;
     }

@@ -1,4 +1,5 @@
-//! The files that the server made, told from those that a program made in their place.
+//! Identities of the server's files, which distinguish them from files that a program created in
+//! their place.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -15,9 +16,9 @@ use crate::loopback::node::Kind;
 use crate::loopback::text_file::text_file;
 use crate::sharing::descriptors::path;
 
-/// A file of the tree: its device and inode number, its type, and its time of birth.
+/// Identity of a file: its device and inode number, its type, and its birth time.
 ///
-/// An inode number comes back after its file was removed, a time of birth does not.
+/// A new file can reuse the inode number of a removed one, but not its birth time.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Identity {
     device: (u32, u32),
@@ -32,14 +33,15 @@ impl Identity {
         Self::at(fd, c"")
     }
 
-    /// Returns the identity of the file with that path below a directory. A symbolic link is not followed.
+    /// Returns the identity of a path relative to a directory, without following a final symbolic
+    /// link.
     pub(super) fn at(directory: impl AsFd, path: &CStr) -> nix::Result<Self> {
         let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
         let mask = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_BTIME;
         let directory = directory.as_fd().as_raw_fd();
-        // SAFETY: the structure is made of numbers, for which zero is a value.
+        // SAFETY: the structure consists of integers, which may be zero.
         let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-        // SAFETY: the path ends, and there is room for the answer.
+        // SAFETY: the path is a C string, and `stat` is valid for writes.
         let result = unsafe { libc::statx(directory, path.as_ptr(), flags, mask, &raw mut stat) };
         Errno::result(result)?;
         let has_birth = stat.stx_mask & libc::STATX_BTIME != 0;
@@ -52,12 +54,12 @@ impl Identity {
     }
 }
 
-/// All files of the tree; those that stand for a node with that.
+/// Identities of all files of the tree, with the node that each stands for, if any.
 #[derive(Debug)]
 pub(super) struct Made(HashMap<Identity, Option<Kind>>);
 
 impl Made {
-    /// Looks at all files below the root.
+    /// Reads the identities of all files below the root.
     pub(super) fn new(root: impl AsFd, items: &[Item]) -> nix::Result<Self> {
         let mut made = HashMap::from([(Identity::of(&root)?, None)]);
         for Item { path, what } in items {
@@ -70,7 +72,8 @@ impl Made {
         Ok(Self(made))
     }
 
-    /// Returns the node that a file stands for; `None` if the server did not make the file.
+    /// Returns the node that a file stands for, if any; `None` if the server did not create the
+    /// file.
     pub(super) fn find(&self, identity: &Identity) -> Option<Option<Kind>> {
         self.0.get(identity).copied()
     }

@@ -1,7 +1,7 @@
-//! A private directory that holds the tree where nothing can be mounted.
+//! Private directory for the tree, for systems that forbid mounts.
 //!
-//! Programs of the same user can change what is in it. So the server looks at nothing there that it did not make,
-//! and removes nothing else.
+//! Programs of the same user can change the directory. So the server neither serves nor removes
+//! files that it did not create.
 
 use std::ffi::{CStr, CString, OsString};
 use std::io::{self, Write};
@@ -17,25 +17,25 @@ use super::contents::{Item, What, fill};
 use super::made::Identity;
 use crate::sharing::descriptors::path;
 
-/// The directory, which goes with this.
+/// Private directory, which the destructor removes.
 #[derive(Debug)]
 pub(super) struct Temporary {
-    /// The directory in which it is.
+    /// Parent directory.
     parent: OwnedFd,
     name: OsString,
-    /// Its real path, as `/proc` has it.
+    /// Resolved path, as `/proc` reports it.
     path: PathBuf,
     root: OwnedFd,
-    /// What was made in it.
+    /// Created files: path, whether the file is a directory, and identity.
     made: Vec<(CString, bool, Identity)>,
-    /// The process that made it: a forked child does not remove it.
+    /// Process that created the directory. A forked child does not remove it.
     owner: Pid,
 }
 
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 impl Temporary {
-    /// Makes the directory in that one, with mode 0700, and fills it.
+    /// Creates a directory with mode 0700 in `parent`, and fills it.
     pub(super) fn new(parent: &Path, items: &[Item]) -> io::Result<Self> {
         let parent = open(parent, DIRECTORY, Mode::empty())?;
         let template = format!("{}/panthor-fake-loopback-XXXXXX", path(parent.as_raw_fd()));
@@ -46,7 +46,7 @@ impl Temporary {
         let mut new = Self { parent, name, path, root, made: Vec::new(), owner: Pid::this() };
         let filled = fill(&new.root, items);
         for Item { path, what } in items {
-            // The first one that is missing is where it failed.
+            // The first missing file is the one that could not be created.
             let Ok(identity) = Identity::at(&new.root, path) else { break };
             new.made.push((path.clone(), matches!(what, What::Directory), identity));
         }
@@ -54,20 +54,20 @@ impl Temporary {
         Ok(new)
     }
 
-    /// The root of the tree.
+    /// Returns the root of the tree.
     pub(super) fn root(&self) -> &OwnedFd {
         &self.root
     }
 
-    /// The real path.
+    /// Returns the resolved path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Removes what was made, and nothing else; returns whether nothing is left.
+    /// Removes the created files and nothing else; returns whether the directory is gone.
     fn remove(&self) -> bool {
         for (path, is_directory, identity) in self.made.iter().rev() {
-            // One that is missing, or was replaced, is no reason to leave the others.
+            // A missing or replaced file must not keep the others from removal.
             let _ = self.remove_one(path, *is_directory, identity);
         }
         let name = CString::new(self.name.as_bytes()).unwrap_or_default();
@@ -101,7 +101,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if Pid::this() == self.owner && !self.remove() {
-            // A message that nobody reads is no reason to panic.
+            // A closed standard error must not cause a panic.
             let _ = writeln!(
                 io::stderr(),
                 "panthor-fake: leaves the directory {}: a program has changed it",
@@ -156,7 +156,7 @@ mod tests {
         }
         let temporary = Temporary::new(&scratch.0, &items()).unwrap();
         let path = temporary.path().to_owned();
-        // A file that a program adds, one that it replaces, and a directory that becomes a link to its own.
+        // The program adds a file, replaces a file, and replaces a directory by a link to its own.
         fs::write(path.join("dev/added"), "x").unwrap();
         let version = path.join("sys/class/drm/version");
         fs::rename(&version, path.join("was")).unwrap();
