@@ -68,8 +68,8 @@
 //!   writable, which all programs share. `/proc/PID/maps` shows the memfd instead of the node.
 //! - `fcntl(2)` refuses process-owned locks on a whole node. Open file description locks on a whole
 //!   node succeed and make later opens of nodes fail. All open nodes share one `flock(2)` lock.
-//!   `fchmod(2)` changes the mode of all nodes, also for a server without root. A private mapping
-//!   fails only at offsets that BOs or registers can have.
+//!   `fchmod(2)` changes the mode of all nodes, and a server that is not root then fails to open
+//!   more. A private mapping fails only at offsets that BOs or registers can have.
 //! - Programs can open and list the directory that stands for `/dev/dri`, but cannot watch it or
 //!   `chdir(2)` to its path. `getcwd(2)` finds no path for it. Directories above it, such as
 //!   `/dev/dri/..`, contain the files of the tree and none of the host's. Symbolic links that a
