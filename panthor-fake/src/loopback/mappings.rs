@@ -1,4 +1,4 @@
-//! Which parts of the device's memory processes have mapped.
+//! Mappings of the device's memory by processes.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind};
@@ -12,12 +12,12 @@ use nix::sys::stat::{major, minor};
 #[derive(Debug)]
 pub(super) struct Mappings {
     ranges: Vec<Range<u64>>,
-    /// Whether the mappings of some process are unknown.
+    /// Set if the mappings of some process are unknown.
     incomplete: bool,
 }
 
 impl Mappings {
-    /// Reads the mappings of a file, by its device and inode number, from all processes that can have any.
+    /// Reads the mappings of all processes; `identity` is the device and inode number of the file.
     pub(super) fn of(identity: (u64, u64)) -> Self {
         Self::in_proc(Path::new("/proc"), identity)
     }
@@ -28,7 +28,8 @@ impl Mappings {
         let mut found = Self { ranges: Vec::new(), incomplete: false };
         let looked = numbers_in(proc, |process| {
             if let Err(error) = found.look_into(proc, process, file) {
-                // A process of another user cannot have the file, except for descendants.
+                // A process of another user can have no mapping, unless it is a descendant of this
+                // process.
                 found.incomplete |=
                     error.kind() != ErrorKind::PermissionDenied || is_descendant(proc, process);
             }
@@ -38,13 +39,13 @@ impl Mappings {
         found
     }
 
-    /// Adds the mappings that a process has.
+    /// Adds the mappings of a process.
     fn look_into(&mut self, proc: &Path, process: u32, file: (&str, &str)) -> io::Result<()> {
         let at = proc.join(process.to_string());
         if self.read(&at.join("maps"), file)? {
             return Ok(());
         }
-        // The first thread may have exited before the others: its maps are empty then.
+        // The maps of an exited first thread are empty, although other threads may still run.
         let mut any = false;
         let looked = numbers_in(&at.join("task"), |thread| {
             if thread != process && !any {
@@ -55,7 +56,7 @@ impl Mappings {
         present(looked).map(drop)
     }
 
-    /// Adds the mappings that a `maps` file lists; returns whether the file lists any, of whatever file.
+    /// Adds the mappings of the file that `maps` lists; returns whether `maps` lists any mapping.
     fn read(&mut self, maps: &Path, (device, inode): (&str, &str)) -> io::Result<bool> {
         let Some(maps) = present(fs::File::open(maps))? else {
             return Ok(false);
@@ -63,7 +64,7 @@ impl Mappings {
         let mut lines = BufReader::new(maps);
         let mut line = Vec::new();
         let mut any = false;
-        // A process that ends meanwhile has nothing mapped.
+        // A process that ends meanwhile has no mapping.
         while present(lines.read_until(b'\n', &mut line))?.is_some_and(|length| length != 0) {
             any = true;
             self.ranges.extend(parse(&line, device, inode));
@@ -72,14 +73,14 @@ impl Mappings {
         Ok(any)
     }
 
-    /// Returns whether no process has any of the range mapped, as far as that is known.
+    /// Returns whether no process maps any part of the range; `false` if mappings are unknown.
     pub(super) fn is_unmapped(&self, range: &Range<u64>) -> bool {
         let overlaps = |mapped: &Range<u64>| mapped.start < range.end && range.start < mapped.end;
         !self.incomplete && !self.ranges.iter().any(overlaps)
     }
 }
 
-/// Calls `visit` with all entries of a directory that are numbers.
+/// Calls `visit` for all entries of a directory that are numbers.
 fn numbers_in(at: &Path, mut visit: impl FnMut(u32) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(at)? {
         if let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
@@ -89,7 +90,7 @@ fn numbers_in(at: &Path, mut visit: impl FnMut(u32) -> io::Result<()>) -> io::Re
     Ok(())
 }
 
-/// Returns `None` if the process of a file in `/proc` has ended.
+/// Converts the error of a process that has ended to `None`.
 fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -98,7 +99,7 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The part of the file that a line of `/proc/PID/maps` maps.
+/// Returns the range of the file that a line of `/proc/PID/maps` maps.
 fn parse(line: &[u8], device: &str, inode: &str) -> Option<Range<u64>> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.split_ascii_whitespace();
@@ -112,19 +113,20 @@ fn parse(line: &[u8], device: &str, inode: &str) -> Option<Range<u64>> {
     Some(offset..offset + (number(to)? - number(from)?))
 }
 
-/// Returns whether this process may have started another, itself or by others.
+/// Returns whether a process may descend from this one.
 fn is_descendant(proc: &Path, process: u32) -> bool {
     let own = std::process::id();
     let mut at = process;
-    // The tree may change underneath.
+    // The bound keeps the walk finite while the process tree changes.
     for _ in 0..256 {
         let stat = match present(fs::read(proc.join(format!("{at}/stat")))) {
             Ok(Some(stat)) => stat,
-            // The process itself has ended. If a parent has, the process has another parent by now.
+            // A process that has ended maps nothing. If its parent has ended, it has a new parent
+            // by now.
             Ok(None) => return at != process,
             Err(_) => return true,
         };
-        // The name, in parentheses, may be anything.
+        // The name in parentheses can contain any byte.
         let after = stat.iter().rposition(|&byte| byte == b')').map(|at| &stat[at + 1..]);
         let parent = after
             .and_then(|rest| std::str::from_utf8(rest).ok())
@@ -161,14 +163,14 @@ mod tests {
         let at = memory.allocate(8192).unwrap();
         let length = NonZeroUsize::new(4096).unwrap();
         let flags = MapFlags::MAP_SHARED;
-        // SAFETY: it replaces nothing.
+        // SAFETY: the kernel chooses the address, so that no other mapping is replaced.
         let map = unsafe { mmap(None, length, ProtFlags::PROT_READ, flags, &memory, at as i64) };
         let map = map.unwrap();
         let identity = (stat.st_dev, stat.st_ino);
         let mappings = Mappings::of(identity);
         assert!(!mappings.is_unmapped(&(at..at + 8192)));
         assert!(mappings.is_unmapped(&(at + 4096..at + 8192)));
-        // SAFETY: it is the mapping from above, which nothing looks at.
+        // SAFETY: the range is the mapping from above, and no reference into it exists.
         unsafe { munmap(map, 4096) }.unwrap();
         assert!(Mappings::of(identity).is_unmapped(&(at..at + 8192)));
     }
@@ -185,7 +187,7 @@ mod tests {
 
     const MAPPED: &str = "7f00-9f00 rw-s 00000000 00:01 1027    /memfd:panthor-fake (deleted)\n";
 
-    /// Returns whether a page is unmapped by processes whose `/proc` has the files that `make` makes.
+    /// Returns whether a page counts as unmapped with a `/proc` that contains the files of `make`.
     fn is_unmapped_with(name: &str, make: impl FnOnce(&Path)) -> bool {
         let proc = std::env::temp_dir().join(format!("panthor-{name}-{}", std::process::id()));
         fs::create_dir_all(proc.join("7/task/7")).unwrap();
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn processes_that_cannot_be_read_may_have_anything_mapped() {
         assert!(is_unmapped_with("gone", |_| {}));
-        // A directory opens, and is not read.
+        // A directory can be opened, but not read as a file.
         assert!(!is_unmapped_with("read", |proc| fs::create_dir(proc.join("7/maps")).unwrap()));
         assert!(!is_unmapped_with("open", |proc| {
             std::os::unix::fs::symlink("maps", proc.join("7/maps")).unwrap();

@@ -154,7 +154,8 @@ impl Nodes {
         let memory = path(self.device.inner().memory.as_fd().as_raw_fd());
         let mut flags = flags & kept;
         if flags.contains(OFlag::O_ACCMODE) {
-            // Access mode 3 permits ioctls only, after a check of both modes. Lock and mmap need one.
+            // Access mode 3 permits ioctls only, after a check of both modes. The lock and mmap
+            // need one of them.
             flags = flags.difference(OFlag::O_ACCMODE) | OFlag::O_RDWR;
         }
         let fd = open(memory.as_str(), flags, Mode::empty())?;
