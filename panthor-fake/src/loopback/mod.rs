@@ -34,18 +34,17 @@
 //!   signal interrupts it.
 //! - The files around the nodes (`/dev/dri`, and the sysfs files of the device) are in a read-only
 //!   tmpfs that is mounted nowhere and ends with its last descriptor. A program gets real
-//!   descriptors of these files. Whatever the root directory of the program, they lead to no file
-//!   of the host. The tmpfs needs `CAP_SYS_ADMIN` or user namespaces. Without both the files are in
+//!   descriptors of these files. They lead to no file of the host, whatever the root directory of
+//!   the program. The tmpfs needs `CAP_SYS_ADMIN` or user namespaces. Without both the files are in
 //!   a private directory below `$TMPDIR`; `SECURITY.md` lists the limits of that.
 //!
 //! # Mounts
 //!
 //! A notified call fails with `EINTR` if a signal arrives before the supervisor has received the
-//! call, and the handler lacks `SA_RESTART`. That also holds for calls such as `stat(2)`, which no
-//! signal interrupts natively. With [`Loopback::with_mounts`] the kernel answers calls that only
-//! inspect a path. The function creates a mount namespace with the files at their paths. The
-//! function of [`Loopback::run`] and all its descendants are in that namespace. The differences
-//! are:
+//! call, and the handler lacks `SA_RESTART`. Natively no signal interrupts some of these calls,
+//! such as `stat(2)`. With [`Loopback::with_mounts`] the kernel answers calls that only inspect a
+//! path. The function creates a mount namespace with the files at their paths. The function of
+//! [`Loopback::run`] and all its descendants are in that namespace. The differences are:
 //!
 //! - Opens, `readlink(2)`, `statfs(2)`, `fstat(2)` and `mmap(2)` are still notified.
 //! - `stat(2)` of `/dev/fd/N` or `/proc/PID/fd/N` reports an open node as a regular file, except
@@ -60,8 +59,8 @@
 //! # Limits
 //!
 //! - 32-bit programs, programs that forbid reading their memory, and opens through io_uring find no
-//!   device. For the first two a line on the standard error reports it. x32 calls fail as on a
-//!   kernel without x32.
+//!   device. A line on the standard error names the first two kinds of programs. x32 calls fail as
+//!   on a kernel without x32.
 //! - `poll(2)` reports a node as ready, and `epoll_ctl(2)` refuses a node, where a board's node is
 //!   never ready. `read(2)`, `write(2)` and `fallocate(2)` reach the memory of all BOs. `mremap(2)`
 //!   can extend a mapping beyond the end of its BO. `mprotect(2)` can make the flush ID page

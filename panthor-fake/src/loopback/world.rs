@@ -261,7 +261,7 @@ impl World {
     /// Duplicates a descriptor of a thread.
     ///
     /// # Errors
-    /// `EBADF` if it is not open.
+    /// `EBADF` if the descriptor is not open.
     pub(super) fn duplicate(&self, thread: Pid, fd: i32) -> Result<OwnedFd> {
         if !self.processes.can_duplicate() {
             self.complain(

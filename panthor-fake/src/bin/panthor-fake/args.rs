@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Summary(PathBuf),
 }
 
-/// The arguments of `run`.
+/// Arguments of `run`.
 pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) mounts: When,
