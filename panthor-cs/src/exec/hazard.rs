@@ -40,6 +40,10 @@ pub enum HazardKind {
     /// The waiting side may see the memory as it was before. A signal that is deferred behind the entries is fine,
     /// directly or by way of a FLUSH_CACHE2.
     SignalBeforeStore(SbMask),
+    /// A sync object is signaled before a WAIT for the RUN instructions on these entries.
+    ///
+    /// The waiting side may see the memory as it was before the work. Deferral covers work as it covers stores.
+    SignalBeforeRun(SbMask),
     /// An operation waits for the entry that it signals itself, which never ends.
     WaitForItself(SbMask),
     /// A RUN instruction needs resources that REQ_RESOURCE did not request.
@@ -75,6 +79,9 @@ impl fmt::Display for HazardKind {
             }
             Self::SignalBeforeStore(entries) => {
                 write!(f, "signal before a WAIT for the stores on {entries}")
+            }
+            Self::SignalBeforeRun(entries) => {
+                write!(f, "signal before a WAIT for the work on {entries}")
             }
             Self::WaitForItself(entries) => {
                 write!(f, "operation on {entries} waits for itself")

@@ -40,6 +40,10 @@ where
             if !uncovered.is_empty() {
                 self.hazard(ip, HazardKind::SignalBeforeStore(uncovered));
             }
+            let uncovered = self.queue.ordering.uncovered_work(wait);
+            if !uncovered.is_empty() {
+                self.hazard(ip, HazardKind::SignalBeforeRun(uncovered));
+            }
         }
         if !asynchronous {
             self.perform(action, ip)?;
@@ -104,6 +108,7 @@ where
             outcome
         };
         let (phase, result) = self.settle(id, outcome);
+        self.queue.ordering.work(signal);
         let progress = work.progress;
         self.queue.pending.push(Operation {
             ip: at.ip,

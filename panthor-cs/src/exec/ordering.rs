@@ -1,13 +1,15 @@
-//! The order of transfers and signals, for hazards.
+//! The order of transfers, work and signals, for hazards.
 
 use crate::operand::{SbEntry, SbMask};
 
-/// Stores that no WAIT has covered, and what is ordered behind them.
+/// Stores and work that no WAIT has covered, and the operations behind them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ordering {
     /// The entries with such stores.
     stores: u16,
-    /// By entry: the entries of transfers before which its operations do not start.
+    /// The entries with such work.
+    work: u16,
+    /// By entry: the entries of transfers and work before which its operations do not start.
     behind: [u16; 16],
 }
 
@@ -16,6 +18,12 @@ impl Ordering {
     pub fn store(&mut self, entry: SbEntry) {
         self.load(entry);
         self.stores |= entry.mask().bits();
+    }
+
+    /// Notes work of a RUN instruction on `entry`.
+    pub fn work(&mut self, entry: SbEntry) {
+        self.load(entry);
+        self.work |= entry.mask().bits();
     }
 
     /// Notes a load on `entry`.
@@ -37,12 +45,18 @@ impl Ordering {
     pub fn wait(&mut self, mask: SbMask) -> SbMask {
         let before = self.before(mask);
         self.stores &= !before;
+        self.work &= !before;
         SbMask::from_bits(before)
     }
 
     /// Returns the entries with stores that may be incomplete after the entries of `wait` are free.
     pub fn uncovered(&self, wait: SbMask) -> SbMask {
         SbMask::from_bits(self.stores & !self.before(wait))
+    }
+
+    /// Returns the entries with work that may be incomplete after the entries of `wait` are free.
+    pub fn uncovered_work(&self, wait: SbMask) -> SbMask {
+        SbMask::from_bits(self.work & !self.before(wait))
     }
 
     /// Returns `wait` with the entries whose transfers come before.

@@ -282,6 +282,37 @@ fn signal_before_the_wait_for_a_store_is_reported() {
 }
 
 #[test]
+fn signal_before_the_wait_for_work_is_reported() {
+    let resources = ReqResource { compute: true, ..Default::default() };
+    let run = RunCompute::default();
+    let other = SetSbEntry { endpoint: entry::<3>(), other: entry::<0>() };
+    let flush =
+        FlushCache2 { wait: entry::<0>().mask(), signal: entry::<2>(), ..Default::default() };
+    let after = |mask: SbMask| SyncAdd64 { wait: mask, signal: entry::<1>(), ..add64() };
+    let wait = |mask| Wait { mask, ..Wait::default() };
+    let (run_entry, flush_entry) = (entry::<0>().mask(), entry::<2>().mask());
+    let cases: [(&[Instruction], &[SbMask]); 8] = [
+        (code![resources, run, add64()], &[run_entry]),
+        (code![resources, run, set32()], &[run_entry]),
+        (code![resources, run, wait(run_entry), add64()], &[]),
+        (code![resources, run, after(run_entry)], &[]),
+        (code![resources, run, flush, after(flush_entry)], &[]),
+        (code![resources, flush, run, after(flush_entry)], &[run_entry]),
+        (code![resources, other, run, after(run_entry), add64()], &[entry::<3>().mask(); 2]),
+        (code![resources, other, run, wait(entry::<3>().mask()), add64()], &[]),
+    ];
+    for (code, entries) in cases {
+        let mut machine = machine(Arch::V10);
+        machine.run_to_end(code);
+        let wanted: Vec<_> =
+            entries.iter().map(|&mask| HazardKind::SignalBeforeRun(mask)).collect();
+        assert_eq!(machine.hooks.hazards, wanted, "{code:?}");
+    }
+    let hazard = Hazard { ip: 0x40, kind: HazardKind::SignalBeforeRun(run_entry | flush_entry) };
+    assert_eq!(hazard.to_string(), "0x40: signal before a WAIT for the work on sb{0,2}");
+}
+
+#[test]
 fn blocked_instruction_reports_its_hazard_once() {
     let mut machine = machine(Arch::V10);
     machine.store32(DATA + 64, 5);
