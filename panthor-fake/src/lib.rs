@@ -1,9 +1,9 @@
-//! A software Panthor: an Arm Mali GPU with its kernel driver, inside a test.
+//! A software Panthor device: an Arm Mali GPU and its kernel driver, inside a test process.
 //!
-//! A [`Device`] answers the raw ioctls of the Panthor DRM driver as the driver does, at the level
-//! of request numbers and user pointers: what works on it should work on a board, and what a board
-//! refuses, it refuses with the same error number. It needs no GPU, no `/dev/dri`, no privileges.
-//! The answers were compared with those of the unmodified driver, versions 1.0, 1.8 and 1.9.
+//! A [`Device`] answers the raw ioctls of the Panthor DRM driver: it takes the same request numbers
+//! and user pointers, and it fails with the same error numbers. A program that works on the fake
+//! should work on a board. The fake needs no GPU, no `/dev/dri` and no privileges. Its answers were
+//! compared with those of the unmodified driver, versions 1.0, 1.8 and 1.9.
 //!
 //! # A first test
 //!
@@ -22,7 +22,8 @@
 //!
 //! let mut vm = drm_panthor_vm_create { flags: 0, id: 0, user_va_range: 0 };
 //! ioctl(&file, DRM_IOCTL_PANTHOR_VM_CREATE, &mut vm);
-//! let mut bo = drm_panthor_bo_create { size: 4096, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
+//! let mut bo =
+//!     drm_panthor_bo_create { size: 4096, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
 //! ioctl(&file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut bo);
 //!
 //! // 100 MB of sparse memory in one operation, and a page of real memory in the middle of it.
@@ -71,69 +72,76 @@
 //!
 //! # In CI
 //!
-//! Make a [`Device`] in each test: they cost little and share nothing, so tests run in parallel.
-//! [`Config`] chooses the GPU, the driver version, the page size of the CPU and the memory there
-//! is, so that a test sees a kernel that the CI machine does not have. [`GpuView`] looks through
-//! the GPU's eyes and holds the queue of asynchronous operations to make orders happen that are
-//! rare otherwise, and [`GroupView`] does so with the queues of a group; with [`Config::start_held`] that
-//! is so from the start, which shows who forgets to wait; [`File::fail_ioctl`] and
-//! its neighbours bring failures that are rare, [`Device::reclaim`] takes memory away. [`Device::reset`]
-//! and [`Device::unplug`] bring the ends. [`Device::dump`] shows what there is and what is waited for,
-//! [`Stats`] counts calls, and [`Device::assert_released`] finds what was
-//! forgotten, descriptors too. With the feature
-//! `trace`, `Device::trace_to` writes a decoded line for every ioctl.
+//! Create a [`Device`] in each test. Devices are cheap and share nothing, so tests run in parallel.
+//! [`Config`] chooses the GPU, the driver version, the CPU page size and the amount of memory, so a
+//! test can run on a kernel that the CI machine does not have.
 //!
-//! With the feature `loopback` whole programs, and threads of a test, find the device in `/dev/dri`: see the
-//! module `loopback`, and the command `panthor-fake` (feature `cli`).
+//! - [`GpuView`] reads and writes memory through the GPU page tables of a VM. It also holds the
+//!   queue of asynchronous operations, to produce rare orders.
+//! - [`GroupView`] holds the queues of a group. [`Config::start_held`] holds all queues from the
+//!   start, which exposes a missing wait.
+//! - [`File::fail_ioctl`] and its neighbors inject failures, and [`Device::reclaim`] evicts BOs.
+//! - [`Device::reset`] and [`Device::unplug`] reset and remove the device.
+//! - [`Device::dump`] lists all objects and the fences that pending jobs wait for. [`Stats`] counts
+//!   calls.
+//! - [`Device::assert_released`] finds leaked objects and descriptors.
+//! - With the feature `trace`, `Device::trace_to` writes a decoded line for every ioctl.
 //!
-//! User memory is read with `process_vm_readv(2)` on the own process, which needs no privilege;
-//! where a sandbox forbids even that, [`Device::new`] says so.
+//! With the feature `loopback`, whole programs and threads of a test find the device in `/dev/dri`.
+//! The module `loopback` and the command `panthor-fake` (feature `cli`) provide this.
+//!
+//! The fake reads user memory with `process_vm_readv(2)` on its own process, which needs no
+//! privilege. [`Device::new`] fails where a sandbox forbids this call.
 //!
 //! # What it answers
 //!
-//! - Versions and capabilities; all device queries.
-//! - VMs, buffer objects, VM_BIND in both ways, CPU mappings, labels, cache maintenance.
-//! - Sync objects: binary ones and timelines, waits, transfers, eventfds.
-//! - DRM's rules for structures of another size, bad pointers, and render nodes.
-//! - Groups, their queues and their ends, tiler heaps. Command streams are not run.
-//! - dma-bufs, descriptors of sync objects, sync files, and the ioctls of dma-bufs and sync files
-//!   themselves, by [`descriptor_ioctl`].
-//! - The primary node of a driver without displays: masters, authentication, names of BOs.
+//! - Versions and capabilities, and all device queries.
+//! - VMs, buffer objects, synchronous and asynchronous VM_BIND, CPU mappings, labels, cache
+//!   maintenance.
+//! - Binary and timeline sync objects, waits, transfers, eventfds.
+//! - DRM's rules for structures of other sizes, bad pointers, and render nodes.
+//! - Groups, their queues and their failures, tiler heaps. Command streams do not run.
+//! - dma-bufs, syncobj descriptors, sync files, and the ioctls of dma-bufs and sync files by
+//!   [`descriptor_ioctl`].
+//! - The primary node of a driver without displays: masters, authentication, flink names.
 //!
-//! Not at all: the bugs that take a kernel down. The driver of Linux 7.2 and 7.3
-//! crashes when a mapping of a foreign dma-buf is cut; that of 7.3 also when an asynchronous
-//! operation is to signal a sync object that does not exist, where the fake answers `EINVAL`.
+//! The fake leaves out the bugs that crash the kernel. The driver of Linux 7.2 and 7.3 crashes when
+//! a VM_BIND splits a mapping of a foreign dma-buf. The driver of 7.3 also crashes when an
+//! asynchronous operation signals a sync object that does not exist; the fake returns `EINVAL`.
 //!
 //! # What differs
 //!
-//! - Jobs of VMs and groups run in the thread that submits them or that signals what they wait for,
-//!   not in a worker: they are over when the call returns, unless something holds them, so a wait that was
-//!   forgotten does not show; with [`Config::start_held`] it does. What a job of a group calls is not run, and
-//!   does nothing to memory but to the driver's own counters; a group that is held does not time out by itself.
-//! - A group costs the memory that is mapped in its VM; what the firmware keeps of it is not counted.
-//! - mmap offsets start above 2⁴⁰, and one is used again as late as possible. A program that maps the
-//!   descriptor itself finds its BOs there, and the flush ID.
-//! - A dma-buf, a descriptor of a sync object and a sync file are known to the fake only:
-//!   [`descriptor_ioctl`] answers their own ioctls, `ioctl(2)` does not. A dma-buf always polls as ready,
-//!   whatever fences are in it. The descriptor of an exported BO has its
-//!   size but shows zeros when it is mapped: map the BO. A sync object goes to files of its device
-//!   only. Of each the process has a second descriptor. What one keeps, that one too, is given back a while
-//!   after it was closed: when there are twice as many as were open the last time, when the process has no descriptors
-//!   left, and when [`Device::leaks`] counts; what a dma-buf keeps also when the last handle of its BO is closed.
-//! - Of a device that is unplugged nobody has seen the driver end the jobs that the GPU had; here they end at once, so
-//!   that who waits for them finds out. [`Device::open`] succeeds then, and its file answers `ENODEV`.
-//! - A device lives in the process that created it, and so do its dma-bufs, sync files and descriptors of sync objects. In
-//!   a child of a fork every ioctl and mmap of it is `ECHILD`, whatever the child drops the parent keeps, and what the
-//!   parent had mapped shows the same memory in both.
-//! - No signal interrupts a call; [`File::interrupt_next_bind_after`] plays one.
+//! - Jobs of VMs and groups run in the thread that submits them or signals their last fence, not in
+//!   a worker. A job is done when the call returns, unless something holds it, so a missing wait
+//!   goes unnoticed without [`Config::start_held`]. The commands of a group's job do not run: a job
+//!   writes only the driver's own counters. A held group does not time out by itself.
+//! - A group uses the memory that is mapped in its VM. Firmware memory is not counted.
+//! - mmap offsets start above 2⁴⁰ and are reused as late as possible. A program that maps the
+//!   descriptor itself finds its BOs and the flush ID at these offsets.
+//! - Only the fake knows its dma-bufs, syncobj descriptors and sync files: [`descriptor_ioctl`]
+//!   answers their ioctls, `ioctl(2)` does not. A dma-buf always polls as ready, whatever its
+//!   fences. The descriptor of an exported BO has the size of the BO but maps as zeros; map the BO
+//!   instead. A syncobj can be imported only by files of its device.
+//! - The process holds a second descriptor of each of these. The fake releases it, with the objects
+//!   behind it, some time after the last other descriptor is closed: when twice as many are open as
+//!   after the last check, when the process runs out of descriptors, and when [`Device::leaks`]
+//!   counts. A dma-buf is also released when the last handle of its BO is closed.
+//! - After an unplug, jobs on the GPU end at once. How the real driver ends them was not observed.
+//!   [`Device::open`] still succeeds, and its file returns `ENODEV`.
+//! - A device belongs to the process that created it, and so do its dma-bufs, sync files and
+//!   syncobj descriptors. In a child of `fork`, every ioctl and mmap fails with `ECHILD`. Objects
+//!   that the child drops stay alive in the parent. CPU mappings made before the fork show the same
+//!   memory in both processes.
+//! - No signal interrupts a call. [`File::interrupt_next_bind_after`] simulates an interruption.
 //! - The driver of Linux 7.2 and 7.3 evicts BOs whenever the kernel is short of memory and has swap
-//!   space. Here it happens by [`Device::reclaim`] and [`File::evict_bo`], and with [`Config::swap`]
-//!   also when [`Config::memory`] is used up. An access by the CPU brings no memory back and does not
-//!   need it. A BO that a VM mapped after a job was submitted is in use by that job, too.
+//!   space. The fake evicts BOs in [`Device::reclaim`] and [`File::evict_bo`], and with
+//!   [`Config::swap`] also when [`Config::memory`] is used up. A CPU access works on an evicted BO
+//!   and does not make the BO resident. A BO that a VM mapped after a job was submitted is in use
+//!   by that job, too.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// Keeps the README's example working.
+/// Compiles and runs the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Mappings by the CPU.
+//! CPU mappings.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -13,53 +13,53 @@ use crate::call::errno::{Errno, Result, repeat};
 use crate::file::File;
 
 bitflags::bitflags! {
-    /// What a mapping allows.
+    /// Access permissions of a CPU mapping.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     pub struct Prot: u32 {
-        /// Reading.
+        /// The CPU may read.
         #[doc(alias = "PROT_READ")]
         const READ = 1;
-        /// Writing.
+        /// The CPU may write.
         #[doc(alias = "PROT_WRITE")]
         const WRITE = 2;
     }
 }
 
-/// Memory of the device mapped for the CPU, until it is dropped.
+/// A CPU mapping of device memory, unmapped on drop.
 ///
-/// It keeps the memory even when the BO's handle is closed, and the file open.
+/// The mapping keeps the file open and the memory alive, even after the BO's handle is closed.
 ///
-/// At `vm.max_map_count` the kernel may refuse to unmap it. Then it stays mapped for good, and
+/// At `vm.max_map_count`, the kernel may refuse to unmap a range. The range then stays mapped, and
 /// [`Device::leaks`](crate::Device::leaks) counts it.
 #[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
     len: usize,
-    /// Whether it is there to be unmapped.
+    /// Cleared when the range is no longer this mapping's to unmap.
     mapped: bool,
-    /// Dropped before the file: the last reference to a BO may be this one.
+    /// Dropped before `file`, because this may be the last reference to the BO.
     bo: Option<Arc<Bo>>,
     file: File,
 }
 
-// SAFETY: the address stays valid until the drop whichever thread has it, and the type itself
-// never reads or writes what is there.
+// SAFETY: the address stays valid until the drop, whichever thread has it. The type itself never
+// accesses the memory behind the address.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; shared references only tell the address and the length.
+// SAFETY: as above; shared references expose only the address and the length.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `len` bytes of a BO, or of the registers, somewhere.
+    /// Maps `len` bytes of a BO, or of the registers, at an address that the kernel chooses.
     pub(crate) fn new(file: File, bo: Option<Arc<Bo>>, len: usize, prot: Prot) -> Result<Self> {
-        // SAFETY: without an address it cannot replace memory that is in use.
+        // SAFETY: without a requested address, the mapping cannot replace memory in use.
         unsafe { Self::new_at(None, file, bo, len, prot) }
     }
 
-    /// As [`new`](Self::new), at an address if there is one.
+    /// Maps as [`new`](Self::new) does, at the address `at` if there is one.
     ///
     /// # Safety
     ///
-    /// What is mapped from the address on, for `len` bytes, is the caller's to replace.
+    /// The caller owns the `len` bytes at `at` and may replace their mapping.
     pub(crate) unsafe fn new_at(
         at: Option<NonNull<u8>>,
         file: File,
@@ -81,8 +81,8 @@ impl Mapping {
             Some(at) => (Some(at.addr()), MapFlags::MAP_SHARED | MapFlags::MAP_FIXED),
         };
         let start = repeat(|| {
-            // SAFETY: without an address, and so without MAP_FIXED, it cannot replace memory that is in use; with
-            // one that is the caller's promise.
+            // SAFETY: without an address there is no MAP_FIXED, so the mapping cannot replace
+            // memory in use. With an address, the caller promises that the range may be replaced.
             unsafe { mmap(address, length, flags, kind, fd, offset) }
         });
         let start = start?.cast();
@@ -93,23 +93,23 @@ impl Mapping {
         Ok(Self { start, len, mapped: true, bo, file })
     }
 
-    /// The address of the first byte. The GPU and other threads may change what is there at any
-    /// time: access it by volatile or atomic operations.
+    /// Returns the address of the first byte. The GPU and other threads may change the memory at
+    /// any time: use volatile or atomic accesses.
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
-    /// Ends it, and leaves its addresses reserved: nothing is mapped there by chance, and whoever accesses them
-    /// gets SIGSEGV. They are the caller's then, to map something there or to unmap them.
+    /// Removes the mapping and keeps its address range reserved without access, so that later
+    /// accesses raise SIGSEGV. The range then belongs to the caller, to map or to unmap.
     ///
     /// # Errors
-    /// What `mmap(2)` says, with the mapping as it was.
+    /// The error of `mmap(2)`, together with the unchanged mapping.
     pub fn reserve(mut self) -> core::result::Result<(), (Self, io::Error)> {
         let Some(length) = NonZeroUsize::new(self.len) else { return Ok(()) };
         let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
         let reserved = repeat(|| {
-            // SAFETY: the range is the one that mmap returned, and nothing was given a reference into it that could
-            // outlive this.
+            // SAFETY: the range is the one that mmap returned, and no reference into it exists that
+            // could outlive this mapping.
             unsafe { mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind) }
         });
         match reserved {
@@ -121,7 +121,7 @@ impl Mapping {
         }
     }
 
-    /// The length that was asked for, in bytes.
+    /// Returns the requested length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     pub fn len(&self) -> usize {
         self.len
@@ -133,18 +133,19 @@ impl Drop for Mapping {
         #[cfg(feature = "trace")]
         self.file.inner().trace_munmap(self.start, self.len);
         if self.mapped {
-            // SAFETY: the range is the one that mmap returned, and nothing was given a reference
-            // into it that could outlive this.
+            // SAFETY: the range is the one that mmap returned, and no reference into it exists that
+            // could outlive this mapping.
             let unmapped = unsafe { munmap(self.start.cast(), self.len) };
             if unmapped.is_err() {
-                // At `vm.max_map_count` the kernel refuses to split a mapping that it has merged with its
-                // neighbors. What stays mapped keeps its memory and its file, as in the kernel, and counts as a leak.
+                // At `vm.max_map_count`, the kernel refuses to split a mapping that it has merged
+                // with its neighbors. The remaining mapping keeps its memory and its file, as in
+                // the kernel, and counts as a leak.
                 std::mem::forget((self.bo.take(), self.file.clone()));
                 return;
             }
         }
         if self.file.device().inner().is_inherited() {
-            // It is unmapped here. The parent counts its own.
+            // The child unmapped its copy; the parent still counts its own mapping.
             return;
         }
         if let Some(bo) = &self.bo {

@@ -1,15 +1,15 @@
-//! The memory of a program that is only pretended.
+//! The memory of an emulated program.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::call::uaccess::UserMemory;
 
-/// All the memory that a pretended program has: [`File::ioctl_in`](crate::File::ioctl_in) follows
-/// pointers into it and nowhere else.
+/// The whole address space of an emulated program. [`File::ioctl_in`](crate::File::ioctl_in)
+/// follows pointers into this memory and nowhere else.
 ///
-/// It is there for ioctls whose pointers nobody can vouch for: those of a fuzzer, or of a client in
-/// another address space. Addresses are those of the pretended program, so that an answer does not
-/// depend on where the real memory happens to be.
+/// Use it for ioctls with untrusted pointers, such as those of a fuzzer or of a client in another
+/// address space. Addresses are those of the emulated program, so answers do not depend on the
+/// location of the real memory.
 ///
 /// ```
 /// use panthor_fake::{Arena, Config, Device};
@@ -28,28 +28,29 @@ use crate::call::uaccess::UserMemory;
 #[derive(Debug)]
 pub struct Arena {
     base: u64,
-    /// Atomic, because the fake writes to it behind the compiler's back.
+    /// Atomic, because the fake writes to the bytes through their address.
     bytes: Box<[AtomicU8]>,
 }
 
 impl Arena {
-    /// Memory of `len` bytes, all zero, at the pretended address `base`.
+    /// Creates `len` zero bytes at the emulated address `base`.
     pub fn new(base: u64, len: usize) -> Self {
         Self { base, bytes: std::iter::repeat_with(AtomicU8::default).take(len).collect() }
     }
 
-    /// The address of the first byte.
+    /// Returns the emulated address of the first byte.
     pub fn base(&self) -> u64 {
         self.base
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     #[expect(clippy::len_without_is_empty, reason = "nobody wants an empty one")]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Copies what is at an address; whether all of it is in the memory, or nothing is done.
+    /// Copies bytes from an address. Returns `false`, without copying, unless the whole range is in
+    /// the memory.
     pub fn read(&self, addr: u64, into: &mut [u8]) -> bool {
         self.at(addr, into.len()).is_some_and(|bytes| {
             for (to, from) in into.iter_mut().zip(bytes) {
@@ -59,7 +60,8 @@ impl Arena {
         })
     }
 
-    /// Writes at an address; whether all of it is in the memory, or nothing is done.
+    /// Writes bytes to an address. Returns `false`, without writing, unless the whole range is in
+    /// the memory.
     pub fn write(&self, addr: u64, from: &[u8]) -> bool {
         self.at(addr, from.len()).is_some_and(|bytes| {
             for (to, &from) in bytes.iter().zip(from) {
@@ -74,9 +76,9 @@ impl Arena {
         self.bytes.get(start..start.checked_add(len)?)
     }
 
-    /// As what the ioctls take for the caller's memory, for as long as it is borrowed.
+    /// Returns the memory in the form that ioctls take, borrowed from the arena.
     pub(crate) fn user_memory(&self) -> UserMemory<'_> {
-        // What is written there is atomic, and nothing else has the address.
+        // The writes through this address are atomic, and no other code has the address.
         let real = self.bytes.as_ptr().expose_provenance() as u64;
         UserMemory::window(self.base, self.bytes.len() as u64, real)
     }

@@ -1,4 +1,4 @@
-//! What the clients in this process may do.
+//! Capabilities of the clients in this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +6,7 @@ use crate::call::caller::Capabilities;
 use crate::device::config::Config;
 use crate::device::{Device, DeviceInner};
 
-/// The capabilities of this process in the eyes of a device.
+/// The capabilities of this process on a device.
 #[derive(Debug)]
 pub(super) struct Client {
     administrator: AtomicBool,
@@ -23,19 +23,20 @@ impl Client {
 }
 
 impl Device {
-    /// Gives clients `CAP_SYS_ADMIN`, or takes it away, from now on: see [`Config::administrator`].
+    /// Grants or revokes `CAP_SYS_ADMIN` for later calls, as [`Config::administrator`] does at
+    /// first.
     ///
-    /// As in the kernel it matters to a file when it is opened, for whether it is authenticated, and
-    /// otherwise to each call. It does not matter to programs on the loopback, which have capabilities of their
-    /// own.
+    /// The kernel checks the capability when a file is opened, to authenticate the file, and in
+    /// each privileged call. Programs on the loopback have their own capabilities.
     pub fn set_administrator(&self, administrator: bool) {
         self.inner().client.administrator.store(administrator, Ordering::Release);
     }
 
-    /// Gives clients `CAP_SYS_NICE`, or takes it away, from now on: see [`Config::high_priority`].
+    /// Grants or revokes `CAP_SYS_NICE` for later calls, as [`Config::high_priority`] does at
+    /// first.
     ///
-    /// As in the kernel it matters to each call, and not to what was made before. It does not matter to programs on
-    /// the loopback, which have capabilities of their own.
+    /// As in the kernel, existing groups keep their priority. Programs on the loopback have their
+    /// own capabilities.
     ///
     /// ```
     /// use panthor_fake::{Config, Device};
@@ -67,7 +68,7 @@ impl Device {
 }
 
 impl DeviceInner {
-    /// What clients in this process may do now.
+    /// Returns the current capabilities of clients in this process.
     pub(crate) fn capabilities(&self) -> Capabilities {
         Capabilities {
             administrator: self.client.administrator.load(Ordering::Acquire),

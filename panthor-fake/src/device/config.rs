@@ -1,13 +1,13 @@
-//! What a fake device is made to look like.
+//! Configuration of a fake device.
 
 use std::time::Duration;
 
 use crate::device::gpu_model::Gpu;
 
-/// The page size of the CPU that the pretended kernel runs on.
+/// The CPU page size of the emulated kernel.
 ///
-/// BO sizes and the flush-ID mapping follow it; GPU virtual addresses have a granularity of 4 KiB
-/// whatever it is.
+/// BO sizes and the flush ID mapping are multiples of this size. GPU virtual addresses always have
+/// a granularity of 4 KiB.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum PageSize {
@@ -21,7 +21,7 @@ pub enum PageSize {
 }
 
 impl PageSize {
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub const fn bytes(self) -> u64 {
         match self {
             Self::K4 => 4 << 10,
@@ -30,8 +30,8 @@ impl PageSize {
         }
     }
 
-    /// The largest array that the kernel allocates in one piece, in bytes: so many pages as a kernel for 64-bit Arm
-    /// with such pages keeps together.
+    /// Returns the largest array, in bytes, that the kernel allocates in one piece: the largest
+    /// page order of a 64-bit Arm kernel with this page size.
     pub(crate) const fn array_max(self) -> u64 {
         match self {
             Self::K4 => 4 << 20,
@@ -41,7 +41,7 @@ impl PageSize {
     }
 }
 
-/// The properties of a fake device, chosen before [`Device::new`](crate::Device::new).
+/// The options of [`Device::new`](crate::Device::new).
 ///
 /// The default is a Mali-G610 driven by Panthor 1.9 on a kernel with 4 KiB pages and 8 GiB of
 /// memory.
@@ -102,45 +102,45 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The newest minor version that the fake knows.
+    /// The newest minor version that the fake supports.
     pub const NEWEST_MINOR: u32 = 9;
 
-    /// The GPU to pretend to be.
+    /// Sets the GPU model.
     #[must_use]
     pub fn gpu(mut self, gpu: Gpu) -> Self {
         self.gpu = gpu;
         self
     }
 
-    /// The minor version of the driver, 0 to [`Config::NEWEST_MINOR`]; the major is 1.
+    /// Sets the minor version of the driver, 0 to [`Config::NEWEST_MINOR`]; the major is 1.
     ///
-    /// Flags, queries, structure sizes and ioctls are those of that version.
-    /// [`Device::new`](crate::Device::new) refuses a version that the fake does not know.
+    /// Flags, queries, structure sizes and ioctls follow the version.
+    /// [`Device::new`](crate::Device::new) fails for an unsupported version.
     #[must_use]
     pub fn driver_minor(mut self, minor: u32) -> Self {
         self.driver_minor = minor;
         self
     }
 
-    /// The major version that `DRM_IOCTL_VERSION` reports: only so that a client's refusal of
-    /// another major can be tested. Behaviour stays that of major 1.
+    /// Sets the major version that `DRM_IOCTL_VERSION` reports. This tests that a client refuses
+    /// another major; the behavior stays that of major 1.
     #[must_use]
     pub fn driver_major(mut self, major: i32) -> Self {
         self.driver_major = major;
         self
     }
 
-    /// The name that `DRM_IOCTL_VERSION` reports: only so that a client's refusal of another
-    /// driver can be tested.
+    /// Sets the name that `DRM_IOCTL_VERSION` reports. This tests that a client refuses another
+    /// driver.
     #[must_use]
     pub fn driver_name(mut self, name: impl Into<String>) -> Self {
         self.driver_name = name.into();
         self
     }
 
-    /// Makes the driver answer as tyr, the driver in Rust of Linux 7.3, which has Panthor's name and lacks most of its
-    /// uAPI: version 1.5, another description, and of the driver's own requests `DEV_QUERY` alone. DRM answers the
-    /// others with `EINVAL`.
+    /// Emulates Tyr, the Rust driver of Linux 7.3, which has Panthor's name and lacks most of its
+    /// uAPI. The version is 1.5, the description differs, and `DEV_QUERY` is the only driver ioctl.
+    /// DRM answers the others with `EINVAL`.
     ///
     /// ```
     /// use panthor_fake::{Config, Device};
@@ -157,75 +157,76 @@ impl Config {
         self
     }
 
-    /// Makes a 1.8 driver accept sparse map operations, as the one of Linux 7.2 does although it
-    /// does not announce them. Without effect on other versions.
+    /// Makes a 1.8 driver accept sparse map operations, as the driver of Linux 7.2 does without
+    /// reporting them. Other versions ignore this option.
     #[must_use]
     pub fn sparse_in_1_8(mut self, accept: bool) -> Self {
         self.sparse_in_1_8 = accept;
         self
     }
 
-    /// The CPU page size of the pretended kernel.
+    /// Sets the CPU page size of the emulated kernel.
     ///
-    /// A size smaller than the page size of the CPU the program really runs on makes
-    /// [`File::mmap`](crate::File::mmap) fail where the real kernel's granularity gets in the way.
+    /// With a size below the host's page size, [`File::mmap`](crate::File::mmap) fails for ranges
+    /// that the host cannot map.
     #[must_use]
     pub fn page_size(mut self, page_size: PageSize) -> Self {
         self.page_size = page_size;
         self
     }
 
-    /// How many bytes the GPU may pin: BOs that have been mapped into a VM and not evicted since, and
-    /// the page tables a VM_BIND needs while it runs, must fit or the answer is `ENOMEM`. Nothing is
-    /// reserved.
+    /// Sets the memory limit of the GPU in bytes. Resident BOs, and the page tables that a running
+    /// VM_BIND needs, must fit; otherwise the call fails with `ENOMEM`. No memory is reserved.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// Whether the pretended kernel has swap space, as much as it takes: a call that finds no memory
-    /// then evicts idle BOs first, as [`Device::reclaim`](crate::Device::reclaim) does, and is
-    /// `ENOMEM` only if that does not help. Without, which is the default, nothing is evicted but by
-    /// that function. Drivers before 1.8 evict nothing in either case.
+    /// Sets whether the emulated kernel has unlimited swap space. With swap, a call that finds no
+    /// memory first evicts idle BOs, as [`Device::reclaim`](crate::Device::reclaim) does, and fails
+    /// with `ENOMEM` only if memory is still short. Without swap, the default, only that function
+    /// evicts. Drivers before 1.8 never evict.
     #[must_use]
     pub fn swap(mut self, swap: bool) -> Self {
         self.swap = swap;
         self
     }
 
-    /// Whether the GPU is I/O coherent: it shows in the GPU info query only.
+    /// Sets whether the GPU is I/O coherent. Only the GPU info query reports this.
     #[must_use]
     pub fn coherent(mut self, coherent: bool) -> Self {
         self.coherent = coherent;
         self
     }
 
-    /// Whether the client may have groups of high and realtime priority, as a process with
-    /// `CAP_SYS_NICE` may. The master of the primary node may in any case. It may change, see
-    /// [`Device::set_high_priority`](crate::Device::set_high_priority).
+    /// Sets whether clients may create groups of high and realtime priority, as with
+    /// `CAP_SYS_NICE`. The master of the primary node always may.
+    /// [`Device::set_high_priority`](crate::Device::set_high_priority) changes this later.
     #[must_use]
     pub fn high_priority(mut self, allowed: bool) -> Self {
         self.high_priority = allowed;
         self
     }
 
-    /// Whether clients have `CAP_SYS_ADMIN`: they are authenticated on the primary node, and may
-    /// become its master, without being introduced by one. It may change, see
-    /// [`Device::set_administrator`](crate::Device::set_administrator).
+    /// Sets whether clients have `CAP_SYS_ADMIN`. With it, files on the primary node are
+    /// authenticated, and may become master without prior authentication.
+    /// [`Device::set_administrator`](crate::Device::set_administrator) changes this later.
     #[must_use]
     pub fn administrator(mut self, administrator: bool) -> Self {
         self.administrator = administrator;
         self
     }
 
-    /// Whether the queues of new VMs and groups start held, as by [`GpuView::hold`](crate::GpuView::hold) and
-    /// [`GroupView::hold`](crate::GroupView::hold).
+    /// Sets whether the queues of new VMs and groups start held, as by
+    /// [`GpuView::hold`](crate::GpuView::hold) and [`GroupView::hold`](crate::GroupView::hold). The
+    /// default is `false`.
     ///
-    /// Without, which is the default, what is submitted is over when its ioctl returns, unless it waits for something.
-    /// So a client that forgets to wait for its own work is right by chance. With it no bind and no stream ends before
-    /// the test says so, which makes it find out; a job without a stream waits for those before it in its queue alone. [`Device::run_held`](crate::Device::run_held) does what is ready, and
-    /// [`Device::release_all`](crate::Device::release_all) lets everything go on.
+    /// Without it, submitted work is done when its ioctl returns, unless the work waits for a
+    /// fence. A client that misses a wait is then right by chance. With it, no bind and no stream
+    /// ends before the test lets it, so the missing wait shows. A job without a stream still waits
+    /// only for earlier jobs of its queue. [`Device::run_held`](crate::Device::run_held) runs the
+    /// ready work, and [`Device::release_all`](crate::Device::release_all) releases all queues.
     ///
     /// ```
     /// # use panthor_fake::{Config, Device, FaultKind, File};
@@ -240,7 +241,9 @@ impl Config {
     /// #     vm.id
     /// # }
     /// # fn create_bo(file: &File) -> u32 {
-    /// #     let mut bo = drm_panthor_bo_create { size: 4096, flags: 0, exclusive_vm_id: 0, handle: 0, pad: 0 };
+    /// #     let (size, flags) = (4096, 0);
+    /// #     let mut bo =
+    /// #         drm_panthor_bo_create { size, flags, exclusive_vm_id: 0, handle: 0, pad: 0 };
     /// #     ioctl(file, DRM_IOCTL_PANTHOR_BO_CREATE, &mut bo);
     /// #     bo.handle
     /// # }
@@ -272,25 +275,26 @@ impl Config {
         self
     }
 
-    /// Sets what the driver measures of jobs at first, see [`Device::set_profiling`](crate::Device::set_profiling); 0,
-    /// nothing, is the default. [`Device::new`](crate::Device::new) refuses a bit that the driver does not know.
+    /// Sets the initial profiling mask, see
+    /// [`Device::set_profiling`](crate::Device::set_profiling). The default, 0, measures nothing.
+    /// [`Device::new`](crate::Device::new) fails for a bit that the driver does not define.
     #[must_use]
     pub fn profiling(mut self, measured: u32) -> Self {
         self.profiling = measured;
         self
     }
 
-    /// Sets how much time of the GPU every stream counts as in [`File::fdinfo`](crate::File::fdinfo), where that is
-    /// measured; zero is the default. Streams still end at once.
+    /// Sets the GPU time that [`File::fdinfo`](crate::File::fdinfo) counts for each stream while
+    /// profiling is on. The default is zero. Streams still end at once.
     #[must_use]
     pub fn stream_time(mut self, time: Duration) -> Self {
         self.stream_time = time;
         self
     }
 
-    /// For the benchmarks of `panthor`: makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0
-    /// at once without looking at their arguments or counting the call, for measuring what a caller spends before it
-    /// reaches the kernel.
+    /// Makes `DRM_IOCTL_PANTHOR_VM_BIND` and `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` return 0 at once,
+    /// without reading their arguments or counting the call. The benchmarks of `panthor` measure
+    /// the caller's overhead with this option.
     #[doc(hidden)]
     #[must_use]
     pub fn null_calls(mut self, null: bool) -> Self {
@@ -298,42 +302,43 @@ impl Config {
         self
     }
 
-    /// The driver version that `DRM_IOCTL_VERSION` reports: major, minor.
+    /// Returns the driver version that `DRM_IOCTL_VERSION` reports: major, minor.
     pub fn version(&self) -> (i32, u32) {
         (self.driver_major, self.driver_minor)
     }
 
-    /// The GPU, which [`Config::gpu`] chose.
+    /// Returns the GPU model, set by [`Config::gpu`].
     pub fn gpu_model(&self) -> Gpu {
         self.gpu
     }
 
-    /// The page size of the CPU, which [`Config::page_size`] chose.
+    /// Returns the CPU page size, set by [`Config::page_size`].
     pub fn cpu_page_size(&self) -> PageSize {
         self.page_size
     }
 
-    /// How many bytes the GPU may pin, which [`Config::memory`] chose.
+    /// Returns the memory limit of the GPU in bytes, set by [`Config::memory`].
     pub fn memory_size(&self) -> u64 {
         self.memory
     }
 
-    /// Whether there is swap space, which [`Config::swap`] chose.
+    /// Returns whether there is swap space, set by [`Config::swap`].
     pub fn has_swap(&self) -> bool {
         self.swap
     }
 
-    /// Whether the GPU is I/O coherent, which [`Config::coherent`] chose.
+    /// Returns whether the GPU is I/O coherent, set by [`Config::coherent`].
     pub fn is_coherent(&self) -> bool {
         self.coherent
     }
 
-    /// Whether the queues of new VMs and groups start held, which [`Config::start_held`] chose.
+    /// Returns whether the queues of new VMs and groups start held, set by [`Config::start_held`].
     pub fn starts_held(&self) -> bool {
         self.start_held
     }
 
-    /// Whether map operations may be sparse, by the driver's version and [`Config::sparse_in_1_8`].
+    /// Returns whether the driver accepts sparse map operations, from its version and
+    /// [`Config::sparse_in_1_8`].
     pub fn has_sparse(&self) -> bool {
         self.driver_minor >= 9 || (self.driver_minor == 8 && self.sparse_in_1_8)
     }

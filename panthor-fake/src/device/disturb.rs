@@ -1,4 +1,4 @@
-//! Disturbances of a device: its unplug, resets and hangs of its GPU.
+//! Disturbances of a device: unplug, GPU reset and GPU hang.
 
 use std::sync::atomic::Ordering;
 
@@ -19,42 +19,44 @@ pub enum Disturbance {
 }
 
 impl Device {
-    /// Removes the device, as when its driver is unbound. From now on every ioctl and mmap of every file fails with
-    /// `ENODEV`, also of files that are opened later.
+    /// Removes the device, as when its driver is unbound. Every later ioctl and mmap fails with
+    /// `ENODEV`, also on files opened later.
     ///
-    /// Jobs that the GPU has end with `ETIMEDOUT`. A job with a stream whose waits end later fails with `EACCES`.
-    /// A close of a file releases what the file holds.
+    /// Jobs on the GPU end with `ETIMEDOUT`. A job with a stream that still waits for fences fails
+    /// with `EACCES` when its waits end. Closing a file still releases its objects.
     ///
-    /// A wait in progress does not end: a wait for a syncobj without a fence sleeps up to its timeout and then fails
-    /// with `ETIME`, as on Linux 7.3. Without a timeout such a wait lasts until a signal ends the process.
+    /// A wait in progress continues: a wait for a syncobj without a fence sleeps up to its timeout
+    /// and then fails with `ETIME`, as on Linux 7.3. Without a timeout, such a wait lasts until a
+    /// signal ends the process.
     #[doc(alias = "drm_dev_unplug")]
     pub fn unplug(&self) {
         self.inner.disturb(Disturbance::Unplug);
     }
 
-    /// Resets the GPU, as the driver does when the GPU hangs. Groups that the GPU has are lost.
+    /// Resets the GPU, as the driver does when the GPU hangs. Groups in CSG slots are lost.
     ///
-    /// Groups that did nothing wrong are innocent (`DRM_PANTHOR_GROUP_STATE_INNOCENT`, driver 1.3 and later). Their
-    /// jobs on the GPU end with `ETIMEDOUT`. The GPU has the groups that it is busy with, and so many others that its
-    /// eight slots are full: when a group without a slot gets something to do, the driver gives slots to all groups.
-    /// Jobs of later groups run. For a group to blame, call [`GroupView::time_out`](crate::GroupView::time_out) before.
+    /// Groups without a fault of their own become innocent (`DRM_PANTHOR_GROUP_STATE_INNOCENT`,
+    /// driver 1.3 and later). Their jobs on the GPU end with `ETIMEDOUT`. The busy groups have CSG
+    /// slots, and other groups fill the rest of the eight slots: when a group without a slot gets a
+    /// job, the driver assigns slots to all groups. Jobs of groups without a slot run later. Call
+    /// [`GroupView::time_out`](crate::GroupView::time_out) first to mark the guilty group.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
     pub fn reset(&self) {
         self.inner.disturb(Disturbance::Reset);
     }
 
-    /// Makes the next stream that the GPU runs hang, in whichever group: that group times out, see
+    /// Makes the next stream that runs on the GPU hang, in any group. That group times out, see
     /// [`GroupView::time_out`](crate::GroupView::time_out).
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_TIMEDOUT")]
     pub fn hang_next_stream(&self) {
         self.inner.disturb(Disturbance::Hang);
     }
 
-    /// Disturbs the device just before the `n`-th ioctl of that kind from now on is answered, over all files; `n`
-    /// counts from 1, the next call.
+    /// Disturbs the device just before the `n`-th ioctl of a kind, over all files. `n` counts from
+    /// 1, the next call.
     ///
-    /// Calls are told apart and counted as for [`Device::fail_nth_ioctl`]; planned disturbances and failures of one
-    /// call come one after the other.
+    /// Calls are matched and counted as for [`Device::fail_nth_ioctl`]. Several disturbances and
+    /// failures planned for one call apply to successive calls.
     ///
     /// ```
     /// use panthor_fake::{Arena, Config, Device, Disturbance};
@@ -93,15 +95,14 @@ impl DeviceInner {
         }
     }
 
-    /// Returns whether the stream that begins now hangs.
+    /// Returns whether the starting stream hangs, and clears the plan.
     pub(crate) fn take_hang(&self) -> bool {
         self.hangs.load(Ordering::Acquire) && self.hangs.swap(false, Ordering::AcqRel)
     }
 
-    /// Does what is planned for an ioctl that begins.
+    /// Applies the failure or disturbance planned for a starting ioctl.
     ///
     /// # Errors
-    /// The planned failure, and `ENODEV` after a planned unplug.
     pub(crate) fn begin_ioctl(&self, request: u32) -> Result<()> {
         match self.injections.take_ioctl(request) {
             None => Ok(()),

@@ -1,21 +1,24 @@
-//! Failures on demand of any file's ioctls.
+//! Injected ioctl failures on any file.
 
 use crate::device::Device;
 
 impl Device {
-    /// Makes the `n`-th ioctl of that kind from now on, over all files, fail with an error number,
-    /// before it looks at its argument; `n` counts from 1, the next one. Several may be planned.
+    /// Makes the `n`-th ioctl of a kind fail with an error number, over all files, before the
+    /// driver reads its argument. `n` counts from 1, the next call. Several failures may be
+    /// planned.
     ///
-    /// [`File::fail_nth_ioctl`](crate::File::fail_nth_ioctl) does so on one file, and tells what is an error number; a
-    /// call that fails for its sake does not count here. The ioctls of dma-bufs and sync files, `DMA_BUF_IOCTL_SYNC` and the like, count over all
-    /// of them that come from this device: those that it exported and made, and what was made of them.
+    /// [`File::fail_nth_ioctl`](crate::File::fail_nth_ioctl) does so on one file and documents the
+    /// valid error numbers; calls that it fails do not count here. Ioctls of dma-bufs and sync
+    /// files, such as `DMA_BUF_IOCTL_SYNC`, count over all descriptors that come from this device,
+    /// including those merged or exported from them.
     pub fn fail_nth_ioctl(&self, request: u32, n: u64, errno: i32) {
         self.inner.injections.fail_ioctl(request, n, errno);
     }
 
-    /// Returns at which calls of that ioctl from now on, counted from 1, a failure of [`Device::fail_nth_ioctl`] or a
-    /// disturbance of [`Device::disturb_at_nth_ioctl`] is planned, in the order of planning. The failures of one file
-    /// are those of [`File::planned_failures`](crate::File::planned_failures).
+    /// Returns the pending plans for an ioctl, in the order of planning: the number of the call,
+    /// counted from 1, for each failure of [`Device::fail_nth_ioctl`] and each disturbance of
+    /// [`Device::disturb_at_nth_ioctl`]. Failures of one file are in
+    /// [`File::planned_failures`](crate::File::planned_failures).
     ///
     /// ```
     /// use panthor_fake::{Arena, Config, Device};
@@ -32,14 +35,16 @@ impl Device {
         self.inner.injections.planned_ioctls(request)
     }
 
-    /// Whether a failure of [`Device::fail_nth_ioctl`] or a disturbance of [`Device::disturb_at_nth_ioctl`] has not
-    /// come: a test that ends so has not shown what it was to show. Each file tells of its own, see
-    /// [`File::has_planned_failures`](crate::File::has_planned_failures).
+    /// Returns whether a failure of [`Device::fail_nth_ioctl`] or a disturbance of
+    /// [`Device::disturb_at_nth_ioctl`] is still pending. A test that ends with a pending failure
+    /// did not reach the tested case.
+    /// [`File::has_planned_failures`](crate::File::has_planned_failures) covers one file.
     pub fn has_planned_failures(&self) -> bool {
         !self.inner.injections.is_empty()
     }
 
-    /// Drops all failures and disturbances that are planned on the device and have not come.
+    /// Discards all pending failures and disturbances of the device. Failures planned on a file
+    /// stay.
     pub fn clear_planned_failures(&self) {
         self.inner.injections.clear();
     }

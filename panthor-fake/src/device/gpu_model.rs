@@ -1,4 +1,4 @@
-//! The GPUs that the fake can pretend to be.
+//! GPU models that the fake can emulate.
 
 /// A GPU model.
 #[non_exhaustive]
@@ -31,13 +31,13 @@ struct Identity {
     product: u32,
     /// Version major, minor and status: bits 0 to 15 as they are in the register.
     version: u32,
-    /// Mask of the shader cores. The G715, G720 and G725 are told from their smaller siblings by
-    /// the number of cores, so it is part of the identity.
+    /// Mask of the shader cores. The core count is part of the identity: it distinguishes the G715,
+    /// G720 and G725 from smaller models with the same product number.
     shader_present: u64,
 }
 
 impl Gpu {
-    /// Every model.
+    /// Every supported model.
     pub const ALL: &'static [Self] = &[
         Self::G310,
         Self::G510,
@@ -50,7 +50,7 @@ impl Gpu {
         Self::G725,
     ];
 
-    /// The product's name, as the driver logs it.
+    /// Returns the product name, as the driver logs it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::G310 => "Mali-G310",
@@ -66,7 +66,8 @@ impl Gpu {
     }
 
     const fn identity(self) -> Identity {
-        // The masks have the number of cores that matters; the one of the G610 is the RK3588's.
+        // Only the core count of each mask matters, except for the G610, which has the mask of the
+        // RK3588.
         let (arch, product, version, shader_present) = match self {
             Self::G310 => ((10, 12, 7), 4, 0x0000, 0x1),
             Self::G510 => ((10, 10, 7), 3, 0x0000, 0x1111),
@@ -81,18 +82,18 @@ impl Gpu {
         Identity { arch, product, version, shader_present }
     }
 
-    /// The value of the `GPU_ID` register.
+    /// Returns the value of the `GPU_ID` register.
     pub const fn gpu_id(self) -> u32 {
         let Identity { arch: (major, minor, rev), product, version, .. } = self.identity();
         major << 28 | minor << 24 | rev << 20 | product << 16 | version
     }
 
-    /// The mask of the shader cores that are present.
+    /// Returns the mask of the present shader cores.
     pub const fn shader_present(self) -> u64 {
         self.identity().shader_present
     }
 
-    /// `CORE_FEATURES`: the variant of the shader core.
+    /// Returns `CORE_FEATURES`, the variant of the shader core.
     pub(crate) const fn core_features(self) -> u32 {
         match self {
             Self::G720 | Self::G725 => 4,
@@ -103,8 +104,8 @@ impl Gpu {
     /// The number of bits of a GPU virtual address.
     pub(crate) const VA_BITS: u32 = 48;
 
-    /// `GPU_FEATURES`, a register that architecture 11 brought: ray intersection on the GPUs that
-    /// have it.
+    /// Returns `GPU_FEATURES`, a register of architecture 11 and later, with the ray intersection
+    /// bit.
     pub(crate) const fn gpu_features(self) -> u64 {
         const RAY_INTERSECTION: u64 = 1 << 2;
         match self {
@@ -118,7 +119,7 @@ impl Gpu {
 mod tests {
     use super::*;
 
-    /// The driver's rule for names, over the fields of `GPU_ID` and the number of cores.
+    /// Returns the driver's product name for the fields of `GPU_ID` and the core count.
     fn name_by_driver(gpu: Gpu) -> &'static str {
         let (arch, product) = (gpu.gpu_id() >> 28, gpu.gpu_id() >> 16 & 0xf);
         let cores = gpu.shader_present().count_ones();

@@ -1,4 +1,4 @@
-//! All queues of a device at once: holding them, and letting them go on.
+//! Holding and releasing all queues of a device.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use crate::device::Device;
 use crate::group::queue::GroupQueue;
 
 impl Device {
-    /// Holds the queues of all VMs and groups that there are, see [`GpuView::hold`](crate::GpuView::hold) and
-    /// [`GroupView::hold`](crate::GroupView::hold). New ones start as [`Config::start_held`](crate::Config::start_held)
-    /// says.
+    /// Holds the queues of all existing VMs and groups, see [`GpuView::hold`](crate::GpuView::hold)
+    /// and [`GroupView::hold`](crate::GroupView::hold).
+    /// [`Config::start_held`](crate::Config::start_held) decides about new queues.
     pub fn hold_all(&self) {
         for vm in self.inner().vms() {
             vm.hold();
@@ -18,7 +18,7 @@ impl Device {
         }
     }
 
-    /// Lets the queues of all VMs and groups that there are go on by themselves, and does what is ready.
+    /// Releases the queues of all existing VMs and groups, and runs all ready work.
     pub fn release_all(&self) {
         for vm in self.inner().vms() {
             vm.release();
@@ -28,9 +28,9 @@ impl Device {
         }
     }
 
-    /// Does what is ready in the queues of all VMs and groups, and what gets ready by that, until nothing is; how many
-    /// steps that took, 0 if nothing was ready. What is held stays so. The order is always the same: a step of each VM,
-    /// the oldest first, then one of each queue of the groups, and again.
+    /// Runs all ready work of all VMs and groups until nothing is ready, and returns the number of
+    /// steps. Held queues stay held. The order is deterministic: one step of each VM, oldest first,
+    /// then one step of each group queue, repeated.
     pub fn run_held(&self) -> usize {
         let mut done = 0;
         loop {

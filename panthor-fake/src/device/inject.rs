@@ -1,4 +1,4 @@
-//! Failures on demand, for tests of how callers cope with them.
+//! Injected failures, to test error handling.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,24 +7,25 @@ use crate::call::errno::Errno;
 use crate::device::disturb::Disturbance;
 use crate::lock::{Mutex, lock, rank};
 
-/// What is to fail on a file, or on all files of a device.
+/// Planned failures of a file, or of all files of a device.
 #[derive(Debug, Default)]
 pub(crate) struct Injections {
-    /// Whether there is anything to look at.
+    /// `true` while any plan is pending. This keeps the lock off the common path.
     armed: AtomicBool,
     plan: Mutex<Plan, { rank::INJECTIONS }>,
 }
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// In the order in which they were planned.
+    /// The plans in the order of planning.
     ioctls: Vec<PlannedIoctl>,
-    /// For one VM_BIND each.
+    /// Failures of the next synchronous VM_BINDs, one each.
     binds: VecDeque<BindFailure>,
     async_binds: VecDeque<BindFailure>,
 }
 
-/// What tells ioctls apart: the type and the number in a request. The size in it is the caller's header's.
+/// The identity of an ioctl: the type and number of its request. The size in a request depends on
+/// the caller's header, so it is left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Ioctl(u16);
 
@@ -34,28 +35,28 @@ impl Ioctl {
     }
 }
 
-/// What happens at an ioctl.
+/// An event planned for an ioctl.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Planned {
     /// The ioctl fails.
     Fail(Errno),
-    /// The device is disturbed before the ioctl is answered. Of a device only.
+    /// The device is disturbed before the ioctl is answered. Used in device plans only.
     Disturb(Disturbance),
 }
 
-/// A call of an ioctl at which something happens.
+/// An event planned for one call of an ioctl.
 #[derive(Debug)]
 struct PlannedIoctl {
     ioctl: Ioctl,
-    /// Which call from now on, counted from 1.
+    /// The number of the call, counted from 1, the next.
     nth: u64,
     planned: Planned,
 }
 
-/// How a VM_BIND fails.
+/// A planned VM_BIND failure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BindFailure {
-    /// The operation that fails, counted from 0.
+    /// The index of the failing operation, counted from 0.
     pub(crate) index: u32,
     pub(crate) errno: Errno,
 }
@@ -72,25 +73,26 @@ impl Injections {
         self.armed.store(true, Ordering::Release);
     }
 
-    /// Plans a failure of the `nth` call from now on, counted from 1; 0 is the next one, too.
+    /// Plans a failure of the `nth` next call, counted from 1; 0 also means the next call.
     pub(crate) fn fail_ioctl(&self, request: u32, nth: u64, errno: i32) {
         self.plan_ioctl(request, nth, Planned::Fail(Errno::wanted(errno)));
     }
 
-    /// Plans something for the `nth` call from now on, counted from 1; 0 is the next call, too.
+    /// Plans an event for the `nth` next call, counted from 1; 0 also means the next call.
     pub(crate) fn plan_ioctl(&self, request: u32, nth: u64, planned: Planned) {
         let (ioctl, nth) = (Ioctl::of(request), nth.max(1));
         self.plan(|plan| plan.ioctls.push(PlannedIoctl { ioctl, nth, planned }));
     }
 
-    /// Returns at which calls of an ioctl from now on something is planned, in the order of planning.
+    /// Returns the numbers of the calls of an ioctl with a pending plan, counted from 1, in the
+    /// order of planning.
     pub(crate) fn planned_ioctls(&self, request: u32) -> Vec<u64> {
         let plan = lock(&self.plan);
         let same = plan.ioctls.iter().filter(|planned| planned.ioctl == Ioctl::of(request));
         same.map(|planned| planned.nth).collect()
     }
 
-    /// Whether nothing is yet to fail.
+    /// Returns whether no failure is pending.
     pub(crate) fn is_empty(&self) -> bool {
         let Plan { ioctls, binds, async_binds } = &*lock(&self.plan);
         ioctls.is_empty() && binds.is_empty() && async_binds.is_empty()
@@ -100,17 +102,17 @@ impl Injections {
         *lock(&self.plan) = Plan::default();
     }
 
-    /// Plans a failure of the first synchronous VM_BIND for which none is planned.
+    /// Plans a failure of the first synchronous VM_BIND without a planned failure.
     pub(crate) fn fail_bind(&self, failure: BindFailure) {
         self.plan(|plan| plan.binds.push_back(failure));
     }
 
-    /// Plans a failure of the first asynchronous VM_BIND for which none is planned.
+    /// Plans a failure of the first asynchronous VM_BIND without a planned failure.
     pub(crate) fn fail_async_bind(&self, failure: BindFailure) {
         self.plan(|plan| plan.async_binds.push_back(failure));
     }
 
-    /// Takes what is planned for this call of an ioctl.
+    /// Removes and returns the event planned for this call of an ioctl.
     pub(crate) fn take_ioctl(&self, request: u32) -> Option<Planned> {
         if !self.armed.load(Ordering::Acquire) {
             return None;
@@ -118,14 +120,14 @@ impl Injections {
         let mut plan = lock(&self.plan);
         let same = |planned: &PlannedIoctl| planned.ioctl == Ioctl::of(request);
         let due = plan.ioctls.iter().position(|planned| same(planned) && planned.nth == 1);
-        // Each counts all calls; one whose turn another took is next.
+        // Every plan counts every call. A second plan for the same call applies to the next one.
         for planned in plan.ioctls.iter_mut().filter(|planned| same(planned)) {
             planned.nth = (planned.nth - 1).max(1);
         }
         due.map(|index| plan.ioctls.remove(index).planned)
     }
 
-    /// The failure planned for a synchronous VM_BIND, which is then spent.
+    /// Removes and returns the failure planned for a synchronous VM_BIND.
     pub(crate) fn take_bind(&self) -> Option<BindFailure> {
         if !self.armed.load(Ordering::Acquire) {
             return None;
@@ -133,7 +135,7 @@ impl Injections {
         lock(&self.plan).binds.pop_front()
     }
 
-    /// The failure planned for an asynchronous VM_BIND, which is then spent.
+    /// Removes and returns the failure planned for an asynchronous VM_BIND.
     pub(crate) fn take_async_bind(&self) -> Option<BindFailure> {
         if !self.armed.load(Ordering::Acquire) {
             return None;

@@ -1,4 +1,4 @@
-//! What is alive: the check at the end of a test.
+//! Counts of live objects, to check for leaks at the end of a test.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,46 +7,47 @@ use std::time::{Duration, Instant};
 use crate::device::{Device, alive};
 use crate::sharing::descriptors::{count_open, sweep};
 
-/// What of a device is still alive.
+/// The live objects of a device, by kind.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Leaks {
-    /// Open files. A mapping by the CPU keeps the file open through which it was made.
+    /// Open files. A CPU mapping keeps its file open.
     pub files: usize,
     /// VMs.
     pub vms: usize,
-    /// Buffer objects, whether by a handle, a mapping in a VM or a mapping of the CPU.
+    /// Buffer objects with a handle, a mapping in a VM or a CPU mapping.
     pub bos: usize,
     /// Sync objects.
     pub syncobjs: usize,
-    /// Groups; a job of one that is pending keeps it.
+    /// Groups. A pending job keeps its group alive.
     pub groups: usize,
     /// Tiler heaps.
     pub heaps: usize,
-    /// Asynchronous VM_BIND operations and jobs of groups that are not done.
+    /// Pending asynchronous VM_BIND operations and group jobs.
     pub pending_jobs: usize,
-    /// Mappings in VMs, those of what groups and heaps are made of included.
+    /// Mappings in VMs, including those of groups and heaps.
     pub vm_mappings: usize,
-    /// Mappings by the CPU.
+    /// CPU mappings.
     pub cpu_mappings: usize,
-    /// VMs that are gone here, but stay in the kernel for good, and with them the BOs that they map: an
-    /// asynchronous map ran when the VM was destroyed already, and nothing behind it unmapped that again.
+    /// VMs that the kernel would leak together with the BOs that they map. This happens when an
+    /// asynchronous map runs after the VM was destroyed, and no later operation unmaps the range.
     ///
-    /// Wait for what is queued before the VM goes, or queue an unmap behind it. A client can do neither after
-    /// [`Device::unplug`]: a VM that is destroyed after an unplug is not counted.
+    /// To avoid the leak, wait for queued operations before destroying the VM, or queue an unmap
+    /// behind them. A client can do neither after [`Device::unplug`], so a VM destroyed after an
+    /// unplug is not counted.
     pub stuck_vms: usize,
-    /// Sync files, however often each was duplicated. What this process or another one still has open counts, here
-    /// and below.
+    /// Sync files, without duplicates. This field and those below count descriptors open in this
+    /// process or any other.
     pub sync_files: usize,
-    /// Descriptors of sync objects that were exported, without their duplicates.
+    /// Exported syncobj descriptors, without duplicates.
     pub syncobj_fds: usize,
-    /// dma-bufs with a descriptor: the BOs of this device that were exported, and those of
+    /// dma-bufs with an open descriptor: exported BOs of this device, and those of
     /// [`Device::foreign_dma_buf`](crate::Device::foreign_dma_buf).
     pub dma_bufs: usize,
 }
 
 impl Leaks {
-    /// Whether nothing is alive.
+    /// Returns whether no object is alive.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -78,7 +79,7 @@ impl fmt::Display for Leaks {
     }
 }
 
-/// Counters behind [`Leaks`].
+/// The counters behind [`Leaks`].
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     pub(crate) vms: AtomicUsize,
@@ -93,7 +94,7 @@ pub(crate) struct Live {
 }
 
 impl Device {
-    /// What is alive, here or in the kernel.
+    /// Counts the live objects, including VMs that the kernel would leak.
     pub fn leaks(&self) -> Leaks {
         sweep();
         let open = count_open(&self.inner);
@@ -116,14 +117,15 @@ impl Device {
         }
     }
 
-    /// Checks that everything was released: the end of a test.
+    /// Checks at the end of a test that all objects were released.
     ///
-    /// Another thread may just be on its way out of an ioctl with the last reference to something;
-    /// it gets half a second.
+    /// Another thread may still hold a last reference on its way out of an ioctl. The check waits
+    /// up to half a second for such threads.
     ///
     /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, if a descriptor of the fake is open, or if
-    /// the driver would keep a VM for good ([`Leaks::stuck_vms`]), with a list of them.
+    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, if a descriptor of the
+    /// fake is open, or if the driver would leak a VM ([`Leaks::stuck_vms`]). The message lists the
+    /// leaks.
     #[track_caller]
     pub fn assert_released(&self) {
         let deadline = Instant::now() + Duration::from_millis(500);

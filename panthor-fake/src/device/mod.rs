@@ -1,4 +1,4 @@
-//! The device: what all open files share.
+//! The device: the state that all open files share.
 
 pub(crate) mod client;
 pub(crate) mod config;
@@ -38,7 +38,7 @@ use crate::sync::events::Events;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuVa;
 
-/// A fake GPU with its driver. Clones are the same device.
+/// A fake GPU with its driver. A clone is another handle of the same device.
 #[derive(Clone, Debug)]
 pub struct Device {
     inner: Arc<DeviceInner>,
@@ -50,21 +50,21 @@ pub(crate) struct DeviceInner {
     pub(crate) memory: Memory,
     pub(crate) pinned: Pinned,
     pub(crate) residents: Residents,
-    /// Held by who has the [`Turn`].
+    /// The reclaim lock, held by the [`Turn`].
     pub(crate) turn: Mutex<(), { rank::TURN }>,
     pub(crate) events: Events,
     pub(crate) live: Live,
     pub(crate) masters: Masters,
     pub(crate) names: Names,
-    /// What is to fail on whichever file.
+    /// Planned failures that apply to any file.
     pub(crate) injections: Injections,
     unplugged: AtomicBool,
-    /// Whether the next stream hangs.
+    /// Set while the next stream is to hang.
     hangs: AtomicBool,
-    /// What is measured of jobs.
+    /// The value of the sysfs attribute `profiling`.
     pub(crate) profiling: AtomicU32,
     client: Client,
-    /// When the GPU's counters started.
+    /// The time at which the GPU's counters started.
     pub(crate) epoch: Instant,
     next_id: AtomicU64,
     files: Mutex<Vec<Weak<FileInner>>, { rank::DEVICE_FILES }>,
@@ -76,13 +76,12 @@ pub(crate) struct DeviceInner {
 }
 
 impl Device {
-    /// Makes a device.
+    /// Creates a device.
     ///
     /// # Errors
-    /// `InvalidInput` for a driver version that the fake does not know, and for something to profile that the driver
-    /// does not; otherwise what
-    /// `memfd_create(2)` says, or `process_vm_readv(2)` where a sandbox forbids it: user memory is
-    /// read with it.
+    /// `InvalidInput` for an unsupported driver version or profiling bit. Otherwise the error of
+    /// `memfd_create(2)`, or of `process_vm_readv(2)`, which the fake reads user memory with and
+    /// which a sandbox may forbid.
     pub fn new(config: Config) -> io::Result<Self> {
         if config.driver_minor > Config::NEWEST_MINOR {
             let minor = config.driver_minor;
@@ -129,47 +128,50 @@ impl Device {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Opens the render node: a new open file, which shares nothing but the device with others.
+    /// Opens the render node. The new file shares only the device with other files.
     pub fn open(&self) -> File {
         File::new(self.clone(), false)
     }
 
-    /// Opens the primary node, as a display server does. The first file becomes its master.
+    /// Opens the primary node, as a display server does. The first file becomes master.
     ///
-    /// What a render node refuses with `EACCES` is answered there as a driver without displays
-    /// does; names of BOs and authentication work.
+    /// Requests that a render node refuses with `EACCES` get the answers of a driver without
+    /// displays. Flink names and authentication work.
     pub fn open_primary(&self) -> File {
         File::new(self.clone(), true)
     }
 
-    /// The properties the device was made with.
+    /// Returns the options that the device was created with.
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
 
-    /// Counters of calls and operations, over all files that are or were open.
+    /// Returns the counters of calls and operations, over all open and closed files.
     pub fn stats(&self) -> Stats {
         self.inner.counters.sum()
     }
 
-    /// Lets memory be short: takes the pages of BOs that nothing uses until that many bytes are free
-    /// which were not, or none are left to take; how many bytes that are.
+    /// Evicts idle BOs until `bytes` of memory are freed or no idle BO is left, as the shrinker
+    /// does. Returns the number of freed bytes.
     ///
-    /// BOs that nothing maps go first, then those that only the CPU has mapped, then those of one VM,
-    /// VM by VM, then the others; among equals who became so first. The newest VM comes first of those that no
-    /// stream was submitted to, then those whose groups have been on the GPU for the longest time. What was mapped
-    /// counts as unmapped where it was evicted, also if it is mapped anew, until the VM gets it back. A BO stays while a
-    /// VM that maps it has jobs of groups that are not done, or an asynchronous map of it has not
-    /// run, for one that is exclusive to a VM any asynchronous operation; so does one that another
-    /// device has imported, and one that was imported. The BO behind sparse mappings goes as others do.
+    /// BOs without mappings go first, then BOs that only the CPU maps, then BOs of one VM, VM by
+    /// VM, then BOs of several VMs. Within each class, the least recently moved BO goes first.
+    /// Among VMs, those without any submitted stream go first, newest first, then the least
+    /// recently scheduled VM. A BO that was evicted while mapped keeps its place, also
+    /// when mapped anew, until its VM restores it.
     ///
-    /// What a BO contains is kept. Its mappings in VMs are off, see
+    /// A BO is not evicted while a VM that maps it has pending group jobs, or while an asynchronous
+    /// map of it is pending. For a BO that is exclusive to a VM, any pending asynchronous operation
+    /// of the VM counts. BOs that were imported from or by another device stay. The BO behind
+    /// sparse mappings is evicted as any other.
+    ///
+    /// An evicted BO keeps its contents. Its VM mappings are inactive, see
     /// [`MappingInfo::evicted`](crate::MappingInfo::evicted), until the next
-    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to their VM, which is `ENOMEM` if there is no memory for all
-    /// that the VM lacks. [`Config::memory`] is how much there is; [`Config::swap`] makes calls that
-    /// find none do as this does.
+    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to the VM, which fails with `ENOMEM` if the evicted BOs of
+    /// the VM do not fit. [`Config::memory`] sets the limit; with [`Config::swap`], calls that run
+    /// out of memory reclaim in the same way.
     ///
-    /// Drivers before 1.8 let nothing go, nor does a device that was unplugged.
+    /// Drivers before 1.8 and unplugged devices free nothing.
     ///
     /// ```
     /// # use panthor_fake::{Config, Device};
@@ -184,11 +186,11 @@ impl Device {
         Turn::new(&self.inner).reclaim(bytes, &Spared::default())
     }
 
-    /// What there is, for a debugger: files with their VMs, BOs, sync objects and groups, and what
-    /// is pending with what it waits for. It prints as text, one line a thing.
+    /// Returns a snapshot for debugging: files with their VMs, BOs, sync objects and groups, and
+    /// pending jobs with the fences that they wait for. Its `Display` prints one object a line.
     ///
-    /// It may be taken at any time and by any thread. Others go on meanwhile: each object is shown as
-    /// it was at one moment, but not all at the same.
+    /// Any thread may take a dump at any time. Other threads continue meanwhile, so each object is
+    /// consistent in itself, but two objects may be from different moments.
     ///
     /// ```
     /// # use panthor_fake::{Config, Device};
@@ -204,9 +206,9 @@ impl Device {
         dump_of_device(&self.inner)
     }
 
-    /// What every VM that is alive has mapped, the oldest VM first: what the driver lists in debugfs as
-    /// `gpuvas`. VMs that were destroyed and that a group or a job keeps are in it, and so is what
-    /// the driver maps for itself.
+    /// Returns the mappings of every live VM, oldest VM first, as the driver lists them in the
+    /// debugfs file `gpuvas`. The list includes destroyed VMs that a group or a job keeps alive,
+    /// and the driver's own mappings.
     #[doc(alias = "gpuvas")]
     pub fn address_spaces(&self) -> Vec<Vec<GpuVa>> {
         let vms = alive(&self.inner.vms);
@@ -220,7 +222,7 @@ impl Device {
 
 impl DeviceInner {
     /// # Errors
-    /// `ENODEV` if it is gone.
+    /// `ENODEV` after an unplug.
     pub(crate) fn check_plugged(&self) -> Result<()> {
         if self.unplugged.load(Ordering::Acquire) { Err(Errno::NODEV) } else { Ok(()) }
     }
@@ -231,12 +233,12 @@ impl DeviceInner {
         self.memory.check_process()
     }
 
-    /// Returns whether a parent process created the device, which has all that is in it.
+    /// Returns whether another process, a parent of this one, created the device.
     pub(crate) fn is_inherited(&self) -> bool {
         self.check_process().is_err()
     }
 
-    /// A number that no other object of the device has.
+    /// Returns a number that is unique in the device.
     pub(crate) fn unique_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -249,22 +251,22 @@ impl DeviceInner {
         register(&self.vms, vm);
     }
 
-    /// The files that are open.
+    /// Returns the open files.
     pub(crate) fn files(&self) -> Vec<Arc<FileInner>> {
         alive(&self.files)
     }
 
-    /// The groups that exist, with those that were destroyed as far as jobs keep them.
+    /// Returns the live groups, including destroyed groups that jobs keep alive.
     pub(crate) fn groups(&self) -> Vec<Arc<Shared>> {
         alive(&self.groups)
     }
 
-    /// The VMs that exist.
+    /// Returns the live VMs.
     pub(crate) fn vms(&self) -> Vec<Arc<Vm>> {
         alive(&self.vms)
     }
 
-    /// The VMs with jobs of groups that are not done.
+    /// Returns the VMs with pending group jobs.
     pub(crate) fn working_vms(&self) -> HashSet<*const Vm> {
         let groups = self.groups();
         groups.iter().filter(|group| group.has_pending()).map(|group| group.vm_ptr()).collect()
@@ -274,12 +276,12 @@ impl DeviceInner {
         register(&self.groups, group);
     }
 
-    /// The counters of a new file.
+    /// Adds the counters of a new file.
     pub(crate) fn open_counters(&self) -> Arc<FileStats> {
         self.counters.open()
     }
 
-    /// Keeps what a file counted when it closes.
+    /// Adds the counters of a closed file to the total.
     pub(crate) fn close_counters(&self, file: &Arc<FileStats>) {
         self.counters.close(file);
     }
@@ -291,7 +293,7 @@ fn register<T, const RANK: u8>(list: &Mutex<Vec<Weak<T>>, RANK>, object: &Arc<T>
     list.push(Arc::downgrade(object));
 }
 
-/// The objects themselves, so that none dies under the list's lock.
+/// Upgrades the entries, so that no object is dropped under the list's lock.
 fn alive<T, const RANK: u8>(list: &Mutex<Vec<Weak<T>>, RANK>) -> Vec<Arc<T>> {
     lock(list).iter().filter_map(Weak::upgrade).collect()
 }

@@ -1,4 +1,4 @@
-//! `DRM_IOCTL_PANTHOR_DEV_QUERY`: what the device is.
+//! `DRM_IOCTL_PANTHOR_DEV_QUERY`: device properties.
 
 use std::mem::offset_of;
 
@@ -11,13 +11,13 @@ use crate::call::ioctl::{Call, args};
 use crate::device::DeviceInner;
 use crate::device::gpu_model::Gpu;
 
-/// The frequency of the GPU's timestamp counter, that of the system counter of the RK3588's CPU.
+/// The frequency of the GPU's timestamp counter in Hz, that of the RK3588's system counter.
 const TIMESTAMP_HZ: u64 = 24_000_000;
 
-/// The frequency of the GPU's cycle counter.
+/// The frequency of the GPU's cycle counter in Hz.
 const CYCLES_HZ: u64 = 1_000_000_000;
 
-/// What a query answers.
+/// The answer to a query.
 struct Answer {
     bytes: Vec<u8>,
     min_size: u32,
@@ -35,10 +35,11 @@ pub(crate) fn dev_query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     call.user.write_struct(args.pointer, args.size, answer.min_size, &answer.bytes)
 }
 
-/// The size of a query's structure in a driver version; `None` if it lacks the query.
+/// Returns the size of a query's structure in a driver version, or `None` if the version lacks the
+/// query.
 fn size(query: u32, minor: u32) -> Option<u32> {
     let size = match query {
-        // `gpu_features` came without a version of its own, with Linux 6.18.
+        // Linux 6.18 added `gpu_features` without a new version.
         sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO if minor <= 5 => {
             offset_of!(sys::drm_panthor_gpu_info, gpu_features)
         }
@@ -58,8 +59,8 @@ fn size(query: u32, minor: u32) -> Option<u32> {
     Some(size as u32)
 }
 
-/// What the driver answers, as large as its version knows it, and the least that a caller must
-/// have room for.
+/// Returns the driver's answer, truncated to the size that its version knows, and the smallest size
+/// that a caller may pass.
 fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Result<Answer> {
     let device = call.file.device_inner();
     let (mut bytes, min_size) = match query.type_ {
@@ -88,12 +89,12 @@ fn answer(call: &Call<'_>, query: &sys::drm_panthor_dev_query, size: u32) -> Res
     Ok(Answer { bytes, min_size })
 }
 
-/// The size of the GPU info when it was introduced.
+/// Returns the original size of the GPU info.
 const fn end_of_tiler_present() -> u32 {
     offset_of!(sys::drm_panthor_gpu_info, core_features) as u32
 }
 
-/// The registers of a Mali-G610, except what tells models apart.
+/// Returns the registers of a Mali-G610, with the identity of the configured model.
 fn gpu_info(device: &DeviceInner) -> sys::drm_panthor_gpu_info {
     let config = &device.config;
     let gpu = config.gpu;
@@ -111,7 +112,7 @@ fn gpu_info(device: &DeviceInner) -> sys::drm_panthor_gpu_info {
     info.coherency_features = 1 << sys::DRM_PANTHOR_GPU_COHERENCY_ACE_LITE;
     info.texture_features[0] = 0xc1ff_ff9e;
     info.as_present = 0xff;
-    // Padding before 1.7.
+    // Before 1.7, this field was padding.
     info.selected_coherency = match (config.driver_minor, config.coherent) {
         (0..=6, _) => 0,
         (_, true) => sys::DRM_PANTHOR_GPU_COHERENCY_ACE_LITE,
@@ -125,10 +126,10 @@ fn gpu_info(device: &DeviceInner) -> sys::drm_panthor_gpu_info {
     info
 }
 
-/// The mask of the tilers.
+/// The mask of the present tilers.
 pub(crate) const TILER_PRESENT: u64 = 1;
 
-/// The number of bits of a physical address of the GPU.
+/// The width of the GPU's physical addresses in bits.
 const PA_BITS: u32 = 40;
 
 pub(crate) const CSIF_INFO: sys::drm_panthor_csif_info = sys::drm_panthor_csif_info {
@@ -153,7 +154,7 @@ fn group_priorities(high: bool) -> sys::drm_panthor_group_priorities_info {
     info
 }
 
-/// Fills in what the flags ask for. What they do not ask for is zero.
+/// Fills in the fields that the flags request and zeroes the others.
 fn timestamps(device: &DeviceInner, info: &mut sys::drm_panthor_timestamp_info) -> Result<()> {
     const ALL: u32 = sys::DRM_PANTHOR_TIMESTAMP_GPU
         | sys::DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK
@@ -163,7 +164,7 @@ fn timestamps(device: &DeviceInner, info: &mut sys::drm_panthor_timestamp_info) 
         | sys::DRM_PANTHOR_TIMESTAMP_DURATION;
 
     let flags = match info.flags {
-        // What the query answered before it had flags.
+        // Zero flags select the fields of the query before it had flags.
         0 => {
             sys::DRM_PANTHOR_TIMESTAMP_GPU
                 | sys::DRM_PANTHOR_TIMESTAMP_GPU_OFFSET

@@ -1,4 +1,4 @@
-//! Counters of what was called.
+//! Counters of ioctls and operations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::call::ioctl::{TYPE, request_nr, request_type};
 use crate::lock::{Mutex, lock, rank};
 
-/// Calls and operations since a device was made, over all its files.
+/// Calls and operations since the device was created, over all its files.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
     by_nr: Vec<u64>,
-    /// Operations that VM_BIND ioctls carried out or queued; ones that failed are not in it.
+    /// Operations that VM_BIND ioctls ran or queued, without failed operations.
     pub bind_ops: u64,
     /// Jobs that GROUP_SUBMIT ioctls queued.
     pub queue_submits: u64,
@@ -22,10 +22,10 @@ impl Stats {
         Self { by_nr: vec![0; 256], bind_ops: 0, queue_submits: 0 }
     }
 
-    /// How often an ioctl was called, failed calls included.
+    /// Returns the number of calls of an ioctl, including failed calls.
     ///
-    /// Calls are told apart by the number in the request alone, since the size in it depends on
-    /// the caller's header; a request that is not one of DRM counts as never called.
+    /// Only the number in the request is compared, since its size depends on the caller's header. A
+    /// request that is not a DRM request counts as never called.
     pub fn ioctl_count(&self, request: u32) -> u64 {
         if request_type(request) != TYPE {
             return 0;
@@ -33,13 +33,14 @@ impl Stats {
         self.by_nr[request_nr(request) as usize]
     }
 
-    /// How many ioctls were called, failed calls included.
+    /// Returns the number of ioctls called, including failed calls.
     pub fn ioctls(&self) -> u64 {
         self.by_nr.iter().sum()
     }
 }
 
-/// The counters of one file. A file has its own, so that threads with a file each do not contend.
+/// The counters of one file. Each file has its own, so that threads with separate files do not
+/// contend.
 #[derive(Debug)]
 pub(crate) struct FileStats {
     by_nr: [AtomicU64; 256],
@@ -77,11 +78,11 @@ impl FileStats {
     }
 }
 
-/// The counters of a device: those of its files, and what they had when they closed.
+/// The counters of a device: those of its open files, and the total of closed files.
 #[derive(Debug)]
 pub(crate) struct Counters(Mutex<AllCounters, { rank::COUNTERS }>);
 
-/// Under one lock, so that a file is always in exactly one of them.
+/// Open and closed counters under one lock, so that no file is in both or in neither.
 #[derive(Debug)]
 struct AllCounters {
     open: Vec<Arc<FileStats>>,
@@ -95,14 +96,14 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// The counters of a new file.
+    /// Adds the counters of a new file.
     pub(crate) fn open(&self) -> Arc<FileStats> {
         let file = Arc::new(FileStats::new());
         lock(&self.0).open.push(file.clone());
         file
     }
 
-    /// Keeps only the numbers of a file that counts no more.
+    /// Adds a file's final counts to the total and drops its counters.
     pub(crate) fn close(&self, file: &Arc<FileStats>) {
         let all = &mut *lock(&self.0);
         all.open.retain(|open| !Arc::ptr_eq(open, file));

@@ -1,7 +1,7 @@
-//! Taking a dump.
+//! Collection of dumps.
 //!
-//! No two locks are held at once but those that pending jobs need together: what the tables have is
-//! copied first, then each object is looked at by itself. So no order of locks is needed.
+//! A dump copies the tables first and then inspects each object. Only the two locks of pending jobs
+//! are held together, so dumps need no lock order of their own.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -40,7 +40,7 @@ pub(crate) fn dump_of_device(device: &DeviceInner) -> DeviceDump {
 
 pub(crate) fn dump_of_file(device: &DeviceInner, file: &Arc<FileInner>) -> FileDump {
     let file = Found::new(file);
-    // Fences of others may be waited for.
+    // Jobs may wait for fences of other files.
     let others = device.files();
     let others = others.iter().filter(|other| !Arc::ptr_eq(other, &file.file));
     let others: Vec<_> = others.map(Found::new).collect();
@@ -49,7 +49,7 @@ pub(crate) fn dump_of_file(device: &DeviceInner, file: &Arc<FileInner>) -> FileD
     file.dump(&signallers)
 }
 
-/// What a file has, looked at once.
+/// The objects of a file at one moment.
 struct Found {
     file: Arc<FileInner>,
     bos: Vec<(u32, Arc<Bo>)>,
@@ -225,8 +225,8 @@ fn syncobj_dump(handle: u32, syncobj: &Syncobj, signallers: &Signallers<'_>) -> 
     SyncobjDump { handle, state, pending: points.into_iter().map(point).collect(), eventfds }
 }
 
-/// Which job signals which promise, as long as what was found keeps the promises: later ones may have
-/// the same addresses.
+/// The job that signals each fence, by address. The borrow keeps the fences alive: later fences may
+/// reuse their addresses.
 struct Signallers<'a>(HashMap<*const Leaf, Signaller>, PhantomData<&'a Found>);
 
 impl<'a> Signallers<'a> {
@@ -261,7 +261,7 @@ impl<'a> Signallers<'a> {
         self.0.get(&Arc::as_ptr(leaf)).copied().unwrap_or(Signaller::Other)
     }
 
-    /// Of all that is not signalled of some fences.
+    /// Returns the signallers of all unsignalled fences among `fences`.
     fn of_all(&self, fences: &[Fence]) -> Vec<Signaller> {
         let leaves = fences.iter().flat_map(Fence::components);
         let pending = leaves.filter(|leaf| !leaf.is_signalled());

@@ -1,5 +1,5 @@
-//! What a dump for a debugger consists of. [`collect`](crate::dump::collect) fills it in,
-//! [`text`](crate::dump::text) writes it out.
+//! The types of a debug dump. [`collect`](crate::dump::collect) fills them in, and
+//! [`text`](crate::dump::text) formats them.
 
 pub(crate) mod collect;
 pub(crate) mod text;
@@ -7,37 +7,37 @@ pub(crate) mod text;
 use crate::group::queue::StreamInfo;
 use crate::vm::mapping_info::MappingInfo;
 
-/// What a device has, see [`Device::dump`](crate::Device::dump).
+/// The state of a device, see [`Device::dump`](crate::Device::dump).
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceDump {
     /// The minor version of the driver.
     pub driver_minor: u32,
-    /// How many bytes of memory are in use by BOs and what the kernel allocated itself.
+    /// Bytes in use by resident BOs and by the kernel's own allocations.
     pub memory_used: u64,
-    /// How many bytes there are, see [`Config::memory`](crate::Config::memory).
+    /// The memory limit in bytes, see [`Config::memory`](crate::Config::memory).
     pub memory: u64,
-    /// Whether it was unplugged.
+    /// Set after an unplug.
     pub unplugged: bool,
     /// The open files.
     pub files: Vec<FileDump>,
 }
 
-/// What an open file has, see [`File::dump`](crate::File::dump).
+/// The state of an open file, see [`File::dump`](crate::File::dump).
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileDump {
     /// The `drm-client-id` of fdinfo.
     pub client_id: u64,
-    /// Whether the primary node was opened, and not the render node.
+    /// `true` for a file of the primary node, `false` for one of the render node.
     pub primary: bool,
-    /// The BOs it has a handle of.
+    /// The BOs with a handle in the file.
     pub bos: Vec<BoDump>,
-    /// The VMs, those that were destroyed last.
+    /// The VMs; destroyed VMs come last.
     pub vms: Vec<VmDump>,
     /// The sync objects.
     pub syncobjs: Vec<SyncobjDump>,
-    /// The groups, those that were destroyed last.
+    /// The groups; destroyed groups come last.
     pub groups: Vec<GroupDump>,
 }
 
@@ -49,28 +49,29 @@ pub struct BoDump {
     pub handle: u32,
     /// The size in bytes.
     pub size: u64,
-    /// The `DRM_PANTHOR_BO_*` flags it was created with.
+    /// The `DRM_PANTHOR_BO_*` flags given at creation.
     pub flags: u32,
-    /// The label, as far as it is UTF-8.
+    /// The label; invalid UTF-8 is replaced.
     pub label: Option<String>,
-    /// Whether it has pages.
+    /// Set if the BO is resident.
     pub resident: bool,
-    /// Whether something needs its pages to stay: an asynchronous map that has not run, or another
-    /// device that imported it.
+    /// Set if the BO must stay resident: an asynchronous map of it is pending, or another device
+    /// imported it.
     pub pinned: bool,
-    /// How often its pages were taken away.
+    /// The number of evictions.
     pub evictions: u32,
-    /// Whether it was imported from elsewhere.
+    /// Set if the BO was imported from another device.
     pub imported: bool,
-    /// Whether it was exported as a dma-buf that is still around.
+    /// Set if the BO has a live dma-buf.
     pub exported: bool,
-    /// Whether only one VM may map it.
+    /// Set if only one VM may map the BO.
     pub exclusive: bool,
-    /// That VM, unless it was destroyed or is none of the file.
+    /// The ID of the only VM that may map the BO; `None` if that VM was destroyed or belongs to
+    /// another file.
     pub exclusive_vm_id: Option<u32>,
-    /// The name by which files of primary nodes can open it.
+    /// The flink name by which primary node files open the BO.
     pub name: Option<u32>,
-    /// How many mappings the CPU has.
+    /// The number of CPU mappings.
     pub cpu_mappings: usize,
 }
 
@@ -78,33 +79,33 @@ pub struct BoDump {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VmDump {
-    /// The id; `None` if it was destroyed, and something that is pending keeps it.
+    /// The ID; `None` for a destroyed VM that pending work keeps alive.
     pub id: Option<u32>,
-    /// Where the user's part of the address space ends.
+    /// The end of the user part of the address space.
     pub user_va_range: u64,
-    /// Whether it is usable, as `DRM_IOCTL_PANTHOR_VM_GET_STATE` tells.
+    /// Set if the VM is usable, as `DRM_IOCTL_PANTHOR_VM_GET_STATE` reports.
     pub usable: bool,
-    /// Whether its queue is held, see [`GpuView::hold`](crate::GpuView::hold).
+    /// Set if the VM's queue is held, see [`GpuView::hold`](crate::GpuView::hold).
     pub held: bool,
-    /// The mappings by ascending address, those of the kernel included.
+    /// The mappings by ascending address, including the driver's own.
     pub mappings: Vec<MappingInfo>,
-    /// The asynchronous operations that have not run, in their order.
+    /// The pending asynchronous operations in queue order.
     pub pending: Vec<BindDump>,
     /// The tiler heaps.
     pub heaps: Vec<HeapDump>,
 }
 
-/// An asynchronous VM_BIND operation that has not run.
+/// A pending asynchronous VM_BIND operation.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BindDump {
-    /// What it is to do.
+    /// The change of the address space.
     pub change: BindChange,
-    /// What it waits for, besides those before it.
+    /// The pending fences that the operation waits for, besides earlier operations.
     pub waits: Vec<Signaller>,
 }
 
-/// What an operation does.
+/// The effect of an operation.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BindChange {
@@ -112,12 +113,12 @@ pub enum BindChange {
     Map(MappingInfo),
     /// Unmaps a range.
     Unmap {
-        /// Where it starts.
+        /// The start of the range.
         va: u64,
-        /// Its size in bytes.
+        /// The size in bytes.
         size: u64,
     },
-    /// Nothing.
+    /// Only waits and signals.
     SyncOnly,
 }
 
@@ -125,11 +126,11 @@ pub enum BindChange {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HeapDump {
-    /// The number in the VM, the lower half of the handle.
+    /// The index in the VM, the lower half of the handle.
     pub index: u32,
-    /// The GPU virtual address of the context.
+    /// The GPU virtual address of the heap context.
     pub context_va: u64,
-    /// The size of a chunk in bytes.
+    /// The chunk size in bytes.
     pub chunk_size: u64,
     /// The GPU virtual addresses of the chunks.
     pub chunks: Vec<u64>,
@@ -141,71 +142,71 @@ pub struct HeapDump {
 pub struct SyncobjDump {
     /// The handle.
     pub handle: u32,
-    /// What it has.
+    /// The state.
     pub state: SyncobjState,
-    /// Its fences that are not signalled, the first point first.
+    /// The unsignalled fences by ascending point.
     pub pending: Vec<PointDump>,
-    /// How many eventfds wait for a point to be added.
+    /// The number of eventfds that wait for a point to be added.
     pub eventfds: usize,
 }
 
-/// What a sync object has.
+/// The state of a sync object.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncobjState {
     /// No fence.
     Empty,
-    /// A fence that is not signalled.
+    /// An unsignalled fence.
     Pending,
-    /// A fence that is signalled.
+    /// A signalled fence.
     Signalled {
-        /// The error that it carries, a positive error number.
+        /// The error of the fence, a positive error number.
         error: Option<i32>,
     },
     /// A timeline.
     Timeline {
-        /// The last point that is signalled.
+        /// The last signalled point.
         reached: u64,
-        /// The last point that was added.
+        /// The last added point.
         last: u64,
     },
 }
 
-/// A fence of a sync object that is not signalled.
+/// An unsignalled fence of a sync object.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PointDump {
-    /// The point of the timeline; 0 for the fence of a binary one.
+    /// The timeline point; 0 for a binary fence.
     pub point: u64,
-    /// Who signals it.
+    /// The job that signals the fence.
     pub signaller: Signaller,
 }
 
-/// Who is to signal a fence.
+/// The job that signals a fence.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Signaller {
     /// An asynchronous VM_BIND operation.
     Bind {
-        /// The file.
+        /// The client ID of the file.
         client_id: u64,
-        /// The VM, unless it was destroyed.
+        /// The ID of the VM; `None` if the VM was destroyed.
         vm_id: Option<u32>,
-        /// The place in [`VmDump::pending`].
+        /// The index in [`VmDump::pending`].
         index: usize,
     },
     /// A job of a group.
     Job {
-        /// The file.
+        /// The client ID of the file.
         client_id: u64,
-        /// The group, unless it was destroyed.
+        /// The handle of the group; `None` if the group was destroyed.
         group: Option<u32>,
-        /// The queue.
+        /// The index of the queue.
         queue: u32,
-        /// The place in [`QueueDump::pending`].
+        /// The index in [`QueueDump::pending`].
         index: usize,
     },
-    /// Somebody else: another device, or what has started or ended while the dump was taken.
+    /// Another device, or a job that started or ended during the dump.
     Other,
 }
 
@@ -213,13 +214,13 @@ pub enum Signaller {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupDump {
-    /// The handle; `None` if it was destroyed, and jobs keep it.
+    /// The handle; `None` for a destroyed group that jobs keep alive.
     pub handle: Option<u32>,
-    /// The VM, unless it was destroyed.
+    /// The ID of the VM; `None` if the VM was destroyed.
     pub vm_id: Option<u32>,
     /// The `DRM_PANTHOR_GROUP_STATE_*` flags.
     pub state: u32,
-    /// A bit for each queue with a fatal fault.
+    /// The mask of queues with a fatal fault.
     pub fatal_queues: u32,
     /// The queues.
     pub queues: Vec<QueueDump>,
@@ -231,20 +232,20 @@ pub struct GroupDump {
 pub struct QueueDump {
     /// The index in the group.
     pub index: u32,
-    /// Whether it is held, see [`GroupView::hold`](crate::GroupView::hold).
+    /// Set if the queue is held, see [`GroupView::hold`](crate::GroupView::hold).
     pub held: bool,
-    /// The jobs that are not done, in their order.
+    /// The pending jobs in submission order.
     pub pending: Vec<JobDump>,
 }
 
-/// A job of a group that is not done.
+/// A pending job of a group.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JobDump {
-    /// The stream that it calls.
+    /// The command stream of the job.
     pub stream: StreamInfo,
-    /// Whether the GPU has it, so that it waits for no fence any more.
+    /// Set if the job is on the GPU, so that it waits for no fence.
     pub on_gpu: bool,
-    /// What it waits for, besides those before it.
+    /// The pending fences that the job waits for, besides earlier jobs.
     pub waits: Vec<Signaller>,
 }

@@ -1,4 +1,4 @@
-//! Dumps as text: one line a thing, indented by what it belongs to.
+//! Dumps as text: one line per object, indented below its owner.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ impl fmt::Display for FileDump {
     }
 }
 
-/// A number, or that the thing is gone.
+/// An ID, or `(destroyed)`.
 struct Id(Option<u32>);
 
 impl fmt::Display for Id {
@@ -43,7 +43,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// Writes those of some words that hold.
+/// Writes the words with a true condition.
 fn words(f: &mut fmt::Formatter<'_>, words: &[(bool, &str)]) -> fmt::Result {
     words.iter().filter(|(holds, _)| *holds).try_for_each(|(_, word)| write!(f, ", {word}"))
 }
@@ -89,7 +89,7 @@ fn lines_of_vm(f: &mut fmt::Formatter<'_>, own: u64, vm: &VmDump) -> fmt::Result
     vm.heaps.iter().try_for_each(|heap| line_of_heap(f, heap))
 }
 
-/// A mapping, without the end of the line.
+/// A mapping without a line end.
 struct MappingText<'a>(&'a MappingInfo);
 
 impl fmt::Display for MappingText<'_> {
@@ -195,7 +195,7 @@ fn lines_of_queue(f: &mut fmt::Formatter<'_>, own: u64, queue: &QueueDump) -> fm
     Ok(())
 }
 
-/// Who signals a fence, as seen by the file of a client.
+/// The signaller of a fence, with the client ID of the dumped file.
 struct SignallerText<'a>(u64, &'a Signaller);
 
 impl fmt::Display for SignallerText<'_> {
@@ -215,7 +215,7 @@ impl fmt::Display for SignallerText<'_> {
     }
 }
 
-/// Ends the line with what is waited for.
+/// Writes the waits and ends the line.
 fn end_of_waits(f: &mut fmt::Formatter<'_>, own: u64, waits: &[Signaller]) -> fmt::Result {
     for (index, signaller) in waits.iter().enumerate() {
         let before = if index == 0 { ", waits for " } else { " and " };

@@ -1,4 +1,4 @@
-//! Open files: what ioctls go to.
+//! Open files, the targets of ioctls.
 
 pub(crate) mod bos;
 pub(crate) mod controls;
@@ -44,11 +44,11 @@ use crate::trace::Who;
 use crate::vm::Vm;
 use crate::vm::gpu_view::GpuView;
 
-/// An open node of a [`Device`].
+/// An open file of a [`Device`] node.
 ///
-/// Handles and VM ids belong to it. Clones are duplicates of one descriptor: the file closes with
-/// the last of them, and with it goes what it holds. A [`Mapping`](crate::Mapping) counts as one, as a mapping
-/// keeps a real file open.
+/// Handles and VM IDs belong to the file. A clone is a duplicate of the descriptor: when the last
+/// clone is dropped, the file closes and its objects are released. A [`Mapping`](crate::Mapping)
+/// also keeps the file open, as a mapping keeps a real file open.
 #[derive(Clone)]
 pub struct File {
     inner: Arc<FileInner>,
@@ -57,25 +57,25 @@ pub struct File {
 /// The state of an open file.
 pub(crate) struct FileInner {
     device: Device,
-    /// What `fdinfo` calls it by.
+    /// The client ID in `fdinfo`.
     client_id: u64,
-    /// What the file of a primary node has; a render node's has nothing of it.
+    /// The DRM master state of a primary node's file; `None` on a render node.
     primary: Option<Primary>,
-    /// What its client calls itself, if it does.
+    /// The client name set by `DRM_IOCTL_SET_CLIENT_NAME`.
     pub(crate) client_name: Mutex<Option<String>, { rank::CLIENT_NAME }>,
     pub(crate) stats: Arc<FileStats>,
     pub(crate) injections: Injections,
     objects: RwLock<Objects, { rank::OBJECTS }>,
     vms: RwLock<Handles<Arc<Vm>>, { rank::VMS }>,
-    /// VMs that were destroyed, as far as jobs keep them.
+    /// Destroyed VMs that jobs may keep alive.
     destroyed_vms: Mutex<Vec<Weak<Vm>>, { rank::DESTROYED_VMS }>,
     groups: RwLock<Handles<Arc<Group>>, { rank::GROUPS }>,
     syncobjs: RwLock<Handles<Arc<Syncobj>>, { rank::SYNCOBJS }>,
-    /// What its streams have taken.
+    /// The GPU time of the file's streams.
     pub(crate) gpu_time: Arc<GpuTime>,
-    /// What sparse mappings of this file show.
+    /// The BO behind the file's sparse mappings.
     sparse: OnceLock<Arc<Bo>>,
-    /// From which mmap offset on the registers are.
+    /// The mmap offset at which the registers start.
     user_mmio_offset: AtomicU64,
 }
 
@@ -87,13 +87,13 @@ impl File {
         Self::open_as(device, primary, opener)
     }
 
-    /// Opens a node for a program.
+    /// Opens a node on behalf of a program.
     pub(crate) fn open_as(device: Device, primary: bool, opener: Opener) -> Self {
         #[cfg(feature = "trace")]
         let by = Who { pid: opener.process, tid: opener.thread, fd: None };
         let masters = &device.inner().masters;
         let primary = primary.then(|| Primary::open(masters, opener));
-        // The kernel counts the files of all DRM devices together.
+        // The kernel numbers the files of all DRM devices with one counter.
         static NEXT_CLIENT: AtomicU64 = AtomicU64::new(1);
         let client_id = NEXT_CLIENT.fetch_add(1, Ordering::Relaxed);
         let inner = Arc::new(FileInner {
@@ -133,14 +133,14 @@ impl File {
         self.inner.client_id
     }
 
-    /// Answers an ioctl as `ioctl(2)` on the render node does: zero, or a negative error number.
+    /// Answers an ioctl as `ioctl(2)` on the node does. Returns zero, or a negative error number.
     ///
-    /// A bad pointer, in `arg` or in what it points to, is `-EFAULT`. In a child of the process that created the
-    /// device all is `-ECHILD`.
+    /// A bad pointer, in `arg` or in the structure that it points to, is `-EFAULT`. In a child of
+    /// the process that created the device, every call returns `-ECHILD`.
     ///
     /// # Safety
-    /// The fake writes to where `arg` and the pointers behind it point, like the driver: that must
-    /// not break what the program relies on. Memory that is not there is no danger.
+    /// Like the driver, the fake writes to `arg` and to the memory that its pointers lead to. These
+    /// writes must not break the program's invariants. Unmapped addresses are safe.
     #[doc(alias = "drm_ioctl")]
     pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
         const NULL: [u32; 2] =
@@ -151,16 +151,17 @@ impl File {
         self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
     }
 
-    /// As [`File::ioctl`], of a program that has no memory but `memory`: `arg`, and all pointers
-    /// behind it, are addresses there, and any other is `-EFAULT`. So it is safe whatever they are.
+    /// Answers an ioctl as [`File::ioctl`] does, with `memory` as the whole address space of the
+    /// caller. `arg` and all pointers behind it are addresses in `memory`; any other address is
+    /// `-EFAULT`. The call is therefore safe for all arguments.
     ///
-    /// Descriptors are still those of this process: an ioctl that gives one away leaves it open, and
-    /// one that takes one takes whatever is open under its number.
+    /// Descriptors belong to this process: an ioctl that returns a descriptor leaves it open, and
+    /// an ioctl that takes one uses the descriptor of that number.
     pub fn ioctl_in(&self, request: u32, arg: u64, memory: &Arena) -> i32 {
         self.answer(request, arg, memory.user_memory(), &ThisProcess)
     }
 
-    /// Answers an ioctl, with a line in the trace.
+    /// Answers an ioctl and traces it.
     pub(crate) fn answer(
         &self,
         request: u32,
@@ -209,35 +210,35 @@ impl File {
         }
     }
 
-    /// What the GPU sees through a VM of this file; `None` if there is no such VM.
+    /// Returns the GPU's view of a VM of this file, or `None` if there is no such VM.
     pub fn gpu(&self, vm_id: u32) -> Option<GpuView> {
         let vm = self.inner.vm(vm_id).ok()?;
         Some(GpuView::new(&vm, &self.inner))
     }
 
-    /// The queues of a group of this file; `None` if there is no such group.
+    /// Returns a view of the queues of a group of this file, or `None` if there is no such group.
     pub fn group(&self, handle: u32) -> Option<GroupView> {
         Some(GroupView::new(&self.inner.group(handle).ok()?))
     }
 
-    /// The device that was opened.
+    /// Returns the device that the file belongs to.
     pub fn device(&self) -> &Device {
         &self.inner.device
     }
 
-    /// The page size of the pretended kernel, in bytes.
+    /// Returns the CPU page size of the emulated kernel, in bytes.
     pub fn page_size(&self) -> usize {
         self.inner.config().page_size.bytes() as usize
     }
 
-    /// The label of a BO, without its NUL; `None` if there is no such BO or it has none.
+    /// Returns the label of a BO without its NUL, or `None` if there is no such BO or no label.
     pub fn bo_label(&self, handle: u32) -> Option<Vec<u8>> {
         self.inner.bo(handle).ok()?.label()
     }
 }
 
-/// The descriptor behind the file: its memory. BOs and the flush ID can be mapped from it at their mmap
-/// offsets; ioctls on it do not work.
+/// Borrows the descriptor of the device memory. BOs and the flush ID can be mapped from it at their
+/// mmap offsets. It does not answer ioctls.
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.device_inner().memory.as_fd()
@@ -269,18 +270,18 @@ impl FileInner {
         self.client_id
     }
 
-    /// What it has as the file of a primary node.
+    /// Returns the DRM master state, if this is a primary node's file.
     pub(crate) fn primary(&self) -> Option<&Primary> {
         self.primary.as_ref()
     }
 
-    /// Whether it is the master of the primary node.
+    /// Returns whether this file is the current master of the primary node.
     pub(crate) fn is_current_master(&self) -> bool {
         let masters = &self.device_inner().masters;
         self.primary.as_ref().is_some_and(|primary| primary.is_current_master(masters))
     }
 
-    /// What it is in a trace.
+    /// Returns the file's name in a trace.
     #[cfg(feature = "trace")]
     fn target(&self) -> crate::trace::Target {
         match self.primary {

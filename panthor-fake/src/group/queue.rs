@@ -1,7 +1,7 @@
 //! The queues of a group.
 //!
-//! A job waits for its fences in the order of submission, then it goes into the ring buffer. The
-//! GPU takes what is there in order, and here it is done at once unless the queue is held.
+//! Jobs wait for their fences in submission order and then enter the ring buffer. The GPU runs the
+//! ring buffer in order. Here a job in the ring buffer completes at once, unless the queue is held.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::sync::leaf::Leaf;
 use crate::sync::leaf::Line;
 use crate::vm::Vm;
 
-/// How many bytes of the ring buffer a job takes: sixteen instructions.
+/// Ring buffer bytes per job: sixteen instructions.
 const JOB_BYTES: u32 = 128;
 
-/// The bytes of statistics that the driver keeps for each job that fits into the ring buffer.
+/// Bytes of profiling data that the driver keeps for each job slot of the ring buffer.
 const STATS_BYTES: u32 = 32;
 
-/// A call of a command stream by a queue.
+/// A command stream call of a job.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamInfo {
-    /// The GPU virtual address of the stream; zero if the job has none.
+    /// The GPU virtual address of the stream; zero for a job without a stream.
     pub va: u64,
-    /// The size in bytes; zero for a job without a stream, which is there for its syncs.
+    /// The size in bytes; zero for a job without a stream, which only waits and signals.
     pub size: u32,
-    /// The flush ID that came with it.
+    /// The flush ID of the submission.
     pub latest_flush: u32,
 }
 
@@ -41,18 +41,18 @@ impl StreamInfo {
     }
 }
 
-/// A job of a queue.
+/// The work of a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamWork {
     pub(crate) stream: StreamInfo,
-    /// What the driver measures of it: bits of the attribute `profiling`.
+    /// The profiling bits that apply to the job, as in the sysfs attribute `profiling`.
     pub(crate) measured: u32,
 }
 
-/// What a dump tells of a job.
+/// The state of a job in a dump.
 pub(crate) struct DumpedJob {
     pub(crate) stream: StreamInfo,
-    /// Whether its waits are over.
+    /// Set when all waits of the job are over.
     pub(crate) on_gpu: bool,
     pub(crate) waits: Vec<Fence>,
     pub(crate) done: Arc<Leaf>,
@@ -63,36 +63,37 @@ pub(crate) struct DumpedJob {
 pub(crate) struct GroupQueue {
     shared: Arc<Shared>,
     index: u32,
-    /// What the driver allocates for it: the ring buffer and the statistics of jobs.
+    /// The driver's allocations for the queue: the ring buffer and the profiling data of jobs.
     _memory: [KernelBo; 2],
-    /// How many jobs the ring buffer has room for.
+    /// The number of jobs that fit into the ring buffer.
     capacity: usize,
     jobs: Mutex<Jobs<Self>, { rank::JOBS }>,
-    /// The line of the fences of its jobs.
+    /// The fence context of the queue's jobs.
     line: Arc<Line>,
     ring: Mutex<Ring, { rank::RING }>,
 }
 
-/// What the GPU has to do.
+/// The jobs on the GPU.
 #[derive(Debug)]
 struct Ring {
     in_flight: VecDeque<Started<StreamWork>>,
-    /// Jobs that have ended and whose fences are still to be signalled, in this order, with how they ended.
+    /// Ended jobs with their results, in the order in which their fences get signalled.
     ended: VecDeque<(Started<StreamWork>, Result<()>)>,
-    /// A thread is ending jobs. Only that one signals fences, and looks for the next job itself.
+    /// Set while a thread ends jobs. Only that thread signals fences, and it picks up the next jobs
+    /// itself.
     executing: bool,
-    /// Streams are done step by step only.
+    /// Set while streams complete only by a step.
     held: bool,
-    /// What happens to the next stream.
+    /// The planned failure of the next stream.
     fail_next: Option<Failure>,
-    /// How the last stream ended: a job without one ends the same way.
+    /// The result of the last stream, which a job without a stream also gets.
     last: Result<()>,
-    /// Number of streams that ended.
+    /// The number of ended streams.
     seqno: u64,
 }
 
 impl GroupQueue {
-    /// A queue with a ring buffer of that many bytes. `line` is that of its fences.
+    /// Creates a queue with a ring buffer of `size` bytes. `line` is the fence context of its jobs.
     pub(crate) fn new(
         vm: &Arc<Vm>,
         shared: &Arc<Shared>,
@@ -139,10 +140,10 @@ impl GroupQueue {
         while self.execute(false) {}
     }
 
-    /// Does the next stream, held or not; whether there was one.
+    /// Completes the next stream, held or not. Returns whether there was a stream.
     pub(crate) fn step(self: &Arc<Self>) -> bool {
         let done = self.execute(true);
-        // What is behind it may not need a step.
+        // The jobs without a stream that follow do not need a step.
         while self.execute(false) {}
         done
     }
@@ -151,9 +152,9 @@ impl GroupQueue {
         lock(&self.ring).fail_next = Some(failure);
     }
 
-    /// The jobs that are not done, in their order.
+    /// Returns the pending jobs in submission order.
     pub(crate) fn pending(&self) -> Vec<StreamInfo> {
-        // Both at once, so that none is missed on its way from one to the other.
+        // Both locks, so that no job is missed on its way into the ring.
         let jobs = lock(&self.jobs);
         let ring = lock(&self.ring);
         let waiting = jobs.iter().map(Job::work);
@@ -161,7 +162,7 @@ impl GroupQueue {
         all.map(|work| work.stream).collect()
     }
 
-    /// The jobs that are not done, in their order, with what a dump tells of them.
+    /// Returns whether the queue is held, and its pending jobs in submission order.
     pub(crate) fn jobs_for_dump(&self) -> (bool, Vec<DumpedJob>) {
         let jobs = lock(&self.jobs);
         let ring = lock(&self.ring);
@@ -180,17 +181,18 @@ impl GroupQueue {
         (ring.held, on_gpu.chain(waiting).collect())
     }
 
-    /// Whether there are jobs that are not done, be they on their way to the ring or out of it.
+    /// Returns whether any job is pending, including jobs before and after their time in the ring.
     pub(crate) fn has_pending(&self) -> bool {
         self.line.unfinished.load(Ordering::Acquire) != 0
     }
 
-    /// Whether the GPU has something to do.
+    /// Returns whether the GPU has a job of this queue.
     pub(crate) fn is_active(&self) -> bool {
         !lock(&self.ring).in_flight.is_empty()
     }
 
-    /// Does one job; only one without a stream if the queue is held, unless `forced`.
+    /// Ends one job. If the queue is held and the call is not `forced`, ends only a job without a
+    /// stream.
     fn execute(self: &Arc<Self>, forced: bool) -> bool {
         let failure = {
             let mut ring = lock(&self.ring);
@@ -225,17 +227,17 @@ impl GroupQueue {
             failure
         };
         if let Some(failure) = failure {
-            // It takes what is in the ring, with the job that fails first.
+            // The failure ends all jobs in the ring, including the failing one.
             self.shared.fail(failure, self.index);
         }
         self.signal_ended();
-        // There is room for another.
+        // The ring has room for another job.
         self.run();
         true
     }
 
-    /// Signals the fences of the jobs that have ended, one after the other. Only who has set `executing` may do
-    /// so, until it is over.
+    /// Signals the fences of ended jobs in order. Only the thread that set `executing` may call
+    /// this.
     fn signal_ended(&self) {
         loop {
             let (job, result) = {
@@ -252,20 +254,21 @@ impl GroupQueue {
         }
     }
 
-    /// Whether a job gets as far as the GPU. To be called with the ring locked: who takes the GPU away looks at the
-    /// ring after that.
+    /// Checks that a job may go to the GPU. The ring must be locked: a thread that takes the GPU
+    /// away clears the ring afterwards.
     fn check(&self, work: &StreamInfo) -> Result<()> {
         if work.is_empty() {
             return Ok(());
         }
         if self.shared.device().check_plugged().is_err() {
-            // What is gone cannot be woken up.
+            // An unplugged GPU cannot be resumed.
             return Err(Errno::ACCES);
         }
         if self.shared.can_run() { Ok(()) } else { Err(Errno::CANCELED) }
     }
 
-    /// Has the fences signalled of jobs that have just ended: here, or by the thread that does so now.
+    /// Updates the ring and signals the fences of the jobs that ended, unless another thread is
+    /// signalling already.
     fn end(self: &Arc<Self>, end: impl FnOnce(&mut Ring)) {
         let is_mine = {
             let mut ring = lock(&self.ring);
@@ -274,12 +277,13 @@ impl GroupQueue {
         };
         if is_mine {
             self.signal_ended();
-            // Others have left to this thread what came meanwhile.
+            // Other threads left their new jobs to this thread.
             while self.execute(false) {}
         }
     }
 
-    /// Ends what the GPU has to do with an error. What waits for fences ends when its time comes.
+    /// Ends the jobs on the GPU with an error. Jobs that still wait for fences end when their waits
+    /// are over.
     pub(crate) fn cancel(self: &Arc<Self>, error: Errno) {
         self.end(|ring| {
             for job in std::mem::take(&mut ring.in_flight) {
@@ -289,7 +293,7 @@ impl GroupQueue {
                 }
                 ring.ended.push_back((job, ring.last));
             }
-            // As the driver does, to free what waits for it on the GPU.
+            // The driver does so to release GPU waits on the queue.
             self.shared.write_seqno(self.index, ring.seqno, u32::MAX);
         });
         self.run();
@@ -322,7 +326,7 @@ impl Queue for GroupQueue {
         match refused {
             Some((job, error)) => self.end(|ring| ring.ended.push_back((job, Err(error)))),
             None => {
-                // Without a stream the GPU has nothing to do with it.
+                // A job without a stream needs no CSG slot.
                 if is_stream && !self.shared.is_seated() && self.is_active() {
                     seat(self.shared.device());
                 }

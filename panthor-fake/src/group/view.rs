@@ -1,17 +1,18 @@
-//! A hand on the queues of a group.
+//! Test control over the queues of a group.
 
 use std::sync::{Arc, Weak};
 
 use crate::group::queue::{GroupQueue, StreamInfo};
 use crate::group::{Failure, Group};
 
-/// The queues of a group: what is submitted to them, when it is done, and how it fails.
+/// The queues of a group: their pending jobs, when jobs finish, and how they fail.
 ///
-/// Command streams are not run: a job is done, without an effect on memory, as soon as the fences
-/// it waits for are signalled and those before it in its queue are done.
+/// Command streams do not run. A job is done, without an effect on memory, once its wait fences are
+/// signalled and the earlier jobs of its queue are done.
 ///
-/// It does not keep the group: when that is destroyed, nothing here has an effect, and what makes it fail answers
-/// `false`, as it does for a queue that there is not.
+/// The view does not keep the group alive. After the group is destroyed, calls have no effect, and
+/// the methods that inject failures return `false`. These also return `false` for a queue that does
+/// not exist.
 #[derive(Clone, Debug)]
 pub struct GroupView {
     group: Weak<Group>,
@@ -30,56 +31,58 @@ impl GroupView {
         self.group.upgrade()?.queues.get(index as usize).cloned()
     }
 
-    /// The number of queues.
+    /// Returns the number of queues.
     pub fn queue_count(&self) -> u32 {
         self.queues().len() as u32
     }
 
-    /// The jobs of a queue that are not done, in their order; none if there is no such queue.
+    /// Returns the pending jobs of a queue in submission order; empty if there is no such queue.
     pub fn pending(&self, queue: u32) -> Vec<StreamInfo> {
         self.queue(queue).map_or_else(Vec::new, |queue| queue.pending())
     }
 
-    /// Stops the GPU in all queues: streams are done only by [`GroupView::step`], until
-    /// [`GroupView::release`] or the end of the group.
+    /// Holds all queues: until [`GroupView::release`] or the end of the group, only
+    /// [`GroupView::step`] completes streams.
     pub fn hold(&self) {
         for queue in self.queues() {
             queue.hold();
         }
     }
 
-    /// Does the next stream of a queue if the fences it waits for are signalled; whether it did.
-    /// Jobs without a stream that come after it are done with it.
+    /// Completes the next stream of a queue if its wait fences are signalled, and then the jobs
+    /// without a stream that follow. Returns whether a stream completed.
     pub fn step(&self, queue: u32) -> bool {
         self.queue(queue).is_some_and(|queue| queue.step())
     }
 
-    /// Lets all queues go on by themselves, and does what is ready.
+    /// Releases all queues and completes all ready jobs.
     pub fn release(&self) {
         for queue in self.queues() {
             queue.release();
         }
     }
 
-    /// Lets the group time out, as one does whose stream takes more than five seconds: it takes no
-    /// jobs any more, and those that the GPU has end with `ETIMEDOUT`. Whether there is the group.
+    /// Makes the group time out, as if a stream had run for more than five seconds. The group
+    /// accepts no more jobs, and its jobs on the GPU end with `ETIMEDOUT`. Returns `false` if the
+    /// group is gone.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_TIMEDOUT")]
     #[must_use = "nothing failed if it is false"]
     pub fn time_out(&self) -> bool {
         self.fail(Failure::TimeOut, 0)
     }
 
-    /// Lets a queue hit a fatal fault: the group takes no jobs any more, those that the GPU has of
-    /// the queue end with `EINVAL`, those of the others with `ECANCELED`. Whether there is the queue.
+    /// Injects a fatal fault on a queue. The group accepts no more jobs. Jobs of the queue on the
+    /// GPU end with `EINVAL`, those of the other queues with `ECANCELED`. Returns `false` if there
+    /// is no such queue.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_FATAL_FAULT")]
     #[must_use = "nothing failed if it is false"]
     pub fn fault(&self, queue: u32) -> bool {
         self.fail(Failure::Fault, queue)
     }
 
-    /// Lets the GPU hit a page fault in the VM of the group: as [`GroupView::fault`], but the driver
-    /// does not know the queue and holds all of them for faulty, and so those of other groups of the VM
-    /// that the GPU is busy with. Whether there is the group.
+    /// Injects a GPU page fault in the VM of the group. The effect is that of [`GroupView::fault`]
+    /// on all queues, since the driver does not know the faulting queue. It extends to the other
+    /// groups of the VM that are busy on the GPU. Returns `false` if the group is gone.
     #[must_use = "nothing failed if it is false"]
     pub fn page_fault(&self) -> bool {
         self.fail(Failure::PageFault, 0)
@@ -93,23 +96,26 @@ impl GroupView {
         group.is_some()
     }
 
-    /// Makes the next stream of a queue time out when it runs, see [`GroupView::time_out`]. Whether there is the queue.
+    /// Makes the next stream of a queue time out when it runs, see [`GroupView::time_out`]. Returns
+    /// `false` if there is no such queue.
     ///
-    /// One failure of a queue can be planned, since with it the group has ended: the last that was says how.
+    /// A queue has at most one planned failure, since a failure ends the group. A new plan replaces
+    /// the old one.
     #[must_use = "nothing will fail if it is false"]
     pub fn time_out_next_job(&self, queue: u32) -> bool {
         self.fail_next(queue, Failure::TimeOut)
     }
 
-    /// Makes the next stream of a queue fault when it runs, see [`GroupView::fault`]. Whether there is the queue; of
-    /// several failures of it the last that was planned comes.
+    /// Makes the next stream of a queue fault when it runs, see [`GroupView::fault`]. Replaces an
+    /// earlier plan. Returns `false` if there is no such queue.
     #[must_use = "nothing will fail if it is false"]
     pub fn fault_next_job(&self, queue: u32) -> bool {
         self.fail_next(queue, Failure::Fault)
     }
 
-    /// Makes the next stream of a queue hit a page fault when it runs, see [`GroupView::page_fault`]. Whether there is
-    /// the queue; of several failures of it the last that was planned comes.
+    /// Makes the next stream of a queue hit a page fault when it runs, see
+    /// [`GroupView::page_fault`]. Replaces an earlier plan. Returns `false` if there is no such
+    /// queue.
     #[must_use = "nothing will fail if it is false"]
     pub fn page_fault_next_job(&self, queue: u32) -> bool {
         self.fail_next(queue, Failure::PageFault)

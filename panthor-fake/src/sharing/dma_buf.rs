@@ -1,4 +1,4 @@
-//! dma-bufs: memory that is shared between devices and files.
+//! dma-bufs: memory shared between devices and files.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -12,8 +12,8 @@ use crate::lock::{Mutex, lock, rank};
 use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, find, with_table};
 use crate::sharing::reservation::Reservation;
 
-/// The name that somebody gave to a dma-buf, as its fdinfo tells in the kernel; `None` if nobody
-/// did, or if the descriptor is no dma-buf of the fake.
+/// Returns the name of a dma-buf, as its fdinfo shows it in the kernel; `None` if the dma-buf has
+/// no name, or if the descriptor is not a dma-buf of the fake.
 #[doc(alias = "DMA_BUF_SET_NAME_A")]
 #[doc(alias = "DMA_BUF_SET_NAME_B")]
 pub fn dma_buf_name(fd: impl AsFd) -> Option<Vec<u8>> {
@@ -28,10 +28,9 @@ pub fn dma_buf_name(fd: impl AsFd) -> Option<Vec<u8>> {
 pub(crate) struct DmaBuf {
     stand_in: StandIn,
     size: u64,
-    /// Whether its descriptors are for writing, too: as the first export asked.
+    /// Set if its descriptors are writable, as the first export requested.
     writable: bool,
-    /// The BO that was exported; without one it comes from elsewhere, and its memory is that of
-    /// the stand-in.
+    /// The exported BO. A foreign dma-buf has none, and its memory is that of the stand-in.
     bo: Option<Arc<Bo>>,
     owner: Owner,
     fences: Reservation,
@@ -45,7 +44,7 @@ impl DmaBuf {
         Ok(Arc::new(Self { stand_in, size, writable, bo, owner, fences, name }))
     }
 
-    /// Makes one that no device of the fake exported, and a descriptor of it.
+    /// Creates a dma-buf from outside the fake's devices, with a descriptor.
     pub(crate) fn foreign(size: u64, owner: Owner) -> Result<OwnedFd> {
         let dma_buf = Self::new(size, true, None, owner)?;
         let (fd, identity) = (dma_buf.open(OFlag::O_CLOEXEC)?, dma_buf.identity());
@@ -53,23 +52,23 @@ impl DmaBuf {
         Ok(fd)
     }
 
-    /// Gives away a descriptor of the dma-buf of a BO, which is made when there is none.
+    /// Opens a descriptor of the BO's dma-buf, which is created if the BO has none.
     pub(crate) fn export(bo: &Arc<Bo>, flags: OFlag) -> Result<(OwnedFd, Identity)> {
         let dma_buf = Self::of(bo, flags.contains(OFlag::O_RDWR))?;
-        // Whoever has it keeps it from being forgotten before it is open.
+        // The reference keeps the dma-buf from being forgotten before it is open.
         Ok((dma_buf.open(flags & OFlag::O_CLOEXEC)?, dma_buf.identity()))
     }
 
-    /// The dma-buf of a BO, which is made when there is none.
+    /// Returns the dma-buf of a BO, which is created if the BO has none.
     fn of(bo: &Arc<Bo>, writable: bool) -> Result<Arc<Self>> {
-        // With the table locked nobody forgets it.
+        // The table lock keeps the dma-buf from being forgotten.
         if let Some(dma_buf) = with_table(|_| bo.dma_buf()) {
             return Ok(dma_buf);
         }
         let new = Self::new(bo.size(), writable, Some(bo.clone()), Owner::new(bo.device()))?;
         let identity = new.identity();
         Ok(with_table(|table| {
-            // Another thread may have been faster.
+            // Another thread may have created it meanwhile.
             bo.dma_buf().unwrap_or_else(|| {
                 table.insert(identity, Object::DmaBuf(new.clone()));
                 bo.set_exported(&new);
@@ -91,12 +90,12 @@ impl DmaBuf {
         self.size
     }
 
-    /// The device that exported it, or that made it as one from elsewhere.
+    /// Returns the device that exported the dma-buf or created it as a foreign one.
     pub(crate) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// What is to be waited for before its memory is used.
+    /// Returns the fences to wait for before using the memory.
     pub(crate) fn fences(&self) -> &Reservation {
         &self.fences
     }
@@ -109,22 +108,23 @@ impl DmaBuf {
         *lock(&self.name) = Some(name);
     }
 
-    /// The BO it is the export of.
+    /// Returns the exported BO.
     pub(crate) fn bo(&self) -> Option<&Arc<Bo>> {
         self.bo.as_ref()
     }
 
-    /// Whether somebody has a descriptor.
+    /// Returns whether any process has a descriptor open.
     pub(crate) fn is_open(&self) -> bool {
         self.stand_in.is_open()
     }
 
-    /// Whether there is a handle of the exported BO, by which the next export gives the same dma-buf.
+    /// Returns whether the exported BO has a handle, so that the next export returns the same
+    /// dma-buf.
     pub(crate) fn has_handles(&self) -> bool {
         self.bo.as_ref().is_some_and(|bo| bo.has_handles())
     }
 
-    /// Reads at an offset, within the size.
+    /// Reads at an offset within the size.
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
         match &self.bo {
             Some(bo) => bo.read(offset, buf),
@@ -132,7 +132,7 @@ impl DmaBuf {
         }
     }
 
-    /// Writes at an offset, within the size.
+    /// Writes at an offset within the size.
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
         match &self.bo {
             Some(bo) => bo.write(offset, buf),
@@ -140,7 +140,7 @@ impl DmaBuf {
         }
     }
 
-    /// The file with its memory, and where it is there.
+    /// Returns the file with the memory, and the offset of the memory in it.
     pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
         match &self.bo {
             Some(bo) => bo.memory(),

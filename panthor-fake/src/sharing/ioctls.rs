@@ -1,4 +1,4 @@
-//! The ioctls of dma-bufs and sync files themselves.
+//! Ioctls of dma-bufs and sync files.
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,36 +11,37 @@ use crate::sharing::descriptors::{Identity, Object, find};
 use crate::sharing::dma_buf_ioctls;
 use crate::sharing::sync_file_ioctls;
 
-/// The types of the requests of dma-bufs and of sync files.
+/// The request types of dma-bufs and sync files.
 const DMA_BUF: u32 = b'b' as u32;
 const SYNC_FILE: u32 = b'>' as u32;
 
-/// What a function that answers works with.
+/// The caller's memory and descriptors, for an ioctl on a descriptor.
 pub(crate) struct FileCall<'a> {
     pub(crate) user: UserMemory<'a>,
     pub(crate) caller: &'a dyn Caller,
 }
 
 impl FileCall<'_> {
-    /// The arguments of a request, at `arg`.
+    /// Reads the arguments of a request at `arg`.
     pub(crate) fn read<T: bytemuck::Pod>(&self, arg: u64) -> Result<T> {
         let mut value = T::zeroed();
         self.user.read(arg, bytemuck::bytes_of_mut(&mut value))?;
         Ok(value)
     }
 
-    /// Answers with arguments, at `arg`.
+    /// Writes the arguments of a request back to `arg`.
     pub(crate) fn write<T: bytemuck::Pod>(&self, arg: u64, value: &T) -> Result<()> {
         self.user.write(arg, bytemuck::bytes_of(value))
     }
 
-    /// What one of the caller's descriptors stands for; `None` also if it is not open.
+    /// Returns the object behind one of the caller's descriptors; `None` also for a closed
+    /// descriptor.
     pub(crate) fn find(&self, fd: i32) -> Option<Object> {
         self.caller.identify(fd).ok().and_then(find)
     }
 
-    /// Gives a descriptor to the caller, and its number in the arguments at `arg`. Nothing is given
-    /// where that cannot be told.
+    /// Installs a descriptor in the caller and writes its number into the arguments at `arg`.
+    /// Installs nothing if `arg` is not writable.
     pub(crate) fn give<T: bytemuck::Pod>(
         &self,
         fd: OwnedFd,
@@ -54,23 +55,24 @@ impl FileCall<'_> {
     }
 }
 
-/// Answers an ioctl on a descriptor that the fake gave away, as `ioctl(2)` does on a dma-buf or a
-/// sync file: zero, or a negative error number. `None` if the descriptor is none of the fake's, or if
-/// the request is neither of dma-bufs nor of sync files: then the kernel's answer is the right one.
+/// Answers an ioctl on a descriptor of the fake, as `ioctl(2)` does on a dma-buf or a sync file.
+/// Returns zero, or a negative error number. Returns `None` if the descriptor is not one of the
+/// fake's, or if the request is neither a dma-buf nor a sync file request; the kernel's own answer
+/// is then right.
 ///
-/// A dma-buf knows `DMA_BUF_IOCTL_SYNC`, `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`, and passes
-/// fences on by `DMA_BUF_IOCTL_EXPORT_SYNC_FILE` and `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`. As in the
-/// kernel the fences in it are those that were imported: the driver's own jobs leave none for others.
-/// The beginning of an access with `DMA_BUF_IOCTL_SYNC` blocks until the fences before it are signalled.
+/// A dma-buf supports `DMA_BUF_IOCTL_SYNC`, `DMA_BUF_SET_NAME_A`, `DMA_BUF_SET_NAME_B`,
+/// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE` and `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`. As in the kernel, it has
+/// only the fences that were imported into it: the driver's own jobs add none. The start of an
+/// access with `DMA_BUF_IOCTL_SYNC` blocks until the earlier fences are signalled.
 ///
-/// A sync file knows `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
+/// A sync file supports `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
 ///
-/// [`Device::fail_nth_ioctl`](crate::Device::fail_nth_ioctl) lets these fail, too. It is a function and no method
-/// because a descriptor tells by itself what it is of, as it does to `ioctl(2)`.
+/// [`Device::fail_nth_ioctl`](crate::Device::fail_nth_ioctl) also injects failures here. This is a
+/// free function because the descriptor alone determines the object, as for `ioctl(2)`.
 ///
 /// # Safety
-/// As for [`File::ioctl`](crate::File::ioctl): the fake writes to where `arg` and the pointers behind
-/// it point, and that must not break what the program relies on.
+/// As for [`File::ioctl`](crate::File::ioctl): the fake writes to `arg` and to the memory that its
+/// pointers lead to. These writes must not break the program's invariants.
 ///
 /// ```
 /// use panthor_fake::{Config, Device, descriptor_ioctl, sync_file_status};
@@ -108,14 +110,15 @@ pub unsafe fn descriptor_ioctl(fd: impl AsFd, request: u32, arg: *mut c_void) ->
     })
 }
 
-/// Answers an ioctl on what a descriptor stands for; `None` if the request is not of these.
+/// Answers an ioctl on an object behind a descriptor, or returns `None` if the object does not
+/// support the request type.
 pub(crate) fn answer(
     call: &FileCall<'_>,
     object: &Object,
     request: u32,
     arg: u64,
 ) -> Option<Result<()>> {
-    // A failure that is planned is for those who have the right kind of file.
+    // A planned failure applies only to requests on the right kind of file.
     let failure = || match object.owner().device() {
         Some(device) => device.begin_ioctl(request),
         None => Ok(()),
@@ -150,7 +153,7 @@ mod tests {
     use crate::sync::fence::Fence;
     use crate::sync::leaf::Leaf;
 
-    /// A program with descriptors of its own, which have numbers from 100 on.
+    /// A program with its own descriptors, numbered from 100.
     #[derive(Default)]
     struct Program(Mutex<Vec<OwnedFd>>);
 
@@ -189,7 +192,7 @@ mod tests {
             device.capabilities()
         }
 
-        /// It has no patience.
+        /// Never waits: a fence is either signalled or an error.
         fn wait(
             &self,
             _: &Place,
@@ -232,7 +235,7 @@ mod tests {
         assert_eq!(ask(&fence, sys::SYNC_IOC_MERGE, &merge), Ok(()));
         assert_eq!(number(0x1080 + 36), 101);
         assert_eq!(answer(&call, &fence, sys::SYNC_IOC_MERGE, 0x2000), Some(Err(Errno::FAULT)));
-        // So is its patience.
+        // The program's wait fails, too.
         let Object::DmaBuf(fences) = &dma_buf else { panic!("not a dma-buf: {dma_buf:?}") };
         fences.fences().add(&Fence::Leaf(Leaf::pending()), Usage::Write);
         let read = [sys::DMA_BUF_SYNC_READ as i32, 0];
@@ -241,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_whose_number_cannot_be_told_is_not_given() {
-        /// Where nobody can write.
+        /// Memory that cannot be written.
         static EXPORT: [u32; 2] = [WRITE, 7];
         static MERGE: [i32; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 100, 7, 0, 0];
 

@@ -1,4 +1,4 @@
-//! Descriptors of sync objects, and sync files: those of single fences.
+//! Syncobj descriptors, and sync files, which are descriptors of single fences.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -45,28 +45,28 @@ impl SyncobjFd {
     }
 }
 
-/// A fence with a descriptor: the end of a pipe from which a byte can be read when the fence is
-/// signalled, so that `poll(2)` works.
+/// A fence with a descriptor. The descriptor is the read end of a pipe, which gets a byte when the
+/// fence is signalled, so that `poll(2)` works.
 #[derive(Debug)]
 pub(crate) struct SyncFile {
     fence: Fence,
     owner: Owner,
-    /// The name that it was given; empty if it has one of its fence.
+    /// The name of the sync file; empty to use the name of the fence.
     name: Vec<u8>,
-    /// The other end.
+    /// The write end of the pipe.
     pipe: OwnedFd,
-    /// The process of the device, whose children have the pipe, too.
+    /// The process of the device. Its children inherit the pipe.
     process: Process,
 }
 
 impl SyncFile {
-    /// Makes one, and a descriptor of it.
+    /// Creates a sync file and a descriptor of it.
     pub(crate) fn export(fence: Fence, owner: Owner, name: Vec<u8>) -> Result<OwnedFd> {
         let (fd, pipe) = with_descriptors(|| pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK))?;
         let identity = Identity::of(&fd)?;
         let sync_file = Arc::new(Self { fence, owner, name, pipe, process: Process::current() });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
-        // The fence does not keep it: somebody may never signal.
+        // A weak reference, because the fence may never be signalled.
         let ready = Arc::downgrade(&sync_file);
         sync_file.fence.when_signalled(move || {
             if let Some(sync_file) = ready.upgrade() {
@@ -92,17 +92,17 @@ impl SyncFile {
         if self.process != Process::current() {
             return;
         }
-        // With a reader of ours a write to what others have closed is no SIGPIPE.
+        // With a reader of its own, the write raises no SIGPIPE when all others have closed.
         let reader = File::open(path(self.pipe.as_raw_fd()));
-        // Out of descriptors there is none, but who waits must wake up all the same.
+        // Without free descriptors there is no such reader, but pollers must still wake up.
         if reader.is_ok() || self.is_open() {
-            // Nobody could be told of a failure.
+            // There is no caller to report a failure to.
             let _ = write(&self.pipe, &[1]);
         }
         drop(reader);
     }
 
-    /// Whether somebody has the end that can be read.
+    /// Returns whether any process has the read end open.
     pub(crate) fn is_open(&self) -> bool {
         let mut ends = [PollFd::new(self.pipe.as_fd(), PollFlags::empty())];
         if poll(&mut ends, PollTimeout::ZERO).is_err() {
@@ -112,10 +112,11 @@ impl SyncFile {
     }
 }
 
-/// How the fence of a sync file ended, as `SYNC_IOC_FILE_INFO` tells: 0 if it has not, 1 if it
-/// has, or a negative error number. `None` if the descriptor is no sync file of the fake.
+/// Returns the status of a sync file's fence, as in `SYNC_IOC_FILE_INFO`: 0 if it is pending, 1 if
+/// it succeeded, or a negative error number. `None` if the descriptor is not a sync file of the
+/// fake.
 ///
-/// All that it tells is what [`descriptor_ioctl`](crate::descriptor_ioctl) answers.
+/// [`descriptor_ioctl`](crate::descriptor_ioctl) answers the ioctl itself, with all fields.
 #[doc(alias = "SYNC_IOC_FILE_INFO")]
 pub fn sync_file_status(fd: impl AsFd) -> Option<i32> {
     let Some(Object::SyncFile(sync_file)) = find(Identity::of(fd).ok()?) else {
@@ -124,15 +125,15 @@ pub fn sync_file_status(fd: impl AsFd) -> Option<i32> {
     Some(sync_file.fence.status())
 }
 
-/// Whether a kernel with the driver of this minor version exports and imports single points of
-/// timelines: that came with Linux 6.16.
+/// Returns whether a kernel with this driver minor version exports and imports single timeline
+/// points, as Linux 6.16 and later do.
 fn knows_points(minor: u32) -> bool {
     minor >= 4
 }
 
-/// The point that the arguments mean, and whether they are about a sync file.
+/// Returns the point that the arguments select, and whether they select a sync file.
 fn check(call: &Call<'_>, args: &sys::drm_syncobj_handle) -> Result<(u64, bool)> {
-    // They are the same in both directions.
+    // The flag values are equal in both directions.
     const SYNC_FILE: u32 = sys::DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
     const TIMELINE: u32 = sys::DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_TIMELINE;
     const _: () = assert!(SYNC_FILE == sys::DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE);
@@ -145,7 +146,7 @@ fn check(call: &Call<'_>, args: &sys::drm_syncobj_handle) -> Result<(u64, bool)>
     }
     let point = if args.flags & TIMELINE != 0 { args.point } else { 0 };
     let sync_file = args.flags & SYNC_FILE != 0;
-    // A whole sync object has no point, whatever the flags say.
+    // A whole syncobj has no point, whatever the flags.
     if points && !sync_file && args.point != 0 {
         return Err(Errno::INVAL);
     }
@@ -173,7 +174,7 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;
-    // A bad descriptor is just another one that is not right.
+    // A closed descriptor fails as a descriptor of another kind does.
     let object = call.caller.identify(args.fd).ok().and_then(find).ok_or(Errno::INVAL)?;
     match object {
         Object::SyncFile(source) if sync_file => {
@@ -182,7 +183,7 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
             Ok(())
         }
         Object::Syncobj(source) if !sync_file => {
-            // Leaks are counted for each device, and it counts on its own.
+            // Leak counts and unique IDs are per device.
             if !source.syncobj.is_of(call.file.device_inner()) {
                 return Err(Errno::INVAL);
             }
@@ -193,7 +194,8 @@ pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
 }
 
-/// Puts the fence of a sync file in the place of what a sync object has, or at a point of it, as it is.
+/// Replaces the fence of a syncobj with that of a sync file, or adds the fence at a point. The
+/// fence itself is kept.
 fn put_fence(target: &Syncobj, fence: Fence, point: u64) {
     match fence {
         fence if point == 0 => target.replace(Some(fence)),

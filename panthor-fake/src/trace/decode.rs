@@ -1,4 +1,4 @@
-//! From the bytes of an argument, and what its pointers lead to, to values with names.
+//! Decoding of an argument's bytes, and of the memory behind its pointers, to named values.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,22 @@ use super::schema::{Field, Kind, Layout, Names};
 use super::value::{Fields, Flags, List, Value};
 use super::{drm_names, schema};
 
-/// What of a structure is decoded.
+/// The side of a structure to decode.
 #[derive(Clone, Copy)]
 pub(super) enum Side<'a> {
-    /// What the caller wrote.
+    /// The caller's input.
     In,
-    /// What the driver wrote, beside what was there before.
+    /// The driver's output, with the bytes before the call.
     Out {
         before: &'a [u8],
-        /// Then what is as it was before was not written, and what pointers lead to is not known to be.
+        /// After a failure, unchanged fields count as not written, and the memory behind pointers
+        /// is not decoded.
         failed: bool,
     },
 }
 
-/// Decodes the fields of a structure. `bytes` may be shorter than the driver's: what lies beyond does not
-/// exist for its caller.
+/// Decodes the fields of a structure. `bytes` may be shorter than the driver's structure; the
+/// missing fields do not exist for the caller.
 pub(super) fn fields(reader: &Reader<'_>, layout: &Layout, bytes: &[u8], side: Side<'_>) -> Fields {
     let mut entries = Vec::new();
     for field in layout.fields {
@@ -54,7 +55,8 @@ fn raw<'a>(field: &Field, bytes: &'a [u8]) -> Option<&'a [u8]> {
     bytes.get(field.at..field.at + field.size)
 }
 
-/// The number of `size` bytes at an offset; what the caller's structure lacks is zero.
+/// Returns the number of `size` bytes at an offset. Bytes that the caller's structure lacks are
+/// zero.
 fn number(bytes: &[u8], at: usize, size: usize) -> u64 {
     let mut word = [0; 8];
     let known = bytes.get(at..).unwrap_or_default();
@@ -71,7 +73,7 @@ fn signed(number: u64, size: usize) -> i64 {
     }
 }
 
-/// The value of a field; `None` if there is nothing to show.
+/// Returns the value of a field; `None` if there is nothing to show.
 fn value(reader: &Reader<'_>, field: &Field, bytes: &[u8], side: Side<'_>) -> Option<Value> {
     let word = || number(bytes, field.at, field.size);
     let count = |bytes: &[u8], at| number(bytes, at, 4);
@@ -114,7 +116,7 @@ fn value(reader: &Reader<'_>, field: &Field, bytes: &[u8], side: Side<'_>) -> Op
         Kind::Counted { len_at, len_size } => {
             let mut len = number(bytes, len_at, len_size);
             if let Side::Out { before, .. } = side {
-                // The driver tells how long it is and writes what there is room for.
+                // The driver returns the full length and writes as many bytes as fit.
                 len = len.min(number(before, len_at, len_size));
                 if word() == 0 || len == 0 {
                     return None;
@@ -130,7 +132,7 @@ fn value(reader: &Reader<'_>, field: &Field, bytes: &[u8], side: Side<'_>) -> Op
     })
 }
 
-/// Bits that should be zero.
+/// Returns the masked bits that should be zero.
 fn padding(bytes: &[u8], mask: u64) -> u64 {
     bytes.chunks(8).fold(0, |all, chunk| all | number(chunk, 0, chunk.len())) & mask
 }
@@ -156,7 +158,7 @@ fn list(items: Vec<Value>) -> Value {
     Value::List(List { count: items.len() as u64, items, ..List::default() })
 }
 
-/// What a `drm_panthor_obj_array` describes.
+/// Decodes the elements of a `drm_panthor_obj_array`.
 fn objects(reader: &Reader<'_>, layout: &'static Layout, bytes: &[u8]) -> Value {
     let mut described = drm_panthor_obj_array::zeroed();
     bytemuck::bytes_of_mut(&mut described).copy_from_slice(bytes);
@@ -183,7 +185,7 @@ fn array(
     Value::List(List { items, count, fault: found.fault, stride: None })
 }
 
-/// What a query asks with, or what it was told.
+/// Decodes the input or the output structure of a query.
 fn query(reader: &Reader<'_>, bytes: &[u8], side: Side<'_>) -> Option<Value> {
     let mut query = sys::drm_panthor_dev_query::zeroed();
     let whole = bytes.get(..size_of::<sys::drm_panthor_dev_query>())?;

@@ -1,4 +1,4 @@
-//! The ioctls of DRM itself, of dma-bufs and of sync files.
+//! The ioctls of DRM core, dma-bufs and sync files.
 
 use std::mem::offset_of;
 
@@ -11,7 +11,7 @@ use super::schema::{Argument, Layout, Request, layout, request};
 
 const PAD: Kind = Zero(u64::MAX);
 
-/// A string whose length is another field of the structure.
+/// A string with its length in another field of the structure.
 macro_rules! counted {
     ($of:ident, $len:ident) => {
         Counted {
@@ -21,7 +21,7 @@ macro_rules! counted {
     };
 }
 
-/// An array of numbers of so many bytes.
+/// An array of numbers of `$size` bytes each.
 macro_rules! array {
     ($size:literal, $of:ident, $count:ident) => {
         Array { size: $size, count_at: offset_of!(sys::$of, $count) }
@@ -208,7 +208,7 @@ static FILE_INFO: Layout = layout!(sync_file_info, Plain, [
 static SET_DEADLINE: Layout =
     layout!(sync_set_deadline, Plain, [In deadline_ns: Number, In pad: PAD]);
 
-/// All of them.
+/// All requests of this module.
 pub(crate) static REQUESTS: &[Request] = &[
     request!(DRM_IOCTL_VERSION, Argument::Struct(&VERSION)),
     request!(DRM_IOCTL_GET_UNIQUE, Argument::Struct(&UNIQUE)),

@@ -1,4 +1,4 @@
-//! The names of what goes into fields of the structures of DRM itself, of dma-bufs and sync files.
+//! The constants in fields of DRM core, dma-buf and sync file structures.
 
 use super::schema::{Names, names};
 
@@ -85,6 +85,6 @@ pub(crate) static DMA_BUF_SYNC: Names = names!(
     ]
 );
 
-/// What of them goes into the structures about fences of dma-bufs.
+/// The access flags in the structures for dma-buf fences.
 pub(crate) static DMA_BUF_ACCESS: Names =
     names!("DMA_BUF_SYNC_", ALL, [DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE]);

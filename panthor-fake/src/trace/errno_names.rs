@@ -1,11 +1,11 @@
-//! Error numbers by name.
+//! Names of error numbers.
 
 use nix::errno::Errno;
 
-/// What the kernel has instead of `EINTR` inside.
+/// The kernel's internal form of `EINTR`.
 const ERESTARTSYS: i32 = 512;
 
-/// The name of an error number.
+/// Returns the name of an error number.
 pub(crate) fn name(errno: i32) -> Option<String> {
     match Errno::from_raw(errno) {
         Errno::UnknownErrno if errno == ERESTARTSYS => Some("ERESTARTSYS".to_owned()),
@@ -14,7 +14,7 @@ pub(crate) fn name(errno: i32) -> Option<String> {
     }
 }
 
-/// What an error number means, in a few words.
+/// Returns a short description of an error number.
 pub(crate) fn description(errno: i32) -> Option<&'static str> {
     match Errno::from_raw(errno) {
         Errno::UnknownErrno => None,

@@ -1,4 +1,4 @@
-//! One call, decoded.
+//! A decoded call.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -14,28 +14,28 @@ use super::requests::{self, anonymous};
 use super::schema::{Argument, Layout};
 use super::value::{Fields, Style, Value};
 
-/// A call, as a trace tells it.
+/// A traced call.
 ///
-/// [`Display`](std::fmt::Display) prints it as a line of text, `Event::to_json` (feature
-/// `trace-json`) as one of JSON.
+/// [`Display`](std::fmt::Display) prints the event as a line of text, `Event::to_json` (feature
+/// `trace-json`) as a line of JSON.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// When it began, counted from the beginning of the trace.
+    /// The start time, relative to the start of the trace.
     pub time: Duration,
-    /// How long it took, without what the trace itself took.
+    /// The duration, without the overhead of the trace.
     pub took: Duration,
-    /// Who called; `None` for the end of a file, which no single caller brings about.
+    /// The caller; `None` for the release of a file, which has no single caller.
     pub who: Option<Who>,
-    /// What was called upon.
+    /// The target of the call.
     pub on: Target,
-    /// What was called.
+    /// The call.
     pub call: Call,
-    /// What the caller passed in, by the fields' names; `None` if it could not be read, or if nobody knows how.
+    /// The input, by field name; `None` if it is unreadable or has no decoder.
     pub args: Option<Fields>,
     /// Zero, or a negative error number.
     pub result: i32,
-    /// What the driver answered in the caller's memory; `None` if it could not be read, or if nobody knows how.
+    /// The driver's output in the caller's memory; `None` if it is unreadable or has no decoder.
     pub out: Option<Fields>,
 }
 
@@ -45,23 +45,23 @@ pub struct Event {
 pub enum Call {
     /// An ioctl.
     Ioctl {
-        /// The request, with the size of the caller's structure in it.
+        /// The request, including the size of the caller's structure.
         request: u32,
-        /// The third parameter, an address as a rule.
+        /// The third parameter, usually an address.
         arg: u64,
     },
     /// The open of a node.
     Open,
     /// A CPU mapping of a node.
     Mmap,
-    /// The end of a CPU mapping.
+    /// The removal of a CPU mapping.
     Munmap,
-    /// The end of a file: its last descriptor and its last mapping are gone, and so is what it held.
+    /// The release of a file after its last descriptor and mapping are gone.
     Release,
 }
 
 impl Call {
-    /// Returns the name of a call that is no ioctl.
+    /// Returns the name of a call other than an ioctl.
     pub(super) fn plain_name(self) -> Option<&'static str> {
         match self {
             Self::Ioctl { .. } => None,
@@ -72,7 +72,7 @@ impl Call {
         }
     }
 
-    /// Returns the call of a name that [`plain_name`](Self::plain_name) returns.
+    /// Returns the call with a name that [`plain_name`](Self::plain_name) returns.
     #[cfg(feature = "trace-json")]
     pub(super) fn of_plain_name(name: &str) -> Option<Self> {
         let all = [Self::Open, Self::Mmap, Self::Munmap, Self::Release];
@@ -80,48 +80,48 @@ impl Call {
     }
 }
 
-/// Who called.
+/// The caller of a traced call.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Who {
-    /// The process.
+    /// The process ID.
     pub pid: i32,
-    /// The thread; that of the same number as the process is its first.
+    /// The thread ID, equal to `pid` for the main thread.
     pub tid: i32,
-    /// The descriptor that was called upon, in that process; a fake within the process has none.
+    /// The descriptor in that process; `None` for a fake in the same process.
     pub fd: Option<i32>,
 }
 
 impl Who {
-    /// A thread of a process, which called upon a descriptor.
+    /// Creates a caller from a process, a thread and the descriptor of the call.
     pub const fn new(pid: i32, tid: i32, fd: i32) -> Self {
         Self { pid, tid, fd: Some(fd) }
     }
 
-    /// The calling thread, without a descriptor.
+    /// Returns the calling thread, without a descriptor.
     pub fn this_thread() -> Self {
         Self { pid: std::process::id() as i32, tid: gettid().as_raw(), fd: None }
     }
 }
 
-/// What is called upon.
+/// The object of a call.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
-    /// An open file of the render node, with a number that no other file of the program has.
+    /// An open file of the render node, by its number, which is unique in the process.
     RenderNode(u64),
-    /// An open file of the primary node.
+    /// An open file of the primary node, by its number.
     PrimaryNode(u64),
     /// A dma-buf.
     DmaBuf,
     /// A sync file.
     SyncFile,
-    /// The descriptor of a sync object.
+    /// A syncobj descriptor.
     Syncobj,
 }
 
 impl Target {
-    /// The name in traces.
+    /// Returns the name in traces.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RenderNode(_) => "renderD128",
@@ -132,7 +132,7 @@ impl Target {
         }
     }
 
-    /// The number of an open file of a node.
+    /// Returns the number of an open file of a node.
     pub(super) fn file(self) -> Option<u64> {
         match self {
             Self::RenderNode(file) | Self::PrimaryNode(file) => Some(file),
@@ -142,7 +142,8 @@ impl Target {
 }
 
 impl Event {
-    /// The name of the ioctl, `DRM_IOCTL_PANTHOR_VM_BIND` for instance; `None` if it is none or has no name.
+    /// Returns the name of the ioctl, such as `DRM_IOCTL_PANTHOR_VM_BIND`; `None` for another call
+    /// or an unknown request.
     pub fn name(&self) -> Option<&'static str> {
         match self.call {
             Call::Ioctl { request, .. } => requests::request_name(request),
@@ -159,14 +160,14 @@ impl Event {
         }
     }
 
-    /// The end of a file.
+    /// Creates the event of a file's release.
     pub(super) fn release(time: Duration, on: Target) -> Self {
         let (took, who, call) = (Duration::ZERO, None, Call::Release);
         Self { time, took, who, on, call, args: None, result: 0, out: None }
     }
 }
 
-/// A call that goes on.
+/// A call in progress.
 pub(crate) struct Pending<'a> {
     reader: Reader<'a>,
     layout: Option<Known>,
@@ -175,7 +176,7 @@ pub(crate) struct Pending<'a> {
     began: Instant,
 }
 
-/// The structure of an argument, with who reads and writes it.
+/// The structure of an argument, and its direction.
 #[derive(Clone, Copy)]
 struct Known {
     layout: &'static Layout,
@@ -184,7 +185,7 @@ struct Known {
 }
 
 impl<'a> Pending<'a> {
-    /// Looks at an ioctl before it is answered.
+    /// Decodes the input of an ioctl before the call.
     pub(super) fn begin(
         start: Instant,
         limits: Limits,
@@ -205,7 +206,8 @@ impl<'a> Pending<'a> {
                 Some(Fields { entries: vec![("name".into(), name)], style: Style::Plain })
             }
             Some(&Argument::Struct(known_layout)) => {
-                // Both must say so, as in the driver.
+                // As in the driver, both the caller's and the known request must have the direction
+                // bit.
                 let both = sys::ioc_dir(request & known.map_or(0, |known| known.request));
                 let found = Known {
                     layout: known_layout,
@@ -231,7 +233,7 @@ impl<'a> Pending<'a> {
         Self { reader, layout, before, event, began }
     }
 
-    /// Looks at it again after it was answered.
+    /// Decodes the output after the call.
     pub(super) fn end(self, result: i32) -> Event {
         let took = self.began.elapsed();
         let Self { reader, layout, before, mut event, .. } = self;
@@ -245,7 +247,7 @@ impl<'a> Pending<'a> {
                 let side = Side::Out { before: &before, failed: result != 0 };
                 after.map(|after| fields(&reader, layout, &after, side))
             }
-            // Nothing is written.
+            // The call writes nothing.
             (Some(_), _) => event.args.as_ref().map(|_| Fields::default()),
             (None, _) => event.args.as_ref().map(|_| Fields::default()),
         };

@@ -1,4 +1,4 @@
-//! Calls as lines of JSON.
+//! Events as lines of JSON.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::value::{Fields, Flags, List, Text, Value};
 pub(super) const VERSION: u64 = 1;
 
 impl Event {
-    /// The line of JSON of a call, without its end: see the module for what is in it.
+    /// Returns the event as a line of JSON without a line end. The module documents the schema.
     pub fn to_json(&self) -> String {
         let mut line = Object::new(String::with_capacity(512));
         line.raw("v", VERSION);
@@ -47,7 +47,7 @@ impl Event {
     }
 }
 
-/// An object that is being written.
+/// A JSON object being written.
 struct Object {
     text: String,
     separator: char,
@@ -65,7 +65,7 @@ impl Object {
         self.text.push(':');
     }
 
-    /// A number.
+    /// Writes a number.
     fn raw(&mut self, key: &str, number: impl std::fmt::Display) {
         self.key(key);
         let _ = write!(self.text, "{number}");

@@ -1,19 +1,19 @@
-//! What is mapped in a VM, as far as a trace tells.
+//! The mapped ranges of a VM, as derived from a trace.
 
 use std::collections::BTreeMap;
 
-/// The ranges that are mapped in a VM.
+/// The mapped ranges of a VM.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mapped {
-    /// By their starts: the end, and whether it is sparse.
+    /// By start: the end, and whether the range is sparse.
     ranges: BTreeMap<u64, (u64, bool)>,
     pub(super) bytes: Bytes,
 }
 
-/// Bytes that are mapped.
+/// Mapped bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Bytes {
-    /// Those with a BO behind them.
+    /// Bytes mapped to BOs.
     pub(super) real: u64,
     pub(super) sparse: u64,
 }
@@ -29,7 +29,8 @@ impl Bytes {
 }
 
 impl Mapped {
-    /// Maps a range, in the place of what is there. One that is empty or wraps around is none.
+    /// Maps a range and replaces overlapping ranges. Ignores an empty range and one that wraps
+    /// around.
     pub(super) fn map(&mut self, va: u64, size: u64, sparse: bool) {
         let Some(end) = va.checked_add(size).filter(|&end| end > va) else { return };
         self.unmap(va, size);
@@ -37,7 +38,7 @@ impl Mapped {
         *self.bytes.of(sparse) += size;
     }
 
-    /// Unmaps what lies in a range.
+    /// Unmaps a range.
     pub(super) fn unmap(&mut self, va: u64, size: u64) {
         let Some(end) = va.checked_add(size).filter(|&end| end > va) else { return };
         let before = self.ranges.range(..va).next_back();
@@ -61,7 +62,7 @@ impl Mapped {
 mod tests {
     use super::*;
 
-    /// Pages of a small VM, one by one.
+    /// The pages of a small VM, for comparison.
     #[test]
     fn it_counts_as_single_pages_do() {
         let mut mapped = Mapped::default();

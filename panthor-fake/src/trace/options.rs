@@ -1,4 +1,4 @@
-//! What a trace looks like, and how it begins and ends.
+//! Trace options, and the start and end of a trace.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,18 @@ use crate::device::Device;
 use super::event::Event;
 use super::reader::{Limits, MOST_ELEMENTS};
 
-/// What a line of a trace is.
+/// The format of a trace.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
-    /// As `strace` would print it if it knew Panthor.
+    /// Text in the style of `strace`.
     Text,
-    /// A JSON object: see the module.
+    /// JSON objects, one a line. The module documents the schema.
     #[cfg(feature = "trace-json")]
     Json,
 }
 
-/// How a trace is written.
+/// Trace options: the format and the length limits.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceOptions {
     pub(super) format: Format,
@@ -27,29 +27,31 @@ pub struct TraceOptions {
 }
 
 impl TraceOptions {
-    /// Elements of an array and bytes of a string that text shows.
+    /// The default limits of text: array elements and string bytes.
     const SHOWN: (usize, usize) = (32, 80);
 
-    /// Lines of text; of an array the first 32 elements, of a string the first 80 bytes.
+    /// Returns options for lines of text, with the first 32 elements of an array and the first 80
+    /// bytes of a string.
     pub const fn text() -> Self {
         Self { format: Format::Text, elements: Self::SHOWN.0, text: Self::SHOWN.1 }
     }
 
-    /// Lines of JSON, with all that arrays and strings have, so that a [`Summary`](super::Summary) counts it.
+    /// Returns options for lines of JSON with complete arrays and strings, so that a
+    /// [`Summary`](super::Summary) can count them.
     #[cfg(feature = "trace-json")]
     pub const fn json() -> Self {
         Self { format: Format::Json, elements: usize::MAX, text: usize::MAX }
     }
 
-    /// Shows so many elements of an array at most.
+    /// Sets the maximum number of elements shown of an array.
     ///
-    /// 262144 for one call, those in arrays of arrays included, are the most in any case.
+    /// A call shows at most 262144 elements in total, including those of nested arrays.
     #[must_use]
     pub const fn elements(self, most: usize) -> Self {
         Self { elements: most, ..self }
     }
 
-    /// Shows all elements of arrays, and all of strings.
+    /// Shows all elements of arrays and all bytes of strings.
     #[must_use]
     pub const fn all(self) -> Self {
         Self { elements: usize::MAX, text: usize::MAX, ..self }
@@ -60,21 +62,22 @@ impl TraceOptions {
     }
 }
 
-/// Tracing; with the feature `trace`.
+/// Tracing, with the feature `trace`.
 impl Device {
-    /// Writes a line for every ioctl on any file of the device when it has been answered, and for every open, CPU
-    /// mapping, unmapping and end of a file, from now on. A trace that goes on already ends.
+    /// Starts a trace that writes a line for every ioctl on any file of the device, and for every
+    /// open, CPU mapping, unmapping and release of a file. Lines are written when the call returns.
+    /// A running trace ends.
     ///
-    /// Each line is one call of `write_all`, one after the other. An error of the writer fails no ioctl:
-    /// the writer gets no further line, and [`Device::end_trace`] returns the error. The panic of a writer is the
-    /// caller's and loses the line that was written.
+    /// Each line is one `write_all` call; calls do not overlap. A write error fails no ioctl: it
+    /// stops the output, and [`Device::end_trace`] returns the error. A panic of the writer unwinds
+    /// into the caller and loses the line.
     ///
-    /// No lock is held while the writer runs, and ioctls that the writer itself makes are not traced. A thread whose
-    /// call ends while another thread is in the writer leaves the line to that thread and goes on. A thread waits for
-    /// the writer only when 16 MiB of lines are queued.
+    /// The writer runs without any lock, and its own ioctls are not traced. A thread with a line to
+    /// write leaves the line to another thread that is in the writer. A thread waits for the writer
+    /// only when 16 MiB of lines are queued.
     ///
-    /// Ioctls on dma-bufs and sync files are of no device: those of
-    /// [`descriptor_ioctl`](crate::descriptor_ioctl) are not in its trace.
+    /// Ioctls on dma-bufs and sync files belong to no device. The trace does not include those of
+    /// [`descriptor_ioctl`](crate::descriptor_ioctl).
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -115,13 +118,14 @@ impl Device {
         self.inner().trace.start_lines(options, Box::new(writer));
     }
 
-    /// Calls a function with every ioctl on any file of the device when it has been answered, and with every open, CPU
-    /// mapping, unmapping and end of a file, from now on. A trace that goes on already ends.
+    /// Starts a trace that calls a function for every ioctl on any file of the device, and for
+    /// every open, CPU mapping, unmapping and release of a file. The function is called when the
+    /// call returns. A running trace ends.
     ///
-    /// It is called in the thread that made the ioctl, and by several at once if several make some. No lock of
-    /// the device is held meanwhile, and ioctls that it makes itself are not traced. Its panic is the caller's. If
-    /// it keeps the device or a file of it, these live until the trace ends.
-    /// Of the options only how much is shown matters.
+    /// The function runs in the calling thread, and concurrently if several threads call. It runs
+    /// without any device lock, and its own ioctls are not traced. A panic unwinds into the caller
+    /// of the ioctl. A device or file that the function owns lives until the trace ends. Only the
+    /// length limits of the options apply.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -153,11 +157,11 @@ impl Device {
         self.inner().trace.start_callback(options, Box::new(callback));
     }
 
-    /// Ends the trace, if there is one, and flushes its writer. Waits for a thread that is in the writer. Calls that go
-    /// on in other threads may still be reported.
+    /// Ends the trace, if there is one, and flushes its writer. Waits for a thread that is in the
+    /// writer. Calls in progress in other threads may still be reported.
     ///
     /// # Errors
-    /// The first error of the writer, or that of flushing it.
+    /// The first error of the writer, or the error of flushing it.
     pub fn end_trace(&self) -> io::Result<()> {
         self.inner().trace.stop()
     }

@@ -1,4 +1,4 @@
-//! The ioctls of dma-bufs and sync files, which no file of the fake itself answers.
+//! Ioctls of dma-bufs and sync files, which no file of the fake answers.
 
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use super::{Event, Target, TraceOptions, Who};
 use crate::call::uaccess::UserMemory;
 use crate::{Config, Device};
 
-/// The line of a call upon a descriptor, which `answer` answers as the kernel would.
+/// Returns the trace line of a call on a descriptor, with `answer` in the place of the kernel.
 fn line<T>(on: Target, request: u32, arg: &mut T, answer: impl FnOnce(&mut T) -> i32) -> String {
     let device = Device::new(Config::default()).unwrap();
     let events = Arc::new(Mutex::new(Vec::<Event>::new()));

@@ -1,4 +1,4 @@
-//! The ioctls of Panthor.
+//! The driver ioctls of Panthor.
 
 use std::mem::offset_of;
 
@@ -76,7 +76,7 @@ static GROUP_PRIORITIES_INFO: Layout = layout!(drm_panthor_group_priorities_info
 
 static MMU_INFO: Layout = layout!(drm_panthor_mmu_info, Plain, [Out page_size_bitmap: Hex]);
 
-/// What a query points to.
+/// Returns the structure that a query fills in.
 pub(crate) fn query(kind: u32) -> Option<&'static Layout> {
     Some(match kind {
         sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO => &GPU_INFO,
@@ -191,7 +191,7 @@ static HEAP_CREATE: Layout = layout!(drm_panthor_tiler_heap_create, Plain, [
 static HEAP_DESTROY: Layout =
     layout!(drm_panthor_tiler_heap_destroy, Plain, [In handle: Hex, In pad: PAD]);
 
-/// The most bytes of a label, with its NUL.
+/// The maximum size of a label in bytes, including its NUL.
 const LABEL_MAX: usize = 4096;
 
 static BO_SET_LABEL: Layout = layout!(drm_panthor_bo_set_label, Plain, [
@@ -219,7 +219,7 @@ static BO_QUERY_INFO: Layout = layout!(drm_panthor_bo_query_info, Plain, [
     InChanged pad: PAD,
 ]);
 
-/// All of them.
+/// All requests of this module.
 pub(crate) static REQUESTS: &[Request] = &[
     request!(DRM_IOCTL_PANTHOR_DEV_QUERY, Argument::Struct(&DEV_QUERY)),
     request!(DRM_IOCTL_PANTHOR_VM_CREATE, Argument::Struct(&VM_CREATE)),
@@ -240,5 +240,5 @@ pub(crate) static REQUESTS: &[Request] = &[
     request!(DRM_IOCTL_PANTHOR_BO_QUERY_INFO, Argument::Struct(&BO_QUERY_INFO)),
 ];
 
-/// Where the flags of a timestamp query are, which is all that it asks with.
+/// The offset of the flags of a timestamp query, its only input.
 pub(crate) const TIMESTAMP_FLAGS: usize = offset_of!(sys::drm_panthor_timestamp_info, flags);

@@ -1,4 +1,4 @@
-//! The names of what goes into fields of Panthor's structures.
+//! The constants in fields of Panthor's structures.
 
 use panthor_sys as sys;
 
@@ -6,7 +6,7 @@ use super::schema::{Names, names};
 
 const ALL: u64 = u64::MAX;
 
-/// Fields for flags of which there are none.
+/// A flags field without defined flags.
 pub(crate) static NONE: Names = names!("", ALL, []);
 
 pub(crate) static SYNC_TYPE: Names = names!(
@@ -21,7 +21,7 @@ pub(crate) static SYNC_OP: Names = names!(
     [DRM_PANTHOR_SYNC_OP_WAIT, DRM_PANTHOR_SYNC_OP_SIGNAL]
 );
 
-/// The bits of `drm_panthor_sync_op::flags` that mean nothing.
+/// The undefined bits of `drm_panthor_sync_op::flags`.
 pub(crate) const SYNC_REST: u64 =
     !(sys::DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_MASK | sys::DRM_PANTHOR_SYNC_OP_SIGNAL) as u64;
 

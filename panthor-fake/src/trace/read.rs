@@ -1,4 +1,4 @@
-//! Reads lines of JSON back.
+//! Parsing of JSON trace lines.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::event::{Call, Event, Target, Who};
 use super::json::VERSION;
 use super::value::{Fields, Flags, List, Style, Text, Value};
 
-/// Why a line is none of a trace.
+/// The error of a line that is not part of a trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParseError(String);
 
@@ -29,7 +29,7 @@ fn error<T>(message: impl Into<String>) -> Result<T> {
 }
 
 impl Event {
-    /// Reads a line of JSON, as [`Event::to_json`] writes it. Fields that it does not know are left out.
+    /// Parses a line of JSON that [`Event::to_json`] wrote. Unknown keys are ignored.
     ///
     /// ```
     /// use panthor_fake::trace::Event;
@@ -44,8 +44,7 @@ impl Event {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the line: it is no JSON, or has not the fields of a trace, or is of another version
-    /// of the schema.
+    /// The line is not JSON, lacks the keys of a trace, or has another schema version.
     pub fn from_json(line: &str) -> Result<Self> {
         let json = match serde_json::from_str(line) {
             Ok(Json::Object(map)) => map,
@@ -123,7 +122,7 @@ fn target(json: &Map<String, Json>) -> Result<Target> {
     })
 }
 
-/// What is said about the array or string before it.
+/// The suffixes of keys that describe an array or string.
 const ABOUT: [&str; 4] = ["_count", "_fault", "_stride", "_cut"];
 
 fn fields(map: &Map<String, Json>) -> Fields {
@@ -165,7 +164,7 @@ fn value(json: &Json) -> Value {
         Json::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(number), _) => Value::Number(number),
             (None, Some(number)) => Value::Signed(number),
-            // Nothing writes one.
+            // `Event::to_json` writes no such value.
             (None, None) => Value::Name(number.to_string().into()),
         },
         Json::String(text) => Value::Name(text.clone().into()),
@@ -180,7 +179,7 @@ fn value(json: &Json) -> Value {
     }
 }
 
-/// An array of strings; `None` if it is none, or empty.
+/// Parses an array of strings; `None` for other or empty arrays.
 fn flags(items: &[Json]) -> Option<Flags> {
     let mut flags = Flags::default();
     if items.is_empty() {

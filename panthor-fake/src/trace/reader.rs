@@ -1,7 +1,8 @@
 //! Copies of the caller's memory for a trace.
 //!
-//! They are made beside those of the ioctl itself, as `strace` does it: what another thread of the caller
-//! writes meanwhile is in one of them or in both. Nothing here trusts a number or an address of the caller.
+//! As in `strace`, these copies are separate from those of the ioctl itself. A concurrent write by
+//! the caller may appear in one copy only. The reader trusts no number and no address of the
+//! caller.
 
 use std::cell::Cell;
 
@@ -9,36 +10,36 @@ use crate::call::uaccess::UserMemory;
 
 use super::value::Text;
 
-/// Elements of arrays that are read for one call at most, those in arrays of arrays included.
+/// The maximum number of array elements read per call, including those of nested arrays.
 pub(super) const MOST_ELEMENTS: usize = 1 << 18;
 
-/// Bytes of a string that are read at most.
+/// The maximum number of string bytes read.
 const MOST_TEXT: usize = 1 << 16;
 
-/// How much one step of a long copy moves.
+/// The bytes per step of a long copy.
 const STEP: usize = 1 << 16;
 
-/// Strides up to this are copied many elements at a time.
+/// The largest stride at which one copy reads many elements.
 const BULK_STRIDE: usize = 4096;
 
-/// How much is shown.
+/// The length limits of decoded values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Elements of an array.
+    /// The maximum number of array elements.
     pub(crate) elements: usize,
-    /// Bytes of a string.
+    /// The maximum number of string bytes.
     pub(crate) text: usize,
 }
 
-/// Reads the memory of a caller.
+/// A reader of a caller's memory.
 pub(super) struct Reader<'a> {
     user: UserMemory<'a>,
     limits: Limits,
-    /// How many elements may still be read.
+    /// The number of elements that this call may still read.
     left: Cell<usize>,
 }
 
-/// Elements of an array, and where it could not be read on.
+/// The elements of an array, and the first unreadable address.
 pub(super) struct Elements {
     pub(super) bytes: Vec<Vec<u8>>,
     pub(super) fault: Option<u64>,
@@ -49,14 +50,14 @@ impl<'a> Reader<'a> {
         Self { user, limits, left: Cell::new(MOST_ELEMENTS) }
     }
 
-    /// So many bytes; `None` if they cannot be read.
+    /// Returns `len` bytes; `None` if they are unreadable.
     pub(super) fn bytes(&self, addr: u64, len: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; len];
         self.user.read(addr, &mut bytes).ok()?;
         Some(bytes)
     }
 
-    /// The first elements of an array: the first `size` bytes of each `stride`.
+    /// Returns the first elements of an array: the first `size` bytes of each `stride`.
     pub(super) fn elements(&self, addr: u64, count: u64, stride: usize, size: usize) -> Elements {
         let mut found = Elements { bytes: Vec::new(), fault: None };
         if stride == 0 {
@@ -81,18 +82,18 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A string that takes at most `max` bytes with its NUL.
+    /// Returns a string of at most `max` bytes, including its NUL.
     pub(super) fn text(&self, addr: u64, max: usize) -> Text {
         if addr == 0 {
             return Text::null();
         }
         let mut text = Text::default();
-        // One more than is shown, to know whether that is all.
+        // Reads one byte more than the limit, to detect a longer string.
         let most = max.min(self.limits.text.min(MOST_TEXT) + 1);
         while text.bytes.len() < most {
             let start = text.bytes.len();
             let at = addr.wrapping_add(start as u64);
-            // What follows the page of its end may not be readable.
+            // The page after the string's last page may be unreadable.
             let step = (4096 - (at % 4096) as usize).min(most - start);
             let Some(more) = self.bytes(at, step) else {
                 text.fault = Some(at);
@@ -110,7 +111,7 @@ impl<'a> Reader<'a> {
         text
     }
 
-    /// A string of that length.
+    /// Returns a string of a known length.
     pub(super) fn counted_text(&self, addr: u64, len: u64) -> Text {
         if addr == 0 {
             return Text::null();
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string in a structure, up to its NUL if it has one.
+    /// Returns a string inside a structure, up to its NUL or its end.
     pub(super) fn inline_text(&self, bytes: &[u8]) -> Text {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         let mut text = Text { bytes: bytes[..end].to_vec(), ..Text::default() };

@@ -1,12 +1,12 @@
-//! The names of requests.
+//! Names of requests.
 
 use panthor_sys as sys;
 
 use super::schema::{Argument, Request};
 use super::{drm_calls, panthor_calls};
 
-/// Those that the fake answers, or refuses, without anything that could be decoded: mode setting, and what is
-/// left of the times before. Only their numbers count.
+/// Requests without a decoder, which the fake answers or refuses: mode setting and legacy ioctls.
+/// Only their types and numbers count.
 static OTHERS: &[Request] = &[
     other(0x05, "DRM_IOCTL_GET_CLIENT"),
     other(0x06, "DRM_IOCTL_GET_STATS"),
@@ -64,27 +64,27 @@ const fn other(nr: u8, name: &'static str) -> Request {
     Request { request: sys::io(sys::DRM_IOCTL_BASE, nr), name, argument: Argument::Opaque }
 }
 
-/// All requests with a name.
+/// Returns all named requests.
 pub(crate) fn all() -> impl Iterator<Item = &'static Request> {
     panthor_calls::REQUESTS.iter().chain(drm_calls::REQUESTS).chain(OTHERS)
 }
 
-/// The type and number of a request: what tells ioctls apart, whatever size a caller's structure has.
+/// Returns the type and the number of a request. These identify an ioctl; the size depends on the
+/// caller's structure.
 fn identity(request: u32) -> (u8, u8) {
     (sys::ioc_type(request), sys::ioc_nr(request))
 }
 
-/// What is known of a request.
+/// Returns the table entry of a request.
 pub(crate) fn find(request: u32) -> Option<&'static Request> {
     let same = |known: &&Request| identity(known.request) == identity(request);
-    // Two of dma-bufs differ in their size only.
+    // Two dma-buf requests differ only in their size.
     all().find(|known| known.request == request).or_else(|| all().find(same))
 }
 
-/// The name of a request, `DRM_IOCTL_PANTHOR_VM_BIND` for instance.
+/// Returns the name of a request, such as `DRM_IOCTL_PANTHOR_VM_BIND`.
 ///
-/// As in the driver the size that is part of a request does not count. `None` for one that the fake does not
-/// know.
+/// As in the driver, the size in the request is ignored. Returns `None` for an unknown request.
 ///
 /// ```
 /// use panthor_fake::trace::request_name;
@@ -96,8 +96,8 @@ pub fn request_name(request: u32) -> Option<&'static str> {
     find(request).map(|known| known.name)
 }
 
-/// The request of a name: the whole one, or without `DRM_IOCTL_` or `DRM_IOCTL_PANTHOR_`, in upper or lower
-/// case.
+/// Returns the request with a name, in upper or lower case. The prefix `DRM_IOCTL_` or
+/// `DRM_IOCTL_PANTHOR_` may be left out.
 ///
 /// ```
 /// use panthor_fake::trace::request_by_name;
@@ -116,7 +116,7 @@ pub fn request_by_name(name: &str) -> Option<u32> {
     found.map(|known| known.request)
 }
 
-/// A request without a name, as `strace` prints it.
+/// Formats an unknown request as `strace` does.
 pub(super) fn anonymous(request: u32) -> String {
     let dir = match sys::ioc_dir(request) {
         sys::IOC_NONE => "_IOC_NONE",

@@ -1,4 +1,4 @@
-//! What arguments of ioctls look like, as tables.
+//! Table types that describe ioctl arguments.
 
 use super::value::Style;
 
@@ -9,21 +9,21 @@ pub(crate) struct Request {
     pub(crate) argument: Argument,
 }
 
-/// What the third parameter of an ioctl is.
+/// The type of an ioctl's third parameter.
 pub(crate) enum Argument {
-    /// Nothing.
+    /// Unused.
     None,
     /// The address of a structure.
     Struct(&'static Layout),
-    /// The address of a string that takes so many bytes with its NUL.
+    /// The address of a string of at most that many bytes, including its NUL.
     Text(usize),
-    /// The address of something that nobody decodes.
+    /// An address without a decoder.
     Opaque,
 }
 
-/// A structure.
+/// The description of a structure.
 pub(crate) struct Layout {
-    /// Its name in the uAPI.
+    /// The name of the structure in the uAPI.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the uAPI"))]
     pub(crate) name: &'static str,
     pub(crate) size: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Layout {
     pub(crate) fields: &'static [Field],
 }
 
-/// A field of a structure, or a part of one.
+/// A field of a structure, or a part of a field.
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) at: usize,
@@ -40,15 +40,15 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
 }
 
-/// Who writes a field.
+/// The direction of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dir {
     In,
     Out,
     InOut,
-    /// The caller, and sometimes the driver: the answer is shown when it differs.
+    /// Input that the driver may overwrite. The output is shown if it differs.
     InChanged,
-    /// The driver sometimes.
+    /// Output that the driver writes in some cases only.
     Changed,
 }
 
@@ -66,79 +66,80 @@ impl Dir {
     }
 }
 
-/// What a field means.
+/// The meaning of a field.
 pub(crate) enum Kind {
-    /// A number.
+    /// A decimal number.
     Number,
     /// A number that may be negative.
     Signed,
-    /// An address, an offset, a mask.
+    /// A hexadecimal number: an address, an offset or a mask.
     Hex,
-    /// What is zero as a rule, and not shown then: padding, and bits without a meaning.
+    /// Bits that are normally zero, shown only if nonzero: padding and undefined bits.
     Zero(u64),
-    /// One of several things.
+    /// One of several constants.
     Name(&'static Names),
-    /// Bits.
+    /// Flags.
     Flags(&'static Names),
-    /// So many numbers in the structure itself.
+    /// An array of that many numbers inside the structure.
     Numbers(usize),
-    /// A string in the structure itself.
+    /// A string inside the structure.
     Inline,
     /// A `drm_panthor_obj_array`.
     Objects(&'static Layout),
     /// The `count` of a `drm_panthor_obj_array`.
     Count,
-    /// The address of numbers of that many bytes, as many as the word at that offset says.
+    /// The address of numbers of `size` bytes, as many as the word at `count_at` counts.
     Array { size: usize, count_at: usize },
-    /// The address of structures, as many as the word at that offset says before and after.
+    /// The address of structures, as many as the word at `count_at` counts before and after the
+    /// call.
     Structs { layout: &'static Layout, count_at: usize },
-    /// The address of a string that takes so many bytes with its NUL.
+    /// The address of a string of at most that many bytes, including its NUL.
     Text(usize),
-    /// The address of a string whose length is at that offset, and has that many bytes itself.
+    /// The address of a string, with its length in the `len_size` bytes at `len_at`.
     Counted { len_at: usize, len_size: usize },
-    /// What a `drm_panthor_dev_query` points to.
+    /// The address in a `drm_panthor_dev_query`.
     Query,
-    /// The answer about a capability.
+    /// The value of a capability.
     Capability,
 }
 
-/// The constants that go into a field.
+/// The constants of a field.
 pub(crate) struct Names {
-    /// What the names of all begin with.
+    /// The common prefix of the names.
     pub(crate) prefix: &'static str,
-    /// The bits of the field that they are about.
+    /// The bits of the field that the constants cover.
     pub(crate) mask: u64,
     pub(crate) entries: &'static [Entry],
 }
 
-/// A constant.
+/// A named constant.
 pub(crate) struct Entry {
-    /// Its whole name.
+    /// The full name.
     pub(crate) constant: &'static str,
     pub(crate) value: u64,
-    /// The bits that it is about.
+    /// The bits that the constant covers.
     pub(crate) mask: u64,
 }
 
 impl Names {
-    /// A constant's name without the prefix.
+    /// Returns the name of a constant without the prefix.
     pub(crate) fn short(&self, entry: &Entry) -> &'static str {
         entry.constant.strip_prefix(self.prefix).unwrap_or(entry.constant)
     }
 
-    /// The name of a value.
+    /// Returns the name of a value.
     pub(crate) fn find(&self, value: u64) -> Option<&'static str> {
         self.entries.iter().find(|entry| entry.value == value).map(|entry| self.short(entry))
     }
 }
 
-/// The size of a field.
+/// Returns the size of a field.
 pub(crate) const fn size_of_field<T, F>(_: fn(&T) -> &F) -> usize {
     size_of::<F>()
 }
 
-/// `layout!(structure, style, [direction field: kind, ...])`; a field that shall have another name than in
-/// Rust, or that has several parts, is followed by its name.
+/// Builds a [`Layout`]: `layout!(structure, style, [direction field: kind, ...])`. A literal after
+/// the field replaces its Rust name; a field with several parts needs one for each part.
 macro_rules! layout {
     ($of:ident, $style:ident, [$($dir:ident $field:ident $($name:literal)?: $kind:expr),* $(,)?]) => {
         $crate::trace::schema::Layout {
@@ -158,8 +159,8 @@ macro_rules! layout {
     (@name $field:ident) => { stringify!($field) };
 }
 
-/// `names!(prefix, mask, [constant, constant in mask, ...])`; without a mask of its own a constant is its own
-/// mask.
+/// Builds [`Names`]: `names!(prefix, mask, [constant, constant in mask, ...])`. A constant without
+/// `in` is its own mask.
 macro_rules! names {
     ($prefix:literal, $mask:expr, [$($constant:ident $(in $of:ident)?),* $(,)?]) => {
         $crate::trace::schema::Names {
@@ -176,7 +177,7 @@ macro_rules! names {
     (@mask $constant:ident) => { panthor_sys::$constant as u64 };
 }
 
-/// `request!(constant, argument)`
+/// Builds a [`Request`]: `request!(constant, argument)`.
 macro_rules! request {
     ($constant:ident, $argument:expr) => {
         $crate::trace::schema::Request {

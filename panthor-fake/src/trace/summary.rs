@@ -1,4 +1,4 @@
-//! What a trace amounts to.
+//! Statistics of a trace.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use super::event::{Call, Event};
 use super::mapped::{Bytes, Mapped};
 use super::value::{Fields, Value};
 
-/// How many of the slowest calls are kept.
+/// The number of slowest calls kept.
 const SLOWEST: usize = 10;
 
-/// Numbers about a trace. [`Display`](std::fmt::Display) prints them as tables.
+/// Statistics of a trace. [`Display`](std::fmt::Display) prints tables.
 ///
-/// It can be filled in as a program runs, or from a file of JSON lines with `Summary::read` (feature
-/// `trace-json`). Lines of text are not read: they are for people.
+/// Fill a summary while a program runs, or from a file of JSON lines with `Summary::read` (feature
+/// `trace-json`). Lines of text cannot be read.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -39,64 +39,65 @@ const SLOWEST: usize = 10;
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Calls by the name of the request; opens and CPU mappings as `open`, `mmap` and `munmap`.
+    /// Calls by request name; other calls as `open`, `mmap` and `munmap`.
     pub calls: BTreeMap<String, Calls>,
-    /// Operations of VM_BIND that were done, or queued, by their type; sparse maps are `MAP sparse`.
+    /// Completed or queued VM_BIND operations by type; sparse maps are `MAP sparse`.
     pub bind_ops: BTreeMap<String, BindOps>,
-    /// Operations that the trace leaves out, because arrays were shortened or could not be read; they are in no
-    /// other number here.
+    /// Operations missing from the trace because arrays were cut or unreadable. No other field
+    /// counts them.
     pub bind_ops_left_out: u64,
-    /// The most bytes that were mapped to BOs at a time, in all VMs together.
+    /// Peak bytes mapped to BOs, over all VMs.
     pub peak_mapped: u64,
-    /// The most bytes that were mapped sparsely at a time, in all VMs together.
+    /// Peak bytes mapped sparsely, over all VMs.
     pub peak_sparse: u64,
-    /// The slowest calls, the slowest first.
+    /// The slowest calls in descending order.
     pub slowest: Vec<SlowCall>,
-    /// The VMs by file and id.
+    /// The VMs by file and ID.
     vms: HashMap<(u64, u64), Mapped>,
     mapped: Bytes,
 }
 
-/// Calls of one name.
+/// Statistics of the calls of one name.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Calls {
-    /// How many there were, failed ones included.
+    /// The number of calls, including failed calls.
     pub count: u64,
-    /// How many failed, by the name of the error number.
+    /// The number of failed calls by error name.
     pub errors: BTreeMap<String, u64>,
-    /// How long they took together.
+    /// The total duration.
     pub took: Duration,
 }
 
-/// Operations of one type.
+/// Statistics of the operations of one type.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BindOps {
-    /// How many there were.
+    /// The number of operations.
     pub count: u64,
-    /// The sum of their sizes; of `UNMAP`, the bytes that were mapped there as far as the trace shows.
+    /// The sum of the sizes in bytes; for `UNMAP`, only the bytes that were mapped before, as far
+    /// as the trace shows.
     pub bytes: u64,
 }
 
-/// A call that took long.
+/// A slow call.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SlowCall {
     /// The name of the request.
     pub name: String,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
-    /// When it began, counted from the beginning of the trace.
+    /// The start time, relative to the start of the trace.
     pub time: Duration,
-    /// The process and the thread.
+    /// The process and thread IDs.
     pub thread: (i32, i32),
     /// Zero, or a negative error number.
     pub result: i32,
 }
 
 impl Summary {
-    /// Counts a call.
+    /// Adds a call to the statistics.
     pub fn add(&mut self, event: &Event) {
         if event.call == Call::Release {
             self.forget(event.on.file(), None);
@@ -139,7 +140,8 @@ impl Summary {
             return;
         };
         let is_async = args.has_flag("flags", "ASYNC");
-        // A synchronous one that fails tells how many it has done, and if not, has done none.
+        // A failed synchronous VM_BIND reports the number of completed operations in `ops_count`;
+        // without it, none completed.
         let done = match event.result {
             0 => ops.count,
             _ if is_async => 0,
@@ -189,7 +191,7 @@ impl Summary {
         self.peak_sparse = self.peak_sparse.max(self.mapped.sparse);
     }
 
-    /// Forgets a VM, or all of a file.
+    /// Removes a VM, or all VMs of a file.
     fn forget(&mut self, file: Option<u64>, vm: Option<u64>) {
         let Some(file) = file else { return };
         let is_it = |&(of, id): &(u64, u64)| of == file && vm.is_none_or(|vm| id == vm);
@@ -201,17 +203,17 @@ impl Summary {
         }
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls.
     pub fn call_count(&self) -> u64 {
         self.calls.values().map(|calls| calls.count).sum()
     }
 
-    /// How many operations mapped something sparsely, and how many bytes.
+    /// Returns the number and the total bytes of sparse maps.
     pub fn sparse(&self) -> BindOps {
         self.bind_ops.get("MAP sparse").copied().unwrap_or_default()
     }
 
-    /// How many bytes all operations mapped to BOs.
+    /// Returns the total bytes of all maps of BOs.
     pub fn bytes_mapped(&self) -> u64 {
         self.bind_ops.get("MAP").map_or(0, |ops| ops.bytes)
     }

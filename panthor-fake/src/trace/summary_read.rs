@@ -1,4 +1,4 @@
-//! Summaries of traces in files.
+//! Summaries of trace files.
 
 use std::fmt;
 use std::io::{self, BufRead};
@@ -8,11 +8,11 @@ use super::read::ParseError;
 use super::summary::Summary;
 
 impl Summary {
-    /// Counts a trace of JSON lines. Empty lines are skipped, and so is the last line if it has no end: then
-    /// whoever wrote it was killed.
+    /// Reads a trace of JSON lines. Empty lines are skipped, and so is an incomplete last line,
+    /// which a killed process leaves.
     ///
     /// # Errors
-    /// The first line that is none of a trace, or what reading fails with.
+    /// The first line that is not part of a trace, or the error of the reader.
     pub fn read(mut trace: impl BufRead) -> Result<Self, ReadError> {
         let mut summary = Self::default();
         let mut line = Vec::new();
@@ -39,28 +39,28 @@ impl Summary {
     }
 }
 
-/// Why a trace could not be read.
+/// The error of reading a trace.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReadError {
-    /// It could not be read at all.
+    /// The reader failed.
     Io(io::Error),
-    /// A line is one of text, as [`TraceOptions::text`](super::TraceOptions::text) has it, and only JSON is
-    /// read.
+    /// The line is in the text format, see [`TraceOptions::text`](super::TraceOptions::text). Only
+    /// JSON can be read.
     Text {
-        /// The number of the line, counted from 1.
+        /// The line number, counted from 1.
         number: u64,
     },
-    /// A line is none of a trace.
+    /// The line is not part of a trace.
     Line {
-        /// The number of the line, counted from 1.
+        /// The line number, counted from 1.
         number: u64,
-        /// What is wrong with it.
+        /// The problem with the line.
         error: ParseError,
     },
 }
 
-/// Whether a line is of a trace for people: a process or a dash, a time, and what was done.
+/// Returns whether a line is in the text format: a process or a dash, a time, and a call.
 fn is_text(line: &str) -> bool {
     let mut words = line.split(' ');
     let [who, time, done] = [(); 3].map(|()| words.next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A summary for people.
+//! Formatting of a summary as tables.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -15,7 +15,7 @@ impl Display for Summary {
 }
 
 impl Summary {
-    /// The most frequent first.
+    /// Prints the calls, most frequent first.
     fn calls(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut calls: Vec<_> = self.calls.iter().collect();
         calls.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.count));
@@ -74,12 +74,12 @@ fn by_errno(calls: &Calls) -> String {
     if errors.is_empty() { String::new() } else { format!(" ({})", errors.join(", ")) }
 }
 
-/// A request without what most names begin with.
+/// Returns a request name without the common prefix.
 fn short(name: &str) -> &str {
     name.strip_prefix("DRM_IOCTL_").unwrap_or(name)
 }
 
-/// Prints microseconds, the one unit of all columns.
+/// Formats a duration in microseconds, the unit of all columns.
 fn micros(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     format!("{}.{:03}", nanos / 1000, nanos % 1000)

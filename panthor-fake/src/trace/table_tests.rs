@@ -1,4 +1,4 @@
-//! The tables against panthor-sys: nothing without a decoder, nothing without a name.
+//! Tests of the tables against panthor-sys: every request has a decoder, every constant a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +18,7 @@ fn lines() -> impl Iterator<Item = &'static str> {
     SOURCES.iter().flat_map(|source| source.lines())
 }
 
-/// The constants of panthor-sys, with the values that are plain numbers.
+/// Returns the constants of panthor-sys; a plain number comes with its value.
 fn constants() -> BTreeMap<&'static str, Option<u64>> {
     let constant = |line: &'static str| {
         let (name, rest) = line.strip_prefix("pub const ")?.split_once(": ")?;
@@ -32,7 +32,7 @@ fn constants() -> BTreeMap<&'static str, Option<u64>> {
     lines().filter_map(constant).collect()
 }
 
-/// The fields of each structure.
+/// Returns the fields of each structure.
 fn structures() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut current = "";
@@ -77,7 +77,7 @@ fn every_request_has_a_decoder() {
     }
 }
 
-/// All structures that are decoded, those in arrays and behind queries included.
+/// Returns all decoded structures, including those in arrays and behind queries.
 fn layouts() -> Vec<&'static Layout> {
     fn add(layout: &'static Layout, all: &mut Vec<&'static Layout>) {
         all.push(layout);
@@ -110,7 +110,7 @@ fn every_field_of_a_decoded_structure_is_shown() {
         let mut covered = vec![false; layout.size];
         for field in layout.fields {
             covered[field.at..field.at + field.size].fill(true);
-            // The number of elements is what the array shows.
+            // The array shows its element count.
             match field.kind {
                 Kind::Array { count_at, .. } | Kind::Structs { count_at, .. } => {
                     covered[count_at..count_at + 4].fill(true);
@@ -122,10 +122,10 @@ fn every_field_of_a_decoded_structure_is_shown() {
             }
         }
         let hole = covered.iter().position(|&covered| !covered);
-        // `drm_version` has a hole between words of different sizes.
+        // `drm_version` has padding between fields of different sizes.
         let is_padding = layout.name == "drm_version" && hole == Some(12);
         assert!(hole.is_none() || is_padding, "{}: byte {hole:?} of {fields:?}", layout.name);
-        // Every name is one of the uAPI, or of a part of such a field.
+        // Every name is a uAPI field, or a part of one.
         for field in layout.fields {
             let is_one = |name: &&str| name.trim_end_matches('_') == field.name;
             let is_part = ["op", "type", "info", "ops_count"].contains(&field.name);
@@ -154,7 +154,7 @@ fn every_constant_that_goes_into_a_field_has_a_name() {
             named.insert(entry.constant);
         }
     }
-    // What goes into no field by itself: numbers of requests, masks, lengths, names of two bits together.
+    // Constants that are no field values: request numbers, masks, lengths, combined flags.
     let numbers_a_request = |name: &str| {
         name.strip_prefix("DRM_PANTHOR_")
             .is_some_and(|id| constants.contains_key(&*format!("DRM_IOCTL_PANTHOR_{id}")))

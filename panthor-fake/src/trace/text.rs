@@ -1,4 +1,4 @@
-//! Calls as lines of text.
+//! Events as lines of text.
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -10,7 +10,8 @@ use super::requests::{self, anonymous};
 use super::schema::Argument;
 use super::value::{Fields, Flags, List, Style, Text, Value};
 
-/// `1234:1235 0.001234 ioctl(3<renderD128:1>, DRM_IOCTL_..., {...}) = 0 => {...} <0.000012>`
+/// Prints `1234:1235 0.001234 ioctl(3<renderD128:1>, DRM_IOCTL_..., {...}) = 0 => {...}
+/// <0.000012>`.
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.who {
@@ -193,7 +194,8 @@ impl Display for Fields {
     }
 }
 
-/// `MAP bo=3 @0x0 0x100000..0x200000 noexec`; `None` if the caller's structure is too short for that.
+/// Formats `MAP bo=3 @0x0 0x100000..0x200000 noexec`; `None` if the caller's structure is too
+/// short.
 fn bind_op(op: &Fields) -> Option<String> {
     let (va, size) = (op.number("va")?, op.number("size")?);
     let (bo, offset) = (op.number("bo_handle")?, op.number("bo_offset")?);
@@ -203,7 +205,7 @@ fn bind_op(op: &Fields) -> Option<String> {
     if plain_map || bo != 0 || offset != 0 {
         line += &format!(" bo={bo} @{offset:#x}");
     }
-    // An operation that only waits and signals has no range as a rule.
+    // A sync-only operation normally has no range.
     if kind.as_name() != Some("SYNC_ONLY") || va != 0 || size != 0 {
         line += &match va.checked_add(size) {
             Some(end) => format!(" {va:#x}..{end:#x}"),
@@ -224,7 +226,8 @@ fn bind_op(op: &Fields) -> Option<String> {
     Some(line)
 }
 
-/// `WAIT syncobj=3`, `SIGNAL timeline=4@7`; `None` if the caller's structure is too short for that.
+/// Formats `WAIT syncobj=3` or `SIGNAL timeline=4@7`; `None` if the caller's structure is too
+/// short.
 fn sync_op(op: &Fields) -> Option<String> {
     let (handle, point) = (op.number("handle")?, op.number("timeline_value")?);
     let is_timeline = op.get("type")?.as_name() == Some("TIMELINE_SYNCOBJ");

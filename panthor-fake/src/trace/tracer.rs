@@ -1,4 +1,4 @@
-//! Where the calls of a device are reported to.
+//! The tracer of a device, and the delivery of events.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -15,15 +15,15 @@ use super::lines::Lines;
 use super::options::{Format, TraceOptions};
 use super::value::Fields;
 
-/// The trace of a device.
+/// The trace slot of a device.
 #[derive(Default)]
 pub(crate) struct Slot {
-    /// Whether there is one: all that a call looks at when there is none.
+    /// Set while there is a trace. Untraced calls read only this flag.
     is_on: AtomicBool,
     tracer: Mutex<Option<Arc<Tracer>>, { rank::TRACER }>,
 }
 
-/// A trace.
+/// A running trace.
 struct Tracer {
     start: Instant,
     options: TraceOptions,
@@ -38,22 +38,22 @@ enum Sink {
 }
 
 thread_local! {
-    /// Whether this thread is in a report: calls that it makes there are not reported.
+    /// Set while this thread reports an event; its nested calls are not reported.
     static REPORTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Events with the traces that they are for.
+/// Events with their traces.
 type Reports = Vec<(Arc<Tracer>, Event)>;
 
 thread_local! {
-    /// What this thread has to report when no [`Deferral`] is left; nothing while there is none.
+    /// The deferred reports of this thread; `None` without a [`Deferral`].
     static DEFERRED: RefCell<Option<Reports>> = const { RefCell::new(None) };
 }
 
-/// Defers the reports of this thread's calls until it is dropped.
+/// A guard that defers the reports of this thread's calls until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Deferral {
-    /// Whether this is the first of the thread: the others leave the reports to it.
+    /// Set for the outermost guard of the thread, which delivers the reports.
     is_first: bool,
 }
 
@@ -65,11 +65,11 @@ impl Deferral {
             deferred.get_or_insert_default();
             is_first
         };
-        // At the end of a thread there is nothing to defer to.
+        // The thread-local is gone at the end of a thread.
         Self { is_first: DEFERRED.try_with(begin).unwrap_or(false) }
     }
 
-    /// Takes an event if there is a deferral; returns it otherwise.
+    /// Defers an event if there is a deferral; returns the event otherwise.
     fn take(tracer: &Arc<Tracer>, event: Event) -> Option<Event> {
         let mut event = Some(event);
         let _ = DEFERRED.try_with(|deferred| {
@@ -93,12 +93,12 @@ impl Drop for Deferral {
     }
 }
 
-/// That this thread is in a report.
+/// A guard that marks this thread as reporting.
 struct Reporting;
 
 impl Reporting {
     fn begin() -> Option<Self> {
-        // Also not at the end of a thread, when there is nothing of it any more.
+        // The thread-local is gone at the end of a thread, which then reports nothing.
         let was = REPORTING.try_with(|reporting| reporting.replace(true)).unwrap_or(true);
         (!was).then_some(Self)
     }
@@ -133,8 +133,8 @@ impl Slot {
         result
     }
 
-    /// Answers a call that is no ioctl and reports it. `answer` returns its value, the result as the trace shows it,
-    /// and what the trace shows behind the result.
+    /// Answers a call other than an ioctl and reports it. `answer` returns the call's value, the
+    /// traced result, and the traced output.
     pub(crate) fn around_call<T>(
         &self,
         who: Who,
@@ -153,7 +153,7 @@ impl Slot {
         value
     }
 
-    /// Reports the end of a file.
+    /// Reports the release of a file.
     pub(crate) fn release(&self, on: Target) {
         if self.is_on() {
             if let Some(tracer) = self.get() {
@@ -184,7 +184,7 @@ impl Slot {
     fn start(&self, options: TraceOptions, sink: Sink) {
         let before = self.set(Some(Tracer { start: Instant::now(), options, sink }));
         if let Some(before) = before {
-            // Nobody asks for its error any more.
+            // No caller is left to receive the error of the replaced trace.
             let _ = before.finish();
         }
     }
@@ -196,14 +196,14 @@ impl Slot {
 }
 
 impl Tracer {
-    /// Reports an event: at once, or when the deferral of this thread ends.
+    /// Reports an event at once, or defers it.
     fn report(self: &Arc<Self>, event: Event) {
         if let Some(event) = Deferral::take(self, event) {
             self.call(&event);
         }
     }
 
-    /// Calls the callback, or the writer.
+    /// Calls the callback or writes a line.
     fn call(&self, event: &Event) {
         let Some(_reporting) = Reporting::begin() else { return };
         match &self.sink {

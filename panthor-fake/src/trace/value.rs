@@ -1,20 +1,20 @@
-//! What a decoded argument is made of.
+//! Decoded values of arguments.
 
 use std::borrow::Cow;
 
-/// A value of an argument, decoded.
+/// A decoded value.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
-    /// A number that is read in decimal: an id, a handle, a size.
+    /// A decimal number: an ID, a handle or a size.
     Number(u64),
     /// A number that may be negative.
     Signed(i64),
-    /// A number that is read in hexadecimal: an address, an offset, a mask.
+    /// A hexadecimal number: an address, an offset or a mask.
     Hex(u64),
-    /// One of several things that a field can say, by the name of its constant without the prefix.
+    /// A constant, by its name without the prefix.
     Name(Cow<'static, str>),
-    /// Bits.
+    /// Flags.
     Flags(Flags),
     /// A string.
     Text(Text),
@@ -28,9 +28,9 @@ pub enum Value {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Flags {
-    /// Those with a name: the names of their constants without the prefix.
+    /// The names of the known bits, without the prefix.
     pub names: Vec<Cow<'static, str>>,
-    /// The others.
+    /// The unknown bits.
     pub unknown: u64,
 }
 
@@ -38,13 +38,13 @@ pub struct Flags {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Text {
-    /// What was read of it, without the NUL.
+    /// The bytes that were read, without the NUL.
     pub bytes: Vec<u8>,
-    /// Whether there is more of it.
+    /// Set if the string continues after `bytes`.
     pub cut: bool,
-    /// The address from which on it cannot be read.
+    /// The first unreadable address.
     pub fault: Option<u64>,
-    /// Whether the pointer was null.
+    /// Set if the pointer was null.
     pub null: bool,
 }
 
@@ -52,53 +52,53 @@ pub struct Text {
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct List {
-    /// What was read of it.
+    /// The elements that were read.
     pub items: Vec<Value>,
-    /// How many elements the caller says it has.
+    /// The element count that the caller passed.
     pub count: u64,
-    /// The address from which on it cannot be read.
+    /// The first unreadable address.
     pub fault: Option<u64>,
-    /// The bytes from an element to the next, if that is not the element's size.
+    /// The stride in bytes, if it differs from the element's size.
     pub stride: Option<u32>,
 }
 
-/// The fields of a structure, in its order.
+/// The fields of a structure, in declaration order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
     pub(super) entries: Vec<(Cow<'static, str>, Value)>,
     pub(super) style: Style,
 }
 
-/// How a structure is printed.
+/// The text format of a structure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Style {
     /// `{name=value, ...}`
     #[default]
     Plain,
-    /// As an operation of VM_BIND.
+    /// The format of a VM_BIND operation.
     BindOp,
-    /// As an operation on a sync object.
+    /// The format of a sync operation.
     SyncOp,
 }
 
 impl Fields {
-    /// Makes fields with these names.
+    /// Creates fields with these names.
     pub(crate) fn plain(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let entries = entries.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Self { entries, style: Style::Plain }
     }
 
-    /// The value of a field, by its name in the uAPI.
+    /// Returns the value of a field, by its uAPI name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// All of them.
+    /// Returns all fields.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.entries.iter().map(|(name, value)| (&**name, value))
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -113,12 +113,12 @@ impl Fields {
 }
 
 impl Value {
-    /// Makes flags that all have names.
+    /// Creates flags from names.
     pub(crate) fn names(names: impl Iterator<Item = &'static str>) -> Self {
         Self::Flags(Flags { names: names.map(Cow::Borrowed).collect(), unknown: 0 })
     }
 
-    /// It as a number; `None` if it is none, or negative.
+    /// Returns the value as a number; `None` for another kind or a negative number.
     pub fn as_number(&self) -> Option<u64> {
         match *self {
             Self::Number(number) | Self::Hex(number) => Some(number),
@@ -127,24 +127,24 @@ impl Value {
         }
     }
 
-    /// It as an array; `None` if it is none.
+    /// Returns the value as an array; `None` for another kind.
     pub fn as_list(&self) -> Option<&List> {
         if let Self::List(list) = self { Some(list) } else { None }
     }
 
-    /// It as a structure; `None` if it is none.
+    /// Returns the value as a structure; `None` for another kind.
     pub fn as_fields(&self) -> Option<&Fields> {
         if let Self::Fields(fields) = self { Some(fields) } else { None }
     }
 
-    /// It as a name; `None` if it is none.
+    /// Returns the value as a name; `None` for another kind.
     pub fn as_name(&self) -> Option<&str> {
         if let Self::Name(name) = self { Some(name) } else { None }
     }
 }
 
 impl Text {
-    /// The null pointer.
+    /// Returns the text of a null pointer.
     pub(super) fn null() -> Self {
         Self { null: true, ..Self::default() }
     }

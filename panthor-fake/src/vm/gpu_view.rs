@@ -1,4 +1,4 @@
-//! Looking through the GPU's eyes.
+//! Memory access through the GPU page tables of a VM.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -12,12 +12,12 @@ use crate::vm::Vm;
 use crate::vm::mapping_info::{HandleOf, MappingInfo};
 use crate::vm::va_space::{Mapping, SPARSE_PERIOD};
 
-/// What the GPU sees through a VM, and a hand on the VM's queue.
+/// The GPU's view of a VM, with control over the VM's queue.
 ///
-/// An access is that of a job, so what was evicted of the VM is brought back before it, see
+/// An access counts as a job's access, so it first restores the evicted BOs of the VM, see
 /// [`Device::reclaim`](crate::Device::reclaim).
 ///
-/// It does not keep the VM: when that is gone, every access faults.
+/// The view does not keep the VM alive. After the VM is gone, every access faults.
 #[derive(Clone, Debug)]
 pub struct GpuView {
     vm: Weak<Vm>,
@@ -32,7 +32,8 @@ pub struct GpuVa {
     pub va: u64,
     /// The size in bytes.
     pub size: u64,
-    /// The same for all mappings of an object, and another for each object that is alive.
+    /// The identity of the object behind the mapping: equal for all mappings of an object,
+    /// different for other live objects.
     pub object: u64,
     /// The offset in the object, in bytes.
     pub offset: u64,
@@ -45,7 +46,7 @@ impl GpuVa {
     }
 }
 
-/// What the GPU tried.
+/// A kind of GPU memory access.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Access {
@@ -57,20 +58,20 @@ pub enum Access {
     Execute,
 }
 
-/// Why it did not work.
+/// A cause of a GPU fault.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FaultKind {
-    /// Nothing is mapped there.
+    /// No mapping at the address.
     Translation,
-    /// The mapping does not allow it.
+    /// The flags of the mapping forbid the access.
     Permission,
-    /// The VM is unusable: its address space is off.
+    /// The VM is unusable, so its address space is disabled.
     Unusable,
-    /// The memory behind the mapping could not be accessed: the machine has none left.
+    /// The memory behind the mapping is inaccessible because the machine is out of memory.
     Bus,
-    /// The memory behind the mapping was reclaimed, and there is none to bring it back. On the driver
-    /// a job does not get so far: its submission is `ENOMEM`.
+    /// The memory behind the mapping was evicted and cannot be restored for lack of memory. With
+    /// the real driver, the submission of the job fails with `ENOMEM` before this can happen.
     Evicted,
 }
 
@@ -78,11 +79,11 @@ pub enum FaultKind {
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GpuFault {
-    /// The first address that faults.
+    /// The first faulting address.
     pub va: u64,
-    /// Why.
+    /// The cause.
     pub kind: FaultKind,
-    /// What was tried.
+    /// The kind of access.
     pub access: Access,
 }
 
@@ -106,7 +107,7 @@ impl fmt::Display for GpuFault {
 
 impl std::error::Error for GpuFault {}
 
-/// A part of an access that lies in one piece in one object.
+/// The part of an access that lies in one object.
 struct Piece {
     bo: Arc<Bo>,
     offset: u64,
@@ -118,26 +119,26 @@ impl GpuView {
         Self { vm: Arc::downgrade(vm), file: Arc::downgrade(file) }
     }
 
-    /// Loads from a virtual address.
+    /// Loads from a GPU virtual address.
     ///
     /// # Errors
-    /// The first fault; what lies before it may have been read.
+    /// The first fault. Bytes before it may have been read.
     pub fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), GpuFault> {
         self.load(va, buf, Access::Read)
     }
 
-    /// Fetches instructions from a virtual address: faults in mappings with `NOEXEC`.
+    /// Fetches instructions from a GPU virtual address; a mapping with `NOEXEC` faults.
     ///
     /// # Errors
-    /// The first fault; what lies before it may have been read.
+    /// The first fault. Bytes before it may have been read.
     pub fn fetch(&self, va: u64, buf: &mut [u8]) -> Result<(), GpuFault> {
         self.load(va, buf, Access::Execute)
     }
 
-    /// Stores to a virtual address: faults in mappings with `READONLY`.
+    /// Stores to a GPU virtual address; a mapping with `READONLY` faults.
     ///
     /// # Errors
-    /// The first fault; what lies before it is written.
+    /// The first fault. Bytes before it have been written.
     pub fn write(&self, va: u64, data: &[u8]) -> Result<(), GpuFault> {
         let mut done = 0;
         while done < data.len() {
@@ -164,7 +165,8 @@ impl GpuView {
         Ok(())
     }
 
-    /// Where the byte at `va` is, and how many of the `wanted` ones follow it there.
+    /// Returns the location of the byte at `va`, and the number of the `wanted` bytes that follow
+    /// it contiguously.
     fn translate(&self, va: u64, wanted: usize, access: Access) -> Result<Piece, GpuFault> {
         let vm = self.vm.upgrade().ok_or_else(|| fault(va, FaultKind::Translation, access))?;
         if vm.is_unusable() {
@@ -193,8 +195,8 @@ impl GpuView {
         })
     }
 
-    /// Returns the mappings by ascending address: those of the client, and those of the driver for groups and tiler
-    /// heaps ([`Backing::Kernel`](crate::Backing::Kernel)).
+    /// Returns the mappings by ascending address: those of the client, and the driver's own for
+    /// groups and tiler heaps ([`Backing::Kernel`](crate::Backing::Kernel)).
     pub fn mappings(&self) -> Vec<MappingInfo> {
         let Some(vm) = self.vm.upgrade() else {
             return Vec::new();
@@ -203,40 +205,42 @@ impl GpuView {
         MappingInfo::all(&vm, &handles)
     }
 
-    /// Returns the number of mappings, those of the driver included.
+    /// Returns the number of mappings, including the driver's own.
     pub fn mapping_count(&self) -> usize {
         self.vm.upgrade().map_or(0, |vm| vm.mapping_count())
     }
 
-    /// Stops the queue of asynchronous VM_BIND operations: nothing runs until
-    /// [`GpuView::release`], except by [`GpuView::step`]. Closing the file releases it too.
+    /// Holds the queue of asynchronous VM_BIND operations: until [`GpuView::release`], only
+    /// [`GpuView::step`] runs operations. Closing the file also releases the queue.
     pub fn hold(&self) {
         if let Some(vm) = self.vm.upgrade() {
             vm.hold();
         }
     }
 
-    /// Runs the next queued operation if the fences it waits for are signalled; whether it did.
+    /// Runs the next queued operation if its wait fences are signalled. Returns whether an
+    /// operation ran.
     pub fn step(&self) -> bool {
         self.vm.upgrade().is_some_and(|vm| vm.step())
     }
 
-    /// Lets the queue go on by itself, and runs what is ready.
+    /// Releases the queue and runs all ready operations.
     pub fn release(&self) {
         if let Some(vm) = self.vm.upgrade() {
             vm.release();
         }
     }
 
-    /// The number of queued operations that have not run.
+    /// Returns the number of queued operations that have not run.
     pub fn pending(&self) -> usize {
         self.vm.upgrade().map_or(0, |vm| vm.pending())
     }
 
-    /// Makes the next queued map or unmap fail with an error number from 1 to 4095, else `EIO`, when it
-    /// runs, as trouble with the hardware does: the VM becomes unusable. Whether there is the VM.
+    /// Makes the next queued map or unmap fail when it runs, as after a hardware error; the VM
+    /// becomes unusable. `errno` is 1 to 4095; any other number becomes `EIO`. Returns `false` if
+    /// the VM is gone.
     ///
-    /// Several may be planned: one for the next, one for that after it, and so on.
+    /// Several failures apply to successive operations.
     #[must_use = "nothing will fail if it is false"]
     pub fn fail_next_job(&self, errno: i32) -> bool {
         let vm = self.vm.upgrade();

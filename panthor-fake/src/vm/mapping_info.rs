@@ -1,4 +1,4 @@
-//! Mappings of a VM, as tests see them.
+//! Descriptions of a VM's mappings, for tests and dumps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ pub struct MappingInfo {
     pub offset: u64,
     /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
     pub flags: u32,
-    /// Whether the mapping is off because its memory was reclaimed. The next job of the VM brings the memory back.
+    /// Set while the mapping is inactive because its memory was evicted. The next job of the VM
+    /// restores the memory.
     pub evicted: bool,
 }
 
@@ -31,20 +32,20 @@ pub struct MappingInfo {
 pub enum Backing {
     /// A BO of the client.
     Bo {
-        /// A handle of the BO in the file of the VM; `None` after the last handle was closed.
+        /// A handle of the BO in the VM's file; `None` after the last handle was closed.
         handle: Option<u32>,
     },
-    /// The object of 2 MiB that all sparse mappings of a file show.
+    /// The 2 MiB object behind all sparse mappings of a file.
     Sparse,
-    /// Memory that the driver allocated for a group or a tiler heap, in its own part of the address space.
+    /// Driver memory of a group or a tiler heap, in the kernel part of the address space.
     Kernel,
 }
 
-/// The handles of a file by object.
+/// The handles of a file, by object.
 pub(crate) type HandleOf = HashMap<*const Bo, u32>;
 
 impl MappingInfo {
-    /// Describes a mapping of a VM, or one that an operation of its queue will make.
+    /// Describes a mapping of a VM, or a mapping that a queued operation will add.
     pub(crate) fn new(vm: &Vm, va: u64, mapping: &Mapping<Arc<Bo>>, handles: &HandleOf) -> Self {
         let backing = if mapping.is_sparse() {
             Backing::Sparse
@@ -63,7 +64,8 @@ impl MappingInfo {
         vm.with_space(|space| space.iter().map(info).collect())
     }
 
-    /// Returns the handle of the BO behind the mapping; `None` for a BO without a handle and for other objects.
+    /// Returns the handle of the BO behind the mapping; `None` for a BO without a handle and for
+    /// other objects.
     pub fn bo_handle(&self) -> Option<u32> {
         match self.backing {
             Backing::Bo { handle } => handle,
