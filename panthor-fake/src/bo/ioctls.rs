@@ -1,4 +1,4 @@
-//! The ioctls about buffer objects and about where to map things.
+//! Ioctls of buffer objects and mmap offsets.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::bo::Bo;
 use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 
-/// The longest label with its NUL, in bytes.
+/// The maximum size of a label in bytes, including its NUL.
 const LABEL_MAX: usize = 4096;
 
-/// The largest size of a file in the kernel.
+/// The maximum size of a file in the kernel.
 const FILE_SIZE_MAX: u64 = i64::MAX as u64;
 
 /// `DRM_IOCTL_PANTHOR_BO_CREATE`.
@@ -30,7 +30,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         0 => None,
         id => Some(call.file.vm(id)?.id()),
     };
-    // The kernel rounds up in a word, where sizes near the end become zero.
+    // The kernel rounds up in 64 bits, where sizes near the maximum wrap to zero.
     let page = config.page_size.bytes();
     let size = args.size.wrapping_add(page - 1) & !(page - 1);
     if size > FILE_SIZE_MAX {
@@ -48,8 +48,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Whether the driver allocates the pages of a BO when it is created; newer ones do it when it is
-/// first mapped.
+/// Returns whether the driver allocates the pages of a BO at creation, instead of at the first map.
 fn pins_at_creation(minor: u32) -> bool {
     minor < 8
 }
@@ -67,7 +66,7 @@ pub(crate) fn mmap_offset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
         return Err(Errno::INVAL);
     }
     let bo = call.file.bo(args.handle)?;
-    // Old drivers give an offset and refuse the mmap.
+    // Old drivers return an offset and refuse the mmap.
     let refuses = call.file.config().driver_minor >= 7;
     if refuses && bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0 {
         return Err(Errno::PERM);
@@ -103,8 +102,8 @@ pub(crate) fn set_user_mmio_offset(call: &Call<'_>, data: &mut [u8]) -> Result<(
     }
 }
 
-/// `DRM_IOCTL_PANTHOR_BO_SYNC`: the caches of the CPU are coherent with the fake GPU, so nothing is
-/// left but the checks.
+/// `DRM_IOCTL_PANTHOR_BO_SYNC`: only checks the arguments, since CPU caches are coherent with the
+/// fake GPU.
 pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_sync = args(data);
     let memory = call.file.config().memory;

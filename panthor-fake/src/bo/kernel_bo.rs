@@ -1,4 +1,4 @@
-//! Memory that the kernel allocates for itself in a VM: what groups and heaps are made of.
+//! Kernel BOs: the driver's own memory for groups and heaps.
 
 use std::sync::Arc;
 
@@ -11,30 +11,29 @@ use crate::vm::bind::page_tables;
 use crate::vm::va_space::Mapping;
 use crate::vm::{Change, PAGE, Vm};
 
-/// What only the CPU has to do with the caches of: mapped so that the GPU does not keep it in its
-/// own.
+/// The map flags of memory that bypasses the GPU caches, for CPU access.
 pub(crate) const UNCACHED: u32 =
     sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC | sys::DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED;
 
-/// What the GPU may keep in its caches.
+/// The map flags of memory that the GPU may cache.
 pub(crate) const CACHED: u32 = sys::DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
 
-/// An object that is mapped in the kernel's part of a VM for as long as it exists.
+/// A BO mapped in the kernel part of a VM for its whole lifetime.
 #[derive(Debug)]
 pub(crate) struct KernelBo {
     vm: Arc<Vm>,
     bo: Arc<Bo>,
     va: u64,
     size: u64,
-    /// Whether the driver has it mapped for itself, so that it is not evicted.
+    /// The pin of the driver's own CPU mapping, which prevents eviction.
     pins: Option<Pins>,
 }
 
 impl KernelBo {
-    /// Allocates `size` bytes and maps them with flags of a map operation.
+    /// Allocates `size` bytes and maps them with map operation flags.
     ///
     /// # Errors
-    /// `ENOMEM` or `ENOSPC` if there is no memory or no room; `EINVAL` if the VM is unusable.
+    /// `ENOMEM` or `ENOSPC` without free memory or address space; `EINVAL` if the VM is unusable.
     pub(crate) fn new(vm: &Arc<Vm>, size: u64, flags: u32) -> Result<Self> {
         let device = &vm.device;
         let bo_size = size.next_multiple_of(device.config.page_size.bytes());
@@ -42,7 +41,7 @@ impl KernelBo {
         let bo = Arc::new(Bo::new(device.clone(), bo_size, no_mmap, Some(vm.id()), false)?);
         let mut pins = Pins::default();
         pins.pin(&bo)?;
-        // No more than is needed, whatever the page size of the CPU.
+        // The GPU page size, whatever the CPU page size.
         let size = size.next_multiple_of(PAGE);
         let va = vm.allocate_kernel_va(size).ok_or(Errno::NOSPC)?;
         let kernel_bo = Self { vm: vm.clone(), bo, va, size, pins: Some(pins) };
@@ -52,29 +51,29 @@ impl KernelBo {
             va,
             mapping: Mapping { size, offset: 0, flags, evicted: false, object },
         })?;
-        // The driver pins it only now.
+        // The driver, too, pins a kernel BO after mapping it.
         vm.list();
         Ok(kernel_bo)
     }
 
-    /// The GPU virtual address.
+    /// Returns the GPU virtual address.
     pub(crate) fn va(&self) -> u64 {
         self.va
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Ends the driver's own mapping: it writes no more, and the memory may be evicted.
+    /// Ends the driver's CPU mapping: no more writes follow, and the memory may be evicted.
     pub(crate) fn unpin(&mut self) {
         self.pins = None;
     }
 
-    /// Writes at an offset, as the driver does through its own mapping.
+    /// Writes at an offset, as the driver does through its CPU mapping.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) {
-        // There is no one to tell: the driver stores to memory that it has.
+        // There is no caller to report a failure to: the driver stores to mapped memory.
         let _ = self.bo.write(offset, bytes);
     }
 }
@@ -84,7 +83,7 @@ impl Drop for KernelBo {
         if self.vm.device.is_inherited() {
             return;
         }
-        // In range, and an unmap works in any state of the VM.
+        // The range is valid, and an unmap works in any state of the VM.
         let _ = self.vm.apply(Change::Unmap { va: self.va, size: self.size });
         self.vm.free_kernel_va(self.va, self.size);
     }

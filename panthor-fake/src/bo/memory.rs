@@ -1,7 +1,7 @@
 //! The memory behind BOs: ranges of one memfd.
 //!
-//! The memfd's offsets are also the mmap offsets of BOs. Accesses by the GPU are reads and writes
-//! of the file, so that no reference to shared memory ever exists.
+//! The memfd's offsets are also the mmap offsets of BOs. GPU accesses read and write the file, so
+//! that no reference to shared memory ever exists.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -19,34 +19,33 @@ use crate::memfd;
 use crate::process::Process;
 use crate::vm::HUGE;
 
-/// Where BOs begin: above all offsets that other files have. No multiple of 4 GiB, because there are clients
-/// that take an offset whose lower half is zero for none.
+/// The first BO offset: above the offsets of any other file. Not a multiple of 4 GiB, because some
+/// clients take an offset with a zero lower half for an invalid one.
 const START: u64 = (1 << 40) + HUGE;
 
-/// Where BOs end: the mmap offset of registers for a client that asked for 32-bit offsets.
+/// The end of the BO offsets: the mmap offset of registers for clients with 32-bit offsets.
 const END: u64 = 1 << 43;
 
-/// The mmap offsets of registers: there is a page that stands for them at each.
+/// The mmap offsets of registers, each with a page of register values.
 #[cfg(target_pointer_width = "64")]
 const REGISTERS: [u64; 2] =
     [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT, sys::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT];
 #[cfg(not(target_pointer_width = "64"))]
 const REGISTERS: [u64; 1] = [sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT];
 
-/// The size of the file.
+/// The size of the memfd.
 #[cfg(target_pointer_width = "64")]
 pub(crate) const FILE_SIZE: u64 = 1 << 57;
 #[cfg(not(target_pointer_width = "64"))]
 const FILE_SIZE: u64 = END + ALIGN;
 
-/// As much as all BOs of a device may have together: the address space for mmap offsets that the
-/// kernel manages.
+/// The maximum total size of a device's BOs: the mmap offset space that the kernel manages.
 const LIMIT: u64 = 1 << 40;
 
-/// Every range starts at a multiple of the largest page size.
+/// The alignment of all ranges: the largest page size.
 const ALIGN: u64 = 64 << 10;
 
-/// The value of the register that clients map: the latest flush ID.
+/// The value of the register that clients map, the latest flush ID.
 const LATEST_FLUSH_ID: u32 = 1;
 
 #[cfg(feature = "loopback")]
@@ -57,7 +56,8 @@ mod retired;
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: File,
-    /// The process that created the device. Its children share the file, but not what is in use of it.
+    /// The process that created the device. Its children share the memfd, but not the allocation
+    /// state.
     process: Process,
     ranges: Mutex<Ranges, { rank::RANGES }>,
     #[cfg(feature = "loopback")]
@@ -83,27 +83,27 @@ impl Memory {
         })
     }
 
-    /// Reserves `size` bytes, not zero, that read as zero; returns the offset.
+    /// Reserves `size` zeroed bytes and returns their offset. `size` is not zero.
     pub(crate) fn allocate(&self, size: u64) -> Result<u64> {
-        // Two ranges without a size could be at the same place.
+        // Two empty ranges could have the same offset.
         debug_assert!(size != 0);
         self.check_process()?;
         let align = if size >= HUGE { HUGE } else { ALIGN };
         lock(&self.ranges).allocate(size, align).ok_or(Errno::NOSPC)
     }
 
-    /// Whether so many more bytes could be reserved now, were they in one piece.
+    /// Returns whether `size` more bytes could be reserved in total, regardless of fragmentation.
     pub(crate) fn has_room(&self, size: u64) -> bool {
         size <= LIMIT - lock(&self.ranges).used
     }
 
-    /// Gives back what [`Memory::allocate`] reserved, contents and all.
+    /// Frees a range that [`Memory::allocate`] reserved, with its contents.
     pub(crate) fn free(&self, offset: u64, size: u64) {
         if self.check_process().is_err() {
-            // The parent has the memory in use.
+            // The parent still uses the memory.
             return;
         }
-        // Should that fail, the range is not used again, or another BO would start with these
+        // If the hole cannot be punched, the range is not reused: another BO would start with its
         // contents.
         if punch_hole(&self.file, offset, size).is_ok() {
             lock(&self.ranges).free(offset, size);
@@ -116,12 +116,12 @@ impl Memory {
         if self.process == Process::current() { Ok(()) } else { Err(Errno::CHILD) }
     }
 
-    /// Where the page is that stands for the registers.
+    /// Returns the file and the offset of the register page.
     pub(crate) fn registers(&self) -> (BorrowedFd<'_>, u64) {
         (self.file.as_fd(), REGISTERS[0])
     }
 
-    /// Whether something of at least that size was allocated at an offset.
+    /// Returns whether an allocation of at least `size` bytes starts at an offset.
     pub(crate) fn is_allocated(&self, offset: u64, size: u64) -> bool {
         lock(&self.ranges).used_at.get(&offset).is_some_and(|&len| size <= len)
     }
@@ -141,18 +141,17 @@ impl Memory {
 const PUNCH: FallocateFlags =
     FallocateFlags::FALLOC_FL_PUNCH_HOLE.union(FallocateFlags::FALLOC_FL_KEEP_SIZE);
 
-/// Gives back the pages of a range of the file.
+/// Frees the pages of a range of the file.
 #[cfg(not(all(target_pointer_width = "32", target_env = "gnu")))]
 fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
-    // Should an offset have less than 64 bits, nothing is done rather than something elsewhere.
+    // An offset that does not fit into a narrower type is an error.
     let [offset, size] =
         [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
     let (offset, size) = (offset?, size?);
     repeat(|| nix::fcntl::fallocate(file, PUNCH, offset, size))
 }
 
-/// Gives back the pages of a range of the file. The C library's offsets have 32 bits here, unless
-/// one asks for more.
+/// Frees the pages of a range of the file. The C library's default offsets have 32 bits here.
 #[cfg(all(target_pointer_width = "32", target_env = "gnu"))]
 fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
     use std::os::fd::AsRawFd;
@@ -162,7 +161,7 @@ fn punch_hole(file: &File, offset: u64, size: u64) -> nix::Result<()> {
         [offset, size].map(|bytes| bytes.try_into().map_err(|_| nix::Error::EOVERFLOW));
     let (offset, size) = (offset?, size?);
     repeat(|| {
-        // SAFETY: it takes numbers only.
+        // SAFETY: the call takes only numbers.
         let result = unsafe { nix::libc::fallocate64(fd, mode, offset, size) };
         nix::Error::result(result).map(drop)
     })
@@ -174,13 +173,13 @@ impl AsFd for Memory {
     }
 }
 
-/// Which offsets are free. Next fit: a range is reused as late as possible, so that a client that
-/// kept an offset too long does not find somebody else's BO there.
+/// An offset allocator. Next fit: a range is reused as late as possible, so that a stale offset of
+/// a client does not lead to a newer BO.
 #[derive(Debug)]
 struct Ranges {
     /// Free ranges: size by start.
     free: BTreeMap<u64, u64>,
-    /// What is in use: size by start.
+    /// Allocated ranges: size by start.
     used_at: HashMap<u64, u64>,
     /// Where the next search starts.
     next: u64,

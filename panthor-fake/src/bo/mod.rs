@@ -20,42 +20,42 @@ use crate::device::DeviceInner;
 use crate::lock::{Mutex, lock, rank};
 use crate::sharing::dma_buf::DmaBuf;
 
-/// A GEM object: a range of the device's memory. It lives as long as a handle, a mapping in a VM
-/// or a mapping of the CPU refers to it.
+/// A GEM object: a range of the device's memory. A handle, a VM mapping or a CPU mapping keeps it
+/// alive.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Bo {
     device: Arc<DeviceInner>,
-    /// Where it is in the device's memory; also its mmap offset.
+    /// The offset in the device's memory, which is also the mmap offset.
     offset: u64,
     size: u64,
     flags: u32,
-    /// The identity of the only VM it may be mapped in.
+    /// The identity of the only VM that may map the BO.
     exclusive_vm: Option<u64>,
-    /// Whether a client can know it; the object behind sparse mappings is not one of those.
+    /// Set for a client's BO, clear for the BO behind sparse mappings.
     visible: bool,
-    /// Whether it has pages.
+    /// The state of the BO's pages.
     pub(crate) residency: Residency,
-    /// Where it is among those that can be evicted.
+    /// The LRU entry of the BO.
     pub(crate) place: Place,
-    /// How often it is mapped by the CPU.
+    /// The number of CPU mappings.
     cpu_mappings: AtomicUsize,
     label: Mutex<Option<Vec<u8>>, { rank::LABEL }>,
-    /// How many handles there are, in all files.
+    /// The number of handles in all files.
     handles: AtomicUsize,
-    /// Its name among the BOs of the device, 0 for none.
+    /// The flink name, 0 for none.
     name: AtomicU32,
-    /// Whether another process was permitted to map it.
+    /// Set once another process was permitted to map the BO.
     #[cfg(feature = "loopback")]
     mapped_elsewhere: std::sync::atomic::AtomicBool,
-    /// The dma-buf that its memory is.
+    /// The dma-buf behind an imported BO.
     import: Option<Arc<DmaBuf>>,
-    /// The dma-buf that it was exported as.
+    /// The dma-buf of an exported BO.
     exported: Mutex<Weak<DmaBuf>, { rank::EXPORTED }>,
 }
 
 impl Bo {
-    /// Creates an object of `size` bytes, a multiple of the page size.
+    /// Creates a BO of `size` bytes, a multiple of the page size.
     pub(crate) fn new(
         device: Arc<DeviceInner>,
         size: u64,
@@ -66,8 +66,8 @@ impl Bo {
         Self::with_import(device, size, flags, exclusive_vm, visible, None)
     }
 
-    /// Creates an object whose memory is that of a dma-buf. What was exported has to keep its pages
-    /// for as long.
+    /// Creates a BO with the memory of a dma-buf. An exported BO behind the dma-buf is pinned as
+    /// long as the new BO lives.
     pub(crate) fn import(device: Arc<DeviceInner>, dma_buf: Arc<DmaBuf>) -> Result<Self> {
         let exported = dma_buf.bo().cloned();
         if let Some(bo) = &exported {
@@ -120,7 +120,7 @@ impl Bo {
         self.size
     }
 
-    /// The `DRM_PANTHOR_BO_*` flags it was created with.
+    /// Returns the `DRM_PANTHOR_BO_*` flags given at creation.
     pub(crate) fn flags(&self) -> u32 {
         self.flags
     }
@@ -129,12 +129,12 @@ impl Bo {
         Arc::ptr_eq(&self.device, device)
     }
 
-    /// Whether only one VM may map it.
+    /// Returns whether only one VM may map the BO.
     pub(crate) fn is_exclusive(&self) -> bool {
         self.exclusive_vm.is_some()
     }
 
-    /// The identity of the only VM it may be mapped in.
+    /// Returns the identity of the only VM that may map the BO.
     pub(crate) fn exclusive_vm(&self) -> Option<u64> {
         self.exclusive_vm
     }
@@ -143,7 +143,7 @@ impl Bo {
         self.import.is_some()
     }
 
-    /// The dma-buf it came from or was exported as.
+    /// Returns the dma-buf that the BO was imported from or exported as.
     pub(crate) fn dma_buf(&self) -> Option<Arc<DmaBuf>> {
         self.import.clone().or_else(|| lock(&self.exported).upgrade())
     }
@@ -160,7 +160,7 @@ impl Bo {
         self.name.store(name, Ordering::Release);
     }
 
-    /// Its name, which it loses.
+    /// Removes and returns the flink name.
     pub(crate) fn take_name(&self) -> u32 {
         self.name.swap(0, Ordering::AcqRel)
     }
@@ -173,7 +173,7 @@ impl Bo {
         self.handles.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether it has another handle, or another name.
+    /// Returns whether the BO has several handles or a dma-buf.
     pub(crate) fn is_shared(&self) -> bool {
         self.handles.load(Ordering::Acquire) > 1 || self.dma_buf().is_some()
     }
@@ -182,7 +182,7 @@ impl Bo {
         self.handles.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// The file with its memory, and where it is there.
+    /// Returns the file with the memory, and the offset of the memory in it.
     pub(crate) fn memory(&self) -> (BorrowedFd<'_>, u64) {
         match &self.import {
             Some(dma_buf) => dma_buf.memory(),
@@ -194,7 +194,7 @@ impl Bo {
         self.offset
     }
 
-    /// Whether the VM of that identity may map it.
+    /// Returns whether the VM with an identity may map the BO.
     pub(crate) fn allows_vm(&self, vm: u64) -> bool {
         self.exclusive_vm.is_none_or(|only| only == vm)
     }
@@ -207,7 +207,7 @@ impl Bo {
         lock(&self.label).clone()
     }
 
-    /// Counts a mapping by the CPU.
+    /// Counts a new CPU mapping.
     pub(crate) fn count_cpu_mapping(&self) {
         if self.cpu_mappings.fetch_add(1, Ordering::AcqRel) == 0 {
             self.settle(false);
@@ -220,12 +220,12 @@ impl Bo {
         }
     }
 
-    /// How often the CPU has it mapped.
+    /// Returns the number of CPU mappings.
     pub(crate) fn cpu_mappings(&self) -> usize {
         self.cpu_mappings.load(Ordering::Acquire)
     }
 
-    /// Reads at an offset, within the size.
+    /// Reads at an offset within the size.
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
         match &self.import {
             Some(dma_buf) => dma_buf.read(offset, buf),
@@ -233,7 +233,7 @@ impl Bo {
         }
     }
 
-    /// Writes at an offset, within the size.
+    /// Writes at an offset within the size.
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
         match &self.import {
             Some(dma_buf) => dma_buf.write(offset, buf),
@@ -244,7 +244,7 @@ impl Bo {
 
 #[cfg(not(feature = "loopback"))]
 impl Bo {
-    /// Whether the CPU has it mapped.
+    /// Returns whether the CPU has the BO mapped.
     pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
         self.cpu_mappings() != 0
     }
@@ -256,14 +256,15 @@ impl Bo {
 
 #[cfg(feature = "loopback")]
 impl Bo {
-    /// Remembers that a process is about to map it from the device's memory, which nobody hears the end of.
+    /// Records that another process may map the BO from the device's memory. The end of such a
+    /// mapping is not reported.
     pub(crate) fn set_mapped_elsewhere(&self) {
         if !self.mapped_elsewhere.swap(true, Ordering::AcqRel) {
             self.settle(false);
         }
     }
 
-    /// Whether the CPU has it mapped, or another process had and may have it still.
+    /// Returns whether the CPU has the BO mapped, or another process may have it mapped.
     pub(crate) fn may_be_mapped_by_cpu(&self) -> bool {
         self.cpu_mappings() != 0 || self.mapped_elsewhere.load(Ordering::Acquire)
     }
@@ -279,7 +280,7 @@ impl Bo {
 
 impl Drop for Bo {
     fn drop(&mut self) {
-        // The parent has it, and its locks.
+        // The memory and the locks belong to the parent.
         if self.device.is_inherited() {
             return;
         }

@@ -1,9 +1,11 @@
-//! Where a BO is among those that can be evicted: in what state, and since when.
+//! The LRU position of a BO: its list, and the time of its last move.
 //!
-//! The driver has a list for each state, to whose end a BO goes when it gets into the state, and takes from the
-//! beginning. A VM has a list of its own, of the BOs that only it maps; the VMs are in a list, too.
+//! The driver has one LRU list for each state. A BO moves to the end of a list when it enters the
+//! state, and eviction starts at the front. Each VM has a list of the BOs that only it maps, and
+//! the VMs themselves are in an LRU list.
 //!
-//! A VM where mappings of a BO went off does not count for it until they are back, also if it has mapped it anew.
+//! A VM with evicted mappings of a BO does not count as a user until the mappings are restored,
+//! even if it has mapped the BO anew.
 
 use std::sync::Arc;
 
@@ -11,26 +13,26 @@ use crate::bo::Bo;
 use crate::bo::reclaim::evicts;
 use crate::lock::{Mutex, lock, rank};
 
-/// The state of a BO that can be evicted, the easiest first.
+/// The state of an evictable BO, in the order of eviction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Unused,
     MappedByCpu,
-    /// By the VM of that identity alone.
+    /// Mapped by the VM with this identity only.
     MappedByOne(u64),
     MappedByMany,
 }
 
-/// The place of a BO, and who maps it.
+/// The LRU position of a BO, and the VMs that map it.
 #[derive(Debug, Default)]
 pub(crate) struct Place(Mutex<Inner, { rank::PLACE }>);
 
 #[derive(Debug, Default)]
 struct Inner {
     users: Vec<User>,
-    /// None while it cannot be evicted.
+    /// `None` while the BO cannot be evicted.
     state: Option<State>,
-    /// Since when, in the order of the device.
+    /// The time of entry into the state, in the device's order.
     since: u64,
 }
 
@@ -38,11 +40,11 @@ struct Inner {
 #[derive(Debug)]
 struct User {
     vm: Arc<Rank>,
-    /// Since when, in the order of the device.
+    /// The time of the first mapping, in the device's order.
     since: u64,
-    /// How many mappings there are, on or off.
+    /// The number of mappings, active or not.
     mappings: usize,
-    /// Whether it lost mappings, and has not got them back.
+    /// Set while mappings of the VM are evicted.
     evicted: bool,
 }
 
@@ -51,17 +53,17 @@ impl Inner {
         self.users.iter_mut().find(|user| Arc::ptr_eq(&user.vm, vm))
     }
 
-    /// The VMs that count.
+    /// Returns the VMs without evicted mappings.
     fn counted(&self) -> impl Iterator<Item = &Arc<Rank>> {
         self.users.iter().filter(|user| !user.evicted).map(|user| &user.vm)
     }
 }
 
-/// The place of a VM among the VMs.
+/// The position of a VM in the LRU list of VMs.
 #[derive(Debug)]
 pub(crate) struct Rank {
     vm: u64,
-    /// Nothing while it is not in the list. The lowest goes first.
+    /// `None` while the VM is not in the list. The lowest rank is evicted first.
     rank: Mutex<Option<i64>, { rank::VM_RANK }>,
 }
 
@@ -78,33 +80,33 @@ impl Rank {
         *lock(&self.rank)
     }
 
-    /// It gets a BO: if it is not in the list it goes to its beginning.
+    /// Adds the VM to the front of the list when it gets a BO, unless it is in the list.
     pub(crate) fn enter(&self, now: u64) {
         lock(&self.rank).get_or_insert(-(now as i64));
     }
 
-    /// The GPU begins to use it: it goes to the end of the list.
+    /// Moves the VM to the end of the list when the GPU starts to use it.
     pub(crate) fn use_now(&self, now: u64) {
         *lock(&self.rank) = Some(now as i64);
     }
 
-    /// It was looked at and nothing of it is left: it leaves the list.
+    /// Removes the VM from the list after a scan found no BO left.
     pub(crate) fn leave(&self) {
         *lock(&self.rank) = None;
     }
 }
 
-/// What a BO is ordered by when it is decided what to evict.
+/// The sort key of a BO for eviction.
 #[derive(Clone, Debug)]
 pub(crate) struct Ordered {
     pub(crate) state: State,
-    /// The VM that alone maps it.
+    /// The only VM that maps the BO.
     pub(crate) vm: Option<Arc<Rank>>,
     pub(crate) since: u64,
 }
 
 impl Ordered {
-    /// The lowest goes first.
+    /// Returns the key; the lowest is evicted first.
     pub(crate) fn key(&self) -> (u8, i64, u64) {
         let class = match self.state {
             State::Unused => 0,
@@ -118,7 +120,7 @@ impl Ordered {
 }
 
 impl Bo {
-    /// Counts a mapping.
+    /// Counts a new mapping.
     pub(crate) fn count_user(&self, vm: &Arc<Rank>) {
         if !evicts(self.device().config.driver_minor) {
             return;
@@ -133,7 +135,7 @@ impl Bo {
         }
     }
 
-    /// Discounts a mapping; whether it was the last of its VM.
+    /// Counts a removed mapping. Returns whether the VM has no mapping left.
     pub(crate) fn discount_user(&self, vm: &Arc<Rank>) -> bool {
         let inner = &mut *lock(&self.place.0);
         let Some(user) = inner.user(vm) else {
@@ -145,14 +147,14 @@ impl Bo {
         last
     }
 
-    /// Notes that mappings of a VM are off, or that they are back; whether that was otherwise.
+    /// Records that mappings of a VM are evicted or restored. Returns whether this is a change.
     pub(crate) fn set_evicted(&self, vm: &Arc<Rank>, evicted: bool) -> bool {
         let inner = &mut *lock(&self.place.0);
         inner.user(vm).is_some_and(|user| std::mem::replace(&mut user.evicted, evicted) != evicted)
     }
 
-    /// What the BOs that a VM has lost are ordered by when it gets them back: those that are exclusive to it go first, in
-    /// the order in which they were evicted, then the others, in the order in which it began to map them.
+    /// Returns the restore order of a VM's evicted BOs: exclusive BOs first, in the order of their
+    /// eviction, then the others, in the order in which the VM began to map them.
     pub(crate) fn restore_key(&self, vm: &Arc<Rank>) -> (bool, u64) {
         let inner = &mut *lock(&self.place.0);
         match self.is_exclusive() {
@@ -161,7 +163,7 @@ impl Bo {
         }
     }
 
-    /// Looks what its state is now. It is in a new one since now, also if it left it for a moment.
+    /// Updates the state. `left` counts as a new state even if the BO returns to the old one.
     pub(crate) fn settle(&self, left: bool) {
         if !evicts(self.device().config.driver_minor) {
             return;
@@ -186,7 +188,7 @@ impl Bo {
         }
     }
 
-    /// Where it is, if it can be evicted.
+    /// Returns the sort key if the BO can be evicted.
     pub(crate) fn ordered(&self) -> Option<Ordered> {
         let inner = lock(&self.place.0);
         let state = inner.state?;

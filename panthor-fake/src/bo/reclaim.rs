@@ -1,8 +1,9 @@
-//! Memory pressure: idle BOs lose their pages, and get them back before the GPU needs them.
+//! Reclaim: idle BOs lose their pages under memory pressure, and get them back before the GPU needs
+//! them.
 //!
-//! The mappings of a BO that was evicted are off, until a job is submitted to a group of their VM:
-//! then the driver gets back what is missing there, all of it or the job is refused. A new mapping
-//! of the BO has its pages at once, which leaves the old ones as they are.
+//! The mappings of an evicted BO are inactive until a job is submitted to a group of their VM. The
+//! driver then restores all evicted BOs of the VM, or the submission fails. A new mapping of the BO
+//! gets pages at once, and leaves the old mappings inactive.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,21 +17,21 @@ use crate::vm::Vm;
 use crate::vm::bind::page_table_bytes;
 use crate::vm::va_space::start_of;
 
-/// What is not reclaimed for something, since the locks of it are held.
+/// BOs that a reclaim must skip because the caller holds their locks.
 #[derive(Debug, Default)]
 pub(crate) struct Spared {
     bo: Option<*const Bo>,
-    /// The identity of the VM whose exclusive BOs are spared: they share a lock.
+    /// The identity of a VM. Its exclusive BOs are skipped, since they share its lock.
     exclusive_to: Option<u64>,
 }
 
 impl Spared {
-    /// While a BO gets pages.
+    /// Excludes the BOs that are locked while `bo` gets pages.
     pub(crate) fn for_pages_of(bo: &Bo) -> Self {
         Self { bo: Some(bo), exclusive_to: bo.exclusive_vm() }
     }
 
-    /// While a BO is about to be mapped.
+    /// Excludes the BOs that are locked while `bo` is about to be mapped.
     pub(crate) fn for_mapping_of(bo: &Bo) -> Self {
         Self { bo: Some(bo), exclusive_to: None }
     }
@@ -41,16 +42,16 @@ impl Spared {
     }
 }
 
-/// The VMs of a device while it is decided what to evict.
+/// The VMs of a device during eviction.
 struct Vms<'a> {
     vms: &'a [Arc<Vm>],
-    /// The identities of those that somebody is submitting to.
+    /// The identities of VMs with a submission in progress.
     contended: HashSet<u64>,
-    /// The BOs that those map, evicted or not.
+    /// The BOs that contended VMs map, evicted or not.
     locked: HashSet<*const Bo>,
-    /// Those with jobs of groups that are not done.
+    /// The VMs with pending group jobs.
     working: HashSet<*const Vm>,
-    /// The VMs with mappings of a BO that are not evicted.
+    /// The VMs with active mappings of a BO.
     users: HashMap<*const Bo, Vec<usize>>,
 }
 
@@ -79,17 +80,17 @@ impl Vms<'_> {
         self.users.get(&Arc::as_ptr(bo)).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a VM that maps a BO may be using it.
+    /// Returns whether a VM that maps the BO may be using it.
     fn is_busy(&self, bo: &Arc<Bo>) -> bool {
         self.users(bo).iter().any(|&index| {
             let vm = &self.vms[index];
-            // What is exclusive shares its fences with the VM, and so with every bind.
+            // An exclusive BO shares its fences with the VM, and so with every bind.
             self.working.contains(&Arc::as_ptr(vm))
                 || (bo.is_exclusive() && vm.line.unfinished.load(Ordering::Acquire) != 0)
         })
     }
 
-    /// Whether somebody holds its lock.
+    /// Returns whether a submission in progress holds the lock of the BO.
     fn is_locked(&self, bo: &Arc<Bo>) -> bool {
         self.locked.contains(&Arc::as_ptr(bo))
             || bo.exclusive_vm().is_some_and(|vm| self.contended.contains(&vm))
@@ -97,18 +98,19 @@ impl Vms<'_> {
 }
 
 impl Turn<'_> {
-    /// Evicts idle BOs until so many bytes are free that were not; how many that are.
+    /// Evicts idle BOs until `bytes` of memory are freed. Returns the number of freed bytes.
     pub(crate) fn reclaim(&self, bytes: u64, spared: &Spared) -> u64 {
         self.evict(bytes, |bo| !spared.spares(bo))
     }
 
-    /// Evicts those BOs that `may` be, until so many bytes are free; how many that are.
+    /// Evicts BOs that satisfy `may` until `bytes` of memory are freed. Returns the number of freed
+    /// bytes.
     pub(crate) fn evict(&self, bytes: u64, may: impl Fn(&Arc<Bo>) -> bool) -> u64 {
         if !evicts(self.device.config.driver_minor) {
             return 0;
         }
         let vms = self.device.vms();
-        // What is submitted meanwhile would rely on mappings that go.
+        // A submission during the eviction would rely on mappings that go away.
         let mut guards = Vec::with_capacity(vms.len());
         let mut contended = HashSet::new();
         for vm in &vms {
@@ -126,7 +128,7 @@ impl Turn<'_> {
         };
         found.find_users();
         let all = self.device.residents.all().into_iter().filter(may);
-        // Once each: other threads go on.
+        // Each key is computed once, since other threads continue meanwhile.
         let mut candidates: Vec<_> = all.filter_map(|bo| Some((bo.ordered()?, bo))).collect();
         candidates.sort_by_cached_key(|(place, _)| place.key());
 
@@ -144,7 +146,7 @@ impl Turn<'_> {
             }
         }
         if !evicted.is_empty() {
-            // All of them, new ones too: another thread may have mapped one a moment ago.
+            // All VMs, including new ones: another thread may have mapped a BO meanwhile.
             for vm in self.device.vms() {
                 vm.evict_mappings(|bo| evicted.contains(&Arc::as_ptr(bo)));
             }
@@ -159,17 +161,18 @@ impl Turn<'_> {
     }
 }
 
-/// Whether the driver takes part in reclaim; old ones keep the pages of a BO until it ends.
+/// Returns whether the driver takes part in reclaim. Older drivers keep the pages of a BO until it
+/// is destroyed.
 pub(crate) fn evicts(minor: u32) -> bool {
     minor >= 8
 }
 
 impl Vm {
-    /// Gets back what was evicted of this VM. To be called with its submission locked: nothing of
-    /// it is evicted then.
+    /// Restores the evicted BOs of this VM. The caller holds the submission lock, so that none is
+    /// evicted meanwhile.
     ///
     /// # Errors
-    /// `ENOMEM` if there is no memory for it. What was back by then stays so.
+    /// `ENOMEM` if the memory does not suffice. BOs restored by then stay resident.
     pub(crate) fn restore(&self) -> Result<()> {
         if !self.may_have_evicted() {
             return Ok(());
@@ -186,12 +189,12 @@ impl Vm {
         Ok(())
     }
 
-    /// Brings back what was evicted before an access by the GPU, as the submission of the job would
-    /// have done, as far as there is memory.
+    /// Restores evicted BOs before a GPU access, as a job submission would, as far as memory
+    /// suffices.
     pub(crate) fn restore_for_access(&self) {
         if self.may_have_evicted() {
             let _in_one_piece = lock(&self.submission);
-            // The access tells whether it mattered.
+            // The access itself reports a BO that is still evicted.
             let _ = self.restore();
         }
     }
@@ -214,7 +217,7 @@ mod tests {
         object.make_resident().unwrap();
         let late = std::cell::OnceCell::new();
         let freed = Turn::new(inner).evict(1, |_| {
-            // What another thread may do after the VMs were looked at.
+            // The actions of another thread after the scan of the VMs.
             let vm = Vm::new(inner.clone(), 1 << 47, sparse.clone());
             let object = object.clone();
             let mapping = Mapping { size: 4096, offset: 0, flags: 0, evicted: false, object };

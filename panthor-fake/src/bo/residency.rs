@@ -1,8 +1,8 @@
-//! Which BOs have pages: they get them when a VM first maps them, and lose them under memory
+//! The residency of BOs: they get pages at the first map into a VM, and lose them under memory
 //! pressure, see [`reclaim`](crate::bo::reclaim).
 //!
-//! Only who has the [`Turn`] of the device changes that. A pin, which keeps pages where they are, is
-//! had without it while they are there.
+//! Only the holder of the device's [`Turn`] changes residency. A pin keeps pages in place, and can
+//! be taken without the turn while the BO is resident.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,49 +14,49 @@ use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::lock::{Mutex, MutexGuard, lock, rank};
 
-/// The bit of [`Residency::state`] that tells that there are pages.
+/// The bit of [`Residency::state`] that is set while there are pages.
 const RESIDENT: u32 = 1 << 31;
 
-/// Whether a BO has pages.
+/// The state of a BO's pages.
 #[derive(Debug, Default)]
 pub(crate) struct Residency {
-    /// [`RESIDENT`], and below it how many there are that need the pages to stay.
+    /// [`RESIDENT`], and the number of pins below it.
     state: AtomicU32,
-    /// When it got them, in the device's order.
+    /// The time of population, in the device's order.
     since: AtomicU64,
-    /// How often they were taken away.
+    /// The number of evictions.
     evictions: AtomicU32,
 }
 
 impl Bo {
-    /// Whether it has pages, or is another driver's.
+    /// Returns whether the BO is resident. An imported BO always is.
     pub(crate) fn is_resident(&self) -> bool {
         self.is_imported() || self.residency.state.load(Ordering::Acquire) & RESIDENT != 0
     }
 
-    /// Whether there are those that need its pages to stay.
+    /// Returns whether the BO is pinned.
     pub(crate) fn is_pinned(&self) -> bool {
         self.residency.state.load(Ordering::Acquire) & !RESIDENT != 0
     }
 
-    /// Whether it has pages that nobody needs to stay.
+    /// Returns whether the BO is resident and not pinned.
     pub(crate) fn is_evictable(&self) -> bool {
         self.residency.state.load(Ordering::Acquire) == RESIDENT
     }
 
-    /// How often its pages were taken away.
+    /// Returns the number of evictions.
     pub(crate) fn evictions(&self) -> u32 {
         self.residency.evictions.load(Ordering::Relaxed)
     }
 
-    /// Gets it pages unless it has them. They may be taken away at any time.
+    /// Makes the BO resident. Eviction is possible at any time.
     pub(crate) fn make_resident(self: &Arc<Self>) -> Result<()> {
         if self.is_resident() { Ok(()) } else { Turn::new(self.device()).populate(self) }
     }
 
-    /// Gets it pages that stay until as many [`Bo::unpin`].
+    /// Makes the BO resident and pins it until the matching [`Bo::unpin`].
     pub(crate) fn pin(self: &Arc<Self>) -> Result<()> {
-        // What is imported is pinned where it comes from.
+        // An imported BO is pinned by its exporter.
         if self.is_imported() || self.pin_if_resident() {
             return Ok(());
         }
@@ -86,7 +86,7 @@ impl Bo {
         }
     }
 
-    /// Gives its pages back: it ends.
+    /// Releases the pages when the BO is destroyed.
     pub(crate) fn forget_pages(&mut self) {
         if *self.residency.state.get_mut() & RESIDENT != 0 {
             let since = *self.residency.since.get_mut();
@@ -96,12 +96,12 @@ impl Bo {
     }
 }
 
-/// Keeps BOs pinned.
+/// A set of pinned BOs, unpinned on drop.
 #[derive(Debug, Default)]
 pub(crate) struct Pins(Vec<Arc<Bo>>);
 
 impl Pins {
-    /// Pins a BO for as long as this exists.
+    /// Pins a BO for the lifetime of the set.
     pub(crate) fn pin(&mut self, bo: &Arc<Bo>) -> Result<()> {
         bo.pin()?;
         self.0.push(bo.clone());
@@ -117,7 +117,7 @@ impl Drop for Pins {
     }
 }
 
-/// The BOs that have pages, in the order in which they got them.
+/// The resident BOs in the order of population.
 #[derive(Debug, Default)]
 pub(crate) struct Residents(Mutex<BTreeMap<u64, Weak<Bo>>, { rank::RESIDENTS }>);
 
@@ -128,17 +128,17 @@ impl Residents {
 
     fn remove(&self, since: u64) {
         let removed = lock(&self.0).remove(&since);
-        // It may free the memory of the BO, which nobody has to wait for.
+        // After unlocking, because the drop may free the memory of the BO.
         drop(removed);
     }
 
-    /// All of them.
+    /// Returns all resident BOs.
     pub(crate) fn all(&self) -> Vec<Arc<Bo>> {
         lock(&self.0).values().filter_map(Weak::upgrade).collect()
     }
 }
 
-/// Bytes of memory in use by the GPU.
+/// The bytes of memory in use by the GPU.
 #[derive(Debug, Default)]
 pub(crate) struct Pinned(AtomicU64);
 
@@ -149,7 +149,7 @@ impl Pinned {
         taken.map(drop).map_err(|_| Errno::NOMEM)
     }
 
-    /// Whether so many more could be taken now.
+    /// Returns whether `bytes` more fit into the limit now.
     pub(crate) fn has_room(&self, bytes: u64, limit: u64) -> bool {
         self.bytes().checked_add(bytes).is_some_and(|sum| sum <= limit)
     }
@@ -163,9 +163,9 @@ impl Pinned {
     }
 }
 
-/// The right to change which BOs of a device have pages.
+/// The exclusive right to change the residency of a device's BOs.
 ///
-/// Who has it takes no lock of a table of a file, and only tries those of submissions.
+/// The holder takes no lock of a file's table, and only tries submission locks.
 pub(crate) struct Turn<'a> {
     pub(crate) device: &'a DeviceInner,
     _alone: MutexGuard<'a, ()>,
@@ -176,10 +176,10 @@ impl<'a> Turn<'a> {
         Self { device, _alone: lock(&device.turn) }
     }
 
-    /// Gets a BO pages unless it has them.
+    /// Makes a BO resident.
     ///
     /// # Errors
-    /// `ENOMEM` if there are none, and none to reclaim.
+    /// `ENOMEM` if the memory does not suffice, even after reclaim.
     pub(crate) fn populate(&self, bo: &Arc<Bo>) -> Result<()> {
         if bo.is_resident() {
             return Ok(());
@@ -194,10 +194,10 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Sees to it that so many bytes are free, by reclaiming others if the kernel could do that.
+    /// Makes sure that `bytes` of memory are free, by reclaim if the emulated kernel has swap.
     ///
     /// # Errors
-    /// `ENOMEM` if they are not.
+    /// `ENOMEM` if the memory does not suffice.
     pub(crate) fn make_room(&self, bytes: u64, spared: &Spared) -> Result<()> {
         let (pinned, config) = (&self.device.pinned, &self.device.config);
         if !pinned.has_room(bytes, config.memory) && config.swap {
@@ -207,7 +207,7 @@ impl<'a> Turn<'a> {
         if pinned.has_room(bytes, config.memory) { Ok(()) } else { Err(Errno::NOMEM) }
     }
 
-    /// Takes the pages of a BO away unless they are pinned; whether it did.
+    /// Evicts a BO unless it is pinned. Returns whether the BO was evicted.
     pub(crate) fn take_pages(&self, bo: &Bo) -> bool {
         let residency = &bo.residency;
         let taken =

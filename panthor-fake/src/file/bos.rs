@@ -1,4 +1,4 @@
-//! The BOs of a file, their handles, and those that it shares.
+//! The BOs of a file, their handles, and the dma-bufs that share them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
@@ -19,11 +19,11 @@ use crate::vm::va_space::SPARSE_PERIOD;
 /// The buffer objects of a file.
 pub(crate) struct Objects {
     handles: Handles<Arc<Bo>>,
-    /// Those that can be mapped, with the number of their handles.
+    /// The BOs that can be mapped, by mmap offset, with their handle counts.
     by_offset: HashMap<u64, (Arc<Bo>, usize)>,
-    /// The handles by which each dma-buf was imported or exported, in that order. Nobody asks the
-    /// later ones while the first is there. (Of three and more, or among many dma-bufs, it depends on
-    /// addresses in the kernel which it tells.)
+    /// The handles of each imported or exported dma-buf, in that order. Lookups use the first
+    /// handle only. (With three or more handles, or among many dma-bufs, the kernel's choice
+    /// depends on addresses.)
     dma_bufs: BTreeMap<Identity, Vec<u32>>,
 }
 
@@ -40,7 +40,7 @@ impl Objects {
         self.handles.get(handle)
     }
 
-    /// What can be mapped at an offset.
+    /// Returns the BO at an mmap offset.
     pub(crate) fn at_mmap_offset(&self, offset: u64) -> Option<&Arc<Bo>> {
         self.by_offset.get(&offset).map(|(bo, _)| bo)
     }
@@ -66,21 +66,22 @@ impl Objects {
                 !known.is_empty()
             });
         }
-        // Last: without a handle a sweep may forget the dma-buf, and it must not stay known here.
+        // Last: without a handle, a sweep may forget the dma-buf, which must then be unknown here.
         bo.uncount_handle();
         Some(bo)
     }
 
-    /// Handles with their objects.
+    /// Returns the handles with their BOs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<Bo>)> {
         self.handles.iter()
     }
 }
 
-/// Gives a reference to a BO back that was a handle's, and its dma-buf, if nobody has a descriptor of that.
+/// Drops the BO reference of a closed handle, and forgets the BO's dma-buf if no descriptor of it
+/// is open.
 pub(crate) fn end_sharing(bo: Arc<Bo>) {
     let shared = bo.dma_buf().map(|dma_buf| dma_buf.identity());
-    // First: an import keeps its dma-buf.
+    // First, because an imported BO keeps its dma-buf alive.
     drop(bo);
     if let Some(identity) = shared {
         forget(identity);
@@ -88,17 +89,17 @@ pub(crate) fn end_sharing(bo: Arc<Bo>) {
 }
 
 impl FileInner {
-    /// The table of buffer objects, which does not change while this is held.
+    /// Locks the table of buffer objects for reading.
     pub(crate) fn objects(&self) -> ReadGuard<'_, Objects> {
         read(&self.objects)
     }
 
-    /// The handles by object.
+    /// Returns the handles by object.
     pub(crate) fn handle_of(&self) -> HandleOf {
         self.objects().iter().map(|(handle, bo)| (Arc::as_ptr(bo), handle)).collect()
     }
 
-    /// All BOs with their handles.
+    /// Returns all BOs with their handles.
     pub(crate) fn all_bos(&self) -> Vec<(u32, Arc<Bo>)> {
         self.objects().iter().map(|(handle, bo)| (handle, bo.clone())).collect()
     }
@@ -113,10 +114,10 @@ impl FileInner {
         write(&self.objects).add(bo)
     }
 
-    /// Gives the BO of that name another handle here. Nobody forgets the name meanwhile.
+    /// Adds a handle for the BO with a flink name. The name stays valid during the call.
     ///
     /// # Errors
-    /// `ENOENT` if there is none.
+    /// `ENOENT` if there is no such name.
     pub(crate) fn open_name(&self, name: u32) -> Result<(u32, Arc<Bo>)> {
         let mut objects = write(&self.objects);
         self.device_inner().names.with(name, |bo| Ok((objects.add(bo.clone())?, bo.clone())))
@@ -141,8 +142,8 @@ impl FileInner {
         Ok(fd)
     }
 
-    /// Imports a dma-buf. One that this file knows has its handle already; the BO of another file of
-    /// the device gets a handle here, too; all else becomes a new BO.
+    /// Imports a dma-buf. Returns the existing handle if this file already knows the dma-buf. A BO
+    /// of the same device gets a handle in this file; any other dma-buf becomes a new BO.
     pub(crate) fn import(&self, dma_buf: &Arc<DmaBuf>) -> Result<u32> {
         let identity = dma_buf.identity();
         let mut objects = write(&self.objects);
@@ -164,7 +165,7 @@ impl FileInner {
     pub(crate) fn close_bo(&self, handle: u32) -> Result<()> {
         let mut objects = write(&self.objects);
         let bo = objects.remove(handle).ok_or(Errno::INVAL)?;
-        // It may end here, which takes a while.
+        // Dropping the BO may be slow, so it happens without the lock.
         drop(objects);
         if bo.name() != 0 {
             self.device_inner().names.forget(&bo);
@@ -173,7 +174,7 @@ impl FileInner {
         Ok(())
     }
 
-    /// The object behind the sparse mappings of this file.
+    /// Returns the BO behind the sparse mappings of this file.
     pub(crate) fn sparse_object(&self) -> Result<Arc<Bo>> {
         if let Some(sparse) = self.sparse.get() {
             return Ok(sparse.clone());
@@ -193,7 +194,7 @@ mod tests {
     use crate::lock::lock;
     use crate::sharing::descriptors::{Object, find};
 
-    /// A BO of a device, with the dma-buf that it is exported as.
+    /// Creates a BO and exports it as a dma-buf.
     fn exported(device: &Device) -> (crate::file::File, Arc<Bo>, Arc<DmaBuf>, OwnedFd) {
         let file = device.open();
         let bo = Arc::new(Bo::new(device.inner().clone(), 4096, 0, None, true).unwrap());
@@ -211,7 +212,7 @@ mod tests {
         for _ in 0..5 {
             let (_exporter, _bo, dma_buf, _fd) = exported(&from);
             let file = to.open();
-            // Both imports get as far as they can: to the pages of the BO.
+            // Both imports block where they get the pages of the BO.
             let turn = lock(&from.inner().turn);
             std::thread::scope(|scope| {
                 let threads = [(); 2].map(|()| scope.spawn(|| file.inner().import(&dma_buf)));
@@ -229,7 +230,7 @@ mod tests {
         let (from, to) = [(); 2].map(|()| Device::new(Config::default()).unwrap()).into();
         let (_exporter, bo, dma_buf, _fd) = exported(&from);
         let file = to.open();
-        // Whatever is left of the addresses that mmap offsets have.
+        // Uses up the remaining address space of mmap offsets.
         let mut size = 1 << 62;
         let mut fill = Vec::new();
         while size >= 4096 {
@@ -241,7 +242,7 @@ mod tests {
         assert!(file.inner().import(&dma_buf).is_err());
         assert!(bo.is_resident() && !bo.is_pinned());
         assert_eq!(from.reclaim(u64::MAX), 4096);
-        // With room it works, and pins.
+        // With room, the import works and pins the pages.
         drop(fill);
         assert!(file.inner().import(&dma_buf).is_ok());
         assert!(bo.is_pinned());

@@ -1,4 +1,4 @@
-//! The ioctls of DRM itself that have nothing to do with objects.
+//! DRM core ioctls that use no objects.
 
 use std::mem::offset_of;
 
@@ -8,17 +8,17 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args, request_nr};
 use crate::lock::lock;
 
-/// `DRM_IOCTL_GEM_CHANGE_HANDLE`, which the kernel withdrew.
+/// `DRM_IOCTL_GEM_CHANGE_HANDLE`, which the kernel removed again.
 pub(crate) const GEM_CHANGE_HANDLE: u32 = 0xc010_64d2;
 
-/// Whether a kernel with the driver of this minor version has an ioctl that the fake knows: naming
-/// clients came with Linux 6.13, whose driver is newer than 1.0.
+/// Returns whether a kernel with this driver minor version has an ioctl of DRM core. Client names
+/// came with Linux 6.13, which has driver 1.1 or later.
 pub(crate) fn exists(nr: u8, minor: u32) -> bool {
     nr != request_nr(sys::DRM_IOCTL_SET_CLIENT_NAME) || minor >= 1
 }
 
-/// Whether DRM has an ioctl of that number for other nodes than render nodes: mode setting,
-/// authentication and what is left of the times before.
+/// Returns whether DRM core has an ioctl that render nodes refuse: mode setting, authentication and
+/// legacy ioctls.
 pub(crate) fn not_for_render_nodes(nr: u8) -> bool {
     matches!(
         nr,
@@ -71,7 +71,7 @@ pub(crate) fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
     data[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// A pointer or length of the caller.
+/// Reads a pointer or length of the caller.
 pub(crate) fn word(data: &[u8], at: usize) -> usize {
     let mut bytes = [0; size_of::<usize>()];
     bytes.copy_from_slice(&data[at..at + size_of::<usize>()]);
@@ -86,13 +86,13 @@ pub(crate) fn get_cap(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
         sys::DRM_CAP_TIMESTAMP_MONOTONIC => 1,
         sys::DRM_CAP_PRIME => sys::DRM_PRIME_CAP_IMPORT | sys::DRM_PRIME_CAP_EXPORT,
         sys::DRM_CAP_SYNCOBJ | sys::DRM_CAP_SYNCOBJ_TIMELINE => 1,
-        // The others are about displays.
+        // The other capabilities concern displays.
         _ => return Err(Errno::OPNOTSUPP),
     };
     Ok(())
 }
 
-/// `DRM_IOCTL_SET_CLIENT_NAME`: the name is for fdinfo; an empty one is none.
+/// `DRM_IOCTL_SET_CLIENT_NAME`: sets the name in fdinfo; an empty name removes it.
 pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_set_client_name = args(data);
     let length = usize::try_from(args.name_len).unwrap_or(usize::MAX);
@@ -101,7 +101,7 @@ pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
     let mut name = vec![0; length];
     call.user.read(args.name, &mut name)?;
-    // What fdinfo could not print as a value of its own.
+    // Other characters could not be printed in a line of fdinfo.
     let name = String::from_utf8(name)
         .ok()
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -1,4 +1,4 @@
-//! What `/proc/PID/fdinfo` shows of an open file of the driver: who it is, and what memory it has.
+//! The driver's lines in `/proc/PID/fdinfo`: client identity, memory and GPU time.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,24 +13,27 @@ use crate::sharing::reservation::Usage;
 /// The memory of a file's BOs in bytes.
 #[derive(Default)]
 struct Memory {
-    /// With one handle, of this file.
+    /// BOs with a single handle, of this file.
     private: u64,
-    /// With handles of others, or under another name.
+    /// BOs with other handles, or shared as a dma-buf.
     shared: u64,
-    /// With fences to wait for: what clients have put into the dma-buf. The driver's own jobs do not count.
+    /// BOs with pending fences that clients imported into the dma-buf. The driver's own jobs do not
+    /// count.
     active: u64,
     any_active: bool,
-    /// Backed by pages.
+    /// BOs with pages.
     resident: u64,
     any_resident: bool,
 }
 
 impl File {
-    /// The lines that the driver adds to `/proc/PID/fdinfo/N` of a descriptor of this file.
+    /// Returns the lines that the driver adds to `/proc/PID/fdinfo/N` for a descriptor of this
+    /// file.
     ///
-    /// The GPU's time and cycles are there while the driver measures them, see
-    /// [`Device::set_profiling`](crate::Device::set_profiling). Memory that the kernel itself has for groups and heaps counts as none. Driver 1.0
-    /// (Linux 6.12) adds nothing, nor does a device that was [unplugged](crate::Device::unplug).
+    /// GPU time and cycles appear while profiling is on, see
+    /// [`Device::set_profiling`](crate::Device::set_profiling). Kernel memory of groups and heaps
+    /// is not counted. Driver 1.0 (Linux 6.12) and an [unplugged](crate::Device::unplug) device add
+    /// no lines.
     pub fn fdinfo(&self) -> String {
         let unplugged = self.device().inner().check_plugged().is_err();
         if self.device().config().driver_minor == 0 || unplugged {
@@ -89,11 +92,11 @@ impl File {
 }
 
 fn line(text: &mut String, key: &str, value: &str) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = writeln!(text, "{key}:\t{value}");
 }
 
-/// A size in the largest unit that it is a multiple of, up to MiB.
+/// Formats a size in the largest unit up to MiB that divides it.
 fn size(bytes: u64) -> String {
     let mut rest = bytes;
     for unit in ["", " KiB"] {

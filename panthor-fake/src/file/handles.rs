@@ -1,16 +1,16 @@
-//! Tables of small numbers that stand for objects.
+//! Handle tables.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Objects by handle. A new one gets the lowest free handle, from 1, as in the kernel: handles are
-/// reused at once.
+/// Objects by handle. A new object gets the lowest free handle from 1, as in the kernel, so handles
+/// are reused at once.
 #[derive(Debug)]
 pub(crate) struct Handles<T> {
     slots: Vec<Option<T>>,
     /// Free indices below the length of `slots`.
     free: BinaryHeap<Reverse<u32>>,
-    /// What has handle 0, once it can be given.
+    /// The object with handle 0, once that handle may be used.
     zero: Option<Option<T>>,
 }
 
@@ -25,7 +25,7 @@ impl<T> Handles<T> {
         Self { slots: Vec::new(), free: BinaryHeap::new(), zero: None }
     }
 
-    /// Adds an object unless that needs a handle above `max`.
+    /// Adds an object, unless its handle would exceed `max`.
     pub(crate) fn insert(&mut self, object: T, max: u32) -> Option<u32> {
         if let Some(zero @ None) = &mut self.zero {
             *zero = Some(object);
@@ -36,7 +36,7 @@ impl<T> Handles<T> {
         Some(handle)
     }
 
-    /// Takes a handle for an object that is to come; none above `max`, and not 0.
+    /// Reserves a nonzero handle up to `max` for a later object.
     pub(crate) fn reserve(&mut self, max: u32) -> Option<u32> {
         let next = self.slots.len() as u32;
         let index = self.free.peek().map_or(next, |&Reverse(index)| index);
@@ -51,21 +51,21 @@ impl<T> Handles<T> {
         Some(index + 1)
     }
 
-    /// Gives an object the handle that was reserved for it.
+    /// Stores the object of a reserved handle.
     pub(crate) fn fill(&mut self, handle: u32, object: T) {
         if let Some(slot) = handle.checked_sub(1).and_then(|it| self.slots.get_mut(it as usize)) {
             *slot = Some(object);
         }
     }
 
-    /// Gives a handle back that was reserved, and for which no object came.
+    /// Releases a reserved handle without an object.
     pub(crate) fn unreserve(&mut self, handle: u32) {
         if let Some(index) = handle.checked_sub(1) {
             self.free.push(Reverse(index));
         }
     }
 
-    /// Lets handle 0 be given from now on, if there is any object.
+    /// Makes handle 0 available to later objects, unless the table is empty.
     pub(crate) fn free_zero(&mut self) {
         if self.zero.is_none() && self.slots.len() > self.free.len() {
             self.zero = Some(None);
@@ -96,7 +96,7 @@ impl<T> Handles<T> {
         Some(object)
     }
 
-    /// Removes everything.
+    /// Removes and returns all objects.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         self.free.clear();
         let zero = self.zero.take().flatten();

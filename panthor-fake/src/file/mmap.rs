@@ -1,4 +1,4 @@
-//! What of a file can be mapped, and where.
+//! The mmap offsets of a file.
 
 use std::io;
 use std::ptr::NonNull;
@@ -21,24 +21,25 @@ impl File {
     /// Maps a BO, or the page with the latest flush ID, as a shared `mmap(2)` of the render node
     /// does.
     ///
-    /// `len` is in bytes and rounded up to the page size; `offset` is what
-    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET` gave.
+    /// `len` is in bytes and rounded up to the page size. `offset` comes from
+    /// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`.
     ///
     /// # Errors
-    /// By its error number: `ECHILD` in a child of the process that created the device; `ENODEV` after [`Device::unplug`](crate::Device::unplug); `EINVAL` if no BO starts at the
-    /// offset or it is shorter than `len`; `ENOMEM` for more than a process has; `EACCES` for a BO that this file has
-    /// no handle of; otherwise what `mmap(2)` says.
+    /// `ECHILD` in a child of the process that created the device; `ENODEV` after
+    /// [`Device::unplug`](crate::Device::unplug); `EINVAL` if no BO starts at the offset or the BO
+    /// is shorter than `len`; `ENOMEM` if `len` exceeds the address space; `EACCES` if this file
+    /// has no handle of the BO; otherwise the error of `mmap(2)`.
     pub fn mmap(&self, len: usize, prot: Prot, offset: u64) -> io::Result<Mapping> {
         let mapping = self.inner().mmap(self, len, prot, offset);
         mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
     }
 
-    /// As [`mmap`](Self::mmap), from this address on, in place of what is there (`MAP_FIXED`). The end is unmapping,
-    /// as of any other.
+    /// Maps as [`mmap`](Self::mmap) does, at a fixed address, and replaces existing mappings
+    /// (`MAP_FIXED`). Dropping the mapping unmaps the range.
     ///
     /// # Safety
-    /// The `len` bytes from `address` on, rounded up to pages, are the caller's to replace: nothing is there that
-    /// anybody else uses.
+    /// The caller owns the `len` bytes from `address`, rounded up to pages, and no other code uses
+    /// them.
     ///
     /// # Errors
     /// As for [`mmap`](Self::mmap).
@@ -49,7 +50,7 @@ impl File {
         prot: Prot,
         offset: u64,
     ) -> io::Result<Mapping> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the range may be replaced.
         let mapping = unsafe { self.inner().mmap_at(self, address, len, prot, offset) };
         mapping.map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))
     }
@@ -64,7 +65,7 @@ impl FileInner {
         self.traced_mmap(len, prot, offset, |bo| Mapping::new(file.clone(), bo, len, prot))
     }
 
-    /// As [`mmap`](Self::mmap), at this address.
+    /// Maps as [`mmap`](Self::mmap) does, at a fixed address.
     ///
     /// # Safety
     ///
@@ -78,12 +79,12 @@ impl FileInner {
         offset: u64,
     ) -> Result<Mapping> {
         self.traced_mmap(len, prot, offset, |bo| {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller promises that the range may be replaced.
             unsafe { Mapping::new_at(Some(address), file.clone(), bo, len, prot) }
         })
     }
 
-    /// Maps what the arguments select, with a line in the trace.
+    /// Maps the selected object and traces the call.
     fn traced_mmap(
         &self,
         len: usize,
@@ -100,7 +101,7 @@ impl FileInner {
         answer()
     }
 
-    /// What a mapping would show; `None` is the page with the latest flush ID.
+    /// Returns the BO that an mmap selects; `None` is the page with the latest flush ID.
     pub(crate) fn check_mmap(
         &self,
         len: usize,
@@ -119,7 +120,7 @@ impl FileInner {
         }
         let mmio = self.user_mmio_offset.load(Ordering::Relaxed);
         if let Some(register) = offset.checked_sub(mmio) {
-            // The page with the latest flush ID is the only one, and it is not for writing.
+            // Only the first page, with the latest flush ID, can be mapped, and only for reading.
             if register != 0 || size != page || prot.contains(Prot::WRITE) {
                 return Err(Errno::INVAL);
             }
@@ -131,7 +132,7 @@ impl FileInner {
             return Err(if somebodys { Errno::ACCES } else { Errno::INVAL });
         };
         let no_mmap = bo.flags() & sys::DRM_PANTHOR_BO_NO_MMAP != 0;
-        // Newer drivers only keep the offset to themselves.
+        // Newer drivers already refuse to return the offset.
         if size > bo.size() || (no_mmap && self.config().driver_minor < 7) {
             return Err(Errno::INVAL);
         }

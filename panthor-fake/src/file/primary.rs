@@ -1,6 +1,6 @@
-//! The primary node: who is master, who is authenticated, and the ioctls that only it has.
+//! The primary node: DRM masters, authentication, and the ioctls that render nodes lack.
 //!
-//! The driver has no displays, so that mode setting comes to nothing.
+//! The driver has no displays, so mode setting always fails.
 
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -15,50 +15,50 @@ use crate::file::drm_core::{put, word};
 use crate::file::handles::Handles;
 use crate::lock::{Mutex, lock, rank};
 
-/// The name of the GPU on its bus: the one of the RK3588.
+/// The bus name of the GPU, as on the RK3588.
 const UNIQUE: &[u8] = b"fb000000.gpu";
 
-/// The version of DRM's own interface.
+/// The DRM interface version.
 const INTERFACE: (i32, i32) = (1, 4);
 
-/// What a client must be.
+/// The permissions that an ioctl needs.
 pub(crate) mod needs {
-    /// A master, or introduced by one.
+    /// The client is, or was authenticated by, a master.
     pub(crate) const AUTH: u8 = 1;
-    /// The current master.
+    /// The client is the current master.
     pub(crate) const MASTER: u8 = 2;
-    /// A process with `CAP_SYS_ADMIN`.
+    /// The process has `CAP_SYS_ADMIN`.
     pub(crate) const ADMIN: u8 = 4;
 }
 
-/// Who may introduce others, with those who asked for it.
+/// A DRM master, with the clients that requested authentication.
 #[derive(Debug, Default)]
 struct Master {
-    /// What was given out; nothing in it once it has been used.
+    /// The issued magic numbers. A used number has no client.
     magic: Mutex<Handles<Option<Arc<AtomicBool>>>, { rank::MAGIC }>,
-    /// Whether the name on the bus is told: since the master chose an interface version.
+    /// Set once the master has chosen an interface version; then the bus name is reported.
     tells_unique: AtomicBool,
 }
 
-/// What the primary files of a device share.
+/// The state that the primary files of a device share.
 #[derive(Debug, Default)]
 pub(crate) struct Masters {
     current: Mutex<Option<Arc<Master>>, { rank::MASTERS }>,
 }
 
-/// Who opens a node.
+/// The process that opens a node.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Opener {
-    /// Whether it has `CAP_SYS_ADMIN`.
+    /// Set if the process has `CAP_SYS_ADMIN`.
     pub(crate) administrator: bool,
-    /// The process that it is, as [`Caller::process`](crate::call::caller::Caller::process) tells.
+    /// The process ID, as [`Caller::process`](crate::call::caller::Caller::process) returns it.
     pub(crate) process: i32,
-    /// The thread that opens it, for a trace.
+    /// The opening thread, for a trace.
     #[cfg_attr(not(feature = "trace"), expect(dead_code, reason = "nothing is traced"))]
     pub(crate) thread: i32,
 }
 
-/// What a primary file has beyond a render file. Locked after [`Masters::current`].
+/// The additional state of a primary node's file. Locked after [`Masters::current`].
 #[derive(Debug)]
 pub(crate) struct Primary {
     state: Mutex<State, { rank::PRIMARY }>,
@@ -68,15 +68,15 @@ pub(crate) struct Primary {
 #[derive(Debug)]
 struct State {
     master: Arc<Master>,
-    /// Whether that is its own.
+    /// Set if the file created its master.
     is_master: bool,
-    /// The process that made it so, or that opened the file.
+    /// The process that became master, or that opened the file.
     process: i32,
     magic: u32,
 }
 
 impl Primary {
-    /// Opens the primary node: without a master the file becomes it.
+    /// Opens the primary node. If there is no master, the file becomes master.
     pub(crate) fn open(masters: &Masters, opener: Opener) -> Self {
         let Opener { administrator, process, .. } = opener;
         let mut current = lock(&masters.current);
@@ -86,13 +86,13 @@ impl Primary {
         Self { state: Mutex::new(State { master, is_master, process, magic: 0 }), authenticated }
     }
 
-    /// Whether it is the current master.
+    /// Returns whether the file is the current master.
     pub(crate) fn is_current_master(&self, masters: &Masters) -> bool {
         let current = lock(&masters.current);
         lock(&self.state).is_current(current.as_ref())
     }
 
-    /// The end of the file.
+    /// Releases the file.
     pub(crate) fn close(&self, masters: &Masters) {
         let mut current = lock(&masters.current);
         let state = lock(&self.state);
@@ -114,7 +114,7 @@ impl State {
 }
 
 /// # Errors
-/// `EACCES` if the client of a primary file is not what an ioctl needs.
+/// `EACCES` if a primary client lacks the permissions that an ioctl needs.
 pub(crate) fn permit(call: &Call<'_>, primary: &Primary, needs: u8) -> Result<()> {
     let needs = |need| needs & need != 0;
     let denied = (needs(needs::ADMIN) && !call.capabilities().administrator)
@@ -123,7 +123,7 @@ pub(crate) fn permit(call: &Call<'_>, primary: &Primary, needs: u8) -> Result<()
     if denied { Err(Errno::ACCES) } else { Ok(()) }
 }
 
-/// The ioctls that render nodes lack.
+/// Returns the ioctls that only primary nodes have.
 pub(crate) fn find(request: u32) -> Option<Entry> {
     const OLD: u8 = needs::AUTH | needs::MASTER | needs::ADMIN;
 
@@ -159,11 +159,11 @@ pub(crate) fn find(request: u32) -> Option<Entry> {
         }
         0x1e => (0, set_master),
         0x1f => (0, drop_master),
-        // Left over from the times before.
+        // Legacy ioctls.
         0x10 => (OLD, invalid),
         0x12 | 0x13 | 0x27 | 0x28 | 0x3f => (OLD, nothing),
         0x2c => (needs::AUTH, nothing),
-        // Mode setting, by the master or by anybody.
+        // Mode setting, with and without master.
         0xa8 | 0xa9 => (needs::MASTER, nothing),
         0xa2 | 0xa3 | 0xa5 | 0xab | 0xb0 | 0xb1 | 0xb7 | 0xba..=0xbc | 0xc6..=0xc9 => {
             (needs::MASTER, not_supported)
@@ -200,12 +200,13 @@ fn map_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     no_dumb_buffers(call, &mut data[8..16])
 }
 
-/// `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no outputs.
+/// `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no output.
 fn destroy_dumb(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     no_dumb_buffers(call, &mut [])
 }
 
-/// Newer kernels clear what a dumb buffer would have returned; 1.8 does so for certain, 1.0 does not.
+/// Clears the outputs, as kernels with driver 1.7 and later do, and fails. Clearing was observed
+/// with 1.8, and not with 1.0.
 fn no_dumb_buffers(call: &Call<'_>, outputs: &mut [u8]) -> Result<()> {
     if call.file.config().driver_minor >= 7 {
         outputs.fill(0);
@@ -213,7 +214,8 @@ fn no_dumb_buffers(call: &Call<'_>, outputs: &mut [u8]) -> Result<()> {
     Err(Errno::NOSYS)
 }
 
-/// The primary part of the caller's file. The ioctls here are found for no other.
+/// Returns the primary state of the caller's file. The ioctls of this module are found for primary
+/// files only.
 fn primary<'a>(call: &Call<'a>) -> Result<&'a Primary> {
     call.file.primary().ok_or(Errno::ACCES)
 }
@@ -254,9 +256,9 @@ fn auth_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_CLIENT`: nobody but the caller is known, and of that the thread.
+/// `DRM_IOCTL_GET_CLIENT`: reports the calling thread as the only client.
 fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
-    /// The user that stands for those without a number.
+    /// The overflow user ID.
     const NOBODY: usize = 65_534;
 
     let index: &mut [i32; 2] = args(data);
@@ -265,14 +267,14 @@ fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     }
     index[1] = primary(call)?.is_authenticated().into();
     let thread = call.caller.thread() as usize;
-    // Magic and the number of ioctls are not told.
+    // The magic number and the ioctl count are always zero.
     for (word, value) in [thread, NOBODY, 0, 0].into_iter().enumerate() {
         put(data, 8 + word * size_of::<usize>(), &value.to_ne_bytes());
     }
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_STATS`: there are none.
+/// `DRM_IOCTL_GET_STATS`: reports no statistics.
 fn get_stats(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let known = data.len().min(248);
     data[..known].fill(0);
@@ -305,8 +307,8 @@ fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if asked.drm_dd_major != -1 && wrong { Err(Errno::INVAL) } else { Ok(()) }
 }
 
-/// Who never was a master may become it only as an administrator, and so may a process to which the file was passed
-/// on.
+/// Checks that the caller may become or stop being master: the process was master with this file
+/// before, or it has `CAP_SYS_ADMIN`.
 fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
     let was_master = state.is_master && state.process == call.caller.process();
     let permitted = was_master || call.capabilities().administrator;

@@ -1,4 +1,4 @@
-//! The end of a file.
+//! The release of a file.
 
 use std::sync::Weak;
 
@@ -7,9 +7,10 @@ use crate::file::bos::end_sharing;
 use crate::lock::{lock, write};
 
 impl Drop for FileInner {
-    /// The release of a file: everything goes that nothing else keeps.
+    /// Releases all objects of the file that have no other reference.
     fn drop(&mut self) {
-        // What the file holds is the parent's. So may be the locks: threads that held one are not here.
+        // The objects belong to the parent. Locks may be held forever, since the threads that held
+        // them do not exist in the child.
         if self.device_inner().is_inherited() {
             return;
         }
@@ -58,7 +59,7 @@ mod tests {
         let inner = &file.inner;
         let sparse = inner.sparse_object().unwrap();
         let id = inner.add_vm(Vm::new(device.inner().clone(), 1 << 47, sparse)).unwrap();
-        // What a thread does that submits, with another that destroys in between.
+        // A submitting thread, with a concurrent destroy in between.
         let vm = inner.vm(id).unwrap();
         vm.hold();
         inner.destroy_vm(id).unwrap();

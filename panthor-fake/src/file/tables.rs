@@ -9,13 +9,13 @@ use crate::lock::{lock, read, write};
 use crate::sync::syncobj::Syncobj;
 use crate::vm::Vm;
 
-/// The most VMs that a file can have.
+/// The maximum number of VMs of a file.
 const VMS_MAX: u32 = 32;
 
-/// The most groups that a file can have.
+/// The maximum number of groups of a file.
 const GROUPS_MAX: u32 = 128;
 
-/// The handle of a group that is in the making: it is free again if that comes to nothing.
+/// A reserved group handle, which is released on drop unless it is filled.
 pub(crate) struct ReservedGroup<'a> {
     file: &'a FileInner,
     handle: u32,
@@ -26,7 +26,7 @@ impl ReservedGroup<'_> {
         self.handle
     }
 
-    /// Gives the handle to the group.
+    /// Stores the group of the handle.
     pub(crate) fn fill(self, group: Group) -> u32 {
         write(&self.file.groups).fill(self.handle, Arc::new(group));
         std::mem::ManuallyDrop::new(self).handle
@@ -40,7 +40,7 @@ impl Drop for ReservedGroup<'_> {
 }
 
 impl FileInner {
-    /// All VMs with their ids, and those that were destroyed as far as something keeps them.
+    /// Returns all VMs with their IDs, including destroyed VMs that are still alive.
     pub(crate) fn all_vms(&self) -> Vec<(Option<u32>, Arc<Vm>)> {
         let vms: Vec<_> = read(&self.vms).iter().map(|(id, vm)| (Some(id), vm.clone())).collect();
         let destroyed: Vec<_> =
@@ -48,12 +48,12 @@ impl FileInner {
         vms.into_iter().chain(destroyed.into_iter().map(|vm| (None, vm))).collect()
     }
 
-    /// All groups with their handles.
+    /// Returns all groups with their handles.
     pub(crate) fn all_groups(&self) -> Vec<(u32, Arc<Group>)> {
         read(&self.groups).iter().map(|(handle, group)| (handle, group.clone())).collect()
     }
 
-    /// All sync objects with their handles.
+    /// Returns all sync objects with their handles.
     pub(crate) fn all_syncobjs(&self) -> Vec<(u32, Arc<Syncobj>)> {
         read(&self.syncobjs).iter().map(|(handle, syncobj)| (handle, syncobj.clone())).collect()
     }
@@ -65,7 +65,7 @@ impl FileInner {
     }
 
     /// # Errors
-    /// `EBUSY` if the file has as many VMs as it can.
+    /// `EBUSY` if the file has the maximum number of VMs.
     pub(crate) fn add_vm(&self, vm: Arc<Vm>) -> Result<u32> {
         write(&self.vms).insert(vm, VMS_MAX).ok_or(Errno::BUSY)
     }
@@ -75,11 +75,11 @@ impl FileInner {
     pub(crate) fn destroy_vm(&self, id: u32) -> Result<()> {
         let vm = write(&self.vms).remove(id).ok_or(Errno::INVAL)?;
         vm.destroy();
-        // What the GPU is busy with has lost its memory.
+        // Jobs on the GPU lose their memory, which causes a page fault.
         page_fault(&vm);
         let mut destroyed = lock(&self.destroyed_vms);
         destroyed.retain(|vm| vm.strong_count() > 0);
-        // Also without jobs: another thread may be about to submit one.
+        // Even without jobs: another thread may be about to submit one.
         destroyed.push(Arc::downgrade(&vm));
         Ok(())
     }
@@ -90,10 +90,10 @@ impl FileInner {
         read(&self.groups).get(handle).cloned().ok_or(Errno::INVAL)
     }
 
-    /// Takes a handle for a group that is to come.
+    /// Reserves a handle for a new group.
     ///
     /// # Errors
-    /// `EBUSY` if the file has as many groups as it can.
+    /// `EBUSY` if the file has the maximum number of groups.
     pub(crate) fn reserve_group(&self) -> Result<ReservedGroup<'_>> {
         let handle = write(&self.groups).reserve(GROUPS_MAX).ok_or(Errno::BUSY)?;
         Ok(ReservedGroup { file: self, handle })
@@ -120,8 +120,8 @@ impl FileInner {
     pub(crate) fn remove_syncobj(&self, handle: u32) -> Result<()> {
         let removed = {
             let mut syncobjs = write(&self.syncobjs);
-            // Kernels with this driver keep handle 0 back only until somebody destroys it. That was
-            // otherwise with driver 1.0; which kernel between the two changed it is not known.
+            // Kernels with driver 1.8 or later reserve handle 0 only until a client destroys it.
+            // Driver 1.0 always reserves it; the kernel that changed this is unknown.
             if handle == 0 && self.config().driver_minor >= 8 {
                 syncobjs.free_zero();
             }

@@ -1,4 +1,4 @@
-//! Lines of the trace about a node that are of no ioctl: opens and CPU mappings.
+//! Traced calls on a node other than ioctls: opens and CPU mappings.
 
 use std::ptr::NonNull;
 
@@ -32,7 +32,8 @@ impl FileInner {
         let _: Result<()> = self.trace(by, Call::Open, Fields::default, || Ok(()), |()| None);
     }
 
-    /// Answers an mmap and reports it. `address` returns the address of the mapping where that is known.
+    /// Answers an mmap and reports it. `address` returns the address of the mapping, if it is
+    /// known.
     pub(crate) fn trace_mmap<T>(
         &self,
         by: Who,
@@ -43,7 +44,7 @@ impl FileInner {
         self.trace(by, Call::Mmap, || args.fields(), answer, address)
     }
 
-    /// Reports the end of a CPU mapping.
+    /// Reports the removal of a CPU mapping.
     pub(crate) fn trace_munmap(&self, address: NonNull<u8>, len: usize) {
         let args = || {
             let addr = Value::Hex(address.addr().get() as u64);

@@ -1,4 +1,5 @@
-//! Threads that were permitted to map a BO and may not have done so yet: the kernel maps for them after the answer.
+//! Permits of threads to map a BO. The kernel maps after the fake's answer, so a permitted mapping
+//! may still be to come.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,25 +10,25 @@ use nix::unistd::Pid;
 
 use crate::lock::{Mutex, lock, rank};
 
-/// What threads are about to map, one range each: a thread makes one call at a time.
+/// The pending permits, one range for each thread: a thread makes one call at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    /// How many there are, for those who only ask whether there are any.
+    /// The number of permits, so that a check for none takes no lock.
     count: AtomicUsize,
     by_thread: Mutex<HashMap<Pid, Range<u64>>, { rank::PERMITS }>,
 }
 
 impl Permits {
-    /// Remembers that a thread may map a range from now on. That it may is decided afterwards: so of what was given
-    /// up before this is not known, nothing will be mapped.
+    /// Records that a thread may map a range. The caller decides on the permission afterwards, so a
+    /// BO that was freed before this call cannot be mapped.
     pub(crate) fn grant(&self, thread: Pid, range: Range<u64>) {
         let mut by_thread = lock(&self.by_thread);
         by_thread.insert(thread, range);
         self.count.store(by_thread.len(), Ordering::Release);
     }
 
-    /// Forgets the permission of a thread: it makes another call, so it has mapped what it was to map, or it was
-    /// refused.
+    /// Removes the permit of a thread. The thread makes another call, so it has mapped the range or
+    /// was refused.
     pub(crate) fn end(&self, thread: Pid) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
@@ -37,7 +38,7 @@ impl Permits {
         self.count.store(by_thread.len(), Ordering::Release);
     }
 
-    /// What may still be mapped by those who were permitted to.
+    /// Returns the ranges that live threads may still map.
     pub(super) fn pending(&self) -> Vec<Range<u64>> {
         let mut by_thread = lock(&self.by_thread);
         by_thread.retain(|&thread, _| is_alive(thread));
@@ -46,9 +47,9 @@ impl Permits {
     }
 }
 
-/// Whether a thread will go on.
+/// Returns whether a thread is neither a zombie nor dead.
 fn is_alive(thread: Pid) -> bool {
-    // The name, in parentheses, may be anything.
+    // The process name, in parentheses, may contain any character.
     let Ok(stat) = fs::read(format!("/proc/{thread}/stat")) else {
         return false;
     };

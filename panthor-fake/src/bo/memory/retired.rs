@@ -1,11 +1,11 @@
-//! Memory of BOs that are gone, but that other processes may still have mapped: a mapping keeps what it shows.
+//! Retired memory: ranges of destroyed BOs that other processes may still have mapped.
 
 use std::ops::Range;
 
 use super::Memory;
 use crate::lock::lock;
 
-/// So much is kept before it is worth looking who has it mapped, beyond what was kept the last time.
+/// The growth of retired memory that triggers another scan of the mappings.
 const STEP_BYTES: u64 = 64 << 20;
 const STEP_RANGES: usize = 1024;
 
@@ -13,7 +13,7 @@ const STEP_RANGES: usize = 1024;
 pub(super) struct Retired {
     ranges: Vec<Range<u64>>,
     bytes: u64,
-    /// When to look.
+    /// The bytes and ranges above which a scan is due.
     limit: (u64, usize),
 }
 
@@ -31,23 +31,23 @@ impl Retired {
 }
 
 impl Memory {
-    /// Keeps what [`Memory::allocate`] reserved for processes that have it mapped.
+    /// Retires a range of [`Memory::allocate`] that processes may have mapped.
     pub(crate) fn retire(&self, offset: u64, size: u64) {
         lock(&self.retired).add(offset..offset + size);
     }
 
-    /// Whether something is kept at an offset.
+    /// Returns whether a retired range starts at an offset.
     pub(crate) fn is_retired(&self, offset: u64) -> bool {
         lock(&self.retired).ranges.iter().any(|range| range.start == offset)
     }
 
-    /// Whether so much is kept that it should be looked who has it mapped.
+    /// Returns whether retired memory exceeds the scan threshold.
     pub(crate) fn should_reclaim(&self) -> bool {
         let retired = lock(&self.retired);
         retired.bytes > retired.limit.0 || retired.ranges.len() > retired.limit.1
     }
 
-    /// Gives back what was retired and nobody has mapped, as a look at all of them says.
+    /// Frees the retired ranges that no process has mapped. `look` scans all mappings.
     pub(crate) fn reclaim<U: Fn(&Range<u64>) -> bool>(&self, look: impl FnOnce() -> U) {
         let candidates = {
             let mut retired = lock(&self.retired);
@@ -57,8 +57,8 @@ impl Memory {
         if candidates.is_empty() {
             return;
         }
-        // In this order: who is permitted to map something after it was retired is refused, who was before and is
-        // known no more has mapped it.
+        // In this order: a permit granted after the range was retired is refused, and a permit that
+        // ended before this point has led to a mapping that the scan sees.
         let pending = self.permits.pending();
         let is_unmapped = look();
         let overlap = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
