@@ -1,23 +1,23 @@
-//! Callbacks of traces that wait until their caller holds no lock.
+//! Deferral of trace callbacks until their caller holds no lock.
 
 use std::marker::PhantomData;
 
-/// Defers what the traces of devices report of this thread, until it is dropped.
+/// A guard that defers the trace reports of this thread until it is dropped.
 ///
-/// For a caller whose own lock is held during a call, which a callback may want to take as well. Reports come in the
-/// order of the calls, with what each call had at its time.
+/// Use it where a lock of the caller is held during a call and a trace callback may take the same
+/// lock. Reports keep the order of the calls and the state at each call.
 #[doc(hidden)]
 #[must_use]
 #[derive(Debug)]
 pub struct DeferredReports {
     #[cfg(feature = "trace")]
     _deferral: crate::trace::Deferral,
-    /// It is of this thread.
+    /// Bound to this thread.
     _of_thread: PhantomData<*const ()>,
 }
 
 impl DeferredReports {
-    /// Defers from now on.
+    /// Starts a deferral.
     #[expect(clippy::new_without_default, reason = "it has an effect")]
     pub fn new() -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! Free ranges of addresses, by their starts.
+//! Free address ranges, by start.
 
 use std::collections::BTreeMap;
 
-/// Takes out those free ranges that touch `len` more bytes at `start`, and returns the range that they are together;
-/// `len_of` tells how long one is.
+/// Removes the free ranges adjacent to `len` bytes at `start`, and returns the merged range.
+/// `len_of` returns the length of a free range.
 pub(crate) fn take_neighbours<V>(
     free: &mut BTreeMap<u64, V>,
     (mut start, mut len): (u64, u64),

@@ -1,17 +1,17 @@
-//! Locks, with the order in which threads take them.
+//! Locks with a checked acquisition order.
 //!
-//! A thread that panics poisons no lock: a test that panics while it holds one should fail with its own message, and
-//! take no other thread of the test program with it.
+//! A panic poisons no lock: a test that panics with a lock held should fail with its own message,
+//! and not affect other threads of the test program.
 //!
-//! Debug builds check the order: a thread that takes a lock while it holds one of the same rank or of a later one
-//! panics with both names, whether another thread is there to deadlock with or not. Release builds check nothing, and
-//! a lock is then one of the standard library.
+//! Debug builds check the order: a thread that takes a lock while it holds one of the same or a
+//! later rank panics with both names, even without an actual deadlock. In release builds, locks are
+//! those of the standard library without checks.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, PoisonError, TryLockError};
 use std::time::Duration;
 
-/// Numbers ranks in the order in which they are listed.
+/// Numbers the ranks in the order of the list.
 macro_rules! ranks {
     ($($(#[$meta:meta])* $name:ident,)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
@@ -29,38 +29,39 @@ macro_rules! ranks {
     };
 }
 
-/// The ranks of locks, in acquisition order: a thread that holds one takes only those that are listed after it.
+/// The ranks of locks in acquisition order. A thread that holds a lock takes only locks of later
+/// ranks.
 ///
-/// No lock is held while code of a user runs, nor in a system call that may block.
+/// No lock is held during calls of user code or blocking system calls.
 pub(crate) mod rank {
     ranks! {
-        /// The handles of BOs of a file. Held for reading while a VM_BIND carries out some operations.
+        /// The BO handles of a file. Read-locked while a VM_BIND runs a batch of operations.
         OBJECTS,
-        /// The names of BOs of a device.
+        /// The flink names of a device.
         BO_NAMES,
         /// The VMs of a file.
         VMS,
-        /// The VMs of a file that were destroyed.
+        /// The destroyed VMs of a file.
         DESTROYED_VMS,
         /// The groups of a file.
         GROUPS,
         /// The tiler heaps of a VM.
         HEAPS,
-        /// The submission to a VM. A reclaim tries it for all VMs of a device at once.
+        /// The submission to a VM. A reclaim tries the locks of all VMs of a device.
         SUBMISSION,
         /// The syncobjs of a file.
         SYNCOBJS,
-        /// The right to change which BOs of a device are resident.
+        /// The right to change the residency of a device's BOs.
         TURN,
         /// The right to forget descriptors.
         SWEEPING,
-        /// The descriptors that were handed out.
+        /// The exported descriptors.
         DESCRIPTORS,
-        /// The dma-buf that a BO was exported as.
+        /// The dma-buf of an exported BO.
         EXPORTED,
         /// The jobs of a queue that wait for fences.
         JOBS,
-        /// The jobs of a queue that the GPU has.
+        /// The jobs of a queue on the GPU.
         RING,
         /// The state of a group.
         GROUP_STATE,
@@ -72,15 +73,15 @@ pub(crate) mod rank {
         DEVICE_GROUPS,
         /// The address space of a VM.
         SPACE,
-        /// The place of a BO in the LRU lists.
+        /// The LRU position of a BO.
         PLACE,
-        /// The place of a VM in the LRU list of VMs.
+        /// The LRU position of a VM.
         VM_RANK,
-        /// The fence of a syncobj, with what waits for it.
+        /// The fence of a syncobj, with its waiters.
         SYNCOBJ,
         /// The fences of a dma-buf.
         RESERVATION,
-        /// The predecessor of a point of a timeline.
+        /// The predecessor of a timeline point.
         CHAIN,
         /// The state of a fence, with its callbacks.
         LEAF,
@@ -90,12 +91,12 @@ pub(crate) mod rank {
         PRIMARY,
         /// The clients that a master may authenticate.
         MAGIC,
-        // The following are taken last: no other lock is taken under them.
-        /// The callback of a chain of fences.
+        // Innermost locks: no other lock is taken under them.
+        /// The callback of a fence chain.
         CALLBACK,
         /// The generation of changes that waiters sleep for.
         GENERATION,
-        /// The free ranges of the memory of a device.
+        /// The free ranges of a device's memory.
         RANGES,
         /// The memory that other processes may still have mapped.
         RETIRED,
@@ -103,9 +104,9 @@ pub(crate) mod rank {
         PERMITS,
         /// The resident BOs of a device.
         RESIDENTS,
-        /// The free ranges of the kernel's part of a VM.
+        /// The free ranges in the kernel part of a VM.
         KERNEL_VA,
-        /// The planned failures of jobs of a VM.
+        /// The planned job failures of a VM.
         FAILURES,
         /// The planned failures of ioctls.
         INJECTIONS,
@@ -124,7 +125,7 @@ pub(crate) mod rank {
     }
 }
 
-/// What a thread holds, in debug builds.
+/// The locks of each thread, in debug builds.
 #[cfg(debug_assertions)]
 mod held {
     use std::cell::Cell;
@@ -134,21 +135,21 @@ mod held {
     const _: () = assert!(NAMES.len() <= u64::BITS as usize);
 
     thread_local! {
-        /// A bit for each rank of which this thread holds a lock.
+        /// The mask of ranks of which this thread holds a lock.
         static RANKS: Cell<u64> = const { Cell::new(0) };
-        /// How many locks of each rank this thread holds: several of one only where it tried.
+        /// The number of locks held per rank. Only tried locks can share a rank.
         static COUNTS: [Cell<u32>; NAMES.len()] = const { [const { Cell::new(0) }; NAMES.len()] };
     }
 
-    /// A lock that this thread holds, or is about to take.
+    /// A lock that this thread holds or is about to take.
     #[derive(Debug)]
     pub(super) struct Held(u8);
 
     impl Held {
-        /// Enters a lock that a thread waits for.
+        /// Enters a lock that the thread may wait for.
         ///
         /// # Panics
-        /// If the thread holds a lock of the same rank or of a later one.
+        /// If the thread holds a lock of the same or a later rank.
         #[track_caller]
         pub(super) fn in_order(rank: u8) -> Self {
             let later = RANKS.get() >> rank;
@@ -161,7 +162,7 @@ mod held {
             Self::tried(rank)
         }
 
-        /// Enters a lock that was taken without a wait, which deadlocks with nothing.
+        /// Enters a lock that was taken without waiting, which cannot deadlock.
         pub(super) fn tried(rank: u8) -> Self {
             COUNTS.with(|counts| {
                 let count = &counts[usize::from(rank)];
@@ -188,7 +189,7 @@ mod held {
 
 #[cfg(not(debug_assertions))]
 mod held {
-    /// Nothing: release builds check no order.
+    /// Empty in release builds, which check no order.
     #[derive(Debug)]
     pub(super) struct Held;
 
@@ -207,18 +208,18 @@ mod held {
 
 use held::Held;
 
-/// A mutex of a rank.
+/// A mutex with a rank.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T, const RANK: u8>(std::sync::Mutex<T>);
 
-/// A lock of a rank for many readers or one writer.
+/// A reader-writer lock with a rank.
 #[derive(Debug, Default)]
 pub(crate) struct RwLock<T, const RANK: u8>(std::sync::RwLock<T>);
 
-/// A lock that is held.
+/// A held lock.
 #[derive(Debug)]
 pub(crate) struct Guard<G> {
-    /// Dropped first, as it is entered last.
+    /// Dropped first, in the reverse order of entry.
     guard: G,
     held: Held,
 }
@@ -236,7 +237,7 @@ impl<T, const RANK: u8> Mutex<T, RANK> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the lock if no thread has it.
+    /// Takes the lock if no thread holds it.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let guard = match self.0.try_lock() {
             Ok(guard) => guard,
@@ -270,7 +271,7 @@ impl<G: DerefMut> DerefMut for Guard<G> {
 }
 
 impl<'a, T> MutexGuard<'a, T> {
-    /// Waits for a condition, without the lock meanwhile; for so long at most, if there is a limit.
+    /// Waits for a condition variable with the lock released, at most until `limit`.
     pub(crate) fn wait(self, condition: &Condvar, limit: Option<Duration>) -> Self {
         let Self { guard, held } = self;
         let guard = match limit {
@@ -283,7 +284,7 @@ impl<'a, T> MutexGuard<'a, T> {
     }
 }
 
-/// What [`lock`] takes.
+/// A lock that [`lock`] accepts.
 pub(crate) trait Lockable {
     type Guard<'a>
     where
@@ -306,7 +307,7 @@ impl<T, const RANK: u8> Lockable for Mutex<T, RANK> {
     }
 }
 
-/// A mutex without a rank, whose order nothing checks.
+/// A mutex without a rank, which is exempt from the order check.
 impl<T> Lockable for std::sync::Mutex<T> {
     type Guard<'a>
         = std::sync::MutexGuard<'a, T>
@@ -364,7 +365,7 @@ mod tests {
     type Outer = Mutex<u32, { rank::SUBMISSION }>;
     type Inner = Mutex<u32, { rank::SPACE }>;
 
-    /// Returns what the panic of a closure says.
+    /// Returns the panic message of a closure.
     fn panic_of(run: impl FnOnce()) -> String {
         let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
         *payload.downcast().expect("a formatted message")
@@ -383,7 +384,7 @@ mod tests {
             "{message}"
         );
         drop(first);
-        // What the panic left behind is not held.
+        // The lock of the panicked closure is not held.
         drop(lock(&outer));
     }
 
@@ -393,7 +394,7 @@ mod tests {
         let held = lock(&first);
         let message = panic_of(|| drop(lock(&second)));
         assert!(message.contains("SUBMISSION is taken while SUBMISSION is held"), "{message}");
-        // A try waits for nothing.
+        // A try never waits.
         drop(second.try_lock().expect("a free lock"));
         assert!(first.try_lock().is_none());
         drop(held);
@@ -407,7 +408,7 @@ mod tests {
     fn readers_wait_for_one_lock_too() {
         let objects = RwLock::<u32, { rank::OBJECTS }>::new(0);
         let held = read(&objects);
-        // A writer that waits in between would have both wait for ever.
+        // With a writer waiting in between, both readers would deadlock.
         assert!(panic_of(|| drop(read(&objects))).starts_with("lock order"));
         drop(held);
         *write(&objects) += 1;

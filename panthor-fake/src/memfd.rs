@@ -1,4 +1,4 @@
-//! Memfds of a fixed size: what a program gets for memory of the kernel.
+//! Memfds of a fixed size, for kernel memory that programs map.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -8,18 +8,18 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
-/// The seals of every memfd that the fake hands out.
+/// The seals of every memfd that programs receive.
 ///
-/// Whoever has a descriptor could otherwise make the file shorter, and an access to a mapping of it would raise
+/// Without them, a program could shrink the file, and accesses to existing mappings would raise
 /// SIGBUS.
 pub(crate) const SEALS: SealFlag =
     SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
 
-/// Creates a file of `size` bytes that no descriptor can resize.
+/// Creates a file of `size` bytes.
 ///
 /// # Errors
-/// `FileTooLarge` where `RLIMIT_FSIZE` forbids such a file, for which the kernel would send SIGXFSZ; otherwise what
-/// `memfd_create(2)` and `ftruncate(2)` return.
+/// `FileTooLarge` if `RLIMIT_FSIZE` forbids the size, in which case the kernel would send SIGXFSZ;
+/// otherwise the error of `memfd_create(2)` or `ftruncate(2)`.
 pub(crate) fn create(name: &CStr, size: u64) -> io::Result<File> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
     if size > limit {

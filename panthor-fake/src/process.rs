@@ -1,7 +1,7 @@
-//! Which process this is: a device belongs to the one that created it.
+//! Process identity: a device belongs to the process that created it.
 //!
-//! A child of a fork has a copy of the device's state, but shares its memory and its descriptors with the parent.
-//! What it did with the copy would change under the parent what that relies on.
+//! After a fork, the child has a copy of the device's state, but shares memory and descriptors with
+//! the parent. Changes by the child would break the parent's invariants.
 
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 
-/// A process, told apart from its ancestors and descendants.
+/// A process identity, distinct from those of ancestors and descendants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Process(u64);
 
 impl Process {
-    /// The calling process, found without a system call.
+    /// Returns the calling process, without a system call.
     ///
-    /// Numbers of processes do not do: with a new PID namespace a child has the number of its parent.
+    /// Process IDs do not suffice: in a new PID namespace, a child can have the ID of its parent.
     #[inline]
     pub(crate) fn current() -> Self {
         static MARK: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
@@ -29,7 +29,7 @@ impl Process {
         }
     }
 
-    /// Numbers a process that has no number yet. A child inherits the counter, so its number is a new one.
+    /// Numbers a process without a number. A child inherits the counter, so it gets a new number.
     #[cold]
     fn enter(mark: &AtomicU64) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
@@ -42,23 +42,23 @@ impl Process {
     }
 }
 
-/// Memory that is zero anew in every child of a fork.
+/// Maps memory that reads as zero in every new child of a fork.
 fn wiped_on_fork() -> nix::Result<&'static AtomicU64> {
     const LEN: NonZeroUsize = NonZeroUsize::new(size_of::<AtomicU64>()).unwrap();
 
     let prot = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: without an address the mapping replaces nothing.
+    // SAFETY: without an address, the mapping replaces nothing.
     let page = unsafe { mmap_anonymous(None, LEN, prot, MapFlags::MAP_PRIVATE) }?;
-    // SAFETY: no code knows the new page yet. What a child finds there is a valid number, too.
+    // SAFETY: no other code knows the new page. Zero in a child is a valid value, too.
     unsafe { madvise(page, LEN.get(), MmapAdvise::MADV_WIPEONFORK) }?;
-    // SAFETY: a page is aligned, zeroed and writable, stays mapped as long as the process lives, and this atomic is
-    // its only use.
+    // SAFETY: a page is aligned, zeroed and writable, and stays mapped for the life of the process.
+    // This atomic is its only use.
     Ok(unsafe { AtomicU64::from_ptr(page.as_ptr().cast()) })
 }
 
-/// A value of each process: a child of a fork starts with a new one.
+/// A value of each process: a child of a fork gets a new one.
 ///
-/// A lock in it is free then, whatever other threads of the parent held.
+/// Locks in the new value are free, whatever other threads of the parent held.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T: 'static> {
     current: AtomicPtr<(Process, T)>,
@@ -70,19 +70,20 @@ impl<T: Sync> PerProcess<T> {
         Self { current: AtomicPtr::new(std::ptr::null_mut()), make }
     }
 
-    /// The value of this process, made by the first call.
+    /// Returns the value of this process, created on the first call.
     pub(crate) fn get(&'static self) -> &'static T {
         let process = Process::current();
         let known = self.current.load(Ordering::Acquire);
-        // SAFETY: the pointer is null or comes from `make` below, where nothing ever frees or changes it.
+        // SAFETY: the pointer is null or comes from `make` below. Nothing ever frees or changes its
+        // target.
         match unsafe { known.as_ref() } {
             Some((owner, value)) if *owner == process => value,
             _ => self.make(known, process),
         }
     }
 
-    /// Makes the value of this process. That of an ancestor stays in memory, as other threads of that one may have
-    /// left it half changed.
+    /// Creates the value of this process. The value of an ancestor stays allocated, since other
+    /// threads may have left it in an inconsistent state.
     #[cold]
     fn make(&'static self, known: *mut (Process, T), process: Process) -> &'static T {
         let new = Box::into_raw(Box::new((process, (self.make)())));
@@ -90,12 +91,12 @@ impl<T: Sync> PerProcess<T> {
         let kept = match self.current.compare_exchange(known, new, order.0, order.1) {
             Ok(_) => new,
             Err(faster) => {
-                // SAFETY: the box was made above, and no other thread has seen it.
+                // SAFETY: the box was created above, and no other thread has seen it.
                 drop(unsafe { Box::from_raw(new) });
                 faster
             }
         };
-        // SAFETY: this is a value of `make`, which nothing ever frees or changes.
+        // SAFETY: the target is a value of `make`, which nothing ever frees or changes.
         &unsafe { &*kept }.1
     }
 }

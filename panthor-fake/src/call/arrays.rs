@@ -6,21 +6,22 @@ use panthor_sys::drm_panthor_obj_array;
 use crate::call::errno::{Errno, Result};
 use crate::call::uaccess::UserMemory;
 
-/// How much one step of a long copy moves.
+/// The bytes per step of a long copy.
 const STEP: usize = 1 << 20;
 
-/// Strides up to this are copied many elements at a time.
+/// The largest stride at which one copy reads many elements.
 const BULK_STRIDE: usize = 4096;
 
-/// Makes room for more elements.
+/// Reserves space for more elements.
 fn reserve<T>(out: &mut Vec<T>, more: usize) -> Result<()> {
     out.try_reserve(more).map_err(|_| Errno::NOMEM)
 }
 
 impl UserMemory<'_> {
-    /// Copies an array whose elements are `array.stride` bytes apart in the caller's header.
+    /// Copies an array with a stride of `array.stride` bytes, the element size in the caller's
+    /// header.
     ///
-    /// `memory` is what an allocation may take at most.
+    /// `memory` is the maximum size of an allocation in bytes.
     pub(crate) fn read_array<T: Pod>(
         self,
         array: &drm_panthor_obj_array,
@@ -48,8 +49,7 @@ impl UserMemory<'_> {
 
     /// Copies `count` adjacent elements.
     ///
-    /// The result grows as the copy goes on, so that an absurd count with a bad pointer costs
-    /// nothing.
+    /// The result grows during the copy, so that a huge count with a bad pointer costs nothing.
     pub(crate) fn read_dense<T: Pod>(self, addr: u64, count: usize) -> Result<Vec<T>> {
         let step = (STEP / size_of::<T>()).max(1);
         let mut out = Vec::new();
@@ -74,7 +74,7 @@ impl UserMemory<'_> {
             if stride <= BULK_STRIDE && self.append_bulk(at, batch, stride, &mut out) {
                 continue;
             }
-            // Element by element: the kernel's order of checks decides which error comes first.
+            // One element at a time: the kernel's order of checks decides which error comes first.
             let mut element = T::zeroed();
             self.read_struct(at, stride as u64, bytemuck::bytes_of_mut(&mut element))?;
             out.push(element);
@@ -82,7 +82,7 @@ impl UserMemory<'_> {
         Ok(out)
     }
 
-    /// Appends `batch` elements if all of them are readable and none has an unknown part.
+    /// Appends `batch` elements if all are readable and none has a nonzero unknown part.
     fn append_bulk<T: Pod>(self, addr: u64, batch: usize, stride: usize, out: &mut Vec<T>) -> bool {
         let mut raw = vec![0; batch * stride];
         if self.read(addr, &mut raw).is_err() {
@@ -100,15 +100,15 @@ impl UserMemory<'_> {
         true
     }
 
-    /// Copies a string of at most `max` bytes with its NUL, which the result lacks; a longer one
-    /// is `E2BIG`.
+    /// Copies a string of at most `max` bytes including its NUL, and returns it without the NUL. A
+    /// longer string is `E2BIG`.
     pub(crate) fn read_string(self, addr: u64, max: usize) -> Result<Vec<u8>> {
-        /// Most strings are short.
+        /// The size of the first copy, enough for most strings.
         const FIRST: usize = 128;
 
         let mut out = Vec::new();
         while out.len() < max {
-            // Up to the end of a page: what follows the string may not be readable.
+            // Up to the end of a page: the next page may be unreadable.
             let at = addr.wrapping_add(out.len() as u64);
             let most = if out.is_empty() { FIRST } else { 4096 };
             let step = (4096 - (at % 4096) as usize).min(max - out.len()).min(most);

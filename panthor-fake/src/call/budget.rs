@@ -1,7 +1,8 @@
-//! The memory that calls have this process take.
+//! Memory limits of this process for the calls that it serves.
 //!
-//! Where a kernel runs out of memory a call fails with `ENOMEM`; where a process reaches a limit, an allocation aborts
-//! it. So a call is charged before it allocates much, and refused when little is left.
+//! A kernel that runs out of memory fails the call with `ENOMEM`. A process that reaches a limit
+//! aborts in an allocation. Calls are therefore charged before they allocate much, and refused when
+//! little is left.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,29 +14,31 @@ use panthor_sys as sys;
 
 use crate::call::errno::{Errno, Result};
 
-/// What a call is charged with that makes an object: more than any has, with its place in all tables.
+/// The charge in bytes of a call that creates an object: more than any object needs, including its
+/// table entries.
 const OBJECT: u64 = 16 << 10;
 
-/// What an element of an array costs at most, in multiples of its size: the operation with all that comes of it.
+/// The maximum cost of an array element, as a multiple of its size, including the operation that it
+/// describes.
 const PER_BYTE: u64 = 16;
 
-/// What is always left for small allocations, at least, and as a part of the limit.
+/// The reserve for small allocations: a minimum in bytes, and a fraction of the limit.
 const MARGIN: u64 = 32 << 20;
 const MARGIN_PART: u64 = 16;
 
-/// What the arrays of the calls in progress were charged with.
+/// The charges in bytes for arrays of the calls in progress.
 static IN_PROGRESS: AtomicU64 = AtomicU64::new(0);
 
-/// What objects may be charged with before it is looked anew how much is left.
+/// The bytes that objects may use before the remaining memory is measured again.
 static GRANTED: AtomicU64 = AtomicU64::new(0);
 
-/// The most memory that this process may have of its own, besides the limits of the system.
+/// The maximum private memory of this process in bytes, in addition to the system limits.
 static CAP: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Charges this process with an object that a call is about to make.
+/// Charges this process for an object that a call is about to create.
 ///
 /// # Errors
-/// `ENOMEM` if there is no memory for it.
+/// `ENOMEM` if the memory does not suffice.
 pub(crate) fn charge_object() -> Result<()> {
     let take = |granted: u64| granted.checked_sub(OBJECT);
     if GRANTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
@@ -43,15 +46,15 @@ pub(crate) fn charge_object() -> Result<()> {
     }
     let left = Left::now();
     let in_progress = IN_PROGRESS.load(Ordering::Relaxed);
-    // What is free in between does for objects, as long as there is room for the tables that they are in.
+    // The allocator's free memory suffices for objects, as long as there is room for their tables.
     let usable = left.bytes.saturating_add(if left.has_room { free() } else { 0 });
     let usable = usable.checked_sub(in_progress).filter(|&usable| usable >= OBJECT);
-    // The other half is for the arrays of other calls.
+    // The other half is for arrays of other calls.
     GRANTED.store(usable.ok_or(Errno::NOMEM)? / 2, Ordering::Relaxed);
     Ok(())
 }
 
-/// Charges this process with what an ioctl leaves behind.
+/// Charges this process for the objects that an ioctl creates.
 ///
 /// # Errors
 /// As [`charge_object`].
@@ -59,7 +62,7 @@ pub(crate) fn charge_ioctl(request: u32) -> Result<()> {
     if makes_objects(request) { charge_object() } else { Ok(()) }
 }
 
-/// Returns whether an ioctl leaves something behind that takes memory.
+/// Returns whether an ioctl creates objects that use memory.
 fn makes_objects(request: u32) -> bool {
     matches!(
         request,
@@ -82,7 +85,7 @@ fn makes_objects(request: u32) -> bool {
     )
 }
 
-/// The charges of a call for its arrays, which end with it.
+/// The array charges of a call, released with it.
 #[derive(Debug, Default)]
 pub(crate) struct Budget(Cell<u64>);
 
@@ -93,10 +96,10 @@ impl Drop for Budget {
 }
 
 impl Budget {
-    /// Charges a call with an array of the caller that it is about to copy.
+    /// Charges a call for an array of the caller that it is about to copy.
     ///
     /// # Errors
-    /// `ENOMEM` if there is no memory for it, and for what comes of it.
+    /// `ENOMEM` if the memory does not suffice for the array and the operations that it describes.
     pub(crate) fn charge_array(&self, bytes: u64) -> Result<()> {
         let bytes = bytes.saturating_mul(PER_BYTE);
         if bytes <= OBJECT {
@@ -108,7 +111,8 @@ impl Budget {
     }
 }
 
-/// Limits this process to half of the machine's memory: others, whose calls it answers, should not make it take all.
+/// Limits this process to half of the machine's memory, so that the programs it serves cannot
+/// exhaust it.
 #[cfg(feature = "loopback")]
 pub(crate) fn cap() {
     let number = |name| sysconf(name).ok().flatten().and_then(|number| u64::try_from(number).ok());
@@ -119,17 +123,17 @@ pub(crate) fn cap() {
     }
 }
 
-/// Returns whether so many bytes are left, besides those of the calls in progress.
+/// Returns whether `bytes` are left, besides the charges of the calls in progress.
 #[cfg(feature = "loopback")]
 pub(crate) fn has_room(bytes: u64) -> bool {
     Left::now().bytes >= IN_PROGRESS.load(Ordering::Relaxed).saturating_add(bytes)
 }
 
-/// What is left of the memory that this process may have.
+/// The remaining memory of this process.
 struct Left {
-    /// Without the margin.
+    /// The bytes above the reserve.
     bytes: u64,
-    /// Whether most of the margin is left.
+    /// Set if most of the reserve is left.
     has_room: bool,
 }
 
@@ -157,10 +161,10 @@ impl Left {
     }
 }
 
-/// Returns how much memory of this process is free between what is in use: the allocator keeps it.
+/// Returns the free bytes that the allocator keeps.
 #[cfg(target_env = "gnu")]
 fn free() -> u64 {
-    // SAFETY: the call takes nothing, and only counts.
+    // SAFETY: the call takes no arguments and only counts.
     let info = unsafe { nix::libc::mallinfo2() };
     info.fordblks as u64
 }
@@ -170,11 +174,11 @@ fn free() -> u64 {
     0
 }
 
-/// What this process has, in bytes.
+/// The memory use of this process in bytes.
 struct Used {
     space: u64,
     data: u64,
-    /// Memory that no other process shares.
+    /// Private memory.
     own: u64,
 }
 

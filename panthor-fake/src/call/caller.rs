@@ -1,4 +1,4 @@
-//! The program that issued an ioctl, beyond its memory: its descriptors, what it may do, and its patience.
+//! The caller of an ioctl: its descriptors, its capabilities, and its waits.
 
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::device::DeviceInner;
 use crate::sharing::descriptors::{Identity, path};
 use crate::sync::events::Place;
 
-/// Capabilities that matter to the driver.
+/// The capabilities that the driver checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Capabilities {
     /// `CAP_SYS_ADMIN`.
@@ -19,37 +19,37 @@ pub(crate) struct Capabilities {
     pub(crate) nice: bool,
 }
 
-/// Who issued an ioctl.
+/// The program that issued an ioctl.
 pub(crate) trait Caller {
-    /// Tells the file behind one of its descriptors from others.
+    /// Returns the identity of the file behind one of the caller's descriptors.
     ///
     /// # Errors
-    /// `EBADF` if it is not open.
+    /// `EBADF` for a closed descriptor.
     fn identify(&self, fd: i32) -> Result<Identity>;
 
-    /// Duplicates one of its descriptors, for the fake.
+    /// Duplicates one of the caller's descriptors into this process.
     ///
     /// # Errors
-    /// `EBADF` if it is not open.
+    /// `EBADF` for a closed descriptor.
     fn duplicate(&self, fd: i32) -> Result<OwnedFd>;
 
-    /// Leaves it a descriptor, which is closed on exec if it is here; returns the number it has there.
+    /// Installs a descriptor in the caller with close-on-exec, and returns its number there.
     fn give(&self, fd: OwnedFd) -> Result<i32>;
 
-    /// The process that it is, by a number that no other has.
+    /// Returns a number that identifies the calling process.
     fn process(&self) -> i32;
 
-    /// The number of the calling thread, as that knows it.
+    /// Returns the thread ID, as the caller itself sees it.
     fn thread(&self) -> i32;
 
-    /// What it may do now, whatever it might when it opened the file.
+    /// Returns the caller's capabilities at this moment, independent of those at the open.
     fn capabilities(&self, device: &DeviceInner) -> Capabilities;
 
-    /// Sleeps until `ready` says so, which is asked after each change of a fence or sync object, or until
-    /// the deadline has passed. Whether it was ready.
+    /// Sleeps until `ready` returns `true` or the deadline has passed. `ready` is called after each
+    /// change of a fence or sync object. Returns whether it was ready.
     ///
     /// # Errors
-    /// `ERESTARTSYS` if a signal came.
+    /// `ERESTARTSYS` after a signal.
     fn wait(
         &self,
         events: &Place,
@@ -57,22 +57,22 @@ pub(crate) trait Caller {
         ready: &mut dyn FnMut() -> bool,
     ) -> Result<bool>;
 
-    /// Lets the calls of others be answered before a step that takes long, in which this is called now and then.
+    /// Serves the calls of other threads before a long step. Called repeatedly during such steps.
     ///
     /// # Errors
-    /// `EINTR` if the caller was killed: nothing waits for the rest.
+    /// `EINTR` if the caller was killed, so that the rest can be skipped.
     fn begin_long_step(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Who that is, for a trace: the calling thread, unless it is another one.
+    /// Returns the caller for a trace, by default the calling thread.
     #[cfg(feature = "trace")]
     fn who(&self) -> crate::trace::Who {
         crate::trace::Who::this_thread()
     }
 }
 
-/// A thread of the process in which the fake is.
+/// A thread of the process that contains the fake.
 #[derive(Debug)]
 pub(crate) struct ThisProcess;
 
@@ -88,9 +88,9 @@ impl Caller for ThisProcess {
         if fd < 0 {
             return Err(Errno::BADF);
         }
-        // SAFETY: should it not be open, or be closed meanwhile by another thread, the duplication fails or
-        // takes what has come in its place, as the same race in the kernel does; nothing else is done with
-        // the borrowed one.
+        // SAFETY: if the descriptor is closed, now or by another thread meanwhile, the duplication
+        // fails or duplicates its replacement, as the same race in the kernel does. The borrow is
+        // not used for anything else.
         let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
         Ok(borrowed.try_clone_to_owned()?)
     }

@@ -1,4 +1,4 @@
-//! Error numbers as the ioctl path carries them.
+//! Error numbers in the ioctl path.
 
 use std::io;
 
@@ -14,7 +14,7 @@ impl Errno {
     pub(crate) const INTR: Self = Self(libc::EINTR);
     pub(crate) const TOO_BIG: Self = Self(libc::E2BIG);
     pub(crate) const BADF: Self = Self(libc::EBADF);
-    /// The device is of a parent process. No driver returns this number.
+    /// The device belongs to a parent process. No driver returns this number.
     pub(crate) const CHILD: Self = Self(libc::ECHILD);
     pub(crate) const NOMEM: Self = Self(libc::ENOMEM);
     pub(crate) const ACCES: Self = Self(libc::EACCES);
@@ -29,21 +29,23 @@ impl Errno {
     pub(crate) const OVERFLOW: Self = Self(libc::EOVERFLOW);
     pub(crate) const TIMEDOUT: Self = Self(libc::ETIMEDOUT);
     pub(crate) const CANCELED: Self = Self(libc::ECANCELED);
-    /// A signal interrupted a wait of another process: its kernel knows what comes of it.
+    /// A signal interrupted a wait of another process. The kernel of that process restarts the call
+    /// or returns `EINTR`.
     #[cfg(feature = "loopback")]
     pub(crate) const RESTARTSYS: Self = Self(512);
     pub(crate) const OPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
 
-    /// The largest that the kernel returns.
+    /// The largest error number that the kernel returns.
     const MAX: i32 = 4095;
 
-    /// One that a test wants; `EIO` for a number that none has, which would be no failure to the caller.
+    /// Returns the error that a test requested; `EIO` for an invalid number, which the caller could
+    /// not recognize as a failure.
     pub(crate) fn wanted(number: i32) -> Self {
         if (1..=Self::MAX).contains(&number) { Self(number) } else { Self(libc::EIO) }
     }
 }
 
-/// A failure of a system call. One without a number is not the system's, and becomes `EIO`.
+/// Converts the failure of a system call. An error without a number becomes `EIO`.
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Self {
         Self(error.raw_os_error().unwrap_or(libc::EIO))
@@ -56,7 +58,7 @@ impl From<nix::errno::Errno> for Errno {
     }
 }
 
-/// Makes a system call again for as long as a signal interrupts it.
+/// Repeats a system call as long as signals interrupt it.
 pub(crate) fn repeat<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
@@ -66,5 +68,5 @@ pub(crate) fn repeat<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result
     }
 }
 
-/// What the parts of the fake driver return.
+/// The result type inside the fake driver.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;

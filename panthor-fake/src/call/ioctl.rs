@@ -1,7 +1,7 @@
-//! From a request number and a user pointer to the function that answers.
+//! Ioctl dispatch from a request number and a user pointer to a handler.
 //!
-//! The rules are those of DRM: structures of callers may be shorter or longer than the driver's,
-//! and the driver's answer is copied back even when it is an error.
+//! DRM's rules apply: structures of the caller may be shorter or longer than the driver's, and the
+//! driver's answer is copied back even after an error.
 
 use std::time::Instant;
 
@@ -25,17 +25,17 @@ use crate::sync::syncobj_ioctls;
 use crate::vm::bind;
 use crate::vm::ioctls as vm_ioctls;
 
-/// The type of DRM's requests.
+/// The type of DRM requests.
 pub(crate) const TYPE: u32 = b'd' as u32;
 
-/// Direction bits of a request: the kernel reads, the kernel writes.
+/// The direction bits of a request: the kernel reads, the kernel writes.
 const IN: u32 = 0x4000_0000;
 const OUT: u32 = 0x8000_0000;
 
-/// So many elements of an array take long, and are done before it is looked whether the caller still waits.
+/// The number of array elements between two checks whether the caller still waits.
 pub(crate) const LONG_STEP: usize = 64;
 
-/// Where the numbers of drivers begin and end.
+/// The range of driver-specific request numbers.
 const DRIVER_BASE: u8 = 0x40;
 const DRIVER_END: u8 = 0xa0;
 
@@ -51,7 +51,7 @@ const fn request_size(request: u32) -> usize {
     (request >> 16 & 0x3fff) as usize
 }
 
-/// What a function that answers works with.
+/// The context of a handler.
 pub(crate) struct Call<'a> {
     pub(crate) file: &'a FileInner,
     pub(crate) user: UserMemory<'a>,
@@ -60,21 +60,21 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// What the caller may do.
+    /// Returns the caller's capabilities.
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.caller.capabilities(self.file.device_inner())
     }
 
-    /// Whether the caller's groups may have a high priority.
+    /// Returns whether the caller's groups may have high priority.
     pub(crate) fn may_have_high_priority(&self) -> bool {
         self.file.is_current_master() || self.capabilities().nice
     }
 
-    /// Copies an array of a structure, which the caller may know more or less of.
+    /// Copies an array of structures, which may be shorter or longer in the caller's header.
     ///
     /// # Errors
-    /// `ENOMEM` if there is no memory for it, or none for what it is about; otherwise what
-    /// [`UserMemory::read_array`] returns.
+    /// `ENOMEM` if the memory does not suffice for the array and the operations that it describes;
+    /// otherwise the error of [`UserMemory::read_array`].
     pub(crate) fn read_array<T: bytemuck::Pod>(
         &self,
         array: &sys::drm_panthor_obj_array,
@@ -88,10 +88,10 @@ impl Call<'_> {
         self.user.read_array(array, min_stride, memory)
     }
 
-    /// Goes through elements that may be many; see [`Caller::begin_long_step`].
+    /// Calls `each` for possibly many elements, see [`Caller::begin_long_step`].
     ///
     /// # Errors
-    /// What `each` says; `EINTR` if the caller was killed meanwhile.
+    /// The error of `each`, or `EINTR` if the caller was killed meanwhile.
     pub(crate) fn for_each<T>(
         &self,
         elements: impl IntoIterator<Item = T>,
@@ -106,11 +106,11 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Calls `ready` after each change of a fence or sync object until it answers, or until the deadline
-    /// has passed; `None` is no deadline. It is called at least once.
+    /// Calls `ready` at least once, and after each change of a fence or sync object, until it
+    /// returns a value or the deadline has passed. `None` is no deadline.
     ///
     /// # Errors
-    /// `ERESTARTSYS` if a signal came.
+    /// `ERESTARTSYS` after a signal.
     pub(crate) fn wait<T>(
         &self,
         deadline: Option<Instant>,
@@ -125,25 +125,25 @@ impl Call<'_> {
     }
 }
 
-/// Answers with the arguments in kernel memory, which it changes.
+/// An ioctl handler, which reads and updates the arguments in kernel memory.
 pub(crate) type Handler = fn(&Call<'_>, &mut [u8]) -> Result<()>;
 
-/// An ioctl of the driver or of DRM.
+/// An ioctl of the driver or of DRM core.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
-    /// The request of the current header: it has the size of the driver's structure.
+    /// The request of the current header, with the size of the driver's structure.
     pub(crate) request: u32,
-    /// What the client of a primary node must be: bits of [`primary::needs`].
+    /// The permissions that a primary node's client needs: bits of [`primary::needs`].
     pub(crate) needs: u8,
     pub(crate) handler: Handler,
 }
 
-/// The arguments as a structure.
+/// Returns the arguments as a structure.
 pub(crate) fn args<T: bytemuck::Pod>(data: &mut [u8]) -> &mut T {
     bytemuck::from_bytes_mut(&mut data[..size_of::<T>()])
 }
 
-/// How many ioctls of its own the driver of a minor version has.
+/// Returns the number of driver ioctls in a minor version.
 const fn driver_ioctls(minor: u32) -> u8 {
     match minor {
         0..=3 => 13,
@@ -153,7 +153,7 @@ const fn driver_ioctls(minor: u32) -> u8 {
     }
 }
 
-/// The answer to a number whose meaning was withdrawn.
+/// Answers a request number that the kernel removed again.
 fn withdrawn(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::INVAL)
 }
@@ -162,7 +162,7 @@ const fn entry(request: u32, handler: Handler) -> Entry {
     Entry { request, needs: 0, handler }
 }
 
-/// The driver's own, in the order of their numbers.
+/// The driver ioctls in the order of their numbers.
 const DRIVER: [Entry; 17] = [
     entry(sys::DRM_IOCTL_PANTHOR_DEV_QUERY, query::dev_query),
     entry(sys::DRM_IOCTL_PANTHOR_VM_CREATE, vm_ioctls::create),
@@ -183,7 +183,7 @@ const DRIVER: [Entry; 17] = [
     entry(sys::DRM_IOCTL_PANTHOR_BO_QUERY_INFO, bo_ioctls::query_info),
 ];
 
-/// Those of DRM that a render node permits.
+/// The ioctls of DRM core that render nodes permit.
 const CORE: [Entry; 19] = [
     entry(sys::DRM_IOCTL_VERSION, drm_core::version),
     entry(sys::DRM_IOCTL_GET_CAP, drm_core::get_cap),
@@ -206,7 +206,7 @@ const CORE: [Entry; 19] = [
     entry(drm_core::GEM_CHANGE_HANDLE, withdrawn),
 ];
 
-/// The answer to what exists but is not for render nodes.
+/// Answers an ioctl that exists, but not on render nodes.
 fn forbidden(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::ACCES)
 }
@@ -228,7 +228,7 @@ fn find(request: u32, file: &FileInner) -> Option<Entry> {
     drm_core::not_for_render_nodes(nr).then_some(entry(request, forbidden))
 }
 
-/// Answers an ioctl whose argument is at `arg` in user memory.
+/// Answers an ioctl with its argument at `arg` in user memory.
 pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     call.file.device_inner().check_plugged()?;
     if request_type(request) != TYPE {
@@ -249,8 +249,8 @@ pub(crate) fn dispatch(call: &Call<'_>, request: u32, arg: u64) -> Result<()> {
     let out_size = if both & OUT != 0 { user_size } else { 0 };
     let size = in_size.max(out_size).max(request_size(entry.request));
 
-    // Words, so that any structure is aligned in them; on the stack unless a caller has a header
-    // with something much larger.
+    // Words, so that any structure is aligned. On the stack, unless the caller's header has a much
+    // larger structure.
     let mut small = [0_u64; 32];
     let mut large = Vec::new();
     let words = size.div_ceil(8);

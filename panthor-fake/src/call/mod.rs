@@ -1,4 +1,4 @@
-//! How a call gets from a program to the function that answers it.
+//! The path of a call from the program to its handler.
 
 pub(crate) mod arena;
 pub(crate) mod arrays;

@@ -1,7 +1,7 @@
 //! Copies from and to user memory.
 //!
-//! They go through `process_vm_readv(2)` and `process_vm_writev(2)`, so that a bad pointer is
-//! `EFAULT` instead of a crash, as it is in the kernel.
+//! Copies use `process_vm_readv(2)` and `process_vm_writev(2)`, so that a bad pointer is `EFAULT`
+//! instead of a crash, as in the kernel.
 
 use nix::libc::{self, c_void, iovec};
 use nix::unistd::Pid;
@@ -14,59 +14,63 @@ pub(crate) struct UserMemory<'a>(Whose<'a>);
 
 #[derive(Clone, Copy)]
 enum Whose<'a> {
-    /// That of this process, as it is.
+    /// The memory of this process.
     Own,
     Window(Window),
     #[cfg_attr(not(feature = "loopback"), expect(dead_code, reason = "only the loopback has it"))]
     Process(&'a dyn Foreign),
 }
 
-/// A thread of another process, which waits for an answer.
+/// A thread of another process that waits for an answer.
 pub(crate) trait Foreign {
-    /// Its number.
+    /// Returns the thread ID.
     fn thread(&self) -> Pid;
 
-    /// Whether it still waits. If not, its number may mean another thread by now.
+    /// Returns whether the thread still waits. If not, its ID may belong to another thread.
     fn is_waiting(&self) -> bool;
 
-    /// Whether it waited a moment ago, so that its number can mean no other thread yet.
+    /// Returns whether the thread waited a moment ago, so that its ID cannot belong to another
+    /// thread yet.
     fn has_just_waited(&self) -> bool;
 }
 
-/// A part of this process that is all that a pretended program has.
+/// A range of this process that is the whole memory of an emulated program.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    /// The address that the program knows.
+    /// The address in the emulated program.
     base: u64,
     len: u64,
-    /// Where that is in this process.
+    /// The address in this process.
     real: u64,
 }
 
-/// Copies from a process; how much, `None` with the error in `errno`. Unlike nix's function it allocates nothing.
+/// Copies from a process and returns the number of bytes, or `None` with the error in `errno`.
+/// Unlike nix's function, this allocates nothing.
 fn copy_from(process: Pid, remote: usize, buf: &mut [u8]) -> Option<usize> {
     let local = iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
     let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
-    // SAFETY: it writes to the buffer at most; the other address is one of the process, and is checked there.
+    // SAFETY: the call writes at most to the buffer. The other address belongs to the process, and
+    // the kernel checks it.
     let copied = unsafe {
         libc::process_vm_readv(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
     };
     usize::try_from(copied).ok()
 }
 
-/// Copies to a process, like [`copy_from`]. Whoever passes an address in this process must have leave to change
-/// what is there.
+/// Copies to a process, like [`copy_from`]. For an address in this process, the caller must be
+/// allowed to change the memory there.
 fn copy_to(process: Pid, remote: usize, buf: &[u8]) -> Option<usize> {
     let local = iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
     let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
-    // SAFETY: it only reads from the buffer; what it writes to is the caller's concern, and need not exist.
+    // SAFETY: the call only reads from the buffer. The destination may be unmapped; the caller is
+    // responsible for its contents.
     let copied = unsafe {
         libc::process_vm_writev(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
     };
     usize::try_from(copied).ok()
 }
 
-/// An address of a process as the kernel takes it.
+/// Converts an address of a process to the kernel's pointer type.
 fn remote_pointer(addr: usize) -> *mut c_void {
     std::ptr::with_exposed_provenance_mut(addr)
 }
@@ -75,18 +79,18 @@ impl<'a> UserMemory<'a> {
     /// The memory of the calling process.
     pub(crate) const OWN: Self = Self(Whose::Own);
 
-    /// The memory of another process.
+    /// Returns the memory of another process.
     #[cfg(feature = "loopback")]
     pub(crate) const fn of(thread: &'a dyn Foreign) -> Self {
         Self(Whose::Process(thread))
     }
 
-    /// `len` bytes at `real`, which the program has at `base`, and nothing else.
+    /// Returns a memory of `len` bytes at `real`, which the program sees at `base`.
     pub(crate) const fn window(base: u64, len: u64, real: u64) -> Self {
         Self(Whose::Window(Window { base, len, real }))
     }
 
-    /// Where `len` bytes at an address of the program are in the process that has them.
+    /// Returns the real address of `len` bytes at an address of the program.
     fn locate(self, addr: u64, len: usize) -> Result<usize> {
         let real = match self.0 {
             Whose::Window(window) => {
@@ -102,7 +106,7 @@ impl<'a> UserMemory<'a> {
         usize::try_from(real).map_err(|_| Errno::FAULT)
     }
 
-    /// The process that has it. Asked for anew each time: a fork changes the answer.
+    /// Returns the process that has the memory. Not cached, since a fork changes it.
     fn process(self) -> Pid {
         match self.0 {
             Whose::Process(thread) => thread.thread(),
@@ -110,7 +114,7 @@ impl<'a> UserMemory<'a> {
         }
     }
 
-    /// Whether that was and is the process that was meant.
+    /// Returns whether the process ID still belongs to the caller.
     fn is_current(self) -> bool {
         match self.0 {
             Whose::Process(thread) => thread.is_waiting(),
@@ -158,13 +162,13 @@ impl<'a> UserMemory<'a> {
         Ok(())
     }
 
-    /// Checks that `len` bytes of user memory are zero, else it is `E2BIG`: the caller knows a
-    /// newer structure and uses it. The first byte that is not zero, or not there, decides.
+    /// Checks that `len` bytes of user memory are zero. A nonzero byte is `E2BIG`: the caller uses
+    /// a newer structure. The first nonzero or unreadable byte decides.
     fn check_zeroed(self, addr: u64, len: u64) -> Result<()> {
         let mut buf = [0; 4096];
         let mut done = 0;
         while done < len {
-            // Up to the end of a page: what follows may not be readable.
+            // Up to the end of a page: the next page may be unreadable.
             let at = addr.wrapping_add(done);
             let step = &mut buf[..(len - done).min(4096 - at % 4096) as usize];
             self.read(at, step)?;
@@ -176,8 +180,8 @@ impl<'a> UserMemory<'a> {
         Ok(())
     }
 
-    /// Copies a structure whose size in the caller's header, `user_size`, may differ from that of
-    /// `into`: what the caller lacks becomes zero, what it has beyond must be zero.
+    /// Copies a structure of `user_size` bytes in the caller's header, which may differ from the
+    /// size of `into`. Missing bytes become zero; extra bytes must be zero.
     pub(crate) fn read_struct(self, addr: u64, user_size: u64, into: &mut [u8]) -> Result<()> {
         let known = into.len() as u64;
         if user_size > known {
@@ -188,10 +192,10 @@ impl<'a> UserMemory<'a> {
         self.read(addr, &mut into[..common])
     }
 
-    /// Copies a structure of the driver into one of the caller whose size may differ: a caller
-    /// that knows less gets less, one that knows more gets zeros there.
+    /// Copies a structure of the driver to the caller, which may have another size. A smaller
+    /// structure is truncated, a larger one is filled with zeros.
     ///
-    /// `min_size` is the size that the structure had when it was introduced.
+    /// `min_size` is the original size of the structure.
     pub(crate) fn write_struct(
         self,
         addr: u64,
@@ -207,7 +211,7 @@ impl<'a> UserMemory<'a> {
         self.clear(addr.wrapping_add(common as u64), u64::from(user_size) - common as u64)
     }
 
-    /// Whether copies work here at all: a sandbox may forbid the system calls.
+    /// Checks that copies work: a sandbox may forbid the system calls.
     pub(crate) fn probe() -> std::io::Result<()> {
         let source = 0x5a_u8;
         let mut copy = [0_u8];

@@ -1,4 +1,4 @@
-//! `DRM_IOCTL_PANTHOR_VM_BIND`: what an operation may be, and the synchronous way of doing it.
+//! `DRM_IOCTL_PANTHOR_VM_BIND`: the checks of operations, and the synchronous mode.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::vm::bind_async;
 use crate::vm::va_space::Mapping;
 use crate::vm::{Change, PAGE, Vm};
 
-/// How many operations are done before others get a turn with the table of objects.
+/// The number of operations per lock of the object table.
 const BATCH: usize = 256;
 
-/// An operation that was checked and has what it needs.
+/// A checked operation with its resources.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) change: Change,
-    /// Bytes of page tables it needs until it has run.
+    /// The bytes of page tables that the operation holds until it has run.
     pub(crate) page_tables: u64,
 }
 
 pub(crate) fn vm_bind(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_vm_bind = args(data);
-    // Other flags are not looked at.
+    // The driver ignores other flags.
     if args.flags & sys::DRM_PANTHOR_VM_BIND_ASYNC != 0 {
         return bind_async::submit(call, args);
     }
@@ -46,13 +46,13 @@ pub(crate) fn vm_bind(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     };
     call.file.stats.count_bind_ops(done);
     if result.is_err() {
-        // Where it stopped.
+        // The index of the failed operation.
         args.ops.count = done as u32;
     }
     result
 }
 
-/// The operations, all copied before any is looked at.
+/// Copies all operations before any is checked.
 pub(crate) fn read_ops(
     call: &Call<'_>,
     args: &sys::drm_panthor_vm_bind,
@@ -64,7 +64,7 @@ pub(crate) fn read_ops(
     call.read_array(&args.ops, min_stride, call.file.config().memory)
 }
 
-/// Does the operations one by one up to the first that fails.
+/// Runs the operations in order until one fails.
 fn run(
     call: &Call<'_>,
     vm: &Vm,
@@ -93,10 +93,10 @@ fn run_one(objects: &Objects, vm: &Vm, op: &sys::drm_panthor_vm_bind_op) -> Resu
     vm.apply(prepared.change)
 }
 
-/// Checks an operation and gets it what it needs.
+/// Checks an operation and allocates its resources.
 ///
-/// `in_flight` are the bytes of page tables that operations hold which have not run; `pins` keep
-/// the pages of the BO for an operation that does not run at once.
+/// `in_flight` is the total of page table bytes that pending operations hold. `pins` keep the BO
+/// resident for an operation that runs later.
 pub(crate) fn prepare(
     objects: &Objects,
     vm: &Vm,
@@ -128,7 +128,7 @@ pub(crate) fn prepare(
     }
 }
 
-/// Checks that an operation which is not a map has nothing that belongs to one.
+/// Checks that an operation other than a map has no map arguments.
 fn check_plain(op: &sys::drm_panthor_vm_bind_op) -> Result<()> {
     let flags = op.flags & !sys::DRM_PANTHOR_VM_BIND_OP_TYPE_MASK;
     if flags != 0 || op.bo_handle != 0 || op.bo_offset != 0 {
@@ -181,16 +181,17 @@ fn prepare_map(
     Ok(Prepared { change: Change::Map { va: op.va, mapping }, page_tables })
 }
 
-/// How many tables of a level a range touches, each spanning `1 << bits` bytes.
+/// Returns the number of page tables of a level in a range, each spanning `1 << bits` bytes.
 fn tables(va: u64, end: u64, bits: u32) -> u64 {
     let last = end.div_ceil(1 << bits);
     last - (va >> bits)
 }
 
-/// The bytes of page tables that a map of a BO takes before it starts, once there is room for them.
+/// Returns the page table bytes that a map of a BO allocates in advance, after making room for
+/// them.
 ///
 /// # Errors
-/// `ENOMEM` if there is not enough, otherwise what [`page_table_bytes`] says.
+/// `ENOMEM` if the memory does not suffice, otherwise the error of [`page_table_bytes`].
 pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result<u64> {
     let device = bo.device();
     let bytes = page_table_bytes(device, va, size)?;
@@ -201,16 +202,17 @@ pub(crate) fn page_tables(bo: &Bo, va: u64, size: u64, in_flight: u64) -> Result
     Ok(bytes)
 }
 
-/// The bytes of page tables that a map takes before it starts: those of three levels for the whole
-/// range, whatever is there.
+/// Returns the page table bytes that a map allocates in advance: three levels for the whole range,
+/// regardless of existing tables.
 ///
 /// # Errors
-/// `ENOMEM` if the array that lists them would be too large: with pages of 4 KiB so it is from about 1 TiB on.
+/// `ENOMEM` if the array of page table pointers would be too large, with 4 KiB pages from about 1
+/// TiB on.
 pub(crate) fn page_table_bytes(device: &DeviceInner, va: u64, size: u64) -> Result<u64> {
     let end = va + size;
     let count = tables(va, end, 39) + tables(va, end, 30) + tables(va, end, 21);
-    // A map of nothing at such an address needs none, which the driver takes for a failure since
-    // it reworked its allocations.
+    // An empty map at such an address needs no table. Since the rework of its allocations, the
+    // driver treats this as a failure.
     if count == 0 && device.config.driver_minor >= 7 {
         return Err(Errno::NOMEM);
     }

@@ -1,5 +1,5 @@
-//! The asynchronous way of `DRM_IOCTL_PANTHOR_VM_BIND`: everything is checked and reserved first,
-//! then all operations are queued, or none.
+//! The asynchronous mode of `DRM_IOCTL_PANTHOR_VM_BIND`: all operations are checked and prepared
+//! first, then all are queued, or none.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) fn submit(call: &Call<'_>, args: &sys::drm_panthor_vm_bind) -> Result
         all.push(prepared);
         submission.read_syncs(call, &op.syncs)
     })?;
-    // The fence of every job of a batch is on all BOs of it.
+    // The fence of every job of a batch is on all BOs of the batch.
     let pins = Arc::new(pins);
     let job = |prepared: Prepared| {
         let Prepared { change, page_tables } = prepared;
@@ -75,7 +75,7 @@ mod tests {
 
     const AT: u64 = 0x10000;
 
-    /// Submits a batch of a sparse map that signals a new syncobj; returns that syncobj.
+    /// Submits a sparse map that signals a new syncobj, and returns the syncobj.
     fn submit_map(file: &crate::file::File, vm_id: u32) -> u32 {
         let arena = Arena::new(AT, 4096);
         let call = |request, bytes: &[u8]| {
@@ -116,7 +116,7 @@ mod tests {
         std::thread::scope(|scope| {
             let batch = scope.spawn(|| submit_map(&file, id));
             std::thread::sleep(Duration::from_millis(100));
-            // It has no place in the line of fences, and is not queued.
+            // The batch has no fence yet and is not queued.
             assert!(!batch.is_finished());
             assert_eq!((vm.pending(), vm.page_tables_in_flight()), (0, 0));
             drop(other_batch);
@@ -132,7 +132,7 @@ mod tests {
         let queue = lock(&vm.jobs);
         std::thread::scope(|scope| {
             let batch = scope.spawn(|| submit_map(&file, id));
-            // It has its fences, and is about to be queued.
+            // The batch has its fences and is about to be queued.
             while vm.page_tables_in_flight() == 0 {
                 std::thread::yield_now();
             }
@@ -144,7 +144,7 @@ mod tests {
         assert!(vm.submission.try_lock().is_some());
     }
 
-    /// A VM of a file whose queue is held, with its ID.
+    /// Creates a file and a VM with a held queue, and returns them with the VM's ID.
     fn held_vm() -> (crate::file::File, Arc<Vm>, u32) {
         let device = Device::new(Config::default()).unwrap();
         let file = device.open();

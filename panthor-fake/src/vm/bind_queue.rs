@@ -9,13 +9,13 @@ use crate::lock::{Mutex, lock, rank};
 use crate::sync::jobs::{Jobs, Queue, Started};
 use crate::vm::{Change, Vm};
 
-/// An operation that is queued.
+/// A queued operation.
 #[derive(Debug)]
 pub(crate) struct BindWork {
     pub(crate) change: Change,
-    /// Bytes of page tables it holds until it has run.
+    /// The bytes of page tables that the operation holds until it has run.
     pub(crate) page_tables: u64,
-    /// The BOs of its batch, which keep their pages until the last job of it has run.
+    /// The pinned BOs of the batch, released after its last job.
     pub(crate) pins: Option<Arc<Pins>>,
 }
 
@@ -37,7 +37,7 @@ impl Queue for Vm {
         if result.is_err() {
             self.declare_unusable();
         }
-        // All that it had is free before anybody hears of its end.
+        // Resources are released before the fence is signalled.
         self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
         drop(pins);
         drop(count);
@@ -46,17 +46,17 @@ impl Queue for Vm {
 }
 
 impl Vm {
-    /// Bytes of page tables that pending jobs hold.
+    /// Returns the bytes of page tables that pending jobs hold.
     pub(crate) fn page_tables_in_flight(&self) -> u64 {
         self.page_tables.load(Ordering::Relaxed)
     }
 
-    /// Counts the page tables of jobs that are about to be queued.
+    /// Adds the page tables of jobs that are about to be queued.
     pub(crate) fn add_page_tables(&self, bytes: u64) {
         self.page_tables.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Stops the queue.
+    /// Holds the queue.
     pub(crate) fn hold(&self) {
         lock(&self.jobs).hold(true);
     }
@@ -64,29 +64,29 @@ impl Vm {
     /// Runs one job if it is ready, held or not.
     pub(crate) fn step(self: &Arc<Self>) -> bool {
         let done = self.run_one(true);
-        // Who released the queue meanwhile found this thread at it, and left.
+        // A thread that released the queue meanwhile has left the jobs to this thread.
         self.run();
         done
     }
 
-    /// Lets the queue go on.
+    /// Releases the queue.
     pub(crate) fn release(self: &Arc<Self>) {
         lock(&self.jobs).hold(false);
         self.run();
     }
 
-    /// Lets the queue go on for ever: its file is closed.
+    /// Releases the queue permanently when its file is closed.
     pub(crate) fn close(self: &Arc<Self>) {
         lock(&self.jobs).close();
         self.run();
     }
 
-    /// Number of jobs that have not run.
+    /// Returns the number of pending jobs.
     pub(crate) fn pending(&self) -> usize {
         lock(&self.jobs).len()
     }
 
-    /// Has the next job that changes something fail for which no failure is planned.
+    /// Plans the failure of the next map or unmap without a planned failure.
     pub(crate) fn fail_next_job(&self, errno: Errno) {
         lock(&self.failures).push_back(errno);
     }
@@ -118,7 +118,7 @@ mod tests {
             )
         };
         let (first, second) = (job(), job());
-        // What another thread may do at that moment.
+        // The action of another thread at that moment.
         let releaser = vm.clone();
         assert!(first.done().on_signal(move || releaser.release()).is_ok());
         let done = second.done().clone();

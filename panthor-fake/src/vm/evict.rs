@@ -1,4 +1,4 @@
-//! What a VM has to do with eviction: its mappings that are off, and its place among the VMs.
+//! Eviction state of a VM: its inactive mappings, and its LRU position.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use crate::vm::Vm;
 use crate::vm::va_space::VaSpace;
 
 impl Vm {
-    /// Switches off the mappings of certain BOs.
+    /// Deactivates the mappings of the BOs that satisfy `of`.
     pub(crate) fn evict_mappings(&self, of: impl Fn(&Arc<Bo>) -> bool) {
         let mut space = lock(&self.space);
         space.evict(|object| {
@@ -23,13 +23,12 @@ impl Vm {
         });
     }
 
-    /// Whether mappings may be off for want of memory; if not, none was a moment ago.
+    /// Returns `false` only if no mapping was inactive at the last check.
     pub(crate) fn may_have_evicted(&self) -> bool {
         self.evicted.load(Ordering::Acquire)
     }
 
-    /// The mappings that are off, in the order in which they come back: key, size and BO. If there are none, that is
-    /// remembered.
+    /// Returns the evicted mappings in restore order, as key, size and BO. Records an empty result.
     pub(crate) fn evicted_mappings(&self) -> Vec<(u64, u64, Arc<Bo>)> {
         let space = lock(&self.space);
         let off = space.evicted().map(|(key, m)| (key, m.size, m.object.clone()));
@@ -40,12 +39,12 @@ impl Vm {
         all
     }
 
-    /// Switches a mapping on if it still is that of the BO, which has its pages.
+    /// Activates a mapping if it still belongs to the BO, which is resident.
     pub(crate) fn restore_mapping(&self, key: u64, bo: &Arc<Bo>) {
         lock(&self.space).restore(key, |object| Arc::ptr_eq(object, bo));
     }
 
-    /// All that was off is back: the BOs count as mapped again.
+    /// Counts the BOs as mapped again after all mappings were restored.
     pub(crate) fn count_restored(&self) {
         let objects = |space: &VaSpace<Arc<Bo>>| -> Vec<_> {
             space.iter().map(|(_, mapping)| mapping.object.clone()).collect()
@@ -57,12 +56,13 @@ impl Vm {
         }
     }
 
-    /// It has a BO that can be evicted, be it for a moment.
+    /// Adds the VM to the LRU list, because a BO of it is evictable, at least for a moment.
     pub(crate) fn list(&self) {
         self.rank.enter(self.device.unique_id());
     }
 
-    /// The GPU begins to use it: what only it maps is evicted later than that of others.
+    /// Marks the VM as recently used by the GPU: BOs that only it maps are evicted later than those
+    /// of other VMs.
     pub(crate) fn use_now(&self) {
         let is_own = |object: &Bo| {
             object.ordered().is_some_and(|it| it.state == State::MappedByOne(self.id))

@@ -1,4 +1,4 @@
-//! The ioctls about VMs, except VM_BIND.
+//! VM ioctls except VM_BIND.
 
 use panthor_sys as sys;
 

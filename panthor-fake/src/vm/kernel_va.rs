@@ -1,4 +1,4 @@
-//! The kernel's part of an address space: where it maps what it allocates itself.
+//! Address allocation in the kernel part of a VM.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -6,27 +6,27 @@ use std::collections::BTreeMap;
 use crate::holes::take_neighbours;
 use crate::vm::{HUGE, PAGE};
 
-/// Which addresses are free.
+/// The free ranges of the kernel part.
 ///
-/// The smallest hole that is large enough is taken, from its start; of several, the one that is there
-/// for the shortest time. What is left of a hole, before or behind what was taken, is a new one.
+/// An allocation takes the start of the smallest sufficient hole, and among equals of the newest
+/// one. The rest of a hole, before or behind the allocation, counts as a new hole.
 #[derive(Debug, Default)]
 pub(crate) struct KernelVa {
-    /// By start.
+    /// The holes by start.
     holes: BTreeMap<u64, Hole>,
-    /// How many holes there have been.
+    /// The number of holes created so far.
     count: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     len: u64,
-    /// Grows from one to the next.
+    /// The creation number, in ascending order.
     number: u64,
 }
 
 impl KernelVa {
-    /// A part of the address space, without anything in it.
+    /// Creates an empty range of the address space.
     pub(crate) fn new(start: u64, end: u64) -> Self {
         let mut va = Self::default();
         va.add_hole(start, end - start);
@@ -40,7 +40,8 @@ impl KernelVa {
         }
     }
 
-    /// Reserves `size` bytes, a multiple of 4 KiB; the address, or `None` if there is no room.
+    /// Reserves `size` bytes, a multiple of 4 KiB, and returns the address; `None` if there is no
+    /// room.
     pub(crate) fn allocate(&mut self, size: u64) -> Option<u64> {
         let align = if size >= HUGE { HUGE } else { PAGE };
         let fitting = self.holes.iter().filter_map(|(&start, &Hole { len, number })| {
@@ -55,7 +56,7 @@ impl KernelVa {
         Some(at)
     }
 
-    /// Gives back what [`KernelVa::allocate`] reserved.
+    /// Frees an allocation.
     pub(crate) fn free(&mut self, at: u64, size: u64) {
         let (start, len) = take_neighbours(&mut self.holes, (at, size), |hole| hole.len);
         self.add_hole(start, len);
@@ -78,7 +79,7 @@ mod tests {
         let expected =
             [0, 0x2000, 0x22000, 0x43000, 0x20_0000, 0x40_0000, 0xc0_0000, 0xd0_0000, 0xe0_0000];
         assert_eq!(at, expected);
-        // Into the hole that the alignment left.
+        // The allocation fits into the alignment gap.
         assert_eq!(va.allocate(128 * KIB), Some(BASE + 0x14_3000));
         assert_eq!(va.allocate(2 * MIB), Some(BASE + 0x100_0000));
     }
@@ -108,7 +109,7 @@ mod tests {
         }
         let taken: Vec<_> = (0..4).map(|_| va.allocate(PAGE).unwrap()).collect();
         assert_eq!(taken, [2, 6, 0, 4].map(|index| pages[index]));
-        // What is left of a hole is new, although the hole was the oldest.
+        // The rest of a hole counts as new, even if the hole was the oldest.
         for index in [0, 1, 2, 5] {
             va.free(pages[index], PAGE);
         }

@@ -26,23 +26,24 @@ use crate::sync::leaf::Line;
 use crate::vm::kernel_va::KernelVa;
 use crate::vm::va_space::{Cut, Mapping, VaSpace};
 
-/// The least that the kernel keeps for itself of an address space.
+/// The minimum size of the kernel part of an address space.
 const MIN_KERNEL_RANGE: u64 = 256 << 20;
 
-/// The granularity of addresses, sizes and offsets of the GPU, whatever the CPU's is.
+/// The granularity of GPU addresses, sizes and offsets, for any CPU page size.
 pub(crate) const PAGE: u64 = 4096;
 
-/// What is at least so large starts at a multiple of it, for the sake of huge pages.
+/// The alignment of objects of at least this size, for huge pages.
 pub(crate) const HUGE: u64 = 2 << 20;
 
-/// The end of the address space of a process on 64-bit Arm, the default for the user's part.
+/// The end of a process's address space on 64-bit Arm, the default end of the user part.
 pub(crate) const TASK_SIZE: u64 = 1 << 48;
 
-/// How much of the address space a VM gives to the user who asks for `wanted` bytes, 0 for the
-/// default: the kernel's part becomes a power of two, so it may be much more.
+/// Returns the size of the user part of a VM for a request of `wanted` bytes, 0 for the default.
+/// The size of the kernel part becomes a power of two, so the user part may be much larger than
+/// requested.
 ///
 /// # Errors
-/// `EINVAL` if too little would be left for the kernel.
+/// `EINVAL` if less than the minimum would be left for the kernel.
 pub(crate) fn user_va_range(wanted: u64) -> Result<u64> {
     let full = 1_u64 << Gpu::VA_BITS;
     let largest = full - MIN_KERNEL_RANGE;
@@ -56,7 +57,7 @@ pub(crate) fn user_va_range(wanted: u64) -> Result<u64> {
     Ok(full - kernel)
 }
 
-/// What a VM_BIND operation does to an address space.
+/// The effect of a VM_BIND operation on an address space.
 #[derive(Debug)]
 pub(crate) enum Change {
     Map {
@@ -67,41 +68,41 @@ pub(crate) enum Change {
         va: u64,
         size: u64,
     },
-    /// Nothing: it is there for its syncs.
+    /// Only waits and signals.
     SyncOnly,
 }
 
-/// A GPU address space of a file.
+/// A GPU address space.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Vm {
     pub(crate) device: Arc<DeviceInner>,
-    /// Tells VMs of a device apart, whatever id they have in a file.
+    /// An identity that is unique in the device, unlike the ID in the file.
     id: u64,
     user_va_range: u64,
-    /// What sparse mappings show: one per file, so that nothing leaks between files.
+    /// The BO behind sparse mappings. Each file has its own, so that no data leaks between files.
     sparse: Arc<Bo>,
     space: Mutex<VaSpace<Arc<Bo>>, { rank::SPACE }>,
-    /// Whether mappings may be off for want of memory. Set with the space locked.
+    /// Set while mappings may be inactive after an eviction. Written with the space locked.
     evicted: AtomicBool,
-    /// Its place among the VMs whose BOs can be evicted.
+    /// The LRU rank among the VMs.
     rank: Arc<Rank>,
     unusable: AtomicBool,
     destroyed: AtomicBool,
-    /// Whether the device was unplugged before the VM was destroyed.
+    /// Set if the VM was destroyed after an unplug.
     outlived_device: AtomicBool,
     /// The queue of asynchronous operations.
     pub(crate) jobs: Mutex<Jobs<Self>, { rank::JOBS }>,
-    /// The line of its fences.
+    /// The fence context of the queue.
     pub(crate) line: Arc<Line>,
-    /// How the next jobs that change something fail.
+    /// The planned failures of the next maps and unmaps.
     pub(crate) failures: Mutex<VecDeque<Errno>, { rank::FAILURES }>,
-    /// Bytes of page tables held by jobs.
+    /// The bytes of page tables that jobs hold.
     pub(crate) page_tables: AtomicU64,
     kernel_va: Mutex<KernelVa, { rank::KERNEL_VA }>,
-    /// The tiler heaps, once there was one.
+    /// The tiler heaps, `None` until the first heap is created.
     pub(crate) heaps: Mutex<Option<HeapPool>, { rank::HEAPS }>,
-    /// Held while a batch gets its fences, so that two batches do not interleave.
+    /// Held while a batch gets its fences, so that batches do not interleave.
     pub(crate) submission: Mutex<(), { rank::SUBMISSION }>,
 }
 
@@ -123,7 +124,7 @@ impl Vm {
             line: Line::new("panthor-vm-bind".into()),
             failures: Mutex::default(),
             page_tables: AtomicU64::new(0),
-            // The driver leaves out the last page.
+            // The driver excludes the last page.
             kernel_va: Mutex::new(KernelVa::new(user_va_range, (1 << Gpu::VA_BITS) - PAGE)),
             heaps: Mutex::new(None),
             submission: Mutex::new(()),
@@ -157,8 +158,8 @@ impl Vm {
         self.destroyed.load(Ordering::Acquire)
     }
 
-    /// Unmaps everything and refuses more. Jobs that are pending stay so, and keep it alive, as
-    /// groups do.
+    /// Unmaps everything and refuses new mappings. Pending jobs stay pending and keep the VM alive,
+    /// as groups do.
     pub(crate) fn destroy(&self) {
         let unplugged = self.device.check_plugged().is_err();
         self.outlived_device.store(unplugged, Ordering::Relaxed);
@@ -166,11 +167,12 @@ impl Vm {
         let heaps = lock(&self.heaps).take();
         drop(heaps);
         let space = std::mem::replace(&mut *lock(&self.space), VaSpace::new());
-        // The objects go here, without the lock.
+        // The objects are dropped without the lock.
         self.forget(space.into_mappings());
     }
 
-    /// Discounts mappings that are gone. BOs that are no longer mapped here become easier to evict, the last first.
+    /// Uncounts removed mappings. BOs that are no longer mapped here move to an earlier eviction
+    /// class, last unmapped first.
     fn forget(&self, gone: impl Iterator<Item = Mapping<Arc<Bo>>>) {
         let objects = gone.map(|mapping| mapping.object);
         let mut free: Vec<_> = objects.filter(|object| object.discount_user(&self.rank)).collect();
@@ -179,10 +181,10 @@ impl Vm {
         }
     }
 
-    /// Carries out an operation that was checked.
+    /// Applies a checked operation.
     ///
     /// # Errors
-    /// `EINVAL` for a map in a VM that is unusable.
+    /// `EINVAL` for a map in an unusable VM.
     pub(crate) fn apply(&self, change: Change) -> Result<()> {
         match change {
             Change::Map { .. } if self.is_unusable() => return Err(Errno::INVAL),
@@ -202,7 +204,7 @@ impl Vm {
         let mut gone = Vec::new();
         {
             let mut space = lock(&self.space);
-            // It may have lost its pages since the operation got them.
+            // The BO may have been evicted after the operation was prepared.
             object.count_user(&self.rank);
             if !object.is_resident() {
                 object.set_evicted(&self.rank, true);
@@ -211,12 +213,12 @@ impl Vm {
             }
             space.map(va, mapping, |cut| self.note(cut, &mut gone));
         }
-        // The driver keeps its pages meanwhile, so that it left its place.
+        // The driver pins the pages meanwhile, so the BO loses its LRU position.
         object.settle(true);
         self.forget(gone.into_iter());
     }
 
-    /// Counts mappings that are cut in two, and collects those that are gone.
+    /// Counts the additional mapping of a split, and collects removed mappings.
     fn note(&self, cut: Cut<'_, Arc<Bo>>, gone: &mut Vec<Mapping<Arc<Bo>>>) {
         match cut {
             Cut::Gone(mapping) => gone.push(mapping),
@@ -236,7 +238,7 @@ impl Vm {
         lock(&self.space).len()
     }
 
-    /// Looks at the address space.
+    /// Calls `look` with the locked address space.
     pub(crate) fn with_space<T>(&self, look: impl FnOnce(&VaSpace<Arc<Bo>>) -> T) -> T {
         look(&lock(&self.space))
     }
@@ -247,8 +249,9 @@ impl Drop for Vm {
         if self.device.is_inherited() {
             return;
         }
-        // Its file or VM_DESTROY unmapped everything; what groups and heaps map keeps the VM.
-        // After an unplug every ioctl fails: the client can neither wait for a queued map nor queue an unmap.
+        // The close of the file or VM_DESTROY unmapped everything; mappings of groups and heaps
+        // keep the VM alive. After an unplug every ioctl fails: the client can neither wait for a
+        // queued map nor queue an unmap.
         if self.mapping_count() != 0 && !*self.outlived_device.get_mut() {
             self.device.live.stuck_vms.fetch_add(1, Ordering::Relaxed);
         }
@@ -269,7 +272,7 @@ mod tests {
         let bo = || Arc::new(Bo::new(inner.clone(), PAGE, 0, None, false).unwrap());
         let (vm, object) = (Vm::new(inner.clone(), 1 << 47, bo()), bo());
         object.make_resident().unwrap();
-        // What another thread may do between the checks of a bind and the bind.
+        // The action of another thread between the checks of a bind and the bind.
         assert_eq!(device.reclaim(1), PAGE);
         let mapping =
             Mapping { size: PAGE, offset: 0, flags: 0, evicted: false, object: object.clone() };

@@ -1,9 +1,8 @@
-//! A GPU virtual address space: what is mapped where.
+//! The mappings of a GPU virtual address space.
 //!
-//! Pure bookkeeping without I/O or locks. It behaves as the kernel's GPU VA manager does under
-//! Panthor: a new mapping cuts what it covers, neighbours are never merged, and what is left of a
-//! mapping that was cut keeps showing what it showed. A sparse mapping is one entry whatever its
-//! size.
+//! Pure bookkeeping without I/O or locks, with the behavior of the kernel's GPU VA manager under
+//! Panthor: a new mapping cuts the mappings that it overlaps, adjacent mappings are never merged,
+//! and the rest of a cut mapping keeps its contents. A sparse mapping of any size is one entry.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +10,31 @@ use panthor_sys::DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE as SPARSE;
 
 use crate::vm::PAGE;
 
-/// The size of the object behind sparse mappings, which repeats through them.
+/// The size of the object behind sparse mappings, which repeats over the range.
 pub(crate) const SPARSE_PERIOD: u64 = 2 << 20;
 
-/// Up to how many keys the room for them is kept.
+/// The maximum number of keys for which the buffer is kept.
 const KEEP: usize = 4096;
 
-/// One mapping of an object of type `O`.
+/// A mapping of an object of type `O`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Mapping<O> {
-    /// Bytes; zero for what an asynchronous map of nothing leaves behind.
+    /// The size in bytes; zero for the result of an empty asynchronous map.
     pub(crate) size: u64,
-    /// Where in the object the first byte is.
+    /// The offset of the first byte in the object.
     pub(crate) offset: u64,
     /// The `DRM_PANTHOR_VM_BIND_OP_MAP_*` flags.
     pub(crate) flags: u32,
-    /// Whether it is off because its object has lost its pages.
+    /// Set while the mapping is inactive because its object was evicted.
     pub(crate) evicted: bool,
     pub(crate) object: O,
 }
 
-/// What becomes of a mapping that something else takes the place of, unless a part of it is left.
+/// The effect of a change on an overlapped mapping, unless one part is left.
 pub(crate) enum Cut<'a, O> {
-    /// Nothing is left.
+    /// The mapping is removed.
     Gone(Mapping<O>),
-    /// Two parts are left.
+    /// The mapping is split into two.
     InTwo(&'a Mapping<O>),
 }
 
@@ -47,14 +46,14 @@ impl<O> Mapping<O> {
 
 /// A virtual address space.
 ///
-/// The key is the start address, whose low bits are free: there a number tells apart mappings that
-/// start at the same address, which only ones of size zero can.
+/// The key is the start address. Its low bits number the mappings with the same start address,
+/// which only empty mappings can share.
 #[derive(Debug)]
 pub(crate) struct VaSpace<O> {
     map: BTreeMap<u64, Mapping<O>>,
-    /// How many mappings have size zero.
+    /// The number of empty mappings.
     empty: usize,
-    /// Room for the keys that an operation deals with, kept so that none has to allocate it.
+    /// A buffer for the keys of an operation, kept to avoid allocations.
     affected: Vec<u64>,
 }
 
@@ -67,50 +66,51 @@ impl<O: Clone> VaSpace<O> {
         Self { map: BTreeMap::new(), empty: 0, affected: Vec::new() }
     }
 
-    /// Number of mappings.
+    /// Returns the number of mappings.
     pub(crate) fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// All mappings with their addresses, ascending.
+    /// Returns all mappings with their addresses in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
         self.map.iter().map(|(&key, mapping)| (start_of(key), mapping))
     }
 
-    /// All mappings, out of their place.
+    /// Returns all mappings by value.
     pub(crate) fn into_mappings(self) -> impl Iterator<Item = Mapping<O>> {
         self.map.into_values()
     }
 
-    /// Switches off the mappings of certain objects. `of` tells which, of those that are on.
+    /// Deactivates the active mappings of the objects that satisfy `of`.
     pub(crate) fn evict(&mut self, mut of: impl FnMut(&O) -> bool) {
         for mapping in self.map.values_mut().filter(|mapping| !mapping.evicted) {
             mapping.evicted = of(&mapping.object);
         }
     }
 
-    /// Switches a mapping on if it is one of a certain object, by its key.
+    /// Activates the mapping with a key if its object satisfies `of`.
     pub(crate) fn restore(&mut self, key: u64, of: impl Fn(&O) -> bool) {
         if let Some(mapping) = self.map.get_mut(&key).filter(|mapping| of(&mapping.object)) {
             mapping.evicted = false;
         }
     }
 
-    /// The mappings that are off, ascending, with their keys.
+    /// Returns the inactive mappings with their keys in ascending order.
     pub(crate) fn evicted(&self) -> impl Iterator<Item = (u64, &Mapping<O>)> {
         self.map.iter().filter(|(_, mapping)| mapping.evicted).map(|(&key, m)| (key, m))
     }
 
-    /// The mapping that covers `va`, and its address.
+    /// Returns the mapping that covers `va`, with its address.
     pub(crate) fn find(&self, va: u64) -> Option<(u64, &Mapping<O>)> {
-        // Mappings with a size are disjoint, so the nearest one decides.
+        // Nonempty mappings are disjoint, so the nearest one decides.
         let mut below = self.map.range(..=va | (PAGE - 1)).rev();
         let (&key, mapping) = below.find(|(_, mapping)| mapping.size != 0)?;
         let start = start_of(key);
         (va - start < mapping.size).then_some((start, mapping))
     }
 
-    /// Maps an object at `va`, replacing what is there, and tells what becomes of that.
+    /// Maps an object at `va` and replaces overlapped mappings. Calls `tell` with the effect on
+    /// each.
     pub(crate) fn map(&mut self, va: u64, mut mapping: Mapping<O>, tell: impl FnMut(Cut<O>)) {
         if mapping.is_sparse() {
             mapping.offset = va % SPARSE_PERIOD;
@@ -119,17 +119,17 @@ impl<O: Clone> VaSpace<O> {
         self.insert(va, mapping);
     }
 
-    /// Unmaps what lies in `va .. va + size`, and tells what becomes of that.
+    /// Unmaps `va .. va + size`. Calls `tell` with the effect on each overlapped mapping.
     pub(crate) fn unmap(&mut self, va: u64, size: u64, tell: impl FnMut(Cut<O>)) {
         self.cut(va, size, false, tell);
     }
 
-    /// Adds a mapping, behind those that start at the same address.
+    /// Adds a mapping after those with the same start address.
     fn insert(&mut self, va: u64, mapping: Mapping<O>) {
         let mut key = va;
         if self.empty != 0 || mapping.size == 0 {
-            // The numbers last for 4096 mappings of size zero at an address; beyond that they are
-            // not told apart, and nothing can be seen through them.
+            // The low bits number up to 4096 empty mappings at an address. Further empty mappings
+            // replace the last one, which has no visible effect.
             let last = self.map.range(va..=va | (PAGE - 1)).next_back();
             key = last.map_or(va, |(&key, _)| (key + 1).min(va | (PAGE - 1)));
         }
@@ -145,20 +145,20 @@ impl<O: Clone> VaSpace<O> {
         Some(mapping)
     }
 
-    /// Removes what lies in the range and puts back what sticks out of it.
+    /// Removes the overlapped mappings and adds back their parts outside of the range.
     ///
-    /// `mapping` tells that a new mapping causes it: then the walk ends at the first mapping that
-    /// reaches the end, and so leaves alone one of size zero that starts together with it.
+    /// `mapping` is set for a new mapping. The walk then ends at the first mapping that reaches the
+    /// end of the range, and leaves an empty mapping with the same start alone.
     fn cut(&mut self, va: u64, size: u64, mapping: bool, mut tell: impl FnMut(Cut<O>)) {
         let end = va + size;
         let Some((&key, nearest)) = self.map.range(..end).next_back() else { return };
         if nearest.size != 0 {
             let start = start_of(key);
-            // The usual case when addresses ascend: the nearest one ends before the range.
+            // Common for ascending addresses: the nearest mapping ends before the range.
             if start < va && start + nearest.size <= va {
                 return;
             }
-            // The usual case when something is replaced or removed: it is the range.
+            // Common for replacing or removing: the nearest mapping is the range.
             if key == va && nearest.size == size {
                 if let Some(old) = self.remove(key) {
                     tell(Cut::Gone(old));
@@ -194,11 +194,11 @@ impl<O: Clone> VaSpace<O> {
         }
     }
 
-    /// Collects the keys that [`VaSpace::cut`] deals with.
+    /// Collects the keys that [`VaSpace::cut`] handles.
     ///
-    /// The first is the first one that overlaps; after it the kernel takes all that start before
-    /// the end. An empty range overlaps what it is strictly inside of, a mapping of size zero is
-    /// overlapped by what it is strictly inside of.
+    /// The first key is that of the first overlapping mapping. After it, the kernel takes all
+    /// mappings that start before the end. An empty range overlaps a mapping that strictly contains
+    /// it, and an empty mapping is overlapped by a range that strictly contains it.
     fn find_affected(&self, va: u64, end: u64, mapping: bool, keys: &mut Vec<u64>) {
         let straddler = self.straddler(va);
         if let Some(key) = straddler {
@@ -221,7 +221,7 @@ impl<O: Clone> VaSpace<O> {
         }
     }
 
-    /// The key of the mapping that starts before `va` and ends behind it.
+    /// Returns the key of the mapping that starts before `va` and ends behind it.
     fn straddler(&self, va: u64) -> Option<u64> {
         let (&key, entry) = self.map.range(..va).rev().find(|(_, entry)| entry.size != 0)?;
         (start_of(key) + entry.size > va).then_some(key)

@@ -6,7 +6,7 @@ use super::*;
 
 type Space = VaSpace<u32>;
 
-/// A plain mapping of a whole object from an offset in pages.
+/// Returns a plain mapping, from an offset in pages.
 fn plain(object: u32, offset: u64, pages: u64) -> Mapping<u32> {
     Mapping { size: pages * PAGE, offset: offset * PAGE, flags: 0, evicted: false, object }
 }
@@ -24,7 +24,7 @@ fn unmap(space: &mut Space, va: u64, size: u64) {
     space.unmap(va, size, |_| ());
 }
 
-/// Address, size, offset in pages, and the object.
+/// Returns address, size, offset in pages, and object of each mapping.
 fn list(space: &Space) -> Vec<(u64, u64, u64, u32)> {
     let pages =
         |(va, m): (u64, &Mapping<u32>)| (va / PAGE, m.size / PAGE, m.offset / PAGE, m.object);
@@ -154,7 +154,7 @@ fn what_replaces_a_mapping_comes_behind_one_of_nothing() {
     assert_eq!(list(&space), [(10, 0, 0, 2), (10, 8, 0, 3)]);
 }
 
-/// A page table that knows, for each page, which operation mapped it and what it shows.
+/// A reference page table with the operation and the object offset of each page.
 #[derive(Default)]
 struct PageTable {
     pages: BTreeMap<u64, Page>,
@@ -162,7 +162,7 @@ struct PageTable {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Page {
-    /// The number of the operation: what tells two mappings of one object apart.
+    /// The number of the operation, which distinguishes mappings of the same object.
     operation: u32,
     object: u32,
     offset: u64,
@@ -187,7 +187,7 @@ impl PageTable {
         }
     }
 
-    /// How many mappings that is when nothing is ever merged.
+    /// Returns the number of mappings if none is ever merged.
     fn runs(&self) -> usize {
         let mut runs = 0;
         let mut last = None;
@@ -232,7 +232,7 @@ fn compare(space: &Space, table: &PageTable, context: &str) {
 
 #[test]
 fn random_operations_do_what_a_page_table_does() {
-    // Around a boundary of 2 MiB, where the offset of a sparse mapping starts again.
+    // Around a 2 MiB boundary, where the offset of a sparse mapping restarts.
     const BASE: u64 = SPARSE_PERIOD - 40 * PAGE;
     const PAGES: u64 = 80;
 
@@ -280,7 +280,7 @@ fn what_becomes_of_mappings_is_told() {
         (gone, in_two)
     };
     assert_eq!(cut(&mut space, 1, 2), (vec![], vec![0]));
-    // The second half of one, all of two, and the first of another.
+    // The second half of the first, all of the second, and the first half of the third.
     assert_eq!(cut(&mut space, 3, 11), (vec![0, 1, 2], vec![]));
     assert_eq!(cut(&mut space, 14, 2), (vec![3], vec![]));
     assert_eq!(cut(&mut space, 0, 100), (vec![0], vec![]));
