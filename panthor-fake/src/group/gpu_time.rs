@@ -1,4 +1,4 @@
-//! The GPU's time that the streams of a file take, as far as the driver measures it.
+//! GPU time of a file's streams, as far as the driver measures it.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +9,14 @@ use crate::device::Device;
 use crate::device::config::Config;
 use crate::file::File;
 
-/// The clock of the pretended GPU in Hz: it does not change.
+/// The fixed clock of the emulated GPU in Hz.
 pub(crate) const FREQUENCY: u64 = 1_000_000_000;
 
-/// What the driver can measure of a job: bits of its attribute `profiling` in sysfs.
+/// The bits of the sysfs attribute `profiling`.
 pub(crate) const CYCLES: u32 = 1 << 0;
 pub(crate) const TIME: u32 = 1 << 1;
 
-/// The time that the streams of a file have taken.
+/// The accumulated GPU time of a file's streams.
 #[derive(Debug, Default)]
 pub(crate) struct GpuTime {
     nanos: AtomicU64,
@@ -24,7 +24,7 @@ pub(crate) struct GpuTime {
 }
 
 impl GpuTime {
-    /// Counts work of the GPU, as far as it is measured.
+    /// Adds GPU work, in the units that are measured.
     pub(crate) fn add(&self, time: Duration, measured: u32) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         if measured & TIME != 0 {
@@ -46,15 +46,15 @@ impl GpuTime {
 }
 
 impl Config {
-    /// Returns the bits that the attribute `profiling` takes; driver 1.0 has no such attribute.
+    /// Returns the valid bits of the attribute `profiling`. Driver 1.0 has no such attribute.
     pub(crate) fn measurable(&self) -> u32 {
         if self.driver_minor == 0 { 0 } else { CYCLES | TIME }
     }
 }
 
 impl Device {
-    /// Returns what the driver measures of every job: the attribute `profiling` in sysfs, with bit 0 for cycles and
-    /// bit 1 for time. [`Config::profiling`] is the value at first.
+    /// Returns the sysfs attribute `profiling`: bit 0 measures the cycles of every job, bit 1 the
+    /// time. [`Config::profiling`] sets the initial value.
     ///
     /// # Errors
     /// `ENOENT` for driver 1.0, which has no such attribute, and after an unplug.
@@ -65,13 +65,13 @@ impl Device {
         Ok(self.inner().profiling.load(Ordering::Relaxed))
     }
 
-    /// Sets what the driver measures of every job that is submitted from now on, as a write to the attribute does.
+    /// Sets the sysfs attribute `profiling`, which applies to jobs submitted later.
     ///
-    /// Every stream takes the time of [`Config::stream_time`]; cycles are those of a clock of 1 GHz.
+    /// Every stream takes the time of [`Config::stream_time`]. Cycles are those of a 1 GHz clock.
     /// [`File::fdinfo`] shows the sums.
     ///
     /// # Errors
-    /// `EINVAL` for a bit that the driver does not know; else as for [`profiling`](Self::profiling).
+    /// `EINVAL` for an undefined bit, otherwise as for [`profiling`](Self::profiling).
     ///
     /// ```
     /// use std::time::Duration;
@@ -96,8 +96,9 @@ impl Device {
 }
 
 impl File {
-    /// Adds to the GPU's time and cycles of this file, as streams do that take so long: for tests of programs that
-    /// show them. Nothing is added of what is not measured, see [`Device::set_profiling`].
+    /// Adds GPU time and cycles to this file, as streams of that duration would, to test programs
+    /// that display them. Units that are not measured stay unchanged, see
+    /// [`Device::set_profiling`].
     pub fn add_gpu_time(&self, time: Duration) {
         let measured = self.device().inner().profiling.load(Ordering::Relaxed);
         self.inner().gpu_time.add(time, measured);

@@ -1,4 +1,4 @@
-//! Tiler heaps: memory that the tiler takes chunks of, and the contexts that keep its accounts.
+//! Tiler heaps: chunks of memory for the tiler, and the heap contexts that describe them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,31 +10,31 @@ use crate::file::handles::Handles;
 use crate::lock::lock;
 use crate::vm::Vm;
 
-/// The most heaps of a VM.
+/// The maximum number of heaps of a VM.
 const HEAPS_MAX: u32 = 128;
 
-/// The bytes of a heap's context: a line of the GPU's L2 cache.
+/// The size of a heap context in bytes, a line of the GPU's L2 cache.
 const CONTEXT_BYTES: u64 = 64;
 
-/// The bytes of the header of a chunk.
+/// The size of a chunk header in bytes.
 const HEADER_BYTES: usize = 64;
 
 /// The heaps of a VM.
 #[derive(Debug)]
 pub(crate) struct HeapPool {
-    /// The contexts of all heaps, in the order of their indices.
+    /// The contexts of all heaps, by heap index.
     contexts: KernelBo,
     heaps: Handles<Heap>,
 }
 
-/// A heap: its chunks.
+/// A heap with its chunks.
 #[derive(Debug)]
 pub(crate) struct Heap {
     vm: Arc<Vm>,
     chunks: Chunks,
 }
 
-/// Chunks by age. They go in the order of the list that they are in: the newest first.
+/// Chunks, oldest first. They are freed in list order, newest first.
 #[derive(Debug, Default)]
 struct Chunks(Vec<KernelBo>);
 
@@ -44,19 +44,19 @@ impl Drop for Chunks {
     }
 }
 
-/// A heap that was made.
+/// A new heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Created {
-    /// Tells it apart from others of the VM, from 0.
+    /// The index in the VM, from 0.
     pub(crate) index: u32,
-    /// The address of its context.
+    /// The GPU virtual address of the context.
     pub(crate) context: u64,
 }
 
-/// Makes what all heaps of a VM share, unless it is there.
+/// Creates the heap pool of a VM, unless it exists.
 ///
 /// # Errors
-/// `EINVAL` if the VM was destroyed; otherwise what [`KernelBo::new`] says.
+/// `EINVAL` if the VM was destroyed; otherwise the error of [`KernelBo::new`].
 pub(crate) fn make_pool(vm: &Arc<Vm>) -> Result<()> {
     let mut pool = lock(&vm.heaps);
     if vm.is_destroyed() {
@@ -68,29 +68,29 @@ pub(crate) fn make_pool(vm: &Arc<Vm>) -> Result<()> {
     Ok(())
 }
 
-/// Puts a heap into the pool of its VM.
+/// Adds a heap to the pool of its VM.
 ///
 /// # Errors
-/// `EBUSY` if there are as many heaps as there can be; `EINVAL` if the VM was destroyed.
+/// `EBUSY` if the VM has the maximum number of heaps; `EINVAL` if the VM was destroyed.
 pub(crate) fn add(heap: Heap) -> Result<Created> {
     let vm = heap.vm.clone();
     let mut pool = lock(&vm.heaps);
     let Some(pool) = &mut *pool else {
-        // It went with its VM.
+        // The pool was destroyed with its VM.
         return Err(Errno::INVAL);
     };
     pool.insert(heap)
 }
 
 /// # Errors
-/// `ENOENT` if the VM never had a heap, `EINVAL` if it has not this one.
+/// `ENOENT` if the VM never had a heap, `EINVAL` if there is no such heap.
 pub(crate) fn destroy(vm: &Vm, index: u32) -> Result<()> {
     let heap = lock(&vm.heaps).as_mut().ok_or(Errno::NOENT)?.heaps.remove(index + 1);
-    // Its chunks go here, without the lock.
+    // The chunks are freed without the lock.
     heap.map(drop).ok_or(Errno::INVAL)
 }
 
-/// What a VM's heaps are, for a dump.
+/// Returns a dump of the heaps of a VM.
 pub(crate) fn dump(vm: &Vm) -> Vec<HeapDump> {
     let pool = lock(&vm.heaps);
     let Some(pool) = &*pool else {
@@ -124,10 +124,10 @@ impl HeapPool {
 }
 
 impl Heap {
-    /// A heap of `count` chunks, at least one.
+    /// Creates a heap of `count` chunks, at least one.
     ///
     /// # Errors
-    /// What [`KernelBo::new`] says.
+    /// The error of [`KernelBo::new`].
     pub(crate) fn new(vm: &Arc<Vm>, count: u32, chunk_size: u32) -> Result<Self> {
         let mut chunks = Chunks::default();
         for left in (0..count).rev() {
@@ -136,7 +136,8 @@ impl Heap {
                 check_room(vm, u64::from(left) * u64::from(chunk_size))?;
             }
         }
-        // The list grows at its head. It is written last: memory that was written to takes room.
+        // New chunks become the head of the list. The list is written last, because written memory
+        // needs pages.
         let mut next = 0;
         for chunk in &mut chunks.0 {
             let mut header = [0; HEADER_BYTES];
@@ -149,16 +150,16 @@ impl Heap {
         Ok(Self { vm: vm.clone(), chunks })
     }
 
-    /// The address of the chunk that the list begins with.
+    /// Returns the address of the first chunk in the list.
     pub(crate) fn first_chunk(&self) -> u64 {
         self.chunks.0.last().map_or(0, KernelBo::va)
     }
 }
 
-/// Refuses what cannot fit before the work of finding that out.
+/// Refuses chunks that cannot fit, before allocating any.
 fn check_room(vm: &Vm, bytes: u64) -> Result<()> {
     let device = &vm.device;
-    // Where others can be evicted one has to see.
+    // With swap, eviction may make room.
     let limit = if device.config.swap { u64::MAX } else { device.config.memory };
     if !device.pinned.has_room(bytes, limit) {
         return Err(Errno::NOMEM);
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(make_pool(&vm), Ok(()));
         let heap = Heap::new(&vm, 1, 128 << 10).unwrap();
         vm.destroy();
-        // Another thread may have found it before.
+        // Another thread may have found the pool earlier.
         assert_eq!(make_pool(&vm), Err(Errno::INVAL));
         assert!(lock(&vm.heaps).is_none());
         assert_eq!(add(heap), Err(Errno::INVAL));

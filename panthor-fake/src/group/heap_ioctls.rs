@@ -1,4 +1,4 @@
-//! The ioctls about tiler heaps.
+//! Tiler heap ioctls.
 
 use panthor_sys as sys;
 
@@ -10,7 +10,7 @@ use crate::group::heap::{self, Heap};
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_tiler_heap_create = args(data);
     let vm = call.file.vm(args.vm_id)?;
-    // The first try makes what all heaps of the VM share, before it looks at the rest.
+    // The first call creates the heap pool of the VM before it checks the other arguments.
     heap::make_pool(&vm)?;
     let page = call.file.config().page_size.bytes();
     let right = args.initial_chunk_count != 0
@@ -20,9 +20,9 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     if !right {
         return Err(Errno::INVAL);
     }
-    // Before the pool is locked: it may take a while.
+    // Before the pool is locked, because the allocation may be slow.
     let heap = Heap::new(&vm, args.initial_chunk_count, args.chunk_size)?;
-    // The driver tells it even if there is no room for the heap.
+    // The driver returns the address even if the pool is full.
     args.first_heap_chunk_gpu_va = heap.first_chunk();
     let created = heap::add(heap)?;
     args.handle = args.vm_id << 16 | created.index;

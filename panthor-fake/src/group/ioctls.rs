@@ -1,4 +1,4 @@
-//! The ioctls about groups.
+//! Group ioctls.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,13 +16,13 @@ use crate::sync::jobs::{Job, Queue};
 use crate::sync::submission::Submission;
 use crate::vm::Vm;
 
-/// The most queues that the driver has room for in a group, whatever the GPU has.
+/// The maximum number of queues that the driver stores per group, independent of the GPU.
 const QUEUES_MAX: u32 = 32;
 
 /// The highest priority of a queue in its group.
 const QUEUE_PRIORITY_MAX: u8 = 15;
 
-/// The bits of a flush ID, and the one that tells that there is none.
+/// The bits of a flush ID, and the bit that marks an absent flush ID.
 const FLUSH_ID: u32 = 0x80ff_ffff;
 
 /// `DRM_IOCTL_PANTHOR_GROUP_CREATE`.
@@ -42,11 +42,11 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Makes a group, and finds out what is wrong with it and with each queue in the order of the driver.
+/// Creates a group, and checks the group and each queue in the driver's order.
 fn make(file: &FileInner, vm: &Arc<Vm>, queues: &[sys::drm_panthor_queue_create]) -> Result<u32> {
     let mut group = Unfinished::new(vm, queues.len(), file.gpu_time.clone())?;
     let mut reserved = None;
-    // The handle comes first where it is in the names of the queues.
+    // With unique queue names the handle comes first, because the names contain it.
     if has_names_of_its_own(file) {
         reserved = Some(file.reserve_group()?);
     }
@@ -67,13 +67,13 @@ fn make(file: &FileInner, vm: &Arc<Vm>, queues: &[sys::drm_panthor_queue_create]
     Ok(reserved.fill(group.finish()))
 }
 
-/// Whether each queue has a name that no other one has.
+/// Returns whether each queue has a unique name.
 fn has_names_of_its_own(file: &FileInner) -> bool {
     file.config().driver_minor >= 7
 }
 
 /// # Errors
-/// `EINVAL` for what is no priority, `EACCES` for one that the client may not have.
+/// `EINVAL` for an invalid priority, `EACCES` for one that the client may not use.
 fn permit_priority(call: &Call<'_>, priority: u8) -> Result<()> {
     if priority > highest_priority(call.file.config().driver_minor) {
         return Err(Errno::INVAL);
@@ -84,7 +84,7 @@ fn permit_priority(call: &Call<'_>, priority: u8) -> Result<()> {
     Ok(())
 }
 
-/// The highest priority that a driver version knows.
+/// Returns the highest priority of a driver version.
 fn highest_priority(minor: u32) -> u8 {
     match minor {
         0 | 1 => sys::PANTHOR_GROUP_PRIORITY_HIGH,
@@ -102,7 +102,7 @@ fn check_group(file: &FileInner, args: &sys::drm_panthor_group_create) -> Result
     let right = |&(mask, max, present): &(u64, u8, u64)| {
         mask & !present == 0 && mask.count_ones() >= u32::from(max)
     };
-    // Old drivers, 1.0 for certain, take more queues than there are slots.
+    // Old drivers accept more queues than there are slots, as observed with 1.0.
     let checks_slots = file.config().driver_minor >= 7;
     let too_many = checks_slots && args.queues.count > query::CSIF_INFO.cs_slot_count;
     if args.pad != 0 || !cores.iter().all(right) || too_many {
@@ -129,7 +129,7 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     call.file.destroy_group(args.group_handle)
 }
 
-/// `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`. What comes back lacks the handle.
+/// `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`. The driver clears the handle in the answer.
 pub(crate) fn get_state(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_group_get_state = args(data);
     if args.pad != 0 {
@@ -158,7 +158,7 @@ pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let mut submission = Submission::default();
     call.for_each(&submits, |submit| {
         let stream = check_submit(submit)?;
-        // The driver looks at 16 bits of the handle here, and anew for each job.
+        // The driver uses the low 16 bits of the handle, and looks the group up for each job.
         let found = call.file.group(args.group_handle & 0xffff)?;
         let queue = found.queues.get(submit.queue_index as usize);
         let queue = queue.filter(|_| found.shared.can_run()).ok_or(Errno::INVAL)?.clone();

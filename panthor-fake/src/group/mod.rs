@@ -1,4 +1,4 @@
-//! Groups: queues of command streams that share a VM and their fate.
+//! Groups: command queues that share a VM and fail together.
 
 pub(crate) mod gpu_time;
 pub(crate) mod heap;
@@ -23,27 +23,27 @@ use crate::sync::events::Events;
 use crate::sync::leaf::Line;
 use crate::vm::Vm;
 
-/// The bytes of a sync object in memory: a counter of 64 bits, a status, and padding.
+/// The size in bytes of an in-memory sync object: a 64-bit counter, a status, and padding.
 const SYNCOBJ_BYTES: u64 = 16;
 
-/// A group as its handle keeps it.
+/// A group, owned by its handle.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) shared: Arc<Shared>,
     pub(crate) queues: Vec<Arc<GroupQueue>>,
 }
 
-/// What the queues of a group have in common. It lives as long as a job of theirs.
+/// The shared state of a group's queues, kept alive by their jobs.
 #[derive(Debug)]
 pub(crate) struct Shared {
     vm: Arc<Vm>,
     state: Mutex<State, { rank::GROUP_STATE }>,
-    /// One in-memory sync object a queue, which counts the jobs that are done.
+    /// An in-memory sync object for each queue, which counts completed jobs.
     syncobjs: KernelBo,
-    /// The time that its streams take, with that of the other groups of its file.
+    /// The GPU time of all groups of the file.
     pub(crate) gpu_time: Arc<GpuTime>,
     queues: OnceLock<Vec<Weak<GroupQueue>>>,
-    /// Whether it has one of the GPU's slots, with or without something to do.
+    /// Set while the group has a CSG slot, busy or idle.
     seated: AtomicBool,
 }
 
@@ -52,7 +52,7 @@ struct State {
     timed_out: bool,
     innocent: bool,
     destroyed: bool,
-    /// A bit for each queue with a fatal fault.
+    /// The mask of queues with a fatal fault.
     fatal_queues: u32,
 }
 
@@ -62,28 +62,28 @@ impl State {
     }
 }
 
-/// How a group fails.
+/// A failure of a group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
-    /// A stream did not end in time.
+    /// A stream timed out.
     TimeOut,
     /// A queue hit a fault.
     Fault,
-    /// A queue made the GPU access what is not mapped: no queue is known to be the one.
+    /// A GPU access hit an unmapped address. The faulting queue is unknown.
     PageFault,
 }
 
-/// A group in the making. If it comes to nothing, the memory that it had is free again.
+/// A group under construction. Dropping it frees its memory.
 pub(crate) struct Unfinished {
     shared: Arc<Shared>,
     queues: Vec<Arc<GroupQueue>>,
 }
 
 impl Unfinished {
-    /// The beginning of a group with room for so many queues.
+    /// Starts a group with room for `queues` queues.
     ///
     /// # Errors
-    /// What [`KernelBo::new`] says.
+    /// The error of [`KernelBo::new`].
     pub(crate) fn new(vm: &Arc<Vm>, queues: usize, gpu_time: Arc<GpuTime>) -> Result<Self> {
         let syncobjs = KernelBo::new(vm, queues as u64 * SYNCOBJ_BYTES, UNCACHED)?;
         vm.device.live.groups.fetch_add(1, Ordering::Relaxed);
@@ -98,10 +98,10 @@ impl Unfinished {
         Ok(Self { shared, queues: Vec::with_capacity(queues) })
     }
 
-    /// Adds a queue with a ring buffer of that many bytes.
+    /// Adds a queue with a ring buffer of `ring_size` bytes.
     ///
     /// # Errors
-    /// What [`KernelBo::new`] says.
+    /// The error of [`KernelBo::new`].
     pub(crate) fn add_queue(&mut self, ring_size: u32, name: String) -> Result<()> {
         let (shared, index) = (&self.shared, self.queues.len() as u32);
         let queue = GroupQueue::new(&shared.vm, shared, index, ring_size, Line::new(name))?;
@@ -109,10 +109,10 @@ impl Unfinished {
         Ok(())
     }
 
-    /// The group, with the queues that it has.
+    /// Returns the finished group.
     pub(crate) fn finish(self) -> Group {
         let Self { shared, queues } = self;
-        // Just made, so there are none.
+        // The cell is new, so it is empty.
         let _ = shared.queues.set(queues.iter().map(Arc::downgrade).collect());
         shared.vm.device.register_group(&shared);
         Group { shared, queues }
@@ -124,7 +124,7 @@ impl Group {
         &self.shared.vm
     }
 
-    /// Ends it: what the GPU has to do is cancelled.
+    /// Destroys the group and cancels its jobs on the GPU.
     pub(crate) fn destroy(&self) {
         self.shared.end(|state| state.destroyed = true);
     }
@@ -139,12 +139,12 @@ impl Shared {
         &self.vm.device
     }
 
-    /// Whether jobs with a stream have a chance.
+    /// Returns whether jobs with a stream can still run.
     pub(crate) fn can_run(&self) -> bool {
         lock(&self.state).can_run()
     }
 
-    /// What `DRM_IOCTL_PANTHOR_GROUP_GET_STATE` tells: flags, and the queues with a fatal fault.
+    /// Returns the flags and the mask of faulty queues for `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`.
     pub(crate) fn flags(&self) -> (u32, u32) {
         let state = lock(&self.state);
         let knows_innocence = self.device().config.driver_minor >= 3;
@@ -157,7 +157,7 @@ impl Shared {
         (set.map(|(_, flag)| flag).sum(), state.fatal_queues)
     }
 
-    /// Lets the group fail, by the fault of a queue.
+    /// Fails the group because of a queue.
     pub(crate) fn fail(&self, failure: Failure, queue: u32) {
         match failure {
             Failure::TimeOut => self.end(|state| state.timed_out = true),
@@ -177,29 +177,29 @@ impl Shared {
         });
     }
 
-    /// Whether the GPU has something to do for it.
+    /// Returns whether the GPU has a job of the group.
     fn is_active(&self) -> bool {
         self.queues().any(|queue| queue.is_active())
     }
 
-    /// Whether its VM was destroyed, so that nothing is mapped.
+    /// Returns whether the VM was destroyed, so that nothing is mapped.
     pub(crate) fn lacks_vm(&self) -> bool {
         self.vm.is_destroyed()
     }
 
-    /// A bit for each queue.
+    /// Returns the mask of all queues.
     fn all_queues(&self) -> u32 {
         let count = self.queues.get().map_or(0, Vec::len);
         ((1_u64 << count) - 1) as u32
     }
 
-    /// Whether it has one of the GPU's slots.
+    /// Returns whether the group has a CSG slot.
     pub(crate) fn is_seated(&self) -> bool {
         self.seated.load(Ordering::Acquire)
     }
 
-    /// Marks it as lost by a reset of the GPU if that has it, although it may have done nothing wrong; whether it
-    /// is. [`Shared::end_lost`] comes when all are marked.
+    /// Marks the group as lost by a GPU reset if it is on the GPU, even without a fault of its own.
+    /// Returns whether the group is lost. [`Shared::end_lost`] follows after all groups are marked.
     pub(crate) fn lose_by_reset(&self) -> bool {
         let seated = self.seated.swap(false, Ordering::AcqRel);
         let active = self.is_active();
@@ -212,24 +212,24 @@ impl Shared {
         lost
     }
 
-    /// Ends what its queues do.
+    /// Ends the jobs of a lost group.
     pub(crate) fn end_lost(&self) {
         self.end(|_| ());
     }
 
-    /// Takes the GPU away under it: what that was busy with never ends by itself.
+    /// Removes the GPU from the group: jobs on the GPU time out.
     pub(crate) fn lose(&self) {
         if self.is_active() {
             self.end(|state| state.timed_out = true);
         }
     }
 
-    /// Whether a queue has jobs that are not done.
+    /// Returns whether a queue has pending jobs.
     pub(crate) fn has_pending(&self) -> bool {
         self.queues().any(|queue| queue.has_pending())
     }
 
-    /// Whether it was destroyed: what is left is jobs.
+    /// Returns whether the group was destroyed, so that only jobs keep it alive.
     pub(crate) fn is_destroyed(&self) -> bool {
         lock(&self.state).destroyed
     }
@@ -238,7 +238,7 @@ impl Shared {
         &self.vm
     }
 
-    /// Tells its VM from others.
+    /// Returns the address of the VM, to compare VMs.
     pub(crate) fn vm_ptr(&self) -> *const Vm {
         Arc::as_ptr(&self.vm)
     }
@@ -247,7 +247,7 @@ impl Shared {
         self.queues.get().into_iter().flatten().filter_map(Weak::upgrade)
     }
 
-    /// Ends it for a reason, and with it what its queues do.
+    /// Ends the group for a reason, and the jobs of its queues.
     fn end(&self, reason: impl FnOnce(&mut State)) {
         let (fatal_queues, others) = {
             let mut state = lock(&self.state);
@@ -261,7 +261,7 @@ impl Shared {
         }
     }
 
-    /// Writes the sync object of a queue.
+    /// Writes the in-memory sync object of a queue.
     pub(crate) fn write_seqno(&self, queue: u32, seqno: u64, status: u32) {
         let at = u64::from(queue) * SYNCOBJ_BYTES;
         self.syncobjs.write(at, &seqno.to_ne_bytes());
@@ -269,8 +269,8 @@ impl Shared {
     }
 }
 
-/// Gives the GPU's slots to groups, as the driver does when one has something to do that has none: those go first
-/// that have something to do, and others have what is left.
+/// Assigns CSG slots to groups, as the driver does when a group without a slot gets a job: first to
+/// groups with jobs on the GPU, then to others.
 pub(crate) fn seat(device: &DeviceInner) {
     let (busy, idle): (Vec<_>, Vec<_>) = device
         .groups()
@@ -295,8 +295,8 @@ pub(crate) fn seat(device: &DeviceInner) {
     }
 }
 
-/// Lets the groups fail that the GPU is busy with in a VM: it stops all of them when one hits what is not
-/// mapped.
+/// Fails the groups of a VM that are busy on the GPU, which stops all of them after an access to an
+/// unmapped address.
 pub(crate) fn page_fault(vm: &Arc<Vm>) {
     for group in vm.device.groups() {
         if Arc::ptr_eq(&group.vm, vm) && group.is_active() {
