@@ -1,8 +1,8 @@
-//! File descriptors that the fake gives away: what they stand for, and whether they are still open.
+//! Descriptors that the fake exports: the objects behind them, and whether they are still open.
 //!
-//! They work across processes and devices as the kernel's do, so there is one table for the whole
-//! program, by inode. Nobody tells the fake when the last duplicate of one is closed; it looks when
-//! it matters.
+//! Descriptors work across processes and devices, as the kernel's do. One table, keyed by inode,
+//! therefore covers the whole program. The last close of a descriptor is not reported, so the fake
+//! checks when the result matters.
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -27,7 +27,7 @@ use crate::process::PerProcess;
 use crate::sharing::dma_buf::DmaBuf;
 use crate::sharing::sync_fd::{SyncFile, SyncobjFd};
 
-/// Tells files apart, whatever descriptors they have.
+/// The identity of a file, independent of its descriptors.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Identity {
     device: u64,
@@ -35,22 +35,22 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// A file that is none of the fake's.
+    /// A file outside the fake.
     #[cfg(feature = "loopback")]
     pub(crate) const OTHER: Self = Self { device: 0, inode: 0 };
 
-    /// The file behind a descriptor of the fake.
+    /// Returns the file behind a descriptor of this process.
     ///
     /// # Errors
-    /// What `stat(2)` says.
+    /// The error of `stat(2)`.
     pub(crate) fn of(fd: impl AsFd) -> Result<Self> {
         Self::at(path(fd.as_fd().as_raw_fd()))
     }
 
-    /// The file behind a descriptor that is at this path of `/proc`.
+    /// Returns the file behind a descriptor at a path of `/proc`.
     ///
     /// # Errors
-    /// `EBADF` if it is not open, else what `stat(2)` answers.
+    /// `EBADF` if the descriptor is closed, otherwise the error of `stat(2)`.
     pub(crate) fn at(path: impl AsRef<Path>) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Errno::BADF,
@@ -60,18 +60,18 @@ impl Identity {
     }
 }
 
-/// Where a descriptor can be opened anew, as a description of its own.
+/// Returns the path that opens a new description of a descriptor's file.
 pub(crate) fn path(fd: i32) -> String {
     format!("/proc/self/fd/{fd}")
 }
 
-/// The device that something with a descriptor comes from. It is not kept by that.
+/// The device that an exported object comes from, as a weak reference.
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     device: Weak<DeviceInner>,
-    /// The driver version whose kernel this is.
+    /// The driver version of the emulated kernel.
     pub(crate) driver_minor: u32,
-    /// The size of that kernel's pages.
+    /// The page size of the emulated kernel.
     pub(crate) page_size: PageSize,
 }
 
@@ -85,7 +85,7 @@ impl Owner {
         }
     }
 
-    /// The device, while it is there.
+    /// Returns the device if it is alive.
     pub(crate) fn device(&self) -> Option<Arc<DeviceInner>> {
         self.device.upgrade()
     }
@@ -95,7 +95,7 @@ impl Owner {
     }
 }
 
-/// What a descriptor stands for.
+/// The object behind a descriptor.
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
     DmaBuf(Arc<DmaBuf>),
@@ -112,7 +112,7 @@ impl Object {
         }
     }
 
-    /// Whether a descriptor of it is open.
+    /// Returns whether a descriptor of the object is open.
     fn is_open(&self) -> bool {
         match self {
             Self::DmaBuf(dma_buf) => dma_buf.is_open(),
@@ -121,7 +121,8 @@ impl Object {
         }
     }
 
-    /// Whether something besides the table and so many others has it, or can make a descriptor.
+    /// Returns whether there are references besides the table's and `others` more, or a BO handle
+    /// that can export the object again.
     fn is_in_use(&self, others: usize) -> bool {
         match self {
             Self::DmaBuf(dma_buf) => {
@@ -132,34 +133,34 @@ impl Object {
     }
 }
 
-/// All that is given away.
+/// The exported objects.
 pub(crate) type Table = BTreeMap<Identity, Object>;
 
-/// A child of a fork starts with an empty table: what its parent handed out is not its to look after.
+/// A child of a fork starts with an empty table, since the exported objects belong to its parent.
 static TABLE: PerProcess<Mutex<Table, { rank::DESCRIPTORS }>> =
     PerProcess::new(|| Mutex::new(Table::new()));
 
-/// Looks at the table, or changes it. Nothing is forgotten meanwhile.
+/// Calls `look` with the locked table. Objects cannot be forgotten meanwhile.
 ///
-/// Nothing may be opened or looked up by its path meanwhile: on a thread that a loopback serves that waits for
-/// the supervisor, which needs the table itself.
+/// `look` may not open or look up any path: on a thread that a loopback serves, this waits for the
+/// supervisor, which needs the table itself.
 pub(crate) fn with_table<T>(look: impl FnOnce(&mut Table) -> T) -> T {
     look(&mut lock(TABLE.get()))
 }
 
-/// What a file stands for; `None` if it is none of the fake's.
+/// Returns the object behind a file; `None` for a file outside the fake.
 pub(crate) fn find(identity: Identity) -> Option<Object> {
     with_table(|table| table.get(&identity).cloned())
 }
 
-/// Held by who forgets something, until that is gone.
+/// Held while objects are being forgotten, until they are dropped.
 static SWEEPING: PerProcess<Mutex<(), { rank::SWEEPING }>> = PerProcess::new(|| Mutex::new(()));
 
-/// Forgets what nobody has a descriptor of any more. When it returns that is gone, also what another
-/// thread has found at the same time.
+/// Forgets the objects without an open descriptor. On return they are dropped, including those that
+/// another thread found at the same time.
 pub(crate) fn sweep() {
     let _one_at_a_time = lock(SWEEPING.get());
-    // They are looked at without the lock of the table: that is a system call or more for each.
+    // Without the table lock, because each check needs at least one system call.
     let all: Vec<_> = with_table(|table| {
         table.iter().map(|(&identity, object)| (identity, object.clone())).collect()
     });
@@ -172,12 +173,12 @@ pub(crate) fn sweep() {
     }
 }
 
-/// Forgets what nobody has a descriptor of any more if there are twice as many as the last time some were left: so
-/// each that is given away pays for a look at about one other, however many there are.
+/// Sweeps if the table has twice as many objects as after the last sweep. Each export then pays for
+/// about one check, for any number of objects.
 pub(crate) fn sweep_if_many() {
-    /// So many are not worth a look.
+    /// The size below which a sweep is not worthwhile.
     const FEW: usize = 32;
-    /// How many there may be until then.
+    /// The table size that triggers the next sweep.
     static ENOUGH: AtomicUsize = AtomicUsize::new(FEW);
 
     let count = || with_table(|table| table.len());
@@ -187,25 +188,26 @@ pub(crate) fn sweep_if_many() {
     }
 }
 
-/// Forgets the dma-buf of a file if nobody has a descriptor of it. When it returns that is gone.
+/// Forgets the dma-buf of a file unless a descriptor of it is open. On return a forgotten dma-buf
+/// is dropped.
 pub(crate) fn forget(identity: Identity) {
     let _one_at_a_time = lock(SWEEPING.get());
     remove(identity);
 }
 
-/// Forgets something if nobody has it.
+/// Forgets an object without users.
 fn remove(identity: Identity) {
     let gone = with_table(|table| {
         let object = table.get(&identity)?;
-        // With the table locked nobody can find it, so it stays as it is.
+        // The table lock keeps other threads from finding the object, so the result stays valid.
         if object.is_in_use(0) || object.is_open() { None } else { table.remove(&identity) }
     });
-    // What it kept goes without the lock of the table.
+    // The object is dropped without the table lock.
     drop(gone);
 }
 
-/// Makes descriptors; should the process have none left, those that the fake keeps for what is closed are given
-/// back first.
+/// Creates descriptors. If the process has no free descriptors, first closes those that the fake
+/// keeps for closed objects.
 pub(crate) fn with_descriptors<T>(make: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
     match make() {
         Err(nix::Error::EMFILE | nix::Error::ENFILE) => {
@@ -216,7 +218,7 @@ pub(crate) fn with_descriptors<T>(make: impl Fn() -> nix::Result<T>) -> nix::Res
     }
 }
 
-/// How many sync files, descriptors of sync objects and dma-bufs of a device are open.
+/// The numbers of open sync files, syncobj descriptors and dma-bufs of a device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OpenDescriptors {
     pub(crate) sync_files: usize,
@@ -224,9 +226,9 @@ pub(crate) struct OpenDescriptors {
     pub(crate) dma_bufs: usize,
 }
 
-/// Counts what is open of a device, wherever it is.
+/// Counts the descriptors of a device that are open in any process.
 pub(crate) fn count_open(device: &DeviceInner) -> OpenDescriptors {
-    // Whoever forgets something may take what is held here for what somebody has found.
+    // Serialize with `sweep`, which would take the references here for users of the objects.
     let _one_at_a_time = lock(SWEEPING.get());
     let mut open = OpenDescriptors::default();
     let all: Vec<_> = with_table(|table| {
@@ -242,20 +244,20 @@ pub(crate) fn count_open(device: &DeviceInner) -> OpenDescriptors {
     open
 }
 
-/// A file that stands for an object of the kernel.
+/// A file that stands for a kernel object.
 ///
-/// Each open file description of it that is handed out has a lock on one byte, which the kernel drops with the last
-/// duplicate, wherever that is. So a conflicting lock tells that there are descriptors.
+/// Each exported open file description has a lock on one byte. The kernel drops the lock with the
+/// last duplicate, in any process. A conflicting lock therefore shows that descriptors are open.
 #[derive(Debug)]
 pub(crate) struct StandIn {
     watch: File,
     identity: Identity,
 }
 
-/// The byte with the locks: behind all that anybody reads, writes, or locks for a purpose.
+/// The locked byte, beyond the range of other reads, writes and locks.
 ///
-/// They are OFD locks, which neither the locks of `flock(2)` (those of `std::fs::File`) nor those of processes
-/// interfere with.
+/// The locks are OFD locks, which do not conflict with locks of `flock(2)` (those of
+/// `std::fs::File`).
 const LOCKED_BYTE: libc::off_t = libc::off_t::MAX - 1;
 
 fn ofd_lock(kind: i32) -> libc::flock {
@@ -270,7 +272,7 @@ fn ofd_lock(kind: i32) -> libc::flock {
 
 impl StandIn {
     pub(crate) fn new(name: &CStr, size: u64) -> Result<Self> {
-        // A size that no file has is more than the kernel has memory for.
+        // Without an error number, the size is too large for any file.
         let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOMEM);
         let create = || memfd::create(name, size).map_err(|e| nix::Error::from_raw(errno(e)));
         let watch = with_descriptors(create)?;
@@ -278,7 +280,7 @@ impl StandIn {
         Ok(Self { watch, identity })
     }
 
-    /// Returns its contents.
+    /// Returns the file with the contents.
     pub(crate) fn file(&self) -> &File {
         &self.watch
     }
@@ -287,7 +289,7 @@ impl StandIn {
         self.identity
     }
 
-    /// Opens a new description, with these flags of `open(2)`.
+    /// Opens a new description with flags of `open(2)`.
     ///
     /// # Errors
     /// `EBUSY` if a program has a write lock on the whole file.
@@ -296,13 +298,13 @@ impl StandIn {
         let fd = with_descriptors(|| open(path.as_str(), flags, Mode::empty()))?;
         match fcntl(&fd, FcntlArg::F_OFD_SETLK(&ofd_lock(libc::F_RDLCK))) {
             Ok(_) => Ok(fd),
-            // EAGAIN would have the caller try again for ever.
+            // With EAGAIN, the caller would retry forever.
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => Err(Errno::BUSY),
             Err(errno) => Err(errno.into()),
         }
     }
 
-    /// Returns whether a description that was handed out is open.
+    /// Returns whether an exported description is open.
     pub(crate) fn is_open(&self) -> bool {
         let mut conflict = ofd_lock(libc::F_WRLCK);
         let asked = fcntl(&self.watch, FcntlArg::F_OFD_GETLK(&mut conflict));

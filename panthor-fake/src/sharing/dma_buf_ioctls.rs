@@ -1,4 +1,4 @@
-//! The ioctls of dma-bufs.
+//! dma-buf ioctls.
 
 use panthor_sys as sys;
 
@@ -10,7 +10,8 @@ use crate::sharing::reservation::Usage;
 use crate::sharing::sync_fd::SyncFile;
 use crate::sync::events::Events;
 
-/// Sizes do not vary here: a request of another size is another request.
+/// Answers a dma-buf ioctl. Structure sizes are fixed here: a request with another size is another
+/// request.
 pub(crate) fn answer(call: &FileCall<'_>, dma_buf: &DmaBuf, request: u32, arg: u64) -> Result<()> {
     match request {
         sys::DMA_BUF_IOCTL_SYNC => sync(call, dma_buf, arg),
@@ -21,7 +22,7 @@ pub(crate) fn answer(call: &FileCall<'_>, dma_buf: &DmaBuf, request: u32, arg: u
     }
 }
 
-/// Whether an access writes; `EINVAL` for what is no access.
+/// Returns whether an access writes; `EINVAL` for invalid flags.
 fn writes(flags: u64, known: u64) -> Result<bool> {
     if flags & !known != 0 || flags & sys::DMA_BUF_SYNC_RW == 0 {
         return Err(Errno::INVAL);
@@ -29,7 +30,7 @@ fn writes(flags: u64, known: u64) -> Result<bool> {
     Ok(flags & sys::DMA_BUF_SYNC_WRITE != 0)
 }
 
-/// `DMA_BUF_IOCTL_SYNC`. There are no caches to maintain, but an access waits for those before it.
+/// `DMA_BUF_IOCTL_SYNC`. There are no caches to maintain, but an access waits for earlier fences.
 fn sync(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let args: sys::dma_buf_sync = call.read(arg)?;
     let writes = writes(args.flags, sys::DMA_BUF_SYNC_VALID_FLAGS_MASK)?;
@@ -41,7 +42,7 @@ fn sync(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     Ok(())
 }
 
-/// `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`: the argument is the address of the name.
+/// `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`. The argument is the address of the name.
 fn set_name(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let name = call.user.read_string(arg, sys::DMA_BUF_NAME_LEN);
     dma_buf.set_name(name.map_err(|errno| match errno {

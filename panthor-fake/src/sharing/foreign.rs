@@ -1,4 +1,4 @@
-//! dma-bufs from elsewhere.
+//! Foreign dma-bufs.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,15 +8,15 @@ use crate::sharing::descriptors::{Owner, sweep_if_many};
 use crate::sharing::dma_buf::DmaBuf;
 
 impl Device {
-    /// Makes a dma-buf of that many bytes, rounded up to whole pages of the CPU, that comes from
-    /// elsewhere: a camera, a display, another GPU.
+    /// Creates a dma-buf of `size` bytes, rounded up to the CPU page size, from outside the fake,
+    /// such as a camera, a display or another GPU.
     ///
-    /// Its descriptor can be imported by this and any other fake device, and mapped. The ioctls of
-    /// its own answers [`descriptor_ioctl`](crate::descriptor_ioctl).
+    /// Any fake device can import the descriptor, and programs can map it.
+    /// [`descriptor_ioctl`](crate::descriptor_ioctl) answers its ioctls.
     ///
     /// # Errors
-    /// `InvalidInput` for a size of zero or one that no number of pages can have; otherwise what
-    /// `memfd_create(2)` and the like say.
+    /// `InvalidInput` if `size` is zero or too large to round up; otherwise the error of
+    /// `memfd_create(2)` and related calls.
     pub fn foreign_dma_buf(&self, size: u64) -> io::Result<OwnedFd> {
         let pages = size.checked_next_multiple_of(self.config().page_size.bytes());
         let size = pages.filter(|&size| size != 0).ok_or_else(|| {

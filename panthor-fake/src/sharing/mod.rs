@@ -1,4 +1,5 @@
-//! What is shared with other files, devices and processes by descriptors: dma-bufs and sync files.
+//! Sharing with other files, devices and processes by descriptors: dma-bufs, syncobj descriptors
+//! and sync files.
 
 pub(crate) mod descriptors;
 pub(crate) mod dma_buf;

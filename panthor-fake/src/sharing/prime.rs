@@ -1,4 +1,4 @@
-//! The ioctls that turn BOs into dma-bufs and back.
+//! PRIME ioctls, which export BOs as dma-bufs and import dma-bufs.
 
 use nix::fcntl::OFlag;
 use panthor_sys as sys;

@@ -1,8 +1,8 @@
-//! The fences of a dma-buf: what whoever uses its memory has to wait for.
+//! The fences of a dma-buf (`dma_resv`), which users of its memory wait for.
 //!
-//! Panthor puts the fences of its own jobs there for its memory management only, which those who
-//! ask for fences to wait for never see: to it all synchronisation is explicit. So they are left
-//! out here, and what is in a dma-buf was put there by a client.
+//! Panthor adds the fences of its jobs as bookkeeping fences, which implicit waits never see, since
+//! its synchronization is explicit. These are left out here, so a dma-buf has only the fences that
+//! clients imported.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::lock::{Mutex, lock, rank};
 use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 
-/// How what a fence stands for uses the memory. Who asks for one kind gets those before it, too.
+/// The access that a fence protects. A query for one usage includes the earlier usages.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Usage {
     Write,
@@ -18,20 +18,20 @@ pub(crate) enum Usage {
 }
 
 impl Usage {
-    /// The last kind of fences that an access has to wait for.
+    /// Returns the last usage that an access has to wait for.
     pub(crate) fn before_access(writes: bool) -> Self {
         if writes { Self::Read } else { Self::Write }
     }
 }
 
-/// The fences, with what each is for.
+/// The fences with their usages.
 #[derive(Debug, Default)]
 pub(crate) struct Reservation {
     fences: Mutex<Vec<(Arc<Leaf>, Usage)>, { rank::RESERVATION }>,
 }
 
 impl Reservation {
-    /// Adds all that a fence is made of.
+    /// Adds all components of a fence.
     pub(crate) fn add(&self, fence: &Fence, usage: Usage) {
         for leaf in fence.components() {
             self.add_leaf(leaf, usage);
@@ -51,19 +51,19 @@ impl Reservation {
                 None
             }
         };
-        // What it kept goes without the lock.
+        // The old fences are dropped without the lock.
         drop(fences);
         drop(old);
     }
 
-    /// The fences up to a kind that are not signalled.
+    /// Returns the unsignalled fences up to a usage.
     pub(crate) fn pending(&self, usage: Usage) -> Vec<Arc<Leaf>> {
         let fences = lock(&self.fences);
         let wanted = fences.iter().filter(|(leaf, of)| *of <= usage && !leaf.is_signalled());
         wanted.map(|(leaf, _)| leaf.clone()).collect()
     }
 
-    /// A single fence for those up to a kind.
+    /// Returns a single fence for all fences up to a usage.
     pub(crate) fn fence(&self, usage: Usage) -> Fence {
         let mut pending = self.pending(usage);
         Fence::Leaf(match pending.len() {
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(count(&reservation), (1, 2));
         writer.signal(Ok(()), &Events::default());
         assert_eq!(count(&reservation), (0, 1));
-        // What is done makes room.
+        // Signalled fences make room.
         reservation.add(&Fence::Leaf(job(&Line::new("c".into()))), Usage::Read);
         assert_eq!(lock(&reservation.fences).len(), 2);
     }
@@ -113,12 +113,12 @@ mod tests {
         reservation.add(&Fence::Leaf(second.clone()), Usage::Read);
         reservation.add(&Fence::Leaf(third.clone()), Usage::Read);
         assert_eq!(count(&reservation), (0, 1));
-        // The other way round it does not.
+        // A later fence is not replaced by an earlier one.
         reservation.add(&Fence::Leaf(first), Usage::Read);
         assert_eq!(count(&reservation), (0, 2));
         reservation.add(&Fence::Leaf(third.clone()), Usage::Write);
         assert_eq!(count(&reservation), (1, 2));
-        // One for reading does not stand for one for writing.
+        // A read fence does not replace a write fence.
         reservation.add(&Fence::Leaf(third), Usage::Read);
         assert_eq!(count(&reservation).0, 1);
     }

@@ -1,4 +1,4 @@
-//! The ioctls of sync files.
+//! Sync file ioctls.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use crate::sharing::sync_fd::SyncFile;
 use crate::sync::fence::Fence;
 use crate::sync::leaf::{About, Leaf};
 
-/// Bytes of a name, with its NUL.
+/// The size of a name in bytes, including its NUL.
 const NAME_LEN: usize = 32;
 
-/// Sizes do not vary here: a request of another size is another request.
+/// Answers a sync file ioctl. Structure sizes are fixed here: a request with another size is
+/// another request.
 pub(crate) fn answer(
     call: &FileCall<'_>,
     sync_file: &SyncFile,
@@ -40,7 +41,7 @@ fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let Some(Object::SyncFile(other)) = call.find(args.fd2) else {
         return Err(Errno::NOENT);
     };
-    // The last byte is a NUL, whatever it was.
+    // The kernel overwrites the last byte with a NUL.
     args.name[NAME_LEN - 1] = 0;
     let name = args.name.iter().take_while(|&&char| char != 0).map(|&char| char as u8).collect();
     let both = Fence::Leaf(Fence::merge(&[sync_file.fence(), other.fence()]));
@@ -49,7 +50,8 @@ fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     call.give(fd, arg, &mut args, |args| &mut args.fence)
 }
 
-/// `SYNC_IOC_FILE_INFO`: of the whole, and of each fence if there is room for all of them.
+/// `SYNC_IOC_FILE_INFO`: returns the status of the file, and of each fence if the array is large
+/// enough.
 fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let mut args: sys::sync_file_info = call.read(arg)?;
     if args.flags != 0 || args.pad != 0 {
@@ -68,7 +70,7 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
             return Err(Errno::NOMEM);
         }
         let infos: Vec<_> = fences.iter().map(|fence| fence_info(fence, minor)).collect();
-        // The first that is not done or that failed tells of all.
+        // The first pending or failed fence determines the status.
         let telling = infos.iter().find(|info| info.status <= 0);
         args.status = telling.map_or(1, |info| info.status);
         call.user.write(args.sync_fence_info, bytemuck::cast_slice(&infos))?;
@@ -80,7 +82,7 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
 
 fn fence_info(fence: &Arc<Leaf>, driver_minor: u32) -> sys::sync_fence_info {
     let mut info = sys::sync_fence_info::zeroed();
-    // Before it could end.
+    // Before the fence can be signalled.
     let (driver, timeline) = names(&fence.about(), fence.is_signalled(), driver_minor);
     put_name(&mut info.obj_name, timeline.as_bytes());
     put_name(&mut info.driver_name, driver.as_bytes());
@@ -89,7 +91,7 @@ fn fence_info(fence: &Arc<Leaf>, driver_minor: u32) -> sys::sync_fence_info {
     info
 }
 
-/// What a sync file is called: as somebody who merged it said, or by its fence.
+/// Returns the name of a sync file: the name given at a merge, or that of its fence.
 fn name(sync_file: &SyncFile, driver_minor: u32) -> Vec<u8> {
     if !sync_file.given_name().is_empty() {
         return sync_file.given_name().to_vec();
@@ -99,7 +101,8 @@ fn name(sync_file: &SyncFile, driver_minor: u32) -> Vec<u8> {
     format!("{driver}-{timeline}{}-{}", about.context, about.seqno).into_bytes()
 }
 
-/// Driver and timeline of a fence. Since Linux 6.17 one that is signalled has forgotten them.
+/// Returns the driver and the timeline of a fence. Since Linux 6.17, a signalled fence has no
+/// names.
 fn names<'a>(about: &About<'a>, signalled: bool, driver_minor: u32) -> (&'static str, &'a str) {
     if signalled && driver_minor >= 5 {
         ("detached-driver", "signaled-timeline")
@@ -108,7 +111,7 @@ fn names<'a>(about: &About<'a>, signalled: bool, driver_minor: u32) -> (&'static
     }
 }
 
-/// Puts as much of a name as there is room for, and a NUL. What is behind it stays.
+/// Copies a name, truncated to the room before a NUL. Later bytes stay unchanged.
 fn put_name(into: &mut [c_char; NAME_LEN], name: &[u8]) {
     let name = &name[..name.len().min(NAME_LEN - 1)];
     for (to, &byte) in into.iter_mut().zip(name.iter().chain(&[0])) {
@@ -116,13 +119,13 @@ fn put_name(into: &mut [c_char; NAME_LEN], name: &[u8]) {
     }
 }
 
-/// `SYNC_IOC_SET_DEADLINE`: the driver makes no use of deadlines.
+/// `SYNC_IOC_SET_DEADLINE`: the driver ignores deadlines.
 fn set_deadline(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let args: sys::sync_set_deadline = call.read(arg)?;
     if args.pad != 0 {
         return Err(Errno::INVAL);
     }
-    // The kernel looks whether it is done, which it may not have known.
+    // The kernel checks the fence here, which may notice that it is signalled.
     let _ = sync_file.fence().is_signalled();
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! Signals of eventfds as the kernel gives them: without ever waiting for a reader.
+//! Eventfd signals with the kernel's semantics: they never block.
 //!
-//! A write to an eventfd whose counter is full blocks, unless the program chose `O_NONBLOCK` for the description. The
-//! kernel's own signals never block: they add one, and leave a full counter full. A program gets such a signal from
-//! the completion of an asynchronous read, `IOCB_FLAG_RESFD` of `io_submit(2)`. The read here is one of no bytes from
-//! the eventfd itself, which completes at once, with an error that means nothing.
+//! A write to an eventfd with a full counter blocks, unless the program set `O_NONBLOCK` on the
+//! description. The kernel's own signals never block: they add one, and leave a full counter full.
+//! A program gets such a signal from the completion of an asynchronous read with `IOCB_FLAG_RESFD`
+//! of `io_submit(2)`. Here the read has no bytes and targets the eventfd itself; it completes at
+//! once, with an irrelevant error.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +14,19 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::{self, c_long};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Adds one to the counter of an eventfd, which stays full if it is full.
+/// Adds one to the counter of an eventfd; a full counter stays full.
 ///
-/// A failure has no reader.
+/// Errors are ignored, since no caller could handle them.
 pub(crate) fn signal(eventfd: BorrowedFd<'_>) {
     if complete_read(eventfd).is_err() {
         write_one(eventfd);
     }
 }
 
-/// Signals by a write, where asynchronous reads are forbidden.
+/// Signals by a write where asynchronous reads are forbidden.
 ///
-/// It blocks only if another thread fills the counter at the same moment, and holds up no other thread then.
+/// The write blocks only if another thread fills the counter at the same moment, and then blocks no
+/// other thread.
 fn write_one(eventfd: BorrowedFd<'_>) {
     let flags = fcntl(eventfd, FcntlArg::F_GETFL).map_or(OFlag::empty(), OFlag::from_bits_retain);
     let mut fds = [PollFd::new(eventfd, PollFlags::POLLOUT)];
@@ -35,7 +37,7 @@ fn write_one(eventfd: BorrowedFd<'_>) {
     }
 }
 
-/// The number of a context of asynchronous I/O: what the kernel calls `aio_context_t`.
+/// The kernel's `aio_context_t`.
 type Context = libc::c_ulong;
 
 /// The kernel's `struct iocb`.
@@ -69,12 +71,12 @@ const _: () = assert!(size_of::<Iocb>() == 64 && size_of::<IoEvent>() == 32);
 const IOCB_CMD_PREAD: u16 = 0;
 const IOCB_FLAG_RESFD: u32 = 1;
 
-/// How many reads of a context may be under way. Each thread has one, for a moment.
+/// The maximum number of reads in progress in a context. Each thread has one, for a moment.
 const CONTEXT_READS: c_long = 64;
 
-/// Completes a read of no bytes, which signals the eventfd.
+/// Completes an empty read, which signals the eventfd.
 fn complete_read(eventfd: BorrowedFd<'_>) -> nix::Result<()> {
-    /// 0 before the first signal. A child of a fork inherits the number of a context that it does not have.
+    /// 0 before the first signal. A child of a fork inherits the number, but not the context.
     static CONTEXT: AtomicU64 = AtomicU64::new(0);
 
     let fd = eventfd.as_raw_fd() as u32;
@@ -90,7 +92,7 @@ fn complete_read(eventfd: BorrowedFd<'_>) -> nix::Result<()> {
     let new = create_context()?;
     let done = submit(new as Context, &read);
     let keep = || CONTEXT.compare_exchange(known, new, Ordering::AcqRel, Ordering::Acquire).is_ok();
-    // Another thread may have been faster.
+    // Another thread may have stored a context first.
     if done.is_err() || !keep() {
         destroy_context(new as Context);
     }
@@ -99,28 +101,29 @@ fn complete_read(eventfd: BorrowedFd<'_>) -> nix::Result<()> {
 
 fn create_context() -> nix::Result<u64> {
     let mut context: Context = 0;
-    // SAFETY: the call writes a number to where the pointer leads.
+    // SAFETY: the call writes a number to the pointer's target.
     let made = unsafe { libc::syscall(libc::SYS_io_setup, CONTEXT_READS, &raw mut context) };
     Errno::result(made)?;
     Ok(context as u64)
 }
 
 fn destroy_context(context: Context) {
-    // SAFETY: the context is one of this module, and no thread knows its number.
+    // SAFETY: the context belongs to this module, and no other thread knows its number.
     let _ = unsafe { libc::syscall(libc::SYS_io_destroy, context) };
 }
 
 fn submit(context: Context, read: &Iocb) -> nix::Result<()> {
     let list = [std::ptr::from_ref(read)];
     let one: c_long = 1;
-    // SAFETY: the kernel copies the request, which is valid. The read has no bytes, so nothing is written to memory.
+    // SAFETY: the kernel copies the request, which is valid. The read has no bytes, so it writes no
+    // memory.
     let submitted = unsafe { libc::syscall(libc::SYS_io_submit, context, one, list.as_ptr()) };
     let submitted = Errno::result(submitted);
-    // What has completed makes room for others.
+    // Reaping completions makes room for other reads.
     let mut events = [IoEvent::default(); 4];
     let (least, most): (c_long, c_long) = (0, events.len() as c_long);
     let no_timeout = std::ptr::null::<libc::timespec>();
-    // SAFETY: the call writes at most so many events to the array, and waits for none.
+    // SAFETY: the call writes at most `most` events to the array, and does not wait.
     let _ = unsafe {
         libc::syscall(libc::SYS_io_getevents, context, least, most, events.as_mut_ptr(), no_timeout)
     };
@@ -138,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// Both ways of signaling leave what the kernel leaves, as far as a reader can tell.
+    /// Both methods have the effect of a kernel signal.
     #[test]
     fn a_signal_adds_one_and_leaves_a_full_counter_full() {
         complete_read(EventFd::new().unwrap().as_fd()).expect("io_submit");

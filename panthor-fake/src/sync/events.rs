@@ -1,4 +1,4 @@
-//! Waiting until something about fences or sync objects changes.
+//! Waits for changes of fences and sync objects.
 
 use std::ops::Deref;
 use std::sync::Condvar;
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::lock::{Mutex, lock, rank};
 use crate::process::PerProcess;
 
-/// The place where waiters sleep: the same for all devices of the process, since a sync file may
-/// take the fence of one to another.
+/// The wait queue of all devices of the process. It is shared, since a sync file may take a fence
+/// from one device to another.
 #[derive(Debug, Default)]
 pub(crate) struct Events(());
 
@@ -23,10 +23,10 @@ impl Deref for Events {
     }
 }
 
-/// A place where waiters sleep.
+/// A wait queue.
 ///
-/// One for all: a waiter looks at its own fences again after each change anywhere, which is cheap
-/// in tests and cannot miss one. Nobody pays anything while no one waits.
+/// A single queue for all waiters: each waiter checks its own fences after every change, so it
+/// cannot miss one. This is cheap in tests. Without waiters, a change costs nothing.
 #[derive(Debug)]
 pub(crate) struct Place {
     waiters: AtomicUsize,
@@ -39,9 +39,10 @@ impl Place {
         Self { waiters: AtomicUsize::new(0), generation: Mutex::new(0), changed: Condvar::new() }
     }
 
-    /// Tells that a fence was signalled or a sync object got one. To be called after the change.
+    /// Wakes the waiters after a fence was signalled or a sync object got a fence.
     pub(crate) fn notify(&self) {
-        // With the one in `wait`: either the waiter sees the change or we see the waiter.
+        // Pairs with the fence in `wait`: either the waiter sees the change, or this thread sees
+        // the waiter.
         fence(Ordering::SeqCst);
         if self.waiters.load(Ordering::SeqCst) != 0 {
             *lock(&self.generation) += 1;
@@ -49,8 +50,8 @@ impl Place {
         }
     }
 
-    /// Calls `ready` after each change until it answers, or until the deadline has passed; `None`
-    /// is no deadline. It is called at least once.
+    /// Calls `ready` at least once, and after each change, until it returns a value or the deadline
+    /// has passed. `None` is no deadline.
     pub(crate) fn wait<T>(
         &self,
         deadline: Option<Instant>,
@@ -71,7 +72,7 @@ impl Place {
                 };
                 if left.is_zero() {
                     drop(generation);
-                    // What happened in the last moment counts.
+                    // A change at the last moment counts.
                     return ready();
                 }
                 generation = generation.wait(&self.changed, deadline.map(|_| left));
@@ -80,7 +81,7 @@ impl Place {
     }
 }
 
-/// A registration that ends also when a panic unwinds through the wait.
+/// The registration of a waiter, removed on drop, including during a panic.
 struct Waiter<'a>(&'a AtomicUsize);
 
 impl<'a> Waiter<'a> {
@@ -132,7 +133,7 @@ mod tests {
                 while place.waiters.load(Ordering::SeqCst) < WAITERS {
                     std::thread::yield_now();
                 }
-                // They are about to sleep.
+                // Gives the waiters time to fall asleep.
                 std::thread::sleep(Duration::from_millis(2));
                 done.store(true, Ordering::Release);
                 place.notify();

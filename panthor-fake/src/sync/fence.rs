@@ -1,7 +1,7 @@
-//! Fences: single ones, and chains of them that make timelines.
+//! Fences: single fences, and fence chains that form timelines.
 //!
-//! The rules of chains are those of the kernel's `dma_fence_chain`: a node's own fence and all
-//! before it must be done, nodes that are done are dropped from the chain as it is walked.
+//! Chains follow the kernel's `dma_fence_chain`: a node is signalled when its own fence and all
+//! earlier nodes are, and walks remove signalled nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,33 +10,33 @@ use crate::call::errno::{Errno, Result};
 use crate::lock::{Mutex, lock, rank};
 use crate::sync::leaf::{About, Leaf, new_context};
 
-/// A fence of either kind.
+/// A single fence or a fence chain.
 #[derive(Clone, Debug)]
 pub(crate) enum Fence {
-    /// One promise.
+    /// A single fence.
     Leaf(Arc<Leaf>),
     /// A point of a timeline.
     Chain(Arc<Chain>),
 }
 
-/// A point of a timeline.
+/// A timeline point.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    /// Tells timelines apart: points that were added out of order start another one.
+    /// The fence context. Points added out of order start a new context.
     context: u64,
     seqno: u64,
-    /// The point before, 0 at the start of a context.
+    /// The previous point, 0 at the start of a context.
     prev_seqno: u64,
     fence: Arc<Leaf>,
     prev: Mutex<Option<Fence>, { rank::CHAIN }>,
-    /// Whether somebody has asked whether it is done, and it was: the kernel does not know it before.
+    /// Set once a check found the node signalled. The kernel does not notice earlier.
     noticed: AtomicBool,
-    /// Whether the kernel gets to know by itself when it is done: somebody waits for it, or did.
+    /// Set once there was a waiter. The kernel then notices the signal by itself.
     watched: AtomicBool,
 }
 
 impl Chain {
-    /// A point after `prev`.
+    /// Creates a point after `prev`.
     pub(crate) fn new(prev: Option<Fence>, fence: Arc<Leaf>, seqno: u64) -> Arc<Self> {
         let (context, seqno, prev_seqno) = match &prev {
             Some(Fence::Chain(before)) if seqno > before.seqno => {
@@ -62,7 +62,7 @@ impl Chain {
         })
     }
 
-    /// The nearest point before that is not done. Drops those between.
+    /// Returns the nearest earlier unsignalled point, and drops the points in between.
     fn walk(&self) -> Option<Fence> {
         loop {
             let prev = lock(&self.prev).clone()?;
@@ -74,7 +74,8 @@ impl Chain {
             let mut current = lock(&self.prev);
             if current.as_ref().is_some_and(|current| current.same(&prev)) {
                 let done = std::mem::replace(&mut *current, replacement);
-                // A fence may be the last of a long chain: not under the lock.
+                // The fence may be the last reference to a long chain, so it is dropped without the
+                // lock.
                 drop(current);
                 drop(done);
             }
@@ -83,7 +84,7 @@ impl Chain {
 }
 
 impl Drop for Chain {
-    /// Takes a chain apart link by link: left to itself it would recurse once per point.
+    /// Drops a chain link by link: the default drop would recurse once per point.
     fn drop(&mut self) {
         let mut next = take_prev(self);
         while let Some(Fence::Chain(chain)) = next {
@@ -105,7 +106,7 @@ impl Fence {
         }
     }
 
-    /// What comes before it and is not done.
+    /// Returns the nearest earlier unsignalled fence.
     fn walk(&self) -> Option<Self> {
         match self {
             Self::Leaf(_) => None,
@@ -113,7 +114,7 @@ impl Fence {
         }
     }
 
-    /// Its own promise, without those before it.
+    /// Returns the node's own fence, without earlier nodes.
     fn own(&self) -> &Arc<Leaf> {
         match self {
             Self::Leaf(leaf) => leaf,
@@ -121,7 +122,7 @@ impl Fence {
         }
     }
 
-    /// The promises that are not kept yet, its own first.
+    /// Returns the unsignalled single fences, its own first.
     pub(crate) fn pending_leaves(&self) -> impl Iterator<Item = Arc<Leaf>> {
         let mut next = Some(self.clone());
         std::iter::from_fn(move || {
@@ -132,8 +133,8 @@ impl Fence {
         .filter(|leaf| !leaf.is_signalled())
     }
 
-    /// The promises that are not kept yet, the parts of what was merged one by one, the oldest first, with
-    /// their points of the timeline; 0 for what is none.
+    /// Returns the unsignalled single fences, oldest first, with their timeline points. Merged
+    /// fences are split into their parts. The point of a fence outside a timeline is 0.
     pub(crate) fn pending_points(&self) -> Vec<(u64, Arc<Leaf>)> {
         let fences = std::iter::successors(Some(self.clone()), Self::walk);
         let point = |fence: &Self| match fence {
@@ -160,14 +161,14 @@ impl Fence {
         done
     }
 
-    /// Notes that somebody waits for it to be signalled.
+    /// Records that there is a waiter.
     pub(crate) fn watch(&self) {
         if let Self::Chain(chain) = self {
             chain.watched.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether the kernel knows that it is done, without a look at it.
+    /// Returns whether the kernel knows that the fence is signalled, without checking it.
     pub(crate) fn is_known_signalled(&self) -> bool {
         match self {
             Self::Leaf(leaf) => leaf.is_signalled(),
@@ -178,7 +179,7 @@ impl Fence {
         }
     }
 
-    /// All promises that it is made of, its own first and then those before that are not done.
+    /// Returns the component fences: its own first, then earlier unsignalled ones.
     pub(crate) fn components(&self) -> Vec<Arc<Leaf>> {
         let mut all = Vec::new();
         let mut next = Some(self.clone());
@@ -189,9 +190,9 @@ impl Fence {
         all
     }
 
-    /// A single promise that is kept when all of these fences are, of what is not done in them. Of one
-    /// line the last says all. If nothing is left, it is kept since the last of them was, whatever
-    /// the error of that.
+    /// Merges fences into a single fence that is signalled when all are. Signalled parts are left
+    /// out. Of several fences in a context, only the last one counts. If no part is pending, the
+    /// result is signalled since the last signal, without an error.
     pub(crate) fn merge(fences: &[&Self]) -> Arc<Leaf> {
         let mut pending: Vec<_> = fences.iter().flat_map(|fence| fence.components()).collect();
         let mut last = 0;
@@ -217,8 +218,8 @@ impl Fence {
         }
     }
 
-    /// How it ended, as the kernel tells: 0 if it has not, 1, or a negative error number. A point of a
-    /// timeline does not tell of errors.
+    /// Returns the status as the kernel reports it: 0 if pending, 1 if signalled, or a negative
+    /// error number. A timeline point reports no errors.
     pub(crate) fn status(&self) -> i32 {
         match self {
             Self::Leaf(leaf) => leaf.status(),
@@ -226,7 +227,7 @@ impl Fence {
         }
     }
 
-    /// What it is, while it is not signalled.
+    /// Returns the description of an unsignalled fence.
     pub(crate) fn about(&self) -> About<'_> {
         match self {
             Self::Leaf(leaf) => leaf.about(),
@@ -239,7 +240,7 @@ impl Fence {
         }
     }
 
-    /// The fence that stands for a point of this timeline; `None` if that is done and gone.
+    /// Returns the fence of a timeline point; `None` if the point is signalled and removed.
     ///
     /// # Errors
     /// `EINVAL` if the point was not added yet, or if this is no timeline.
@@ -261,7 +262,8 @@ impl Fence {
         Ok(next)
     }
 
-    /// The last point of the timeline that is done, or that was added; 0 if this is no timeline.
+    /// Returns the last signalled point of the timeline, or the last added one; 0 if this is no
+    /// timeline.
     pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
         let Self::Chain(head) = self else { return 0 };
         if last_added {
@@ -280,10 +282,10 @@ impl Fence {
         if done { oldest.seqno } else { oldest.prev_seqno }
     }
 
-    /// Has `callback` called when all of this fence is signalled, now if it is.
+    /// Calls `callback` when the whole fence is signalled, possibly at once.
     pub(crate) fn when_signalled(&self, callback: impl FnOnce() + Send + 'static) {
         let pending: Vec<_> = self.pending_leaves().collect();
-        // One more than there are, until it is known of all whether they are signalled.
+        // One more than the number of fences, until all callbacks are registered.
         let left = Arc::new(AtomicUsize::new(pending.len() + 1));
         let callback = Arc::new(Mutex::<_, { rank::CALLBACK }>::new(Some(callback)));
         let one_less = move || {

@@ -1,13 +1,13 @@
-//! Work that makes more work: done in a loop, where it would be a recursion without end.
+//! A trampoline for work that creates more work: a loop instead of unbounded recursion.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::thread::LocalKey;
 
-/// What a thread is to do next while it is in the loop; `None` while it is not.
+/// The items that wait for the loop of this thread; `None` outside of the loop.
 pub(crate) type Next<T> = RefCell<Option<VecDeque<T>>>;
 
-/// Does all items, unless this thread is doing so further up: then they are done there, after those that are there.
+/// Runs all items. If the loop is already running on this thread, appends the items to it instead.
 pub(crate) fn in_turn<T: 'static>(
     next: &'static LocalKey<Next<T>>,
     items: impl IntoIterator<Item = T>,
@@ -36,7 +36,7 @@ pub(crate) fn in_turn<T: 'static>(
         return;
     }
     let _leave = Leave(next);
-    // The first never waits: mostly there is no other.
+    // The first item needs no queue, and usually there is no other.
     let mut current = items.next();
     next.with_borrow_mut(|next| next.get_or_insert_default().extend(items));
     while let Some(item) = current {

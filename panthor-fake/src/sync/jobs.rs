@@ -1,8 +1,7 @@
-//! Queues of jobs.
+//! Job queues.
 //!
-//! The jobs of a queue start in the order of their submission, each when the fences it waits for
-//! are signalled, in whichever thread makes it ready: the one that submits it or the one that
-//! signals.
+//! The jobs of a queue start in submission order, each when its wait fences are signalled. They run
+//! in the thread that makes them ready: the submitting thread or the signalling thread.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,19 +15,19 @@ use crate::sync::fence::Fence;
 use crate::sync::in_turn::{Next, in_turn};
 use crate::sync::leaf::{About, Leaf, Line};
 
-/// Work that is queued.
+/// A queued job.
 #[derive(Debug)]
 pub(crate) struct Job<W> {
     work: W,
-    /// Fences that must be signalled before it starts, the first first.
+    /// The fences that must be signalled before the job starts, in order.
     waits: VecDeque<Fence>,
-    /// Where the points of each timeline are among them.
+    /// The index in `waits` of each timeline's point.
     timelines: BTreeMap<u64, usize>,
     done: Arc<Leaf>,
     count: Counted,
 }
 
-/// Counts a job for as long as it exists, with its device and its queue.
+/// A guard that counts a live job for its device and its queue.
 #[derive(Debug)]
 pub(crate) struct Counted(Arc<DeviceInner>, Arc<Line>);
 
@@ -48,7 +47,7 @@ impl Drop for Counted {
 }
 
 impl<W> Job<W> {
-    /// One for a queue whose fences are of that line.
+    /// Creates a job for a queue with the fence context `line`.
     pub(crate) fn new(device: Arc<DeviceInner>, line: &Arc<Line>, work: W) -> Self {
         let count = Counted::new(device, line.clone());
         let (waits, timelines) = (VecDeque::new(), BTreeMap::new());
@@ -59,7 +58,8 @@ impl<W> Job<W> {
         &self.work
     }
 
-    /// Adds a fence to wait for, before it is queued. Of one timeline the last point says all.
+    /// Adds a fence to wait for before the job is queued. Of a timeline, only the last point
+    /// counts.
     pub(crate) fn wait_for(&mut self, fence: Fence) {
         if fence.is_timeline() {
             let About { context, seqno, .. } = fence.about();
@@ -74,39 +74,39 @@ impl<W> Job<W> {
         self.waits.push_back(fence);
     }
 
-    /// What it was still seen to wait for.
+    /// Returns the fences that the job still waits for, as of the last check.
     pub(crate) fn waits(&self) -> impl Iterator<Item = &Fence> {
         self.waits.iter()
     }
 
-    /// The fence that is signalled when it is done.
+    /// Returns the completion fence.
     pub(crate) fn done(&self) -> &Arc<Leaf> {
         &self.done
     }
 }
 
-/// A job whose time has come.
+/// A started job.
 #[derive(Debug)]
 pub(crate) struct Started<W> {
     pub(crate) work: W,
-    /// To be signalled when it is done.
+    /// The completion fence.
     pub(crate) done: Arc<Leaf>,
-    /// To be dropped before that: who waits for the fence may look for leaks next.
+    /// Dropped before the fence is signalled, because a waiter may check for leaks next.
     pub(crate) count: Counted,
 }
 
 /// The jobs of a queue that have not started.
 pub(crate) struct Jobs<Q: Queue> {
     jobs: VecDeque<Job<Q::Work>>,
-    /// A thread is starting a job; it looks for the next one itself.
+    /// Set while a thread starts a job. That thread also picks up the next job.
     running: bool,
-    /// Nothing starts but step by step.
+    /// Set while jobs start only by a step.
     held: bool,
-    /// Nobody is left who could let it go on: it is never held again.
+    /// Set once the queue cannot be held again, because no file could release it.
     closed: bool,
-    /// The fence whose signal restarts the queue.
+    /// The fence that restarts the queue when it is signalled.
     blocked_on: Option<Arc<Leaf>>,
-    /// Keeps the queue while there are jobs, as each of them does in the kernel.
+    /// Keeps the queue alive while there are jobs, as each job does in the kernel.
     keep: Option<Arc<Q>>,
 }
 
@@ -150,13 +150,13 @@ impl<Q: Queue> fmt::Debug for Jobs<Q> {
     }
 }
 
-/// Something that has jobs to do.
+/// A queue of jobs.
 pub(crate) trait Queue: Send + Sync + Sized + 'static {
     type Work: Send;
 
     fn jobs(&self) -> &Mutex<Jobs<Self>, { rank::JOBS }>;
 
-    /// Whether there is room for a job to start. Called with the jobs locked.
+    /// Returns whether a job may start. Called with the jobs locked.
     fn has_room(&self) -> bool {
         true
     }
@@ -164,7 +164,7 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
     /// Starts a job.
     fn start(self: &Arc<Self>, job: Started<Self::Work>);
 
-    /// Appends jobs, without starting them: see [`Queue::run`].
+    /// Appends jobs without starting them, see [`Queue::run`].
     fn push_jobs(self: &Arc<Self>, jobs: impl IntoIterator<Item = Job<Self::Work>>) {
         let mut queue = lock(self.jobs());
         queue.jobs.extend(jobs);
@@ -173,15 +173,15 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
         }
     }
 
-    /// Starts the jobs that are ready.
+    /// Starts the ready jobs.
     ///
-    /// A job that ends may make others ready, of this queue or another: they start in a loop here,
-    /// not in a recursion.
+    /// A job that ends may make other jobs ready, on this queue or another. These start in a loop
+    /// here, without recursion.
     fn run(self: &Arc<Self>) {
         run_all(self.clone());
     }
 
-    /// Starts one job if one is ready, and `forced` or not held.
+    /// Starts one job if it is ready, and the queue is not held or the call is `forced`.
     fn run_one(self: &Arc<Self>, forced: bool) -> bool {
         let job = {
             let mut queue = lock(self.jobs());
@@ -196,7 +196,7 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
         };
         let Job { work, waits, done, count, .. } = job;
         drop(waits);
-        // Before another thread may start the next one: fences keep the order.
+        // Before another thread may start the next job, so that fences keep their order.
         self.start(Started { work, done, count });
         let keep = {
             let mut queue = lock(self.jobs());
@@ -208,7 +208,7 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
     }
 }
 
-/// Takes the first job if it is ready, else has the queue run again when that may be.
+/// Removes the first job if it is ready. Otherwise makes the next wait fence restart the queue.
 fn next<Q: Queue>(owner: &Arc<Q>, queue: &mut Jobs<Q>) -> Option<Job<Q::Work>> {
     let job = queue.jobs.front_mut()?;
     while let Some(fence) = job.waits.front() {
@@ -235,7 +235,7 @@ fn next<Q: Queue>(owner: &Arc<Q>, queue: &mut Jobs<Q>) -> Option<Job<Q::Work>> {
     queue.jobs.pop_front()
 }
 
-/// A queue of any kind.
+/// A queue of any work type.
 trait AnyQueue {
     fn run_next(self: Arc<Self>) -> bool;
 }

@@ -1,7 +1,7 @@
-//! Single fences: promises that something will be done.
+//! Single fences.
 //!
-//! Each is one of a line of fences that are signalled in their order, what the kernel calls a
-//! context: of two of the same line the later one says all.
+//! Each fence belongs to a fence context. Fences of a context are signalled in order: of two fences in a
+//! context, the later one implies the earlier one.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,29 +15,29 @@ use crate::lock::{Mutex, lock, rank};
 use crate::sync::events::Events;
 use crate::sync::in_turn::{Next, in_turn};
 
-/// Called once when a fence is signalled.
+/// A callback for the signal of a fence.
 pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
-/// A number that no other line of fences has.
+/// Returns a new fence context number.
 pub(crate) fn new_context() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
 
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Nanoseconds on the clock that the kernel's times of fences are of.
+/// Returns the time in nanoseconds of `CLOCK_MONOTONIC`, the clock of fence timestamps.
 fn now() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC);
     now.map_or(0, |now| now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }
 
-/// The line of the fences of a queue, whose jobs end in their order.
+/// The fence context of a queue. Jobs of a queue end in order.
 #[derive(Debug)]
 pub(crate) struct Line {
     name: String,
     context: u64,
     last: AtomicU64,
-    /// How many jobs of the queue there are that are not done, wherever they are.
+    /// The number of unfinished jobs of the queue, in any state.
     pub(crate) unfinished: AtomicUsize,
 }
 
@@ -52,7 +52,7 @@ impl Line {
     }
 }
 
-/// A promise that is kept once, with a result.
+/// A single fence, signalled once with a result.
 pub(crate) struct Leaf {
     signalled: AtomicBool,
     state: Mutex<LeafState, { rank::LEAF }>,
@@ -64,26 +64,26 @@ enum LeafState {
     Signalled { result: Result<()>, at: u64 },
 }
 
-/// What a fence is of.
+/// The origin of a fence.
 enum Origin {
-    /// Of nothing: it was signalled from the start.
+    /// No origin: the fence was created as signalled.
     Nothing,
-    /// The end of a job of a queue. It has its place in the line once the job is submitted.
+    /// The end of a job of a queue. The sequence number is assigned when the job is submitted.
     Job { line: Arc<Line>, seqno: AtomicU64 },
-    /// The end of several others.
+    /// The end of several fences.
     Several(Several),
 }
 
 struct Several {
     context: u64,
     parts: Box<[Arc<Leaf>]>,
-    /// How many are not signalled.
+    /// The number of unsignalled parts.
     left: AtomicUsize,
-    /// The first error of one of them, 0 for none.
+    /// The first error of a part, 0 for none.
     error: AtomicI32,
 }
 
-/// What the kernel tells about a fence.
+/// The description of a fence, as the kernel reports it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct About<'a> {
     pub(crate) driver: &'static str,
@@ -104,45 +104,46 @@ impl Leaf {
         Self { signalled: AtomicBool::new(false), state, origin }
     }
 
-    /// One that a test signals.
+    /// Creates a fence that a test signals.
     #[cfg(test)]
     pub(crate) fn pending() -> Arc<Self> {
         Arc::new(Self::of(Origin::Nothing))
     }
 
-    /// One for the end of a job, to be [placed](Leaf::place) when the job is submitted.
+    /// Creates the fence of a job, to be [placed](Leaf::place) when the job is submitted.
     pub(crate) fn of_job(line: &Arc<Line>) -> Arc<Self> {
         Arc::new(Self::of(Origin::Job { line: line.clone(), seqno: AtomicU64::new(0) }))
     }
 
-    /// One that is signalled already: now.
+    /// Creates a fence that is signalled now.
     pub(crate) fn signalled() -> Arc<Self> {
         Self::signalled_since(now())
     }
 
-    /// The one that stands for what is done and gone: it was signalled once and for all.
+    /// Returns the shared signalled fence, which stands for fences that no longer exist.
     pub(crate) fn long_signalled() -> Arc<Self> {
         static ONLY: LazyLock<Arc<Leaf>> = LazyLock::new(Leaf::signalled);
 
         ONLY.clone()
     }
 
-    /// One that is signalled since a time, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// Creates a fence signalled at a time in nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) fn signalled_since(at: u64) -> Arc<Self> {
         let state = Mutex::new(LeafState::Signalled { result: Ok(()), at });
         Arc::new(Self { signalled: AtomicBool::new(true), state, origin: Origin::Nothing })
     }
 
-    /// One that is signalled when all of these are, which are no such fences themselves. It ends with
-    /// the first error of one of them.
+    /// Creates a fence that is signalled when all parts are. The parts are not such fences
+    /// themselves. The result is the first error of a part.
     pub(crate) fn of_several(parts: Vec<Arc<Self>>) -> Arc<Self> {
-        // One more than there are, until it is known of all whether they are signalled.
+        // One more than the number of parts, until all callbacks are registered.
         let left = AtomicUsize::new(parts.len() + 1);
         let (context, error) = (new_context(), AtomicI32::new(0));
         let parts = parts.into_boxed_slice();
         let all = Arc::new(Self::of(Origin::Several(Several { context, parts, left, error })));
         for (index, part) in all.parts().iter().enumerate() {
-            // It keeps the parts, and not the other way round: nobody may be left who wants to know.
+            // The fence keeps the parts alive, not the reverse: there may be no user of the fence
+            // left.
             let weak = Arc::downgrade(&all);
             let part_ended = move || {
                 if let Some(all) = weak.upgrade() {
@@ -160,7 +161,7 @@ impl Leaf {
     fn part_ended(&self, result: Option<Result<()>>) {
         let Origin::Several(several) = &self.origin else { return };
         if let Some(Err(Errno(errno))) = result {
-            // If there was one before, that one stays.
+            // The first error stays.
             let _ = several.error.compare_exchange(0, errno, Ordering::AcqRel, Ordering::Relaxed);
         }
         if several.left.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -172,7 +173,7 @@ impl Leaf {
         }
     }
 
-    /// What it is the end of, if that is several.
+    /// Returns the parts; empty unless this is the end of several fences.
     fn parts(&self) -> &[Arc<Self>] {
         match &self.origin {
             Origin::Several(several) => &several.parts,
@@ -180,21 +181,21 @@ impl Leaf {
         }
     }
 
-    /// Those that it is made of, or itself.
+    /// Returns the parts, or the fence itself if it has none.
     pub(crate) fn components(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         let itself = self.parts().is_empty().then_some(self);
         self.parts().iter().chain(itself)
     }
 
-    /// Gives it the next place in its line: its job is submitted, and no other job of the queue is
-    /// before that has happened.
+    /// Assigns the next sequence number of the context when the job is submitted. Jobs of a queue
+    /// are placed one at a time.
     pub(crate) fn place(&self) {
         if let Origin::Job { line, seqno } = &self.origin {
             seqno.store(line.last.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
     }
 
-    /// What it is, while it is not signalled.
+    /// Returns the description of an unsignalled fence.
     pub(crate) fn about(&self) -> About<'_> {
         match &self.origin {
             Origin::Nothing => About { driver: "stub", timeline: "stub", context: 0, seqno: 0 },
@@ -213,7 +214,7 @@ impl Leaf {
         }
     }
 
-    /// Whether it is of the same line as another one, and not before it.
+    /// Returns whether this is `other`, or a later fence in the same context.
     pub(crate) fn is_same_or_after(&self, other: &Self) -> bool {
         let (this, other_one) = (self.about(), other.about());
         let in_line = this.context != 0 && this.context == other_one.context;
@@ -224,7 +225,7 @@ impl Leaf {
         self.signalled.load(Ordering::Acquire)
     }
 
-    /// How it ended.
+    /// Returns the result; `None` while the fence is pending.
     pub(crate) fn result(&self) -> Option<Result<()>> {
         match *lock(&self.state) {
             LeafState::Pending(_) => None,
@@ -232,7 +233,8 @@ impl Leaf {
         }
     }
 
-    /// How it ended, as the kernel tells: 0 if it has not, 1, or a negative error number.
+    /// Returns the status as the kernel reports it: 0 if pending, 1 if signalled, or a negative
+    /// error number.
     pub(crate) fn status(&self) -> i32 {
         match self.result() {
             None => 0,
@@ -241,7 +243,7 @@ impl Leaf {
         }
     }
 
-    /// When it ended, in nanoseconds of `CLOCK_MONOTONIC`; 0 if it has not.
+    /// Returns the signal time in nanoseconds of `CLOCK_MONOTONIC`; 0 while the fence is pending.
     pub(crate) fn signalled_at(&self) -> u64 {
         match *lock(&self.state) {
             LeafState::Pending(_) => 0,
@@ -249,7 +251,7 @@ impl Leaf {
         }
     }
 
-    /// Signals it and wakes who waits. The first result stays.
+    /// Signals the fence and wakes the waiters. The first result stays.
     pub(crate) fn signal(&self, result: Result<()>, events: &Events) {
         let callbacks = {
             let mut state = lock(&self.state);
@@ -267,7 +269,8 @@ impl Leaf {
         call_all(callbacks);
     }
 
-    /// Has `callback` called when it is signalled; gives it back if that has happened.
+    /// Registers `callback` for the signal, or returns the callback if the fence is already
+    /// signalled.
     pub(crate) fn on_signal(
         &self,
         callback: impl FnOnce() + Send + 'static,
@@ -282,7 +285,7 @@ impl Leaf {
     }
 }
 
-/// Calls them. A callback may signal a fence with callbacks of its own, and so on without end.
+/// Calls the callbacks. A callback may signal another fence with callbacks, to any depth.
 fn call_all(callbacks: Vec<Callback>) {
     thread_local! {
         static NEXT: Next<Callback> = const { RefCell::new(None) };

@@ -1,4 +1,4 @@
-//! Fences, and what waits for them and signals them: queues of jobs, sync objects.
+//! Fences, job queues and sync objects.
 
 pub(crate) mod eventfd;
 pub(crate) mod events;

@@ -1,6 +1,6 @@
-//! Giving the jobs of one ioctl their fences: what they wait for and what they signal.
+//! The sync operations of one ioctl: the waits and signals of its jobs.
 //!
-//! Nothing of a batch is visible outside before all of it was found right.
+//! No effect of a batch is visible outside before the whole batch was checked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::sync::syncobj::Syncobj;
 
 type SyncOp = sys::drm_panthor_sync_op;
 
-/// A sync object's point that a batch signals, and the fence that it will have.
+/// A syncobj point that a batch signals, with its future fence.
 ///
-/// A wait on the same handle and point in the batch waits for what the batch has put there so
-/// far, before anything of it is visible outside.
+/// A wait on the same handle and point within the batch waits for the fence that the batch has
+/// stored so far, before the fence is visible outside.
 struct Signal {
     point: u64,
     syncobj: Arc<Syncobj>,
     fence: Option<Fence>,
 }
 
-/// What a batch signals, in the order of the operations.
+/// The signals of a batch, in the order of the operations.
 #[derive(Default)]
 struct Signals {
     all: Vec<Signal>,
-    /// The index of each by handle and point: a batch may have hundreds of thousands.
+    /// The index of each signal by handle and point, since a batch may have hundreds of thousands.
     index: HashMap<(u32, u64), usize>,
 }
 
@@ -40,7 +40,7 @@ impl Signals {
         self.all.get_mut(index)
     }
 
-    /// Adds what an operation signals, with the fence that is there now.
+    /// Adds the signal of an operation, with the current fence of the point.
     fn collect(&mut self, call: &Call<'_>, op: &SyncOp) -> Result<()> {
         check(op)?;
         let (handle, point) = (op.handle, op.timeline_value);
@@ -57,9 +57,9 @@ impl Signals {
 /// The sync operations of a batch of jobs.
 #[derive(Default)]
 pub(crate) struct Submission {
-    /// Those of each job.
+    /// The operations of each job.
     syncs: Vec<Vec<SyncOp>>,
-    /// The bytes of `syncs`: many jobs may name the same large array.
+    /// The size of `syncs` in bytes: many jobs may name the same large array.
     bytes: u64,
     signals: Signals,
 }
@@ -78,13 +78,13 @@ impl Submission {
         Ok(())
     }
 
-    /// Lists what the jobs signal, with the fences that are there now.
+    /// Collects the signals of all jobs, with the current fences.
     pub(crate) fn collect_signals(&mut self, call: &Call<'_>) -> Result<()> {
         let ops = self.syncs.iter().flatten().filter(|op| is_signal(op));
         call.for_each(ops, |op| self.signals.collect(call, op))
     }
 
-    /// Gives each job its waits, then puts its fence where it signals.
+    /// Adds the waits of each job, then stores the job's fence at its signals.
     pub(crate) fn attach<W>(&mut self, call: &Call<'_>, jobs: &mut [Job<W>]) -> Result<()> {
         for (job, syncs) in jobs.iter_mut().zip(&self.syncs) {
             attach(call, &mut self.signals, job, syncs)?;
@@ -92,12 +92,12 @@ impl Submission {
         Ok(())
     }
 
-    /// Makes the fences visible. The jobs are queued by then.
+    /// Publishes the fences, after the jobs were queued.
     pub(crate) fn publish(self) {
         for Signal { point, syncobj, fence } in self.signals.all {
             match (point, fence) {
                 (0, fence) => syncobj.replace(fence),
-                // The batch signals each of them, so it is the fence of a job.
+                // Each signal got the fence of a job of the batch.
                 (point, Some(Fence::Leaf(leaf))) => syncobj.add_point(leaf, point),
                 (point, _) => syncobj.add_point(Leaf::signalled(), point),
             }

@@ -1,4 +1,4 @@
-//! Sync objects: containers of a fence, which may be a timeline.
+//! Sync objects: containers of a fence or a timeline.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use crate::sync::eventfd;
 use crate::sync::fence::{Chain, Fence};
 use crate::sync::leaf::Leaf;
 
-/// A sync object. Binary ones and timelines are the same kind of object.
+/// A sync object, binary or timeline.
 #[derive(Debug)]
 pub(crate) struct Syncobj {
     device: Arc<DeviceInner>,
@@ -22,19 +22,19 @@ pub(crate) struct Syncobj {
 #[derive(Debug, Default)]
 struct State {
     fence: Option<Fence>,
-    /// Eventfds that wait for a point to be added.
+    /// The eventfds that wait for a point to be added.
     eventfds: Vec<EventfdWait>,
-    /// Others who wait for that.
+    /// Other waiters for a point to be added.
     awaited: Vec<Weak<Awaited>>,
-    /// The length of `awaited` from which on it is looked for those who gave up.
+    /// The length of `awaited` that triggers a removal of abandoned waits.
     awaited_max: usize,
 }
 
-/// So many pending points are looked behind when another is added.
+/// The maximum number of pending points that adding a point walks.
 const WALK: usize = 16;
 
 impl State {
-    /// Adds who waits. Those who gave up are removed when there may be as many of them as others.
+    /// Adds a waiter. Abandoned waits are removed when the list has doubled.
     fn add_awaited(&mut self, awaited: &Arc<Awaited>) {
         if self.awaited.len() >= self.awaited_max {
             self.awaited.retain(|other| other.strong_count() != 0);
@@ -43,10 +43,10 @@ impl State {
         self.awaited.push(Arc::downgrade(awaited));
     }
 
-    /// Notes the fences of points that are there now, and tells which eventfds waited for them.
+    /// Records the fences of points that now exist, and returns the eventfds that waited for them.
     ///
-    /// Called with each change: whoever waits for a point gets the fence that it has at first, even if
-    /// it is reset at once.
+    /// Called with each change: a waiter gets the first fence of its point, even if the syncobj is
+    /// reset at once.
     fn take_ready(&mut self) -> Vec<(EventfdWait, Option<Fence>)> {
         let Some(fence) = self.fence.clone() else {
             return Vec::new();
@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// A point that somebody waits for until it is there.
+/// A point that a waiter waits for until it exists.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     point: u64,
@@ -72,20 +72,20 @@ pub(crate) struct Awaited {
 }
 
 impl Awaited {
-    /// The fence that the point had when it was first there.
+    /// Returns the first fence of the point.
     pub(crate) fn fence(&self) -> Option<&Fence> {
         self.fence.get()
     }
 
-    /// Whether the point is there in what the sync object has now.
+    /// Records the fence of the point if it exists in the current fence. Returns whether it exists.
     fn note(&self, fence: &Fence) -> bool {
         let found = fence.find_point(self.point).map(or_signalled);
-        // Nobody notes it twice: it leaves the list.
+        // Set at most once: the entry then leaves the list.
         found.map(|fence| self.fence.set(fence)).is_ok()
     }
 }
 
-/// What is done and gone is a signalled fence.
+/// Replaces a removed fence by a signalled one.
 fn or_signalled(found: Option<Fence>) -> Fence {
     found.unwrap_or_else(|| Fence::Leaf(Leaf::long_signalled()))
 }
@@ -94,9 +94,9 @@ fn or_signalled(found: Option<Fence>) -> Fence {
 pub(crate) struct EventfdWait {
     pub(crate) fd: OwnedFd,
     pub(crate) point: u64,
-    /// Whether it is enough that the point was added.
+    /// Set if the wait ends when the point is added.
     pub(crate) available: bool,
-    /// The process of the device, whose children have the eventfd, too.
+    /// The process of the device. Its children inherit the eventfd.
     pub(crate) process: Process,
 }
 
@@ -107,7 +107,7 @@ impl EventfdWait {
         }
     }
 
-    /// Fires once `fence`, which is its point, allows it.
+    /// Signals the eventfd when `fence`, the fence of its point, allows it.
     fn arm(self, fence: Option<Fence>) {
         match fence {
             Some(fence) if !self.available => {
@@ -126,21 +126,22 @@ impl Syncobj {
         Self { device, state: Mutex::new(State { fence, ..State::default() }) }
     }
 
-    /// Whether it was made on that device.
+    /// Returns whether the syncobj was created on a device.
     pub(crate) fn is_of(&self, device: &Arc<DeviceInner>) -> bool {
         Arc::ptr_eq(&self.device, device)
     }
 
-    /// The fence for a point; 0 is the whole. What is done and gone is a signalled fence.
+    /// Returns the fence of a point; 0 selects the whole fence. A removed point has a signalled
+    /// fence.
     ///
     /// # Errors
-    /// `EINVAL` if there is none.
+    /// `EINVAL` if there is no such point.
     pub(crate) fn find_fence(&self, point: u64) -> Result<Fence> {
         let fence = lock(&self.state).fence.clone().ok_or(Errno::INVAL)?;
         fence.find_point(point).map(or_signalled)
     }
 
-    /// Waits for a point: its fence is noted as soon as it is there, which may be now.
+    /// Starts a wait for a point: its fence is recorded once it exists, possibly now.
     pub(crate) fn await_point(&self, point: u64) -> Arc<Awaited> {
         let awaited = Arc::new(Awaited { point, fence: OnceLock::new() });
         let mut state = lock(&self.state);
@@ -151,7 +152,7 @@ impl Syncobj {
         awaited
     }
 
-    /// Puts another fence, or none, in the place of what it has.
+    /// Replaces the fence, or removes it.
     pub(crate) fn replace(&self, fence: Option<Fence>) {
         let (old, ready) = {
             let mut state = lock(&self.state);
@@ -161,7 +162,7 @@ impl Syncobj {
         self.changed(ready);
     }
 
-    /// Adds a point to its timeline.
+    /// Adds a point to the timeline.
     pub(crate) fn add_point(&self, fence: Arc<Leaf>, point: u64) {
         let (prev, ready) = {
             let mut state = lock(&self.state);
@@ -170,25 +171,25 @@ impl Syncobj {
             (prev, state.take_ready())
         };
         self.changed(ready);
-        // The walk drops the points that are done, as far as it goes: the others with a later point.
+        // Walks part of the chain to drop signalled points. Later calls drop the others.
         if let Some(prev) = prev {
             prev.pending_leaves().take(WALK).for_each(drop);
         }
     }
 
-    /// The last point that is done, or that was added.
+    /// Returns the last signalled point, or the last added one.
     pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
         let fence = lock(&self.state).fence.clone();
         fence.map_or(0, |fence| fence.reached_point(last_added))
     }
 
-    /// Its fence, and how many eventfds wait for a point to be added.
+    /// Returns the fence, and the number of eventfds that wait for a point to be added.
     pub(crate) fn fence_and_eventfds(&self) -> (Option<Fence>, usize) {
         let state = lock(&self.state);
         (state.fence.clone(), state.eventfds.len())
     }
 
-    /// Has an eventfd written to when a point is there.
+    /// Signals an eventfd when a point exists.
     pub(crate) fn add_eventfd(&self, wait: EventfdWait) {
         let ready = {
             let mut state = lock(&self.state);

@@ -1,4 +1,4 @@
-//! The ioctls about sync objects.
+//! Syncobj ioctls.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::sync::fence::Fence;
 use crate::sync::leaf::Leaf;
 use crate::sync::syncobj::{Awaited, EventfdWait, Syncobj};
 
-/// What the kernel keeps of each object that a call finds, a pointer, and of each that a wait is
-/// for, in bytes.
+/// The bytes that the kernel allocates for each object found, a pointer, and for each object waited
+/// for.
 const FOUND_BYTES: usize = 8;
 const WAITED_BYTES: usize = 64;
 
-/// The flags of either wait.
+/// The flags of both wait ioctls.
 const WAIT_FLAGS: u32 = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
     | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT
     | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
 
-/// How long a transfer waits for its source to be submitted.
+/// The time that a transfer waits for its source to be submitted.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `DRM_IOCTL_SYNCOBJ_CREATE`.
@@ -51,21 +51,21 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
 }
 
 /// # Errors
-/// `ENOMEM` if the kernel could not allocate an array of so many elements of that size.
+/// `ENOMEM` if the kernel could not allocate an array of `count` elements of `bytes` bytes.
 fn check_array(call: &Call<'_>, count: u32, bytes: usize) -> Result<()> {
     let bytes = u64::from(count) * bytes as u64;
     if bytes > call.file.config().page_size.array_max() { Err(Errno::NOMEM) } else { Ok(()) }
 }
 
-/// An array of the caller, refused where the kernel could not allocate it.
+/// Copies an array of the caller, unless the kernel could not allocate it.
 fn array<T: Pod>(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<T>> {
     check_array(call, count, size_of::<T>())?;
-    // With what is found by each, and waited for.
+    // Includes the objects found, and their waits.
     call.budget.charge_array(u64::from(count) * size_of::<T>().max(FOUND_BYTES) as u64)?;
     call.user.read_dense(pointer, count as usize)
 }
 
-/// The objects of an array of handles.
+/// Returns the objects of an array of handles.
 fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj>>> {
     let handles: Vec<u32> = array(call, handles, count)?;
     check_array(call, count, FOUND_BYTES)?;
@@ -77,7 +77,7 @@ fn find_all(call: &Call<'_>, handles: u64, count: u32) -> Result<Vec<Arc<Syncobj
     Ok(found)
 }
 
-/// The points of an array, all zero without one.
+/// Returns the points of an array; all zero without an array.
 fn points(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<u64>> {
     match pointer {
         0 => Ok(vec![0; count as usize]),
@@ -95,7 +95,7 @@ pub(crate) fn signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     replace_all(call, args(data), || Some(Fence::Leaf(Leaf::signalled())))
 }
 
-/// Gives each object of an array another fence, or none.
+/// Replaces the fence of each object of an array, or removes it.
 fn replace_all(
     call: &Call<'_>,
     args: &mut sys::drm_syncobj_array,
@@ -139,7 +139,7 @@ pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     })
 }
 
-/// `DRM_IOCTL_SYNCOBJ_WAIT`: a wait for point 0 of each, which does not know WAIT_AVAILABLE.
+/// `DRM_IOCTL_SYNCOBJ_WAIT`: waits for point 0 of each object, without WAIT_AVAILABLE.
 pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_wait = args(data);
     let mut at_zero = sys::drm_syncobj_timeline_wait::zeroed();
@@ -160,12 +160,12 @@ pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a wait for a point is over. A later change of the sync object does not matter.
+/// Returns whether a wait for a point is over. Later changes of the sync object do not matter.
 fn is_done(point: &Awaited, available: bool) -> bool {
     point.fence().is_some_and(|fence| available || fence.is_signalled())
 }
 
-/// Whether it is, and if not, that it is waited for.
+/// Returns whether a wait is over, and otherwise records the waiter.
 fn is_done_or_watched(point: &Awaited, available: bool) -> bool {
     let done = is_done(point, available);
     if let Some(fence) = point.fence().filter(|_| !done) {
@@ -174,8 +174,8 @@ fn is_done_or_watched(point: &Awaited, available: bool) -> bool {
     done
 }
 
-/// Waits, and tells which was the first to be done; all ones if that is not known, and what was there
-/// before if there is nothing to wait for.
+/// Waits, and returns the index of the first object done; all ones if it is unknown, and the old
+/// value if there is nothing to wait for.
 fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) -> Result<u32> {
     if args.flags & !known != 0 {
         return Err(Errno::INVAL);
@@ -192,14 +192,14 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
 
     check_array(call, syncobjs.len() as u32, WAITED_BYTES)?;
     let mut waited = Vec::with_capacity(syncobjs.len());
-    // With "all", what was done at first is told, not what came in later.
+    // With WAIT_ALL, the reported index is that of an object done at the start.
     let (mut first, mut done) = (None, 0);
     call.for_each(syncobjs.iter().zip(points).enumerate(), |(index, (syncobj, point))| {
         let awaited = syncobj.await_point(point);
         if awaited.fence().is_none() && !may_be_absent {
             return Err(Errno::INVAL);
         }
-        // Each is looked at, also behind the first that is enough.
+        // Every object is checked, even after one that suffices.
         if is_done(&awaited, available) {
             first = first.or(Some(index as u32));
             done += 1;
@@ -224,8 +224,8 @@ fn wait_for(call: &Call<'_>, args: &sys::drm_syncobj_timeline_wait, known: u32) 
     call.wait(deadline, ready)?.ok_or(Errno::TIME)
 }
 
-/// The time of an absolute timeout of the monotonic clock; `None` if it is too far away to come.
-/// Zero and less are in the past.
+/// Converts an absolute timeout on the monotonic clock; `None` if it is too far away. Zero and
+/// negative values are in the past.
 fn deadline(timeout_nsec: i64) -> Result<Option<Instant>> {
     let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
     let timeout = Duration::from_nanos(u64::try_from(timeout_nsec).unwrap_or(0));
@@ -254,7 +254,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     };
     match args.dst_point {
         0 => target.replace(Some(fence)),
-        // A point has what is left of the fence: neither the parts that are done nor an error.
+        // A point gets the pending parts of the fence, without signalled parts or errors.
         point => target.add_point(Fence::merge(&[&fence]), point),
     }
     Ok(())
@@ -279,7 +279,7 @@ pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// A duplicate of a descriptor of the caller, if it is an eventfd.
+/// Duplicates a descriptor of the caller if it is an eventfd.
 fn duplicate_eventfd(call: &Call<'_>, fd: i32) -> Result<OwnedFd> {
     let fd = call.caller.duplicate(fd)?;
     let link = repeat(|| nix::fcntl::readlink(path(fd.as_raw_fd()).as_str()))?;
