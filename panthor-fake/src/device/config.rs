@@ -250,7 +250,8 @@ impl Config {
     /// # fn bind_async(file: &File, vm_id: u32, bo_handle: u32, va: u64) {
     /// #     let syncs = drm_panthor_obj_array { stride: 0, count: 0, array: 0 };
     /// #     let flags = DRM_PANTHOR_VM_BIND_OP_TYPE_MAP;
-    /// #     let op = drm_panthor_vm_bind_op { flags, bo_handle, bo_offset: 0, va, size: 4096, syncs };
+    /// #     let (bo_offset, size) = (0, 4096);
+    /// #     let op = drm_panthor_vm_bind_op { flags, bo_handle, bo_offset, va, size, syncs };
     /// #     let stride = size_of_val(&op) as u32;
     /// #     let ops = drm_panthor_obj_array { stride, count: 1, array: &raw const op as u64 };
     /// #     let mut bind = drm_panthor_vm_bind { vm_id, flags: DRM_PANTHOR_VM_BIND_ASYNC, ops };

@@ -7,10 +7,11 @@
 //! # Text
 //!
 //! ```text
-//! 4711 0.000213 ioctl(3<renderD128:1>, DRM_IOCTL_PANTHOR_VM_BIND, {vm_id=1, flags=0, ops=[MAP bo=3 @0x0 0x100000..0x200000 noexec, UNMAP 0x400000..0x500000]}) = 0 <0.000012>
+//! 4711 0.000213 ioctl(3<renderD128:1>, DRM_IOCTL_PANTHOR_VM_BIND, {vm_id=1, flags=0,
+//!     ops=[MAP bo=3 @0x0 0x100000..0x200000 noexec, UNMAP 0x400000..0x500000]}) = 0 <0.000012>
 //! ```
 //!
-//! A line has these parts: the process, and after a colon the thread unless it is the main thread;
+//! The example is one line, wrapped here. A line has these parts: the process, and after a colon the thread unless it is the main thread;
 //! seconds since the start of the trace; the descriptor, if there is one, and its object, for a
 //! node with the number of the open file; the request and its argument; the result; after `=>` the
 //! driver's output; the duration in seconds.
