@@ -1,7 +1,7 @@
 //! Single fences.
 //!
-//! Each fence belongs to a fence context. Fences of a context are signalled in order: of two fences in a
-//! context, the later one implies the earlier one.
+//! Each fence belongs to a fence context. Fences of a context are signalled in order: of two fences
+//! in a context, the later one implies the earlier one.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -11,10 +11,10 @@
 //!     ops=[MAP bo=3 @0x0 0x100000..0x200000 noexec, UNMAP 0x400000..0x500000]}) = 0 <0.000012>
 //! ```
 //!
-//! The example is one line, wrapped here. A line has these parts: the process, and after a colon the thread unless it is the main thread;
-//! seconds since the start of the trace; the descriptor, if there is one, and its object, for a
-//! node with the number of the open file; the request and its argument; the result; after `=>` the
-//! driver's output; the duration in seconds.
+//! The example is one line, wrapped here. A line has these parts: the process, and after a colon
+//! the thread unless it is the main thread; seconds since the start of the trace; the descriptor,
+//! if there is one, and its object, for a node with the number of the open file; the request and
+//! its argument; the result; after `=>` the driver's output; the duration in seconds.
 //!
 //! - Fields and constants have their uAPI names, constants without their common prefix. Unknown
 //!   bits are in hexadecimal. A field that is normally zero appears only when it is not.
@@ -65,8 +65,8 @@
 //! This prints the number and the bytes of sparse maps by process:
 //!
 //! ```text
-//! jq -c 'select(.call == "DRM_IOCTL_PANTHOR_VM_BIND" and .result == 0) | .pid as $pid | .args.ops[]
-//!        | select(.flags | index("SPARSE")) | [$pid, .va, .size]' trace.json
+//! jq -c 'select(.call == "DRM_IOCTL_PANTHOR_VM_BIND" and .result == 0) | .pid as $pid
+//!        | .args.ops[] | select(.flags | index("SPARSE")) | [$pid, .va, .size]' trace.json
 //! ```
 //!
 //! `Event::from_json` parses a line, and [`Summary`] counts a whole trace.
