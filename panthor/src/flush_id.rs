@@ -1,4 +1,4 @@
-//! The latest flush ID: a register of the GPU that user space reads by itself.
+//! Latest flush ID: a GPU register that user space maps and reads.
 
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::transport::{Mapping, NoCallbacks, Process, Protection, Transport};
 use crate::version::Features;
 
-/// The number of cache flushes that the GPU has done, as far as a queue submit takes it.
+/// Number of completed GPU cache flushes, for queue submits.
 ///
-/// Read when a command stream has been written: if caches were flushed between then and its run, the
-/// driver's own flush is spared.
+/// Read the ID after writing a command stream. If the caches are flushed between the read and the
+/// stream's run, the driver skips its own flush.
 ///
 /// ```
 /// use panthor::FlushId;
@@ -30,37 +30,37 @@ use crate::version::Features;
 pub struct FlushId(u32);
 
 impl FlushId {
-    /// Has caches flushed in any case; what a queue submit has unless told otherwise.
+    /// Flushes caches in any case. The default of a queue submit.
     pub const ALWAYS_FLUSH: Self = Self(0);
 
-    /// Bits that the driver wants to be 0.
+    /// Bits that must be 0.
     const RESERVED: u32 = 0x7f00_0000;
 
-    /// A value that was read before; `None` when bits 24 to 30, which the driver refuses, are not 0.
+    /// Returns the flush ID of an earlier read, or `None` if bits 24 to 30 are not 0.
     pub const fn from_raw(raw: u32) -> Option<Self> {
         if raw & Self::RESERVED == 0 { Some(Self(raw)) } else { None }
     }
 
-    /// Its number in the uAPI.
+    /// Returns the uAPI's number.
     pub const fn as_raw(self) -> u32 {
         self.0
     }
 }
 
-/// Where in the device's file the pages of registers are, by the width of the process's `long`.
+/// Offset of the register pages in the device file, by the width of the process's `long`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UserMmioOffset {
-    /// 2^43, of 32-bit processes.
+    /// 2^43, for 32-bit processes.
     #[doc(alias = "DRM_PANTHOR_USER_MMIO_OFFSET_32BIT")]
     Bits32,
-    /// 2^56, of 64-bit processes.
+    /// 2^56, for 64-bit processes.
     #[doc(alias = "DRM_PANTHOR_USER_MMIO_OFFSET_64BIT")]
     Bits64,
 }
 
 impl UserMmioOffset {
-    /// The offset in bytes.
+    /// Returns the offset in bytes.
     pub const fn as_raw(self) -> u64 {
         match self {
             Self::Bits32 => sys::DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
@@ -69,20 +69,20 @@ impl UserMmioOffset {
     }
 }
 
-/// The registers of a device file that user space maps.
+/// Registers of a device file that user space maps.
 pub(crate) struct UserMmio {
-    /// Where the file has them: held while it is changed, and while something is mapped from there.
+    /// Current offset of the registers. The lock is held during changes and during `mmap` calls.
     offset: Mutex<u64>,
     flush_page: OnceLock<Box<FlushPage>>,
 }
 
-/// The page with the latest flush ID, in its first 32 bits.
+/// Mapped page with the latest flush ID in its first 32 bits.
 struct FlushPage {
     mapping: ManuallyDrop<Mapping>,
-    /// The process that it is mapped in: the driver keeps it from the children of a fork, where something
-    /// else may be in its place by now.
+    /// Process with the mapping. Children of a fork do not inherit the mapping, and may have
+    /// another one at its address.
     process: Process,
-    /// That of a child of a fork.
+    /// Page of a child of a fork.
     of_child: OnceLock<Box<FlushPage>>,
 }
 
@@ -104,7 +104,7 @@ impl UserMmio {
     fn map_flush_page(&self, transport: &Transport) -> Result<&FlushPage> {
         let _until_unlocked = NoCallbacks::new();
         let offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of this process's ancestors, each found by its child.
+        // Skip the pages of ancestor processes: each child adds its page to its parent's.
         let mut slot = &self.flush_page;
         while let Some(page) = slot.get() {
             if page.is_here() {
@@ -112,7 +112,7 @@ impl UserMmio {
             }
             slot = &page.of_child;
         }
-        // The driver takes exactly one page of the CPU, to be read only.
+        // The driver accepts exactly one CPU page, mapped read-only.
         let mapping = transport.map("mmap", *offset, transport.page_size(), Protection::Read)?;
         Ok(slot.get_or_init(|| Box::new(FlushPage::new(mapping))))
     }
@@ -136,13 +136,13 @@ impl FlushPage {
 
     fn read(&self) -> FlushId {
         let register = self.mapping.as_ptr().cast::<u32>();
-        // SAFETY: the mapping is a page at least, readable, at an address that is a multiple of its size,
-        // and lives as long as `self`; volatile, since the GPU changes it.
+        // SAFETY: the mapping has at least one readable page at a page-aligned address and lives
+        // as long as `self`. The access is volatile because the GPU changes the register.
         let raw = unsafe { register.read_volatile() };
         FlushId(raw & !FlushId::RESERVED)
     }
 
-    /// Whether the page is mapped in this process.
+    /// Returns whether the page is mapped in this process.
     #[inline]
     fn is_here(&self) -> bool {
         self.process == Process::current()
@@ -152,7 +152,7 @@ impl FlushPage {
 impl Drop for FlushPage {
     fn drop(&mut self) {
         if self.is_here() {
-            // SAFETY: the mapping is not used after this, and nothing but this drops it.
+            // SAFETY: nothing uses the mapping afterwards, and only this code drops it.
             unsafe { ManuallyDrop::drop(&mut self.mapping) };
         }
     }
@@ -161,15 +161,17 @@ impl Drop for FlushPage {
 impl Device {
     /// Reads the latest flush ID.
     ///
-    /// Only the first call of a device enters the kernel, in a child of a fork again: it maps the register's
-    /// page. The GPU that sleeps shows a constant there.
+    /// Only the first call of a device, and of a child after `fork`, enters the kernel to map the
+    /// register's page. A suspended GPU shows a constant value.
     ///
-    /// A device that is unplugged has no register any more: reading it raises SIGBUS.
+    /// After an unplug, reading the register raises SIGBUS.
     ///
     /// # Errors
     ///
-    /// What `mmap` says, the first time: [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was
-    /// unplugged, [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+    /// The errors of the first call's `mmap`:
+    ///
+    /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or address space.
     ///
     /// ```
     /// let device = panthor::Device::open_fake()?;
@@ -183,11 +185,11 @@ impl Device {
         Ok(self.user_mmio().flush_page(self.transport())?.read())
     }
 
-    /// Moves the pages of registers to where a process of the other width looks for them
-    /// (SET_USER_MMIO_OFFSET, driver 1.5).
+    /// Sets the register pages' offset to that of another `long` width (SET_USER_MMIO_OFFSET,
+    /// driver 1.5).
     ///
-    /// For emulators alone, whose guest has another width than they have: the guest's `mmap` calls then go
-    /// through as they are. This crate's own mapping of the flush ID follows.
+    /// Only emulators with guests of another width need this call: the guest's `mmap` calls then
+    /// need no translation. This crate's own mapping of the flush ID follows.
     ///
     /// # Errors
     ///

@@ -11,13 +11,16 @@ use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::vm::{Vm, VmInner};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "TILER_HEAP_CREATE";
 
-/// The sizes of a chunk that the driver takes.
+/// Range of valid chunk sizes.
 const CHUNK_SIZES: std::ops::RangeInclusive<u32> = 128 << 10..=8 << 20;
 
-/// How a tiler heap shall be: at first 5 chunks of 2 MiB, at most 64, and no limit of render passes.
+/// Tiler heap creation options.
+///
+/// By default, a heap has 5 initial chunks of 2 MiB, at most 64 chunks, and no limit on render
+/// passes.
 #[derive(Debug, Clone)]
 pub struct TilerHeapOptions {
     chunk_size: u32,
@@ -27,7 +30,7 @@ pub struct TilerHeapOptions {
 }
 
 impl TilerHeapOptions {
-    /// A heap that starts with 10 MiB and grows to 128 MiB.
+    /// Returns the default options: a heap of 10 MiB that grows to 128 MiB.
     pub fn new() -> Self {
         Self {
             chunk_size: 2 << 20,
@@ -37,33 +40,34 @@ impl TilerHeapOptions {
         }
     }
 
-    /// Bytes of a chunk: a multiple of the CPU's page size from 128 KiB to 8 MiB.
+    /// Sets the chunk size in bytes, a multiple of the CPU's page size from 128 KiB to 8 MiB.
     pub fn chunk_size(mut self, bytes: u32) -> Self {
         self.chunk_size = bytes;
         self
     }
 
-    /// Chunks that are allocated at once, from 1 to [`max_chunks`](Self::max_chunks).
+    /// Sets the number of chunks allocated on creation, from 1 to
+    /// [`max_chunks`](Self::max_chunks).
     #[doc(alias = "initial_chunk_count")]
     pub fn initial_chunks(mut self, chunks: u32) -> Self {
         self.initial_chunks = chunks;
         self
     }
 
-    /// Chunks that the heap may grow to.
+    /// Sets the maximum number of chunks.
     pub fn max_chunks(mut self, chunks: u32) -> Self {
         self.max_chunks = chunks;
         self
     }
 
-    /// Render passes in flight above which the firmware waits for some to finish instead of having the heap
-    /// grow.
+    /// Sets the number of render passes in flight above which the firmware waits instead of
+    /// growing the heap.
     pub fn target_in_flight(mut self, render_passes: u32) -> Self {
         self.target_in_flight = render_passes;
         self
     }
 
-    /// The rule that is broken: the argument and what it should be.
+    /// Returns the broken rule, if any.
     fn broken_rule(&self, cpu_page_size: u64) -> Option<(&'static str, String)> {
         let Self { chunk_size, initial_chunks, max_chunks, .. } = *self;
         if !CHUNK_SIZES.contains(&chunk_size) || u64::from(chunk_size) % cpu_page_size != 0 {
@@ -89,9 +93,10 @@ impl Default for TilerHeapOptions {
     }
 }
 
-/// Memory of a VM that tiler jobs take chunks from, and that grows when they need more.
+/// Tiler memory of a VM: tiler jobs take chunks from the heap, and the heap grows on demand.
 ///
-/// It keeps its VM alive. Dropping it destroys it, and faults jobs that still use it. A VM has room for 128.
+/// A heap keeps its VM alive. Dropping a heap destroys it, and jobs that still use it fault. A VM
+/// has room for 128 heaps.
 ///
 /// ```
 /// use panthor::{Device, TilerHeapOptions};
@@ -119,14 +124,16 @@ struct HeapInner {
 impl Vm {
     /// Creates a tiler heap in this VM (TILER_HEAP_CREATE).
     ///
-    /// The first chunks are allocated at once, and not out of the VM's user part.
+    /// The driver allocates the initial chunks at once, outside of the user VA range.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a chunk size that is not a multiple of the CPU's
-    /// page size from 128 KiB to 8 MiB, for no first chunk and for more than the heap may have;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also beyond 128 heaps of one VM;
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the VM has become unusable.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a chunk size that is not a multiple
+    ///   of the CPU's page size from 128 KiB to 8 MiB, for no initial chunk, and for more initial
+    ///   chunks than the maximum.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory, and beyond 128 heaps of
+    ///   one VM.
+    /// * [`DeviceLost`](ErrorKind::DeviceLost) when the VM is unusable.
     ///
     /// ```
     /// use panthor::{ErrorKind, TilerHeapOptions};
@@ -134,7 +141,8 @@ impl Vm {
     /// # let vm = device.create_vm(Default::default())?;
     /// let options = TilerHeapOptions::new().initial_chunks(9).max_chunks(8);
     /// let error = vm.create_tiler_heap(options).unwrap_err();
-    /// assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("initial_chunks")));
+    /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    /// assert_eq!(error.argument(), Some("initial_chunks"));
     /// # Ok::<(), panthor::Error>(())
     /// ```
     #[doc(alias = "DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE")]
@@ -150,7 +158,7 @@ impl Vm {
         arg.max_chunks = options.max_chunks;
         arg.target_in_flight = options.target_in_flight;
         self.device().transport().call(&mut arg).map_err(|error| match error.kind() {
-            // What the driver says when the VM's table is full.
+            // The driver returns EBUSY when the VM's table is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
                 .with_detail("the VM has as many tiler heaps as the driver allows (128)"),
@@ -162,33 +170,36 @@ impl Vm {
 }
 
 impl TilerHeap {
-    /// GPU address of the heap's context, which command streams name the heap by.
+    /// Returns the GPU address of the heap's context, which identifies the heap in command
+    /// streams.
     #[doc(alias = "tiler_heap_ctx_gpu_va")]
     pub fn context_va(&self) -> u64 {
         self.context_va
     }
 
-    /// GPU address of the first chunk, which links to the others.
+    /// Returns the GPU address of the first chunk, which links to the others.
     #[doc(alias = "first_heap_chunk_gpu_va")]
     pub fn first_chunk_va(&self) -> u64 {
         self.first_chunk_va
     }
 
-    /// The driver's handle of this heap, valid while it lives: handles are reused.
+    /// Returns the driver's handle of this heap, valid while the heap lives. The driver reuses
+    /// handles.
     pub fn handle(&self) -> u32 {
         self.inner.handle
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the heap belongs to.
     pub fn device(&self) -> &Device {
         self.inner.vm.device()
     }
 
-    /// Destroys the heap and says how that went (TILER_HEAP_DESTROY).
+    /// Destroys the heap and reports failures (TILER_HEAP_DESTROY).
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The heap comes back with the error.
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The error contains the
+    /// heap.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -205,8 +216,10 @@ impl TilerHeap {
         inner.destroy(|inner| Self { inner, context_va, first_chunk_va })
     }
 
-    /// Gives up the heap for its handle, which is the caller's to destroy, and for its VM, if nothing else holds
-    /// that any more: dropping the VM destroys it, with the heap still in it.
+    /// Releases the heap and returns its handle, which the caller must destroy.
+    ///
+    /// Also returns the VM if the heap held its last reference. Dropping that VM destroys it with
+    /// the heap in it.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -223,11 +236,11 @@ impl TilerHeap {
         (handle, Vm::last_of(vm))
     }
 
-    /// Takes over a heap by its handle.
+    /// Creates a heap from its handle.
     ///
     /// # Safety
     ///
-    /// `handle` is a heap of this VM, at these addresses, and nothing else destroys it.
+    /// `handle` must be a heap of this VM at these addresses, and no other code may destroy it.
     #[cfg_attr(feature = "tracing", track_caller)]
     pub unsafe fn from_raw(vm: &Vm, handle: u32, context_va: u64, first_chunk_va: u64) -> Self {
         Self::of(vm, handle, context_va, first_chunk_va)
@@ -275,7 +288,7 @@ mod tests {
         for size in [0, 4096, 124 << 10, (128 << 10) + 2048, (8 << 20) + 4096, u32::MAX] {
             assert_eq!(broken(with(size), 4096), Some("chunk_size"), "{size:#x}");
         }
-        // The CPU's page counts, not the GPU's.
+        // The rule depends on the CPU's page size, not on the GPU's.
         assert_eq!(broken(with(132 << 10), 64 << 10), Some("chunk_size"));
         assert_eq!(broken(with(192 << 10), 64 << 10), None);
     }
@@ -319,7 +332,7 @@ mod tests {
     #[test]
     fn a_destruction_that_fails_gives_the_heap_back() {
         let vm = Device::open_fake().unwrap().create_vm(Default::default()).unwrap();
-        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        // SAFETY: the fake refuses every use of this handle.
         let heap = unsafe { TilerHeap::from_raw(&vm, 1 << 16, 0, 0) };
         vm.device().fake().unwrap().fail_ioctl(sys::DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY, 19);
         let failed = heap.destroy().unwrap_err();

@@ -1,4 +1,4 @@
-//! Together with the crate `drm` (feature `drm`): one open file, both libraries.
+//! Interoperation with the crate `drm` (feature `drm`) on one open file.
 
 use std::num::NonZeroU32;
 
@@ -6,12 +6,12 @@ use crate::bo::Bo;
 use crate::device::Device;
 use crate::sync::{SyncObj, Timeline};
 
-/// What the crate `drm` does with any DRM device (its driver, capabilities, authentication) it does with ours.
+/// Gives the crate `drm` access to generic DRM calls: driver, capabilities, authentication.
 ///
-/// The traits for mode-setting and for handles (`drm::control::Device`) are not implemented: a Panthor has no
-/// modes to set, and through the latter safe code could close what a [`Bo`] or [`SyncObj`] stands for.
+/// `drm::control::Device`, with mode-setting and handles, is not implemented. Panthor has no modes
+/// to set, and safe code could close the handle of a [`Bo`] or [`SyncObj`] through that trait.
 ///
-/// On the fake the descriptor is a stand-in that takes no ioctls.
+/// The fake's descriptor is a substitute that takes no ioctls.
 ///
 /// ```no_run
 /// // A real device: the fake's descriptor takes no ioctls.
@@ -23,14 +23,15 @@ use crate::sync::{SyncObj, Timeline};
 /// ```
 impl drm::Device for Device {}
 
-/// The handle of something alive, as the crate `drm` has it.
+/// Converts the handle of a live object to a type of the crate `drm`.
 fn handle<T: From<NonZeroU32>>(raw: u32) -> T {
-    // An object that is not destroyed has a handle, and the kernel counts from 1.
+    // Handles of live objects are never 0: the kernel counts from 1.
     T::from(NonZeroU32::new(raw).expect("a live object has a handle"))
 }
 
 impl Bo {
-    /// Its GEM handle for the crate `drm`, valid while it lives. Needs the feature `drm`.
+    /// Returns the GEM handle for the crate `drm`, valid while the BO lives. Needs the feature
+    /// `drm`.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -44,35 +45,37 @@ impl Bo {
 }
 
 impl SyncObj {
-    /// Its handle for the crate `drm`, valid while it lives. Needs the feature `drm`.
+    /// Returns the handle for the crate `drm`, valid while the syncobj lives. Needs the feature
+    /// `drm`.
     pub fn drm_handle(&self) -> drm::control::syncobj::Handle {
         handle(self.handle())
     }
 
-    /// Takes over a syncobj that the crate `drm` made. Needs the feature `drm`.
+    /// Creates a syncobj from a handle of the crate `drm`. Needs the feature `drm`.
     ///
     /// # Safety
     ///
     /// As for [`from_raw`](Self::from_raw).
     pub unsafe fn from_drm(device: &Device, handle: drm::control::syncobj::Handle) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { Self::from_raw(device, handle.into()) }
     }
 }
 
 impl Timeline {
-    /// Its handle for the crate `drm`, valid while it lives. Needs the feature `drm`.
+    /// Returns the handle for the crate `drm`, valid while the timeline lives. Needs the feature
+    /// `drm`.
     pub fn drm_handle(&self) -> drm::control::syncobj::Handle {
         handle(self.handle())
     }
 
-    /// Takes over a timeline syncobj that the crate `drm` made. Needs the feature `drm`.
+    /// Creates a timeline from a syncobj handle of the crate `drm`. Needs the feature `drm`.
     ///
     /// # Safety
     ///
     /// As for [`from_raw`](Self::from_raw).
     pub unsafe fn from_drm(device: &Device, handle: drm::control::syncobj::Handle) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { Self::from_raw(device, handle.into()) }
     }
 }
@@ -88,7 +91,7 @@ mod tests {
         timeline.signal(crate::point::<3>()).unwrap();
         let handle = timeline.drm_handle();
         assert_eq!(u32::from(handle), timeline.into_raw());
-        // SAFETY: the handle was just given up.
+        // SAFETY: `into_raw` has just released the handle.
         let timeline = unsafe { Timeline::from_drm(&device, handle) };
         assert_eq!(timeline.value().unwrap(), 3);
         let syncobj = device.create_signaled_syncobj().unwrap();

@@ -1,12 +1,12 @@
-//! The userspace half of the Panthor DRM driver (Arm Mali CSF GPUs): a safe layer over its uAPI.
+//! Userspace half of the Panthor DRM driver (Arm Mali CSF GPUs): a safe layer over its uAPI.
 //!
-//! A [`Device`] is an open node. It makes [`Vm`]s, the GPU's address spaces, and [`Bo`]s, its memory; a
-//! [`VmBind`] batch maps one in the other, sparse ranges included. [`SyncObj`] and [`Timeline`] order what
-//! is asynchronous. A [`Group`] has the queues that run command streams, a [`TilerHeap`] the memory that
-//! their tiler jobs take.
-//!
-//! [`Bo::export`] and [`Device::import_bo`] share memory with other drivers and processes, and
-//! [`SyncPoint::export_sync_file`] and its siblings share fences.
+//! * [`Device`]: an open device file, which creates all other objects.
+//! * [`Vm`]: a GPU virtual address space.
+//! * [`Bo`]: a buffer object, shared by [`Bo::export`] and [`Device::import_bo`].
+//! * [`VmBind`]: a batch of map and unmap operations, including sparse ranges.
+//! * [`SyncObj`] and [`Timeline`]: synchronization of asynchronous work, shared for example by
+//!   [`SyncPoint::export_sync_file`].
+//! * [`Group`]: queues that run command streams, with a [`TilerHeap`] for tiler jobs.
 //!
 //! ```
 //! use panthor::{BoOptions, Device, MapFlags, VmOptions};
@@ -22,23 +22,34 @@
 //! # Ok::<(), panthor::Error>(())
 //! ```
 //!
-//! # What to expect
+//! # Guarantees
 //!
-//! * All objects are `Send + Sync + 'static` and carry no lifetimes. Each keeps the device's file open, may
-//!   be dropped in any order, and releases what it stands for once. `destroy` does so and says how it went.
-//! * What the uAPI forbids does not compile where types can say it, and is refused before the ioctl, naming
-//!   the argument and the rule, where they cannot. [`Error`] keeps the errno of what the driver refuses.
-//! * A call that a signal interrupts goes on. A batch that stops half-way says where.
-//! * There is always a way down: [`AsFd`](std::os::fd::AsFd), handles and ids, `from_raw`,
-//!   [`Device::ioctl`] and [`Device::ioctl_on`]. The structs for it, in [`sys`], get new fields with new kernels, which is no breaking
-//!   change: end literals of them with `..Default::default()`.
+//! * All objects are `Send + Sync + 'static` and have no lifetime parameters. Objects may be
+//!   dropped in any order, because each keeps the device file open. Each object is destroyed once:
+//!   silently on drop, or with a result by `destroy`.
+//! * The uAPI's rules are checked by the compiler where types can express them. All others are
+//!   checked before the ioctl, with an error that names the argument and the rule. [`Error`] keeps
+//!   the errno of driver errors.
+//! * Calls resume after signals. A batch that stops in its middle reports its progress.
+//! * Raw access is always possible: [`AsFd`](std::os::fd::AsFd), handles and IDs, `from_raw`,
+//!   [`Device::ioctl`] and [`Device::ioctl_on`]. The uAPI's structs are in [`sys`]. New kernels
+//!   add fields to them, which is not a breaking change: end struct literals with
+//!   `..Default::default()`.
+//!
+//! # Sparse ranges
+//!
+//! Reads of a [sparse](VmBind::map_sparse) range are undefined. A write at one VA is seen 2 MiB
+//! further and, on native driver 1.9, also in other VMs of the same file. Vulkan's
+//! `residencyNonResidentStrict` therefore cannot be offered.
 //!
 //! # Features
 //!
-//! * `fake`: a second transport, the software device of the crate `panthor-fake`, for tests and CI.
-//! * `drm`: [`Device`] is a `drm::Device`, and handles convert both ways.
-//! * `tracing`: a span for each call that binds or submits, with its outcome, and warnings with the call and the place
-//!   in the caller's code: of a drop that failed, and of a batch that is dropped with operations and without `submit`.
+//! * `fake`: a second transport, the software device of the crate `panthor-fake`, for tests and
+//!   CI.
+//! * `drm`: [`Device`] implements `drm::Device`, and handles convert both ways.
+//! * `tracing`: a span with the outcome for each call that binds or submits. A failed drop is a
+//!   warning, and so is a dropped batch with operations but without `submit`. Both contain the
+//!   call and the location in the caller's code.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -105,7 +116,7 @@ pub use va::{Fragmentation, VaAllocator, VaRequest};
 pub use version::{Features, Version};
 pub use vm::{Vm, VmOptions, VmState};
 
-// Drivers store these and share them between threads.
+// Drivers store these objects and share them between threads.
 const _: () = {
     const fn is_shareable<T: Send + Sync + 'static>() {}
     is_shareable::<Device>();

@@ -1,4 +1,4 @@
-//! Who destroys what the driver made.
+//! Ownership of driver objects.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,17 +6,18 @@ use std::sync::Arc;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::transport::Process;
 
-/// Something that the driver keeps until it is told not to.
+/// A driver object that user space must destroy.
 pub(crate) trait Release {
-    /// Tells the driver. With an error the driver still has it.
+    /// Destroys the object. After an error, the driver still has the object.
     fn release(&self) -> Result<()>;
 }
 
-/// The one owner of something: destroys it on drop, in the process that made it.
+/// Unique owner of a driver object, which destroys the object on drop in the creating process.
 pub(crate) struct Owned<T: Release> {
     object: T,
-    /// The process that destroys it on drop, as a child of a fork shares the open file and must leave to its
-    /// parent what is the parent's. Nobody does once it is destroyed or given up.
+    /// Process that destroys the object on drop, or `None` after destruction or release.
+    ///
+    /// A child of `fork` shares the open file, and must not destroy its parent's objects.
     owner: Option<Process>,
     #[cfg(feature = "tracing")]
     created: crate::trace::Place,
@@ -33,13 +34,13 @@ impl<T: Release> Owned<T> {
         }
     }
 
-    /// Destroys it, or gives it back as `wrap` makes it.
+    /// Destroys the object, or returns it in the form of `wrap` with the error.
     pub(crate) fn destroy<O>(
         mut self,
         wrap: impl FnOnce(Self) -> O,
     ) -> Result<(), DestroyError<O>> {
-        // A callback of the fake's trace may panic behind the driver's answer: what is destroyed must not be
-        // destroyed again, when its number may be another object's.
+        // A callback of the fake's trace may panic after the driver's answer. The drop must not
+        // destroy the object again, because its number may already belong to another object.
         let owner = self.owner.take();
         self.object.release().map_err(|error| {
             self.owner = owner;
@@ -47,13 +48,13 @@ impl<T: Release> Owned<T> {
         })
     }
 
-    /// Leaves it to somebody else.
+    /// Releases the object without destroying it.
     pub(crate) fn give_up(mut self) {
         self.owner = None;
     }
 
-    /// The owner out of an `Arc` that nobody else holds, or the `Arc` as `wrap` makes it; `why` says who holds
-    /// it, then.
+    /// Returns the owner if `shared` is the last reference. Otherwise returns `shared` in the form
+    /// of `wrap`, with the reason `why`.
     pub(crate) fn unshared<O>(
         shared: Arc<Self>,
         call: &'static str,
@@ -79,8 +80,8 @@ impl<T: Release> Deref for Owned<T> {
 impl<T: Release> Drop for Owned<T> {
     fn drop(&mut self) {
         if self.owner == Some(Process::current()) {
-            // The driver refuses only a number that it does not know, which would be ours to have kept; and a
-            // device that is gone has nothing left.
+            // The driver refuses only unknown numbers, which a live object does not have. A lost
+            // device has no objects left.
             let _released = self.object.release();
             #[cfg(feature = "tracing")]
             if let Err(error) = &_released {

@@ -1,4 +1,4 @@
-//! What the driver measures of every job, as its administrator says in sysfs.
+//! Job profiling, a device setting in sysfs.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -11,24 +11,27 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::node;
 use crate::transport::system;
 
-/// The name of the attribute.
+/// Name of the sysfs attribute.
 const ATTRIBUTE: &str = "profiling";
 
 bitflags::bitflags! {
-    /// What the driver measures of every job, at some cost: of the whole device, by its administrator.
+    /// Measurements that the driver takes of each job, set for the whole device by its
+    /// administrator.
+    ///
+    /// Each measurement has a cost.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Profiling: u32 {
-        /// Cycles.
+        /// GPU cycles.
         const CYCLES = 1 << 0;
-        /// Time.
+        /// GPU time.
         const TIME = 1 << 1;
-        // A newer driver may know more.
+        // Newer drivers may have more.
         const _ = !0;
     }
 }
 
 impl Profiling {
-    /// Reads the attribute in a device's directory of sysfs.
+    /// Reads the attribute in a device's sysfs directory.
     fn read(device: &Path) -> Result<Self> {
         let path = device.join(ATTRIBUTE);
         let bytes = system::read(&path).map_err(|error| explain(error, device))?;
@@ -40,7 +43,7 @@ impl Profiling {
         Ok(Self::from_bits_retain(bits))
     }
 
-    /// Writes the attribute in a device's directory of sysfs.
+    /// Writes the attribute in a device's sysfs directory.
     fn write(self, device: &Path) -> Result<()> {
         system::write(&device.join(ATTRIBUTE), self.bits().to_string().as_bytes())
             .map_err(|error| explain(error, device))
@@ -48,12 +51,13 @@ impl Profiling {
 }
 
 impl Device {
-    /// Asks what the driver measures of every job (the device's attribute `profiling` in sysfs).
+    /// Returns the measurements that the driver takes of each job (sysfs attribute `profiling`).
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) when the driver has no such attribute.
-    /// [`NotFound`](ErrorKind::NotFound) without sysfs; [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors.
+    /// * [`Unsupported`](ErrorKind::Unsupported) when the driver lacks the attribute.
+    /// * [`NotFound`](ErrorKind::NotFound) without sysfs.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
     pub fn profiling(&self) -> Result<Profiling> {
         #[cfg(feature = "fake")]
         if let Some(file) = self.fake() {
@@ -63,13 +67,15 @@ impl Device {
         Profiling::read(&self.sysfs_directory()?)
     }
 
-    /// Has the driver measure this of every job of the device from now on, whoever's they are.
+    /// Sets the measurements that the driver takes of each job of the device, in all processes.
     ///
     /// # Errors
     ///
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without the right to administrate the device;
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what the driver cannot measure; else as for
-    /// [`profiling`](Self::profiling).
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) without the right to administrate the
+    ///   device.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for measurements that the driver does not
+    ///   support.
+    /// * The errors of [`profiling`](Self::profiling).
     pub fn set_profiling(&self, profiling: Profiling) -> Result<()> {
         #[cfg(feature = "fake")]
         if let Some(file) = self.fake() {
@@ -79,13 +85,14 @@ impl Device {
         profiling.write(&self.sysfs_directory()?)
     }
 
-    /// Returns the device's directory in sysfs.
+    /// Returns the device's sysfs directory.
     fn sysfs_directory(&self) -> Result<PathBuf> {
         Ok(PathBuf::from(format!("/sys/dev/char/{}/device", node::own_number(self.as_fd())?)))
     }
 }
 
-/// Tells a driver that has no such attribute from a system without sysfs, and names the argument of a write.
+/// Distinguishes a driver without the attribute from a system without sysfs, and names the
+/// argument of a write.
 fn explain(error: Error, device: &Path) -> Error {
     if error.has_errno(&[Errno::NOENT]) {
         return match system::open(device, OFlags::PATH | OFlags::DIRECTORY) {
@@ -99,7 +106,7 @@ fn explain(error: Error, device: &Path) -> Error {
     }
 }
 
-/// Explains a refusal of the fake, which has no sysfs.
+/// Maps errors of the fake, which has no sysfs.
 #[cfg(feature = "fake")]
 fn of_fake(call: &'static str, error: &std::io::Error) -> Error {
     let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
@@ -127,7 +134,7 @@ mod tests {
         assert_eq!(Profiling::read(&dir.0).unwrap(), both);
         Profiling::TIME.write(&dir.0).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "2");
-        // What a newer driver may know.
+        // Unknown bits of a newer driver.
         Profiling::from_bits_retain(12).write(&dir.0).unwrap();
         assert_eq!(Profiling::read(&dir.0).unwrap().bits(), 12);
         fs::write(&file, "on\n").unwrap();
@@ -152,7 +159,7 @@ mod tests {
             }
         }
         assert!(!fs::exists(dir.0.join(ATTRIBUTE)).unwrap());
-        // Another failure than that the attribute is missing.
+        // A failure other than a missing attribute.
         fs::create_dir(dir.0.join(ATTRIBUTE)).unwrap();
         let error = Profiling::read(&dir.0).unwrap_err();
         assert_eq!((error.kind(), error.call()), (ErrorKind::Other, "read"));

@@ -1,12 +1,13 @@
-//! Ranges as callers write them.
+//! Conversion of range arguments.
 
 use std::ops::{Bound, Range, RangeBounds};
 
-/// `start..end` of any range, an open end being `len`. It may end before it starts, or lie outside of
-/// `len`: neither is looked at.
+/// Returns `start..end` of any range, with `len` as an open end.
+///
+/// The function does not check that the range is ordered or within `len`.
 #[inline]
 pub(crate) fn to_range(range: &impl RangeBounds<u64>, len: u64) -> Range<u64> {
-    // What a u64 does not hold saturates: nothing has bytes there.
+    // Bounds beyond u64 saturate: no object is that large.
     let start = match range.start_bound() {
         Bound::Included(&start) => start,
         Bound::Excluded(&start) => start.saturating_add(1),

@@ -1,4 +1,4 @@
-//! The way below this crate: any ioctl.
+//! Raw ioctls below this crate's API.
 
 use std::os::fd::AsFd;
 
@@ -6,29 +6,31 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 
 impl Device {
-    /// Issues any ioctl on this device, again after a signal: the way below this crate.
+    /// Issues any ioctl on this device and repeats it after signals.
     ///
-    /// Gives what the driver returned, zero or more. For as long as the answer is EINTR or EAGAIN the call is made
-    /// again, with `arg` as it was at first: what the driver wrote to it is lost. That is wrong for a request which
-    /// tells there how far it came, as a synchronous VM_BIND does: see [`ioctl_once`](Self::ioctl_once). Requests
-    /// on other files are [`ioctl_on`](Self::ioctl_on)'s.
+    /// Returns the driver's nonnegative result. While the errno is EINTR or EAGAIN, the call is
+    /// repeated with the original `arg`, so intermediate writes of the driver to `arg` are lost.
+    /// For requests that report progress in `arg`, such as a synchronous VM_BIND, use
+    /// [`ioctl_once`](Self::ioctl_once). For other files, use [`ioctl_on`](Self::ioctl_on).
     ///
     /// # Safety
     ///
-    /// `request` takes a pointer to a `T`; every pointer in `arg` is valid for what the driver reads and
-    /// writes through it; and the request does not take from this crate what it owns (closing a handle or
-    /// destroying a VM that a `Bo`, `Vm` or sync object stands for).
+    /// * `request` must take a pointer to a `T`.
+    /// * Every pointer in `arg` must be valid for the driver's reads and writes.
+    /// * The request must not destroy objects that this crate owns, such as the handle of a `Bo`
+    ///   or the ID of a `Vm`.
     ///
     /// # Errors
     ///
-    /// What the driver answers.
+    /// Errors of the driver.
     ///
     /// ```
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_DEV_QUERY, DRM_PANTHOR_DEV_QUERY_MMU_INFO, drm_panthor_dev_query};
+    /// use panthor_sys::drm_panthor_dev_query;
+    /// use panthor_sys::{DRM_IOCTL_PANTHOR_DEV_QUERY, DRM_PANTHOR_DEV_QUERY_MMU_INFO as MMU_INFO};
     ///
     /// let device = panthor::Device::open_fake()?;
-    /// let mut query = drm_panthor_dev_query { type_: DRM_PANTHOR_DEV_QUERY_MMU_INFO, ..Default::default() };
-    /// // SAFETY: DEV_QUERY takes this struct; the null pointer in it asks for the size alone.
+    /// let mut query = drm_panthor_dev_query { type_: MMU_INFO, ..Default::default() };
+    /// // SAFETY: DEV_QUERY takes this struct. With a null pointer, it writes only the size.
     /// unsafe { device.ioctl(DRM_IOCTL_PANTHOR_DEV_QUERY, &mut query) }?;
     /// assert_eq!(query.size, 8);
     /// # Ok::<(), panthor::Error>(())
@@ -38,8 +40,9 @@ impl Device {
         unsafe { self.transport().ioctl(request, arg) }.map_err(|errno| Error::os("ioctl", errno))
     }
 
-    /// As [`ioctl`](Self::ioctl), but once: EINTR and EAGAIN are errors like others, with `arg` as the driver left
-    /// it.
+    /// Issues any ioctl on this device once.
+    ///
+    /// EINTR and EAGAIN are ordinary errors, and `arg` keeps the driver's writes.
     ///
     /// # Safety
     ///
@@ -47,11 +50,12 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// What the driver answers.
+    /// Errors of the driver.
     ///
     /// ```
-    /// use panthor_sys::{DRM_IOCTL_PANTHOR_VM_BIND, drm_panthor_obj_array, drm_panthor_vm_bind, drm_panthor_vm_bind_op};
     /// use panthor_sys::DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP as UNMAP;
+    /// use panthor_sys::{DRM_IOCTL_PANTHOR_VM_BIND as VM_BIND, drm_panthor_obj_array};
+    /// use panthor_sys::{drm_panthor_vm_bind, drm_panthor_vm_bind_op};
     ///
     /// let device = panthor::Device::open_fake()?;
     /// let vm = device.create_vm(Default::default())?;
@@ -63,7 +67,7 @@ impl Device {
     /// };
     /// # device.fake().unwrap().interrupt_next_bind_after(2);
     /// // SAFETY: VM_BIND takes this struct, and only reads through the pointer in it.
-    /// let interrupted = unsafe { device.ioctl_once(DRM_IOCTL_PANTHOR_VM_BIND, &mut bind) }.unwrap_err();
+    /// let interrupted = unsafe { device.ioctl_once(VM_BIND, &mut bind) }.unwrap_err();
     /// assert_eq!((interrupted.errno(), bind.ops.count), (Some(4), 2)); // EINTR: two are done
     /// # Ok::<(), panthor::Error>(())
     /// ```
@@ -73,15 +77,17 @@ impl Device {
             .map_err(|errno| Error::os("ioctl", errno))
     }
 
-    /// As [`ioctl`](Self::ioctl), on another file: a dma-buf or a sync_file, also of the fake.
+    /// Issues any ioctl on a dma-buf or a sync_file and repeats it after signals, also on files of
+    /// the fake.
     ///
     /// # Safety
     ///
-    /// As for [`ioctl`](Self::ioctl), with what the file is in place of the driver.
+    /// As for [`ioctl`](Self::ioctl), with the file's driver in place of the device's.
     ///
     /// # Errors
     ///
-    /// What the file answers; [`Unsupported`](crate::ErrorKind::Unsupported) if it does not know the request.
+    /// Errors of the file's driver. [`Unsupported`](crate::ErrorKind::Unsupported) for an unknown
+    /// request.
     ///
     /// ```
     /// use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// A file that goes with the value.
+/// A file that is deleted on drop.
 pub(crate) struct TempFile {
     pub(crate) path: String,
 }
@@ -23,7 +23,7 @@ impl Drop for TempFile {
     }
 }
 
-/// A directory that goes with the value.
+/// A directory that is deleted on drop.
 pub(crate) struct TempDir(pub(crate) PathBuf);
 
 impl TempDir {

@@ -1,8 +1,11 @@
-//! Spans around what a driver looks for in a profile, and warnings of what would be silent (feature `tracing`).
+//! Spans of driver calls, and warnings about silent failures (feature `tracing`).
 //!
-//! A drop that fails, and a batch with operations that is dropped without `submit`, are warnings with the call, and the
-//! place in the caller's code where the object or the batch was made. Each call that binds or submits is a span of level TRACE and target `panthor`, named as in the uAPI. How
-//! it ended is recorded in it: `ioctls` and the driver's `operations`, or `error`.
+//! Each call that binds or submits is a span of level TRACE and target `panthor` with the call's
+//! uAPI name. The span records the outcome: `ioctls` and submitted `operations`, or `error`.
+//!
+//! Two events are warnings: a failed drop, and a dropped batch with operations but without
+//! `submit`. They contain the call and the location in the caller's code that created the object
+//! or the batch.
 
 use std::fmt::Display;
 use std::panic::Location;
@@ -13,7 +16,7 @@ use tracing::{Span, trace_span, warn};
 use crate::bind::BindReport;
 use crate::error::{Error, Result};
 
-/// The span of a VM_BIND of so many recorded operations.
+/// Creates the span of a VM_BIND with `recorded` operations.
 pub(crate) fn vm_bind(vm: u32, recorded: usize, queued: bool) -> Span {
     trace_span!(
         target: "panthor",
@@ -27,12 +30,12 @@ pub(crate) fn vm_bind(vm: u32, recorded: usize, queued: bool) -> Span {
     )
 }
 
-/// The span of a GROUP_SUBMIT of so many queue submits.
+/// Creates the span of a GROUP_SUBMIT.
 pub(crate) fn group_submit(group: u32, queue_submits: usize) -> Span {
     trace_span!(target: "panthor", "GROUP_SUBMIT", group, queue_submits, error = Empty)
 }
 
-/// Records in a span how a batch ended.
+/// Records the outcome of a batch in a span.
 pub(crate) fn bound(span: &Span, result: &Result<BindReport>) {
     match result {
         Ok(report) => {
@@ -42,25 +45,25 @@ pub(crate) fn bound(span: &Span, result: &Result<BindReport>) {
     }
 }
 
-/// Records in a span why a call failed.
+/// Records the error of a call in a span.
 pub(crate) fn failed(span: &Span, error: &dyn Display) {
     span.record("error", display(error));
 }
 
-/// A place in the caller's code.
+/// A location in the caller's code.
 pub(crate) type Place = &'static Location<'static>;
 
-/// Warns that an object was dropped and the driver did not destroy it.
+/// Warns that the driver did not destroy a dropped object.
 pub(crate) fn drop_failed(error: &Error, created: Place) {
     warn!(target: "panthor", call = error.call(), error = display(error), created = display(created), "failed drop");
 }
 
-/// Warns that a part of another call, which nobody asked for, failed.
+/// Warns that an internal cleanup call failed.
 pub(crate) fn cleanup_failed(error: &Error) {
     warn!(target: "panthor", call = error.call(), error = display(error), "failed clean-up");
 }
 
-/// The elements of a batch that are recorded and not submitted: dropped with any, it warns.
+/// Count of recorded elements without `submit`. Dropping a nonzero count warns.
 #[derive(Debug)]
 pub(crate) struct Unsubmitted {
     call: &'static str,
@@ -74,12 +77,12 @@ impl Unsubmitted {
         Self { call, started: Location::caller(), elements: 0 }
     }
 
-    /// Notes an element, refused ones as well.
+    /// Counts an element, also a refused one.
     pub(crate) fn record(&mut self) {
         self.elements += 1;
     }
 
-    /// Notes that nothing is left to submit.
+    /// Resets the count.
     pub(crate) fn clear(&mut self) {
         self.elements = 0;
     }
@@ -95,7 +98,7 @@ impl Drop for Unsubmitted {
     }
 }
 
-/// Warns of a mapping that the kernel refused to end, of so many bytes.
+/// Warns that the kernel refused to unmap `bytes` bytes.
 pub(crate) fn still_mapped(bytes: usize, errno: rustix::io::Errno) {
     warn!(target: "panthor", bytes, error = %errno, "munmap: the mapping stays, its addresses are lost");
 }

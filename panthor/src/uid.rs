@@ -1,15 +1,15 @@
-//! What tells objects apart for good.
+//! Unique identities of device files and VMs.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// A number that no other device file or VM of this process ever had: the driver reuses its ids.
+/// A number that this process uses for one device file or VM only. The driver reuses its IDs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Uid(u64);
 
 impl Uid {
-    /// Equal to nothing that has a number.
+    /// A uid that no object has.
     pub(crate) const NONE: Self = Self(u64::MAX);
 
     pub(crate) fn next() -> Self {
@@ -18,27 +18,26 @@ impl Uid {
     }
 }
 
-/// The uids of what was given up for its driver's id, so that it is the same to what belongs to it when somebody
-/// takes it over again.
+/// Uids of VMs released with `into_raw`, by driver ID.
 ///
-/// Of an id that the driver reused since then it is not right any more. No harm comes of that: the driver looks
-/// itself.
+/// A later `from_raw` finds the uid, so BOs stay exclusive to the VM. An entry is stale if the
+/// driver has reused the ID. A stale entry is harmless, because the driver also checks.
 #[derive(Debug, Default)]
 pub(crate) struct GivenUp(Mutex<HashMap<u32, Uid>>);
 
 impl GivenUp {
-    /// Notes who an id stands for, while nobody here owns it.
+    /// Records the uid of a released ID.
     pub(crate) fn note(&self, id: u32, uid: Uid) {
         self.change(|ids| ids.insert(id, uid));
     }
 
-    /// Who an id stands for that somebody takes over.
+    /// Returns the uid of a released ID, or a new uid.
     pub(crate) fn find(&self, id: u32) -> Uid {
         self.change(|ids| ids.get(&id).copied()).unwrap_or_else(Uid::next)
     }
 
     fn change<T>(&self, what: impl FnOnce(&mut HashMap<u32, Uid>) -> T) -> T {
-        // Each change is a single one: whoever panicked left it in order.
+        // Each change is a single step, so a panic leaves the map consistent.
         what(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,6 +1,6 @@
-//! What a device file uses: memory and, where profiling is on, the GPU's time.
+//! Resource usage of a device file: memory and, with profiling, GPU time.
 //!
-//! The driver tells it in `/proc/self/fdinfo`, as text that all DRM drivers share.
+//! The driver reports the usage in `/proc/self/fdinfo`, in the text format of all DRM drivers.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
@@ -10,47 +10,50 @@ use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::system;
 
-/// What a device file uses; what the running driver does not tell is `None`, which is all of it for driver 1.0.
+/// Resource usage of a device file, with memory in bytes.
 ///
-/// All files of one description share these numbers. Memory is in bytes.
+/// Fields that the running driver does not report are `None`: all fields for driver 1.0. All
+/// descriptors of one open file description share these numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// A number that tells this open file from others of the system.
+    /// System-wide unique number of this open file.
     #[doc(alias = "drm-client-id")]
     pub client_id: Option<u64>,
-    /// How long the GPU has worked for this file, while profiling was on.
+    /// GPU time of this file while profiling was on.
     #[doc(alias = "drm-engine-panthor")]
     pub gpu_time: Option<Duration>,
-    /// How many cycles it has taken, while profiling was on.
+    /// GPU cycles of this file while profiling was on.
     #[doc(alias = "drm-cycles-panthor")]
     pub gpu_cycles: Option<u64>,
-    /// The GPU's highest clock in Hz.
+    /// Maximum GPU frequency in Hz.
     #[doc(alias = "drm-maxfreq-panthor")]
     pub max_frequency: Option<u64>,
-    /// The GPU's clock now in Hz.
+    /// Current GPU frequency in Hz.
     #[doc(alias = "drm-curfreq-panthor")]
     pub current_frequency: Option<u64>,
-    /// The sizes of all BOs of this file.
+    /// Total size of this file's BOs.
     #[doc(alias = "drm-total-memory")]
     pub total_memory: Option<u64>,
-    /// Those of BOs that other files or exports share.
+    /// Size of BOs shared with other files or by exports.
     #[doc(alias = "drm-shared-memory")]
     pub shared_memory: Option<u64>,
-    /// Those of BOs that have pages.
+    /// Size of resident BOs.
     #[doc(alias = "drm-resident-memory")]
     pub resident_memory: Option<u64>,
-    /// Those of BOs that the GPU is using.
+    /// Size of BOs that the GPU is using.
     #[doc(alias = "drm-active-memory")]
     pub active_memory: Option<u64>,
-    /// What the kernel has for this file's groups and tiler heaps.
+    /// Kernel memory of this file's groups and tiler heaps.
     #[doc(alias = "panthor-resident-memory")]
     pub kernel_memory: Option<u64>,
 }
 
 impl Usage {
-    /// Returns the sizes of BOs without pages, in bytes: those evicted under memory pressure (driver 1.8), and those
-    /// not allocated yet. The driver does not tell them apart, except in debugfs.
+    /// Returns the size of nonresident BOs in bytes.
+    ///
+    /// These are BOs evicted under memory pressure (driver 1.8), and BOs without an allocation
+    /// yet. The driver distinguishes the two only in debugfs.
     ///
     /// ```
     /// use panthor::BoOptions;
@@ -60,12 +63,12 @@ impl Usage {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub fn nonresident_memory(&self) -> Option<u64> {
-        // Without any resident BO the driver writes no line about residency.
+        // Without resident BOs the driver writes no residency line.
         let resident = self.resident_memory.unwrap_or(0);
         self.total_memory.map(|total| total.saturating_sub(resident))
     }
 
-    /// Takes the text of fdinfo apart. What is not understood is left out.
+    /// Parses the text of fdinfo, and ignores unknown lines.
     fn parse(text: &str) -> Self {
         let mut usage = Self::default();
         for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
@@ -90,12 +93,12 @@ impl Usage {
     }
 }
 
-/// `1000 Hz`, if it has that unit.
+/// Parses `1000 Hz`, if `value` has that unit.
 fn amount(value: &str, unit: &str) -> Option<u64> {
     value.strip_suffix(unit)?.trim_end().parse().ok()
 }
 
-/// `12`, `12 KiB` or `12 MiB` in bytes.
+/// Parses `12`, `12 KiB`, `12 MiB` or `12 GiB` as bytes.
 fn bytes(value: &str) -> Option<u64> {
     let (number, scale) = match value.split_once(' ') {
         None => (value, 1),
@@ -108,13 +111,13 @@ fn bytes(value: &str) -> Option<u64> {
 }
 
 impl Device {
-    /// Asks what this file uses (fdinfo).
+    /// Returns the resource usage of this file (fdinfo).
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory), also of descriptors;
-    /// [`NotFound`](crate::ErrorKind::NotFound) without `/proc`.
+    /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or a free descriptor.
+    /// * [`NotFound`](crate::ErrorKind::NotFound) without `/proc`.
     ///
     /// ```
     /// use panthor::{BoOptions, MapFlags};
@@ -131,7 +134,7 @@ impl Device {
     #[doc(alias = "drm-usage-stats")]
     pub fn usage(&self) -> Result<Usage> {
         let text = self.fdinfo()?;
-        // The driver writes nothing about a device that is gone. Driver 1.0 never writes anything.
+        // The driver writes nothing for a lost device. Driver 1.0 never writes anything.
         if !text.lines().any(|line| line.starts_with("drm-driver:")) && self.is_lost()? {
             return Err(Error::refused(ErrorKind::DeviceLost, "fdinfo", "the device is gone"));
         }

@@ -253,7 +253,7 @@ impl VaAllocator {
     /// Returns the free ranges within a range, in ascending order.
     fn free_within(&self, within: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let (lowest, limit) = (within.start, within.end);
-        // `overlapping` panics for an empty range.
+        // `overlapping` also matches free ranges around an inverted range.
         let free = (lowest < limit).then(|| self.free.overlapping(lowest..limit));
         free.into_iter().flatten().map(move |free| free.start.max(lowest)..free.end.min(limit))
     }

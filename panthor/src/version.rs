@@ -1,10 +1,10 @@
-//! The driver's version and the features that follow from it.
+//! Driver versions and their features.
 
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The version of the running driver, as DRM_IOCTL_VERSION gives it.
+/// Version of the running driver (DRM_IOCTL_VERSION).
 ///
 /// ```
 /// use panthor::Version;
@@ -14,16 +14,16 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "drm_version")]
 pub struct Version {
-    /// Incompatible changes; 1 is the only one known.
+    /// Major version, for incompatible changes. Only 1 is known.
     pub major: u32,
-    /// Compatible additions; [`Features`] tells what they are.
+    /// Minor version, for compatible additions: see [`Features`].
     pub minor: u32,
-    /// Not used by the driver so far.
+    /// Patch level, unused by the driver so far.
     pub patch: u32,
 }
 
 impl Version {
-    /// The version `major.minor.0`.
+    /// Returns the version `major.minor.0`.
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor, patch: 0 }
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Version {
 }
 
 bitflags::bitflags! {
-    /// What the running driver can do, derived from its version.
+    /// Features of the running driver, derived from its version.
     ///
     /// ```
     /// use panthor::{Device, Features, Version};
@@ -51,23 +51,23 @@ bitflags::bitflags! {
         const TIMESTAMP_QUERY = 1 << 0;
         /// Query of the allowed group priorities, and the real-time priority (1.2).
         const GROUP_PRIORITIES = 1 << 1;
-        /// A group killed by somebody else's reset says so (1.3).
+        /// State flag of groups that another group's reset killed (1.3).
         const GROUP_INNOCENT = 1 << 2;
         /// BO labels (1.4).
         const BO_LABELS = 1 << 3;
         /// Choice of the user MMIO offset (1.5).
         const USER_MMIO_OFFSET = 1 << 4;
-        /// The GPU's cycle and timestamp counters run (1.6).
+        /// Running GPU cycle and timestamp counters (1.6).
         const GPU_COUNTERS = 1 << 5;
         /// Write-back CPU mappings of BOs (1.7).
         const WB_MMAP = 1 << 6;
-        /// CPU cache maintenance on BOs (1.7).
+        /// CPU cache maintenance of BOs (1.7).
         const BO_SYNC = 1 << 7;
-        /// Query of a BO's flags, and whether it is imported (1.7).
+        /// Query of a BO's flags and origin (1.7).
         const BO_QUERY_INFO = 1 << 8;
-        /// The GPU info tells which coherency protocol is in use (1.7).
+        /// Selected coherency protocol in the GPU info (1.7).
         const SELECTED_COHERENCY = 1 << 9;
-        /// Choice of what the timestamp query returns (1.8).
+        /// Choice of timestamp query results (1.8).
         const TIMESTAMP_FLAGS = 1 << 10;
         /// Query of the MMU's page sizes (1.9).
         const MMU_INFO = 1 << 11;
@@ -76,22 +76,22 @@ bitflags::bitflags! {
     }
 }
 
-/// In the order of their bits: the minor version that brought each feature.
+/// Minor version that introduced each feature, in bit order.
 const SINCE_MINOR: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 8, 9, 9];
 
 impl Features {
-    /// The features of a driver of this version.
+    /// Returns the features of a driver version.
     pub fn of(version: Version) -> Self {
         Self::all().iter().filter(|feature| feature.since() <= version).collect()
     }
 
-    /// The first driver version that has all of these features; 1.0 for none.
+    /// Returns the first driver version with all of these features, or 1.0 for an empty set.
     pub fn since(self) -> Version {
         let newest = SINCE_MINOR.iter().enumerate().filter(|(bit, _)| self.bits() >> bit & 1 != 0);
         Version::new(1, newest.map(|(_, &minor)| minor).max().unwrap_or(0))
     }
 
-    /// An error that says what is missing and who has it, unless `self` is within `running`'s features.
+    /// Returns an error with the required version if the `running` driver lacks the features.
     pub(crate) fn require(self, running: Version, call: &'static str, what: &str) -> Result<()> {
         if Self::of(running).contains(self) {
             return Ok(());

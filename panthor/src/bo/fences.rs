@@ -48,7 +48,8 @@ impl Bo {
     /// use panthor::{BoOptions, DmaBufAccess, Timeout, Wait};
     /// # let device = panthor::Device::open_fake()?;
     /// # let vm = device.create_vm(Default::default())?;
-    /// let (image, acquired) = (device.create_bo(BoOptions::new(1 << 20))?, device.create_syncobj()?);
+    /// let image = device.create_bo(BoOptions::new(1 << 20))?;
+    /// let acquired = device.create_syncobj()?;
     /// acquired.import_sync_file(image.export_implicit_fences(DmaBufAccess::Write)?)?;
     /// vm.bind_async().map(&image, .., 0x10_0000, Default::default()).wait(&acquired).submit()?;
     /// # assert_eq!(acquired.wait(Timeout::NONE)?, Wait::Ready);

@@ -1,10 +1,10 @@
-//! Destruction that failed.
+//! Failed destruction.
 
 use std::fmt;
 
 use super::Error;
 
-/// An explicit destruction that failed, with the object given back.
+/// Error of an explicit destruction, with the object.
 ///
 /// ```
 /// # let device = panthor::Device::open_fake()?;
@@ -20,9 +20,9 @@ use super::Error;
 /// ```
 #[derive(Debug)]
 pub struct DestroyError<T> {
-    /// The object, still alive.
+    /// The object, which still exists.
     pub object: T,
-    /// Why it is.
+    /// Reason of the failure.
     pub error: Error,
 }
 

@@ -1,8 +1,8 @@
-//! The classes of errors.
+//! Kinds of errors.
 
 use rustix::io::Errno;
 
-/// The class of an [`Error`](crate::Error), as coarse as a `VkResult` needs it.
+/// Kind of an [`Error`](crate::Error), as coarse as a `VkResult`.
 ///
 /// | kind | in Vulkan |
 /// |---|---|
@@ -16,32 +16,33 @@ use rustix::io::Errno;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The device is gone, or a VM became unusable through a fault or a reset. What the device says of itself: the
-    /// same number from somebody else, as another driver whose memory is imported or mapped, is `Other`.
+    /// The device is gone, or a fault or a reset made a VM unusable. Device-loss errnos of other
+    /// drivers, for example of imported memory, are `Other`.
     DeviceLost,
-    /// Memory, address space, descriptors or a per-file table (32 VMs) is exhausted.
+    /// Memory, address space, descriptors or a table of the file (32 VMs) are exhausted.
     OutOfMemory,
-    /// The running driver does not have the feature; the error's text says which one has.
+    /// The running driver lacks the feature. The error's text names the required version.
     Unsupported,
-    /// An argument breaks a rule; the text names the argument and the rule.
+    /// An argument breaks a rule. The text names the argument and the rule.
     InvalidArgument,
-    /// The object is still needed by another one.
+    /// Another object still uses this object.
     Busy,
-    /// There is no such device or object.
+    /// The device or object does not exist.
     NotFound,
-    /// The caller lacks a permission or a capability.
+    /// The process lacks a permission or a capability.
     PermissionDenied,
-    /// The node is not a Panthor device, or one of an unknown major version.
+    /// The node is not a Panthor device, or has an unknown major version.
     NotPanthor,
-    /// Anything else; [`Error::errno`](crate::Error::errno) has the number.
+    /// Any other error. [`Error::errno`](crate::Error::errno) returns the errno.
     Other,
 }
 
 impl ErrorKind {
-    /// What it means when the device says so.
+    /// Maps a driver errno to a kind.
     pub(super) fn of(errno: Errno) -> Self {
         match errno {
-            // Of a stuck MMU the driver says that time is out; what a reset kills is cancelled.
+            // The driver returns ETIMEDOUT for a stuck MMU and ECANCELED for work that a reset
+            // killed.
             Errno::NODEV | Errno::NXIO | Errno::IO | Errno::TIMEDOUT | Errno::CANCELED => {
                 Self::DeviceLost
             }

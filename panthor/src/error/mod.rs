@@ -1,4 +1,4 @@
-//! What can go wrong: one error type that names the call, keeps the errno and says what is done.
+//! Error type of the crate, with the call, the errno and the progress of a batch.
 
 mod destroy;
 mod kind;
@@ -13,25 +13,26 @@ use rustix::io::Errno;
 pub use destroy::DestroyError;
 pub use kind::ErrorKind;
 
-/// The result of a call to the driver.
+/// Result of a driver call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A broken rule: the argument and what it should be.
+/// A broken rule: the argument and the rule's text.
 pub(crate) type Broken = (&'static str, String);
 
-/// How far a batch came before it failed: of operations in a VM_BIND, or of queue submits in a GROUP_SUBMIT.
+/// Progress of a failed batch of VM_BIND operations or GROUP_SUBMIT queue submits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BatchProgress {
-    /// The operation or queue submit to blame, in the caller's count.
+    /// Recorded index of the failed operation or queue submit.
     pub(crate) failed: Option<usize>,
-    /// How many of the batch are done, in the caller's count.
+    /// Number of completed operations or queue submits.
     pub(crate) done: usize,
-    /// The part of the VA range of the operation behind those that is bound all the same.
+    /// Bound part of the VA range of the first incomplete operation.
     pub(crate) partial: Option<Range<u64>>,
 }
 
 impl BatchProgress {
-    /// Of a call that was refused as a whole, because of element `failed` if it was one's fault.
+    /// Returns the progress of a call that was refused as a whole, because of element `failed` if
+    /// given.
     pub(crate) fn nothing_done(failed: Option<usize>) -> Self {
         Self { failed, done: 0, partial: None }
     }
@@ -48,10 +49,10 @@ struct Repr {
     progress: Option<BatchProgress>,
 }
 
-/// A failed call: which one, why, and what it left behind.
+/// A failed call, with the reason and its remaining effects.
 ///
-/// An error that the driver gave has an [`errno`](Self::errno). One that this crate found before the
-/// call has none: nothing has reached the driver then.
+/// Errors of the driver have an [`errno`](Self::errno). Errors that this crate detected before the
+/// call have none, and nothing has reached the driver.
 ///
 /// ```
 /// use panthor::{BoOptions, Device, ErrorKind};
@@ -68,54 +69,54 @@ struct Repr {
 pub struct Error(Box<Repr>);
 
 impl Error {
-    /// The class of the error.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The call that failed, by its name in the uAPI (`VM_BIND`, `BO_CREATE`, ...).
+    /// Returns the uAPI name of the failed call (`VM_BIND`, `BO_CREATE`, ...).
     pub fn call(&self) -> &'static str {
         self.0.call
     }
 
-    /// The errno of the driver or the kernel; `None` when the call was refused before it was made.
+    /// Returns the errno of the driver or the kernel, or `None` if the call was refused before the
+    /// ioctl.
     pub fn errno(&self) -> Option<i32> {
         self.0.errno.map(Errno::raw_os_error)
     }
 
-    /// Returns whether the error is one of these answers of the driver or the kernel.
+    /// Returns whether the errno is one of these.
     pub(crate) fn has_errno(&self, any_of: &[Errno]) -> bool {
         self.0.errno.is_some_and(|errno| any_of.contains(&errno))
     }
 
-    /// The argument to blame, where this crate knows it.
+    /// Returns the argument that breaks a rule, if known.
     pub fn argument(&self) -> Option<&'static str> {
         self.0.argument
     }
 
-    /// The VM_BIND operation or the queue submit of a GROUP_SUBMIT to blame, counted from 0 as the caller
-    /// recorded them.
+    /// Returns the recorded index of the failed VM_BIND operation or GROUP_SUBMIT queue submit.
     ///
-    /// `None` when the whole call failed and no operation is to blame.
+    /// Returns `None` if the call failed as a whole.
     pub fn op_index(&self) -> Option<usize> {
         self.0.progress.as_ref().and_then(|progress| progress.failed)
     }
 
-    /// How many VM_BIND operations of the batch are done, counted as the caller recorded them.
+    /// Returns the number of completed VM_BIND operations, in recorded order.
     ///
-    /// They stay done. 0 for a GROUP_SUBMIT, which is done as a whole or not at all. `None` when the error is
-    /// not that of a batch.
+    /// Completed operations stay in effect. The number is 0 for a GROUP_SUBMIT, which succeeds or
+    /// fails as a whole. Returns `None` if the error is not one of a batch.
     pub fn ops_done(&self) -> Option<usize> {
         self.0.progress.as_ref().map(|progress| progress.done)
     }
 
-    /// The part of the VA range of the operation behind the [`ops_done`](Self::ops_done) ones that is bound all
-    /// the same.
+    /// Returns the part of the VA range that the first incomplete operation has bound.
     ///
-    /// An operation that became several (emulated sparse, a range split in chunks) can stop half-way: because it
-    /// fails, and then it is the one of [`op_index`](Self::op_index), or because the call fails as a whole when it
-    /// goes on after a signal. Any other one that is refused is not done at all; one that fails with
-    /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped what it was to replace.
+    /// An operation that the library splits (emulated sparse ranges, maps beyond 64 GiB) can stop
+    /// in its middle. Then either the operation failed and is [`op_index`](Self::op_index), or the
+    /// call failed as a whole when it resumed after a signal. Other failed operations have no
+    /// effect, with one exception: an operation that fails with
+    /// [`DeviceLost`](ErrorKind::DeviceLost) may have unmapped the mappings in its range.
     pub fn partial_range(&self) -> Option<Range<u64>> {
         self.0.progress.as_ref().and_then(|progress| progress.partial.clone())
     }
@@ -123,7 +124,7 @@ impl Error {
     #[cold]
     pub(crate) fn os(call: &'static str, errno: Errno) -> Self {
         let error = Self::new(ErrorKind::of(errno), call, Some(errno), None);
-        // By this number the fake refuses a child of a fork. No driver returns it.
+        // The fake returns ECHILD in a child of `fork`. No driver returns this errno.
         #[cfg(feature = "fake")]
         if errno == Errno::CHILD {
             let rule = "is of a fake device that a parent process created, which alone can use it: open one anew";
@@ -133,7 +134,7 @@ impl Error {
         error
     }
 
-    /// Of something else than the device, which is not lost whatever that says.
+    /// Creates an error of another part of the system, which is never a loss of this device.
     #[cold]
     pub(crate) fn elsewhere(call: &'static str, errno: Errno) -> Self {
         let error = Self::os(call, errno);
@@ -143,7 +144,7 @@ impl Error {
         }
     }
 
-    /// Of the fake, which reports what the system answered to it.
+    /// Creates an error of the fake, which reports the errnos of its system calls.
     #[cfg(feature = "fake")]
     #[cold]
     pub(crate) fn of_io(call: &'static str, error: &std::io::Error) -> Self {
@@ -153,7 +154,8 @@ impl Error {
         }
     }
 
-    /// Of an ioctl on a file that somebody gave: other files than those it is for do not know it.
+    /// Creates an error of an ioctl on a caller-supplied fd. A fd of the wrong type becomes a
+    /// broken rule.
     #[cold]
     pub(crate) fn of_file(
         call: &'static str,
@@ -211,14 +213,14 @@ impl Error {
         self
     }
 
-    /// Names the file that the call was about.
+    /// Adds the path of the call's file.
     pub(crate) fn at(mut self, path: &Path) -> Self {
         let detail = self.0.detail.take().map_or(String::new(), |detail| format!(": {detail}"));
         self.0.detail = Some(format!("{}{detail}", text::path(path)).into());
         self
     }
 
-    /// Reports the failure of a call that the caller did not ask for, made for a part of another one.
+    /// Converts the error of an internal call into an error of the caller's call.
     #[cold]
     pub(crate) fn within(mut self, call: &'static str, part: &str) -> Self {
         let mut detail = format!("{part} ({})", self.0.call);
@@ -230,7 +232,7 @@ impl Error {
         self
     }
 
-    /// Adds what the caller can do about the error, in sentences of their own.
+    /// Adds advice for the caller, in separate sentences.
     pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(advice.into());
         self
@@ -249,9 +251,10 @@ impl Error {
 
 impl std::error::Error for Error {}
 
-/// The error goes along whole, with its text, for [`get_ref`](std::io::Error::get_ref) and
-/// [`into_inner`](std::io::Error::into_inner). So `raw_os_error` is `None`, as of any error that has more to say
-/// than a number: [`Error::errno`] has that.
+/// Wraps the error with its text, for [`get_ref`](std::io::Error::get_ref) and
+/// [`into_inner`](std::io::Error::into_inner).
+///
+/// The result's `raw_os_error` is `None`, as for all wrapped errors. Use [`Error::errno`] instead.
 ///
 /// ```
 /// use panthor::{BoOptions, Error};

@@ -1,11 +1,11 @@
-//! Texts of errors.
+//! Error texts.
 
 use std::fmt;
 use std::path::Path;
 
 use super::Error;
 
-/// Returns a path as it can be read: one that is empty or has other than printable characters, quoted and escaped.
+/// Returns a readable path: quoted and escaped if it is empty or not printable.
 pub(super) fn path(path: &Path) -> String {
     match path.to_str() {
         Some(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
@@ -13,7 +13,7 @@ pub(super) fn path(path: &Path) -> String {
     }
 }
 
-/// Returns what a batch of this call consists of.
+/// Returns the name of a batch element of this call.
 fn element(call: &str) -> &'static str {
     match call {
         "GROUP_SUBMIT" => "queue submit",
@@ -21,7 +21,7 @@ fn element(call: &str) -> &'static str {
     }
 }
 
-/// `CALL: operation N: argument: problem: errno (progress). Advice.`, as far as the error has each.
+/// Writes `CALL: operation N: argument: problem: errno (progress). Advice.`, without absent parts.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repr = &*self.0;
@@ -54,7 +54,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// The message with the kind, which is what `fn main() -> panthor::Result<()>` prints; with `{:#?}` all fields.
+/// Writes the message with the kind, as `fn main() -> panthor::Result<()>` prints it, or all
+/// fields with `{:#?}`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repr = &*self.0;

@@ -1,7 +1,8 @@
-//! Groups of queues, and giving them work.
+//! Groups of queues, and submissions to them.
 //!
-//! `options` says how a group shall be and `rules` holds that against the device; `submit` records queue
-//! submits in `storage` and gives them to the driver; `state` is what became of a group.
+//! * `options` has the creation options, and `rules` checks them against the device.
+//! * `submit` records queue submits in `storage` and calls the driver.
+//! * `state` describes faults and timeouts.
 
 mod options;
 mod rules;
@@ -27,13 +28,13 @@ pub(crate) use rules::GroupLimits;
 pub use state::{GroupFlags, GroupState};
 pub use submit::{GroupSubmit, QueueSubmit};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CREATE: &str = "GROUP_CREATE";
 
-/// Queues that are on the hardware together, and run command streams in one VM.
+/// A group of queues that are scheduled together and run command streams in one VM.
 ///
-/// It keeps its VM alive. Dropping it destroys it: what has not run by then does not run, and what it would
-/// have signalled is signalled. A device file has room for 128.
+/// A group keeps its VM alive. Dropping a group destroys it: pending work does not run, and its
+/// fences are signaled. A device file has room for 128 groups.
 ///
 /// ```
 /// use panthor::{Device, GroupOptions, QueueOptions, Timeout, Wait};
@@ -59,24 +60,28 @@ struct GroupInner {
 }
 
 impl Vm {
-    /// Creates a group whose queues run in this VM (GROUP_CREATE).
+    /// Creates a group with queues that run in this VM (GROUP_CREATE).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for cores that the GPU does not have, more cores at
-    /// once than there are to choose from, no queue or more than
-    /// [`cs_slot_count`](crate::CsifInfo::cs_slot_count), a ring size that is not a power of two from 4 KiB
-    /// to 64 KiB and a queue's priority above 15; [`PermissionDenied`](ErrorKind::PermissionDenied) for a
-    /// priority that this process may not use, see [`Device::group_priorities`];
-    /// [`Unsupported`](ErrorKind::Unsupported) for the real-time priority below driver 1.2;
-    /// [`OutOfMemory`](ErrorKind::OutOfMemory), also beyond 128 groups of one file;
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the VM has become unusable.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for cores that the GPU lacks, and for a
+    ///   maximum above the number of selected cores.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for no queue or more than
+    ///   [`cs_slot_count`](crate::CsifInfo::cs_slot_count), for a ring size that is not a power of
+    ///   two from 4 KiB to 64 KiB, and for a queue priority above 15.
+    /// * [`PermissionDenied`](ErrorKind::PermissionDenied) for a priority that this process may
+    ///   not use: see [`Device::group_priorities`].
+    /// * [`Unsupported`](ErrorKind::Unsupported) for the real-time priority below driver 1.2.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory, and beyond 128 groups of
+    ///   one file.
+    /// * [`DeviceLost`](ErrorKind::DeviceLost) when the VM is unusable.
     ///
     /// ```
     /// use panthor::{ErrorKind, GroupOptions, QueueOptions};
     /// # let device = panthor::Device::open_fake()?;
     /// # let vm = device.create_vm(Default::default())?;
-    /// let error = vm.create_group(GroupOptions::new().queue(QueueOptions::new(5000))).unwrap_err();
+    /// let options = GroupOptions::new().queue(QueueOptions::new(5000));
+    /// let error = vm.create_group(options).unwrap_err();
     /// assert_eq!((error.kind(), error.argument()), (ErrorKind::InvalidArgument, Some("queue")));
     /// # Ok::<(), panthor::Error>(())
     /// ```
@@ -96,7 +101,7 @@ impl Vm {
         arg.queues = sys::drm_panthor_obj_array::from_slice(&queues);
         arg.vm_id = self.id();
         device.transport().call(&mut arg).map_err(|error| match error.kind() {
-            // What the driver says when the file's table is full.
+            // The driver returns EBUSY when the file's table is full.
             ErrorKind::Busy => error
                 .with_kind(ErrorKind::OutOfMemory)
                 .with_detail("the device file has as many groups as the driver allows (128)"),
@@ -111,14 +116,14 @@ impl Vm {
 }
 
 impl Group {
-    /// Starts a submission: work for one queue or for several, in one call.
+    /// Starts a submission for one or several queues, in one ioctl.
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn submit(&self) -> GroupSubmit<'_> {
         GroupSubmit::new(self)
     }
 
-    /// Asks what became of the group (GROUP_GET_STATE).
+    /// Returns the state of the group (GROUP_GET_STATE).
     ///
     /// # Errors
     ///
@@ -143,27 +148,28 @@ impl Group {
         })
     }
 
-    /// How many queues it has: valid indices are `0..queue_count`.
+    /// Returns the number of queues. Valid queue indices are `0..queue_count`.
     pub fn queue_count(&self) -> u32 {
         self.inner.queue_count
     }
 
-    /// The driver's handle of this group, valid while it lives: handles are reused.
+    /// Returns the driver's handle of this group, valid while the group lives. The driver reuses
+    /// handles.
     pub fn handle(&self) -> u32 {
         self.inner.handle
     }
 
-    /// The device that it was created on.
+    /// Returns the device that the group belongs to.
     pub fn device(&self) -> &Device {
         self.vm().device()
     }
 
-    /// Destroys the group and says how that went (GROUP_DESTROY).
+    /// Destroys the group and reports failures (GROUP_DESTROY).
     ///
     /// # Errors
     ///
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The group comes back with the
-    /// error.
+    /// [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged. The error contains the
+    /// group.
     ///
     /// ```
     /// use panthor::{ErrorKind, GroupOptions, QueueOptions};
@@ -181,8 +187,10 @@ impl Group {
         self.inner.destroy(|inner| Self { inner })
     }
 
-    /// Gives up the group for its handle, which is the caller's to destroy, and for its VM, if nothing else holds
-    /// that any more: dropping the VM destroys it, with the group still in it.
+    /// Releases the group and returns its handle, which the caller must destroy.
+    ///
+    /// Also returns the VM if the group held its last reference. Dropping that VM destroys it with
+    /// the group in it.
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
@@ -203,11 +211,12 @@ impl Group {
         (handle, Vm::last_of(vm))
     }
 
-    /// Takes over a group by its handle.
+    /// Creates a group from its handle.
     ///
     /// # Safety
     ///
-    /// `handle` is a group in this VM with this many queues, and nothing else destroys it.
+    /// `handle` must be a group in this VM with this number of queues, and no other code may
+    /// destroy it.
     ///
     /// ```
     /// use panthor::{Group, GroupOptions, QueueOptions};
@@ -300,7 +309,7 @@ mod tests {
     #[test]
     fn an_unusable_vm_is_why_creation_and_submission_fail() {
         let vm = vm();
-        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        // SAFETY: the fake refuses every use of this handle.
         let group = unsafe { Group::from_raw(&vm, 1, 1) };
         assert!(vm.device().fake().unwrap().gpu(vm.id()).unwrap().fail_next_job(EIO));
         let done = vm.device().create_syncobj().unwrap();
@@ -321,7 +330,7 @@ mod tests {
     #[test]
     fn a_destruction_that_fails_gives_the_group_back() {
         let vm = vm();
-        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        // SAFETY: the fake refuses every use of this handle.
         let group = unsafe { Group::from_raw(&vm, 1, 1) };
         fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_DESTROY, ENODEV);
         let failed = group.destroy().unwrap_err();
@@ -332,7 +341,7 @@ mod tests {
     #[test]
     fn other_errors_of_a_submission_keep_their_kind() {
         let vm = vm();
-        // SAFETY: nothing is done with this handle but what the fake is told to refuse.
+        // SAFETY: the fake refuses every use of this handle.
         let group = unsafe { Group::from_raw(&vm, 1, 1) };
         for (errno, kind) in [(ENOMEM, ErrorKind::OutOfMemory), (ENODEV, ErrorKind::DeviceLost)] {
             fail_next(&vm, sys::DRM_IOCTL_PANTHOR_GROUP_SUBMIT, errno);

@@ -1,12 +1,12 @@
-//! How a group and its queues shall be.
+//! Group and queue creation options.
 
 use panthor_sys as sys;
 
 use crate::query::GroupPriority;
 
-/// How a group shall be: all cores of the GPU and medium priority, unless told otherwise.
+/// Group creation options. The defaults are all cores of the GPU and medium priority.
 ///
-/// It needs at least one [`queue`](Self::queue).
+/// A group needs at least one [`queue`](Self::queue).
 ///
 /// ```
 /// use panthor::{GroupOptions, GroupPriority, QueueOptions};
@@ -31,7 +31,7 @@ pub struct GroupOptions {
     pub(super) queues: Vec<QueueOptions>,
 }
 
-/// Cores for one kind of job, as far as the caller chose.
+/// Core selection of one kind of job. `None` means the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cores {
     pub(super) mask: Option<u64>,
@@ -39,7 +39,7 @@ pub(super) struct Cores {
 }
 
 impl GroupOptions {
-    /// All cores, medium priority, no queue yet.
+    /// Returns the default options: all cores, medium priority, and no queue.
     pub fn new() -> Self {
         Self {
             priority: GroupPriority::Medium,
@@ -50,14 +50,14 @@ impl GroupOptions {
         }
     }
 
-    /// The priority among all groups of the device. Above [`Medium`](GroupPriority::Medium) it takes
-    /// privileges.
+    /// Sets the priority among all groups of the device. Priorities above
+    /// [`Medium`](GroupPriority::Medium) need privileges.
     pub fn priority(mut self, priority: GroupPriority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// The shader cores that compute jobs may use, a bit for each, within
+    /// Sets the mask of shader cores for compute jobs, within
     /// [`shader_present`](crate::GpuInfo::shader_present).
     #[doc(alias = "compute_core_mask")]
     pub fn compute_cores(mut self, mask: u64) -> Self {
@@ -65,13 +65,13 @@ impl GroupOptions {
         self
     }
 
-    /// How many of these cores compute jobs use at most; all of them unless told otherwise.
+    /// Sets the maximum number of these cores that compute jobs use. The default is all.
     pub fn max_compute_cores(mut self, cores: u8) -> Self {
         self.compute.max = Some(cores);
         self
     }
 
-    /// The shader cores that fragment jobs may use, a bit for each, within
+    /// Sets the mask of shader cores for fragment jobs, within
     /// [`shader_present`](crate::GpuInfo::shader_present).
     #[doc(alias = "fragment_core_mask")]
     pub fn fragment_cores(mut self, mask: u64) -> Self {
@@ -79,13 +79,13 @@ impl GroupOptions {
         self
     }
 
-    /// How many of these cores fragment jobs use at most; all of them unless told otherwise.
+    /// Sets the maximum number of these cores that fragment jobs use. The default is all.
     pub fn max_fragment_cores(mut self, cores: u8) -> Self {
         self.fragment.max = Some(cores);
         self
     }
 
-    /// The tiler units that tiler jobs may use, a bit for each, within
+    /// Sets the mask of tiler units for tiler jobs, within
     /// [`tiler_present`](crate::GpuInfo::tiler_present).
     #[doc(alias = "tiler_core_mask")]
     pub fn tiler_cores(mut self, mask: u64) -> Self {
@@ -93,14 +93,16 @@ impl GroupOptions {
         self
     }
 
-    /// How many of these units tiler jobs use at most; all of them unless told otherwise.
+    /// Sets the maximum number of these units that tiler jobs use. The default is all.
     pub fn max_tiler_cores(mut self, cores: u8) -> Self {
         self.tiler.max = Some(cores);
         self
     }
 
-    /// Adds a queue. A group has from 1 to [`cs_slot_count`](crate::CsifInfo::cs_slot_count); submissions
-    /// name them by index, from 0 in the order in which they are added.
+    /// Adds a queue.
+    ///
+    /// A group has from 1 to [`cs_slot_count`](crate::CsifInfo::cs_slot_count) queues. Submissions
+    /// refer to queues by index, from 0 in the order of the calls.
     pub fn queue(mut self, queue: QueueOptions) -> Self {
         self.queues.push(queue);
         self
@@ -113,7 +115,7 @@ impl Default for GroupOptions {
     }
 }
 
-/// How a queue of a group shall be.
+/// Queue creation options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "drm_panthor_queue_create")]
 pub struct QueueOptions {
@@ -122,15 +124,17 @@ pub struct QueueOptions {
 }
 
 impl QueueOptions {
-    /// A queue with a ring buffer of this many bytes: a power of two from 4 KiB to 64 KiB.
+    /// Creates options for a queue with a ring buffer of `ring_size` bytes, a power of two from 4
+    /// KiB to 64 KiB.
     ///
-    /// A submit takes some instructions of it; those for which there is no room wait in the kernel.
+    /// Each submit occupies some instructions of the ring. Submits without free space wait in the
+    /// kernel.
     #[doc(alias = "ringbuf_size")]
     pub fn new(ring_size: u32) -> Self {
         Self { ring_size, priority: 0 }
     }
 
-    /// The priority within the group, from 0 up to 15; 0 unless told otherwise.
+    /// Sets the priority within the group, from 0 (default) to 15.
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = priority;
         self

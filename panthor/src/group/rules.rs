@@ -1,4 +1,4 @@
-//! What the driver demands of a group and of what is submitted to it.
+//! Rules of the driver for groups and submissions.
 
 use std::ops::RangeInclusive;
 
@@ -10,21 +10,24 @@ use crate::error::Broken;
 use crate::query::{CsifInfo, GpuInfo};
 use crate::sync_ops::SyncOp;
 
-/// The sizes of a ring buffer that the driver takes, of which it takes the powers of two.
+/// Range of ring buffer sizes. Only powers of two are valid.
 const RING_SIZES: RangeInclusive<u32> = 4 << 10..=64 << 10;
-/// The highest priority of a queue within its group.
+/// Maximum priority of a queue within its group.
 const QUEUE_PRIORITY_MAX: u8 = 15;
-/// What the address of a command stream is a multiple of: a cache line.
+/// Alignment of a command stream's address: a cache line.
 const STREAM_ALIGNMENT: u64 = 64;
-/// What the size of a command stream is a multiple of: an instruction.
+/// Size of an instruction, which divides a command stream's size.
 const INSTRUCTION_SIZE: u32 = 8;
-/// Queue submits of one call. The driver knows no limit: it reserves room for all their fences in one
-/// piece, which the kernel does not have, and warns about, from some hundred thousands on.
+/// Maximum queue submits of one ioctl.
+///
+/// The driver has no limit. It allocates all fences of a call at once, which fails with a kernel
+/// warning from some hundred thousand submits on.
 pub(super) const MAX_QUEUE_SUBMITS: usize = 1 << 16;
-/// Sync operations of one queue submit: the kernel allocates no array of more than 2 GiB for them.
+/// Maximum sync operations of one queue submit: the kernel allocates at most 2 GiB for their
+/// array.
 pub(super) const MAX_SYNCS: u32 = i32::MAX as u32 / size_of::<SyncOp>() as u32;
 
-/// The device's limits of groups.
+/// The device's limits for groups.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     shader_present: u64,
@@ -42,9 +45,9 @@ impl GroupLimits {
     }
 }
 
-/// The struct for a group, but for its queues and its VM; or the rule that is broken.
+/// Returns the uAPI struct for a group without its queues and VM, or the broken rule.
 ///
-/// Linux 6.12 does not look at the number of queues, and crashes when more than there are slots run.
+/// Linux 6.12 does not check the number of queues, and crashes when more queues than slots run.
 pub(super) fn group_create(
     options: &GroupOptions,
     limits: &GroupLimits,
@@ -69,14 +72,14 @@ pub(super) fn group_create(
     Ok(arg)
 }
 
-/// The mask and the number of cores for one kind of job.
+/// Returns the mask and the number of cores for one kind of job.
 fn cores(names: [&'static str; 2], chosen: Cores, present: u64) -> Result<(u64, u8), Broken> {
     let mask = chosen.mask.unwrap_or(present);
     if mask & !present != 0 {
         let rule = format!("has cores that the GPU lacks ({mask:#x}, within {present:#x})");
         return Err((names[0], rule));
     }
-    // At most 64.
+    // The mask has at most 64 bits.
     let count = mask.count_ones() as u8;
     let max = chosen.max.unwrap_or(count);
     if max > count {
@@ -103,7 +106,7 @@ fn check_queue(index: usize, queue: &QueueOptions) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Whether a queue submit may have this command stream.
+/// Returns whether a queue submit may have this command stream.
 #[inline]
 pub(super) fn allows_stream(va: u64, size: u32, user_va_range: u64) -> bool {
     (va == 0) == (size == 0)
@@ -112,7 +115,7 @@ pub(super) fn allows_stream(va: u64, size: u32, user_va_range: u64) -> bool {
         && va.checked_add(u64::from(size)).is_some_and(|end| end <= user_va_range)
 }
 
-/// The rule that a command stream breaks, if [`allows_stream`] does not allow it.
+/// Returns the rule that a command stream breaks, if [`allows_stream`] returned `false`.
 pub(super) fn broken_by_stream(va: u64, size: u32, user_va_range: u64) -> Broken {
     let rule = if (va == 0) != (size == 0) {
         format!("has either an address or a size, not both ({size} bytes at {va:#x})")
@@ -141,7 +144,7 @@ mod tests {
         GroupOptions::new().queue(QueueOptions::new(4096))
     }
 
-    /// The argument to blame, and the text.
+    /// Returns the broken argument and the text.
     fn broken(options: GroupOptions) -> Broken {
         group_create(&options, &LIMITS).expect_err("a broken rule")
     }

@@ -1,56 +1,58 @@
-//! What became of a group.
+//! State of a group.
 
 use panthor_sys as sys;
 
 bitflags::bitflags! {
-    /// What happened to a group.
+    /// Faults and timeouts of a group.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     #[doc(alias = "drm_panthor_group_state_flags")]
     pub struct GroupFlags: u32 {
-        /// A job did not end in time, or the group did not survive a reset.
+        /// A job timed out, or the group did not survive a reset.
         #[doc(alias = "DRM_PANTHOR_GROUP_STATE_TIMEDOUT")]
         const TIMED_OUT = sys::DRM_PANTHOR_GROUP_STATE_TIMEDOUT;
-        /// A queue met a fault that it cannot recover from.
+        /// A queue had an unrecoverable fault.
         #[doc(alias = "DRM_PANTHOR_GROUP_STATE_FATAL_FAULT")]
         const FATAL_FAULT = sys::DRM_PANTHOR_GROUP_STATE_FATAL_FAULT;
-        /// A reset that another group caused killed it: beside [`TIMED_OUT`](Self::TIMED_OUT) (1.3).
+        /// A reset that another group caused killed the group, which also has
+        /// [`TIMED_OUT`](Self::TIMED_OUT) (driver 1.3).
         #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
         const INNOCENT = sys::DRM_PANTHOR_GROUP_STATE_INNOCENT;
-        // A newer driver may report more.
+        // Newer drivers may report more.
         const _ = !0;
     }
 }
 
-/// What [`Group::state`](crate::Group::state) tells.
+/// Result of [`Group::state`](crate::Group::state).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_group_get_state")]
 pub struct GroupState {
-    /// What happened; empty when all is well.
+    /// Faults and timeouts, empty for a healthy group.
     pub flags: GroupFlags,
-    /// A bit for each queue that met a fatal fault.
+    /// Mask of the queues with a fatal fault.
     pub fatal_queues: u32,
 }
 
 impl GroupState {
-    /// Whether the group takes submissions. One that does not never will again: make a new one.
+    /// Returns whether the group accepts submissions. An unusable group never recovers: create a
+    /// new one.
     pub fn is_usable(&self) -> bool {
         let fatal = GroupFlags::TIMED_OUT | GroupFlags::FATAL_FAULT;
         !self.flags.intersects(fatal) && self.fatal_queues == 0
     }
 
-    /// The indices of the queues that met a fatal fault, in ascending order.
+    /// Returns the indices of the queues with a fatal fault, in ascending order.
     pub fn fatal_queue_indices(&self) -> impl Iterator<Item = u32> + use<> {
         let mask = self.fatal_queues;
         (0..u32::BITS).filter(move |queue| mask >> queue & 1 != 0)
     }
 
-    /// Why it does not take submissions.
+    /// Returns the reason why the group refuses submissions.
     pub(super) fn describe(&self) -> &'static str {
         if self.flags.contains(GroupFlags::INNOCENT) {
             "the group was killed by a reset that another one caused"
         } else if self.flags.contains(GroupFlags::FATAL_FAULT) {
-            // On some drivers a faulted group has timed out as well.
+            // On some drivers, a faulted group is also timed out.
             "a queue of the group met a fatal fault"
         } else {
             "the group timed out"
@@ -73,7 +75,7 @@ mod tests {
             assert!(!state(flags, 0).is_usable(), "{flags}");
         }
         assert!(!state(2, 1).is_usable());
-        // What a newer driver says besides does not make it unusable.
+        // Unknown flags of a newer driver do not make a group unusable.
         let newer = state(1 << 20, 0);
         assert!(newer.is_usable());
         assert_eq!(newer.flags.bits(), 1 << 20);

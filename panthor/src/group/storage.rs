@@ -1,22 +1,23 @@
-//! Where a submission records its queue submits: in itself while they fit.
+//! Storage of recorded queue submits, inline while they fit.
 
 use panthor_sys as sys;
 
 use crate::spilling::Spilling;
 use crate::sync_ops::SyncOp;
 
-/// One queue submit as the driver takes it.
+/// One queue submit in the uAPI's layout.
 pub(super) use sys::drm_panthor_queue_submit as RawSubmit;
 
-/// Queue submits that a submission holds without the heap.
+/// Queue submits that a submission stores without heap memory.
 const INLINE_SUBMITS: usize = 8;
-/// Sync operations that a submission holds without the heap: 8 for each of its queue submits.
+/// Sync operations that a submission stores without heap memory: 8 for each inline queue submit.
 const INLINE_SYNCS: usize = 8 * INLINE_SUBMITS;
 
-/// Queue submits with their sync operations, which lie in one list in the order of the queue submits.
+/// Queue submits and their sync operations, in one list in the order of the queue submits.
 #[derive(Debug)]
 pub(super) struct Submits {
-    /// Of their `syncs`, only `count` is set before [`laid_out`](Self::laid_out).
+    /// Queue submits. Before [`laid_out`](Self::laid_out), only the `count` of their `syncs` is
+    /// valid.
     submits: Spilling<RawSubmit, INLINE_SUBMITS>,
     syncs: Spilling<SyncOp, INLINE_SYNCS>,
 }
@@ -37,13 +38,13 @@ impl Submits {
         self.submits.push(submit);
     }
 
-    /// The queue submit pushed last.
+    /// Returns the queue submit pushed last.
     #[inline]
     pub(super) fn last_mut(&mut self) -> Option<&mut RawSubmit> {
         self.submits.as_mut_slice().last_mut()
     }
 
-    /// Gives a sync operation to the queue submit pushed last.
+    /// Adds a sync operation to the queue submit pushed last.
     #[inline]
     pub(super) fn push_sync(&mut self, sync: SyncOp) {
         if let Some(last) = self.last_mut() {
@@ -52,7 +53,7 @@ impl Submits {
         }
     }
 
-    /// Every sync operation with the index of its queue submit.
+    /// Returns every sync operation with the index of its queue submit.
     pub(super) fn syncs(&self) -> impl Iterator<Item = (usize, &SyncOp)> + Clone {
         let owners = self.submits.as_slice().iter().enumerate();
         let owners = owners
@@ -60,8 +61,8 @@ impl Submits {
         owners.zip(self.syncs.as_slice())
     }
 
-    /// The queue submits, each pointing to its sync operations, which stay where they are as long as the
-    /// borrow lasts.
+    /// Returns the queue submits, each with a pointer to its sync operations. The pointers are
+    /// valid during the borrow.
     #[inline]
     pub(super) fn laid_out(&mut self) -> &[RawSubmit] {
         let mut rest = self.syncs.as_slice();
@@ -85,7 +86,8 @@ impl Submits {
 mod tests {
     use super::*;
 
-    /// `submits` queue submits with `syncs` sync operations each, numbered through.
+    /// Returns `submits` queue submits with `syncs` sync operations each, with consecutive
+    /// handles.
     fn filled(submits: u32, syncs: u32) -> Submits {
         let mut all = Submits::new();
         for queue_index in 0..submits {

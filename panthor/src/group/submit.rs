@@ -1,4 +1,4 @@
-//! The builder of a submission, and giving it to the driver.
+//! Builder and submission of queue submits.
 
 use std::fmt;
 
@@ -14,19 +14,21 @@ use crate::flush_id::FlushId;
 use crate::sync::{SyncPoint, Timeout, WAIT_FIRST, Wait, describe_missing};
 use crate::sync_ops::{self, require_fence, without_fence};
 
-/// The name of the call in errors.
+/// Call name in errors.
 const CALL: &str = "GROUP_SUBMIT";
 
-/// A submission to the queues of a group, made by [`Group::submit`].
+/// A submission to the queues of a group, created by [`Group::submit`].
 ///
-/// [`queue`](Self::queue) starts a queue submit; a submission has any number of them, for the same queue or
-/// for others. Those of a queue run in the order in which they are recorded, and each may wait for what an
-/// earlier one signals. Up to 8 with 8 sync operations each take no memory of the heap.
+/// [`queue`](Self::queue) starts a queue submit. A submission has any number of them, for the same
+/// queue or for several. Queue submits of one queue run in recorded order. Each may wait for a
+/// signal of an earlier one. Up to 8 queue submits with 8 sync operations each need no heap
+/// memory.
 ///
-/// A rule that is broken is reported by `submit`, before anything reaches the driver. The first broken one
-/// counts. `submit` empties the submission, whatever comes of it.
+/// `submit` reports the first broken rule, before any ioctl. `submit` empties the submission, on
+/// success and on failure.
 ///
-/// The compiler does not notice a chain that lacks `submit` at its end: it is dropped, and nothing happens.
+/// A dropped submission does nothing. The compiler does not warn about a chain without `submit` at
+/// its end.
 ///
 /// ```
 /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait, point};
@@ -37,7 +39,7 @@ const CALL: &str = "GROUP_SUBMIT";
 /// let group = vm.create_group(GroupOptions::new().queue(queue).queue(queue))?;
 /// let timeline = device.create_timeline()?;
 ///
-/// // The second queue goes on where the first one is; without a stream, they do nothing but that.
+/// // The second queue waits for the first. Without streams, both only synchronize.
 /// group
 ///     .submit()
 ///     .queue(0)
@@ -50,7 +52,7 @@ const CALL: &str = "GROUP_SUBMIT";
 /// # Ok::<(), panthor::Error>(())
 /// ```
 ///
-/// What waits and signals is a queue submit, and what a submission uses must live until it is submitted:
+/// Queue submits wait and signal, not submissions. Recorded objects must live until `submit`:
 ///
 /// ```compile_fail,E0599
 /// # let device = panthor::Device::open_fake().unwrap();
@@ -74,23 +76,23 @@ const CALL: &str = "GROUP_SUBMIT";
 #[doc(alias = "drm_panthor_group_submit")]
 #[must_use = "a submission does nothing until it is submitted"]
 pub struct GroupSubmit<'a> {
-    /// `'a` is also the life of what is recorded, which must not end before it is submitted.
+    /// Also bounds the life of the recorded objects.
     group: &'a Group,
     submits: Submits,
-    /// The first rule that was broken.
+    /// Error of the first broken rule.
     refused: Option<Error>,
     #[cfg(feature = "tracing")]
     unsubmitted: crate::trace::Unsubmitted,
 }
 
-/// A queue submit that is being recorded, made by [`GroupSubmit::queue`].
+/// A queue submit under construction, created by [`GroupSubmit::queue`].
 ///
-/// Without a [`stream`](Self::stream) it is a sync point: it signals when what was submitted to the queue
-/// before is done, and what it waits for has come.
+/// Without a [`stream`](Self::stream), a queue submit is a sync point. It signals after its waits
+/// and after the queue's earlier submits.
 #[derive(Debug)]
 #[doc(alias = "drm_panthor_queue_submit")]
 pub struct QueueSubmit<'s, 'a> {
-    /// The submission, in which this is the last queue submit.
+    /// The submission, with this queue submit as its last.
     submission: &'s mut GroupSubmit<'a>,
 }
 
@@ -107,7 +109,7 @@ impl<'a> GroupSubmit<'a> {
         }
     }
 
-    /// Starts a queue submit for the queue of this index, from 0 up to
+    /// Starts a queue submit for the queue with this index, below
     /// [`queue_count`](Group::queue_count).
     #[inline]
     pub fn queue(&mut self, index: u32) -> QueueSubmit<'_, 'a> {
@@ -115,35 +117,38 @@ impl<'a> GroupSubmit<'a> {
         QueueSubmit { submission: self }
     }
 
-    /// How many queue submits are recorded.
+    /// Returns the number of recorded queue submits.
     #[inline]
     pub fn len(&self) -> usize {
         self.submits.len()
     }
 
-    /// Whether none is.
+    /// Returns whether no queue submit is recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets what was recorded, a broken rule as well.
+    /// Removes all recorded queue submits and the error of a broken rule.
     pub fn clear(&mut self) -> &mut Self {
         self.empty();
         self.refused = None;
         self
     }
 
-    /// Waits until everything that the submission waits for is submitted, signalled or not, and so until the
-    /// driver takes it: `submit` refuses waits without a fence (SYNCOBJ_TIMELINE_WAIT).
+    /// Waits until all fences that the submission waits for are submitted, signaled or not
+    /// (SYNCOBJ_TIMELINE_WAIT).
     ///
-    /// This is wait-before-signal, which the driver leaves to a thread of the caller. What an earlier queue
-    /// submit of the submission signals itself is not waited for.
+    /// `submit` refuses waits without a fence. This call implements wait-before-signal, which the
+    /// driver leaves to a thread of the caller. Signals of earlier queue submits in the submission
+    /// count as submitted.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), at once, for a submission that `submit` will refuse
-    /// because of a broken rule; it stays as it is. [`DeviceLost`](ErrorKind::DeviceLost) when the device was
-    /// unplugged. Running out of time is [`Wait::TimedOut`], no error.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument), at once, for a broken rule that `submit`
+    ///   would report. The submission stays unchanged.
+    /// * [`DeviceLost`](ErrorKind::DeviceLost) when the device was unplugged.
+    ///
+    /// A timeout is not an error: the result is [`Wait::TimedOut`].
     ///
     /// ```
     /// use panthor::{GroupOptions, QueueOptions, Timeout, Wait};
@@ -169,17 +174,18 @@ impl<'a> GroupSubmit<'a> {
         sync_ops::wait_until_available(self.group.device(), syncs, timeout.into())
     }
 
-    /// Gives the queues their work (GROUP_SUBMIT): all of it or, with an error, nothing.
+    /// Submits the work to the queues (GROUP_SUBMIT). On an error, nothing is submitted.
     ///
     /// A submission without queue submits does nothing.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a broken rule, and for a wait whose fence is not
-    /// there yet, see [`SyncObj::wait_available`](crate::SyncObj::wait_available);
-    /// [`Error::op_index`] is the index of the queue submit to blame.
-    /// [`DeviceLost`](ErrorKind::DeviceLost) when the group timed out or met a fatal fault, or its VM has
-    /// become unusable; [`OutOfMemory`](ErrorKind::OutOfMemory).
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a broken rule, and for a wait without
+    ///   a fence: see [`SyncObj::wait_available`](crate::SyncObj::wait_available).
+    ///   [`Error::op_index`] is the index of the queue submit.
+    /// * [`DeviceLost`](ErrorKind::DeviceLost) when the group timed out or had a fatal fault, or
+    ///   when its VM is unusable.
+    /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory.
     ///
     /// ```
     /// use panthor::{ErrorKind, GroupOptions, QueueOptions};
@@ -226,11 +232,11 @@ impl<'a> GroupSubmit<'a> {
         let mut arg = sys::drm_panthor_group_submit::zeroed();
         arg.group_handle = self.group.handle();
         arg.queue_submits = sys::drm_panthor_obj_array::from_slice(self.submits.laid_out());
-        // A signal may come while the driver waits for locks: nothing is done then.
+        // A signal can interrupt the driver's wait for locks only: nothing is submitted then.
         device.transport().try_call(&mut arg).map_err(|errno| self.explain(errno))
     }
 
-    /// Refuses more queue submits than one call takes.
+    /// Refuses more queue submits than one ioctl takes.
     #[inline]
     fn check_count(&self) -> Result<()> {
         let (count, most) = (self.len(), rules::MAX_QUEUE_SUBMITS);
@@ -242,7 +248,7 @@ impl<'a> GroupSubmit<'a> {
         Err(error.with_progress(BatchProgress::nothing_done(None)))
     }
 
-    /// The error of a submission that the driver refused.
+    /// Returns the error of a submission that the driver refused.
     #[cold]
     fn explain(&self, errno: Errno) -> Error {
         let error = Error::os(CALL, errno).with_progress(BatchProgress::nothing_done(None));
@@ -303,7 +309,7 @@ impl<'a> GroupSubmit<'a> {
         }
     }
 
-    /// The queue submit recorded last. There is none after [`QueueSubmit::submit`].
+    /// Returns the queue submit recorded last, or `None` after [`QueueSubmit::submit`].
     #[inline]
     fn last(&mut self, name: &'static str) -> Option<&mut RawSubmit> {
         if self.submits.len() == 0 {
@@ -312,7 +318,7 @@ impl<'a> GroupSubmit<'a> {
         self.submits.last_mut()
     }
 
-    /// Refuses what the queue submit recorded last was given.
+    /// Records a broken rule of the queue submit recorded last.
     #[cold]
     #[inline(never)]
     fn refuse_last(&mut self, broken: impl FnOnce() -> Broken) {
@@ -331,10 +337,10 @@ impl<'a> GroupSubmit<'a> {
 }
 
 impl<'a> QueueSubmit<'_, 'a> {
-    /// Has the queue run the command stream of `size` bytes at the GPU address `va`.
+    /// Sets the command stream: `size` bytes at the GPU address `va`.
     ///
-    /// The address is a multiple of 64 and the size of 8, within
-    /// [`user_va_range`](crate::Vm::user_va_range); both are 0 for none.
+    /// The address must be a multiple of 64 and the size a multiple of 8, within
+    /// [`user_va_range`](crate::Vm::user_va_range). An address and a size of 0 mean no stream.
     #[doc(alias = "stream_addr")]
     #[doc(alias = "stream_size")]
     #[inline]
@@ -349,8 +355,11 @@ impl<'a> QueueSubmit<'_, 'a> {
         self
     }
 
-    /// Says that the stream was complete in memory when [`Device::flush_id`](crate::Device::flush_id) gave
-    /// this: a cache flush since then spares another. Unless told, caches are flushed in any case.
+    /// Sets the flush ID that [`Device::flush_id`](crate::Device::flush_id) returned after the
+    /// stream was written.
+    ///
+    /// The driver skips its cache flush if the caches were flushed since. By default, the driver
+    /// always flushes.
     #[inline]
     pub fn latest_flush(&mut self, id: FlushId) -> &mut Self {
         if let Some(submit) = self.submission.last("latest_flush") {
@@ -359,10 +368,10 @@ impl<'a> QueueSubmit<'_, 'a> {
         self
     }
 
-    /// Has this queue submit wait, and those behind it in its queue.
+    /// Adds a wait before this queue submit. Later submits of the queue wait, too.
     ///
-    /// The fence must be there when the call is made, signalled or not, or an earlier queue submit of the
-    /// same submission must signal the same point.
+    /// The point must have a fence, signaled or not, when the ioctl runs. Alternatively, an
+    /// earlier queue submit of the same submission must signal the point.
     #[doc(alias = "DRM_PANTHOR_SYNC_OP_WAIT")]
     #[inline]
     pub fn wait(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
@@ -370,7 +379,7 @@ impl<'a> QueueSubmit<'_, 'a> {
         self
     }
 
-    /// Has this queue submit signal when it is done, and all before it in its queue.
+    /// Adds a signal after this queue submit and all earlier submits of its queue.
     #[doc(alias = "DRM_PANTHOR_SYNC_OP_SIGNAL")]
     #[inline]
     pub fn signal(&mut self, sync: impl Into<SyncPoint<'a>>) -> &mut Self {
@@ -385,11 +394,11 @@ impl<'a> QueueSubmit<'_, 'a> {
         self
     }
 
-    /// Gives the queues their work, as [`GroupSubmit::submit`].
+    /// Submits the work to the queues: see [`GroupSubmit::submit`].
     ///
     /// # Errors
     ///
-    /// As for [`GroupSubmit::submit`].
+    /// The errors of [`GroupSubmit::submit`].
     #[inline]
     pub fn submit(&mut self) -> Result<()> {
         self.submission.submit()

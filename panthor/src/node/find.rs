@@ -1,4 +1,4 @@
-//! The search for Panthor's render nodes.
+//! Search for Panthor render nodes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,18 +9,21 @@ use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::system;
 
-/// The directory of DRM nodes.
+/// Directory of DRM nodes.
 const DRI: &str = "/dev/dri";
 
-/// Lists the Panthor render nodes of this machine, in the order of their numbers.
+/// Returns the Panthor render nodes of this machine in ascending order.
 ///
-/// The list leaves out nodes of other drivers, nodes that vanish meanwhile, and nodes that this user may not open.
-/// [`Device::open_any`] reports the latter when it finds no other node.
+/// The list omits nodes of other drivers, nodes that vanish during the search, and nodes that this
+/// user may not open. [`Device::open_any`] reports the last kind if it finds no usable node.
 ///
 /// # Errors
 ///
-/// Every other failure of a system call: [`OutOfMemory`](ErrorKind::OutOfMemory), also of descriptors, or
-/// [`PermissionDenied`](ErrorKind::PermissionDenied) for `/dev/dri` itself. Without `/dev/dri` the list is empty.
+/// * [`OutOfMemory`](ErrorKind::OutOfMemory) without memory or a free descriptor.
+/// * [`PermissionDenied`](ErrorKind::PermissionDenied) for `/dev/dri` itself.
+/// * Any other failure of a system call.
+///
+/// Without `/dev/dri` the list is empty.
 ///
 /// ```
 /// for node in panthor::list()? {
@@ -57,19 +60,22 @@ fn numbers_if_known(device: &Device) -> Result<Option<NodeNumbers>> {
     }
 }
 
-/// Returns whether a node could not be opened because it is no Panthor, vanished, or is not for this user.
+/// Returns whether a node's error means that it is not a Panthor, has vanished, or is
+/// inaccessible.
 fn is_no_candidate(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::NotPanthor => true,
-        // A driver that lacks the uAPI is another driver, whatever its name.
+        // A driver without the uAPI is another driver, whatever its name.
         ErrorKind::Unsupported => error.errno().is_none(),
         ErrorKind::PermissionDenied => error.call() == "open",
         _ => error.has_errno(&[Errno::NOENT, Errno::NODEV, Errno::NXIO]),
     }
 }
 
-/// Opens the first Panthor render node. Without one, the error of a node that may be a Panthor comes before the
-/// error that there is none.
+/// Opens the first Panthor render node.
+///
+/// Without a Panthor, errors of nodes that may be a Panthor take precedence over
+/// [`NotFound`](ErrorKind::NotFound).
 pub(crate) fn open_first() -> Result<Device> {
     open_first_in(Path::new(DRI))
 }
@@ -94,7 +100,7 @@ fn open_first_in(dri: &Path) -> Result<Device> {
 fn none_of(dri: &Path, mut seen: Vec<Error>) -> Error {
     let texts =
         |errors: &[Error]| errors.iter().map(Error::to_string).collect::<Vec<_>>().join("; ");
-    // The last node that is not known to be of another driver.
+    // The last node that may belong to a Panthor.
     let Some(last) = seen.iter().rposition(|error| error.kind() != ErrorKind::NotPanthor) else {
         let detail = match seen.is_empty() {
             true => format!("no Panthor render node: {} has no render node", dri.display()),
@@ -113,7 +119,7 @@ fn none_of(dri: &Path, mut seen: Vec<Error>) -> Error {
     if advice.is_empty() { error } else { error.with_advice(advice.join(" ")) }
 }
 
-/// Returns the render nodes in a directory, by number; `None` without the directory.
+/// Returns the render nodes in a directory in ascending order, or `None` without the directory.
 fn render_nodes(dri: &Path) -> Result<Option<Vec<PathBuf>>> {
     let names = match system::list(dri) {
         Err(error) if error.has_errno(&[Errno::NOENT]) => return Ok(None),
@@ -184,7 +190,7 @@ mod tests {
         assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "open"));
         assert_eq!(error.errno(), Some(Errno::NOENT.raw_os_error()));
         assert!(error.to_string().contains(missing.to_str().unwrap()), "{error}");
-        // A directory that cannot be read is not empty.
+        // An unreadable directory is not empty.
         fs::write(dir.0.join("dri"), "").unwrap();
         for error in [
             open_first_in(&dir.0.join("dri")).unwrap_err(),
@@ -244,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The answer is that for a node whose device is gone, too.
+    /// A node without a device has the same errno.
     #[test]
     fn a_socket_is_not_found() {
         let dir = TempDir::new("stale", &[]);

@@ -1,6 +1,6 @@
 //! Device nodes.
 //!
-//! `find` looks for Panthor's render nodes, and `numbers` for the numbers of a device's nodes.
+//! `find` searches for Panthor render nodes, and `numbers` reads device numbers.
 
 mod find;
 mod numbers;
@@ -14,32 +14,33 @@ pub use find::list;
 pub(crate) use find::open_first;
 pub(crate) use numbers::{numbers_of, own_number};
 
-/// The major number of DRM nodes.
+/// Major number of DRM nodes.
 const DRM_MAJOR: u32 = 226;
 
-/// A Panthor render node of this machine, as [`list`] finds it.
+/// A Panthor render node of this machine, as [`list`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
-    /// The path, for [`Device::open`](crate::Device::open).
+    /// Path for [`Device::open`](crate::Device::open).
     pub path: PathBuf,
-    /// The version of the driver.
+    /// Driver version.
     pub version: Version,
-    /// The device numbers; `None` where [`Device::node_numbers`](crate::Device::node_numbers) finds none.
+    /// Device numbers, or `None` if [`Device::node_numbers`](crate::Device::node_numbers) finds
+    /// none.
     pub numbers: Option<NodeNumbers>,
 }
 
-/// The number of a device node.
+/// Number of a device node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeNumber {
-    /// Major number; 226 for DRM.
+    /// Major number, 226 for DRM.
     pub major: u32,
-    /// Minor number; from 128 for render nodes.
+    /// Minor number, 128 or more for render nodes.
     pub minor: u32,
 }
 
 impl NodeNumber {
-    /// Returns what the number shows by itself: only the minors of a machine's first 64 devices show the kind of node.
+    /// Returns the kind of node that the number implies: only minors of the first 64 devices do.
     fn alone(self) -> Option<NodeNumbers> {
         match (self.major, self.minor) {
             (DRM_MAJOR, 0..64) => Some(NodeNumbers { render: None, primary: Some(self) }),
@@ -55,18 +56,18 @@ impl fmt::Display for NodeNumber {
     }
 }
 
-/// The numbers of the nodes that one device has, as `VK_EXT_physical_device_drm` reports them.
+/// Numbers of a device's nodes, as in `VK_EXT_physical_device_drm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct NodeNumbers {
-    /// The render node.
+    /// Render node.
     pub render: Option<NodeNumber>,
-    /// The primary node (`card0`).
+    /// Primary node (`card0`).
     pub primary: Option<NodeNumber>,
 }
 
 impl NodeNumbers {
-    /// Returns the numbers of a machine's first device, which the fake stands for.
+    /// Returns the numbers of a machine's first device, which the fake uses.
     #[cfg(feature = "fake")]
     pub(crate) fn of_fake() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The numbers of a device's nodes, which sysfs has.
+//! Device numbers of nodes, from sysfs.
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -16,7 +16,8 @@ pub(crate) fn own_number(fd: BorrowedFd<'_>) -> Result<NodeNumber> {
     Ok(NodeNumber { major, minor })
 }
 
-/// Returns the numbers of the node behind `fd` and of its sibling; without sysfs, of the node alone.
+/// Returns the numbers of the node behind `fd` and of its sibling, or only the former without
+/// sysfs.
 pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
     numbers_below(Path::new("/sys"), own_number(fd)?)
 }
@@ -24,7 +25,7 @@ pub(crate) fn numbers_of(fd: BorrowedFd<'_>) -> Result<NodeNumbers> {
 fn numbers_below(sysfs: &Path, own: NodeNumber) -> Result<NodeNumbers> {
     let known = own.alone();
     match numbers_in(&sysfs.join(format!("dev/char/{own}/device/drm"))) {
-        // A container may have no sysfs, or hide it.
+        // A container may lack sysfs, or hide it.
         Err(error)
             if error.has_errno(&[Errno::NOENT, Errno::NOTDIR, Errno::ACCESS, Errno::PERM]) =>
         {
@@ -41,7 +42,7 @@ fn numbers_below(sysfs: &Path, own: NodeNumber) -> Result<NodeNumbers> {
     }
 }
 
-/// Returns the numbers of the nodes in a device's directory.
+/// Returns the numbers of the nodes in a device's sysfs directory.
 fn numbers_in(siblings: &Path) -> Result<NodeNumbers> {
     let mut numbers = NodeNumbers::default();
     for name in system::list(siblings)? {
@@ -52,7 +53,7 @@ fn numbers_in(siblings: &Path) -> Result<NodeNumbers> {
         };
         match read_number(&siblings.join(name).join("dev")) {
             Ok(number) => *slot = Some(number),
-            // The device is going away.
+            // The device is being removed.
             Err(error) if error.has_errno(&[Errno::NOENT, Errno::NODEV, Errno::NXIO]) => {}
             Err(error) => return Err(error),
         }
@@ -69,7 +70,7 @@ fn read_number(path: &Path) -> Result<NodeNumber> {
     })
 }
 
-/// Parses `226:128`, as sysfs writes a number.
+/// Parses a number in sysfs format, such as `226:128`.
 fn parse(dev: &str) -> Option<NodeNumber> {
     let (major, minor) = dev.trim().split_once(':')?;
     Some(NodeNumber { major: major.parse().ok()?, minor: minor.parse().ok()? })
@@ -93,7 +94,7 @@ mod tests {
         let numbers = numbers_in(&dir.0).unwrap();
         assert_eq!(numbers.render, Some(NodeNumber { major: 226, minor: 129 }));
         assert_eq!(numbers.primary.unwrap().to_string(), "226:1");
-        // A node that vanishes meanwhile.
+        // A node that vanishes during the search.
         fs::remove_file(dir.0.join("card1").join("dev")).unwrap();
         assert_eq!(numbers_in(&dir.0).unwrap(), NodeNumbers { primary: None, ..numbers });
         fs::write(dir.0.join("renderD129").join("dev"), "junk").unwrap();
@@ -103,7 +104,7 @@ mod tests {
             error.to_string().ends_with("renderD129/dev: \"junk\" is no device number"),
             "{error}"
         );
-        // A failure to read is no absence either.
+        // A read failure is not an absent node either.
         fs::remove_file(dir.0.join("renderD129").join("dev")).unwrap();
         fs::create_dir(dir.0.join("renderD129").join("dev")).unwrap();
         let error = numbers_in(&dir.0).unwrap_err();
@@ -133,7 +134,7 @@ mod tests {
         ] {
             assert_eq!(numbers(minor).unwrap(), NodeNumbers { render, primary });
         }
-        // These minors show nothing, or another kind of node.
+        // These minors imply no kind of node, or another kind.
         for minor in [64, 127, 192] {
             assert_eq!(numbers(minor).unwrap_err().kind(), ErrorKind::NotFound);
         }

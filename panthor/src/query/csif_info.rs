@@ -1,4 +1,4 @@
-//! The command stream interface.
+//! Command stream interface.
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
@@ -6,25 +6,25 @@ use panthor_sys as sys;
 use crate::device::Device;
 use crate::error::Result;
 
-/// What the firmware offers to command streams.
+/// Command stream resources of the firmware and the hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_csif_info")]
 pub struct CsifInfo {
-    /// Groups that can be on the hardware at once.
+    /// CSG slots: groups that can be on the hardware at once.
     pub csg_slot_count: u32,
-    /// Streams (queues) of a group.
+    /// CS slots: queues of a group.
     pub cs_slot_count: u32,
-    /// Registers of a stream.
+    /// Registers of a command stream.
     pub cs_reg_count: u32,
-    /// Scoreboard slots of a stream.
+    /// Scoreboard slots of a command stream.
     pub scoreboard_slot_count: u32,
-    /// The last registers of a stream that the kernel overwrites when it calls a submitted stream.
+    /// Number of last registers that the kernel overwrites when it calls a submitted stream.
     pub unpreserved_cs_reg_count: u32,
 }
 
 impl Device {
-    /// Asks for the command stream interface's properties (DEV_QUERY, CSIF_INFO).
+    /// Returns the properties of the command stream interface (DEV_QUERY, CSIF_INFO).
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The GPU: model, cores, caches, coherency.
+//! GPU properties: model, cores, caches, coherency.
 
 use std::fmt;
 use std::mem::offset_of;
@@ -11,9 +11,9 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::version::Features;
 
-/// What the driver tells about the GPU.
+/// GPU properties that the driver reports.
 ///
-/// A field that the running driver is too old to fill is `None`, not 0.
+/// Fields that the running driver does not report are `None`, not 0.
 ///
 /// ```
 /// let device = panthor::Device::open_fake()?;
@@ -28,15 +28,15 @@ use crate::version::Features;
 #[doc(alias = "drm_panthor_gpu_info")]
 pub struct GpuInfo {
     raw: sys::drm_panthor_gpu_info,
-    /// How many bytes of `raw` the driver knows.
+    /// Bytes of `raw` that the driver fills.
     known: usize,
     features: Features,
 }
 
-/// A version of the Mali architecture: `major.minor.rev`.
+/// Mali architecture version: `major.minor.rev`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arch {
-    /// Major version: 10 to 14 for the GPUs that Panthor drives.
+    /// Major version: 10 to 14 for the GPUs that Panthor supports.
     pub major: u32,
     /// Minor version.
     pub minor: u32,
@@ -50,7 +50,7 @@ impl fmt::Display for Arch {
     }
 }
 
-/// How the GPU's caches and the CPU's are kept the same.
+/// Coherency protocol between the caches of GPU and CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_gpu_coherency")]
@@ -58,13 +58,13 @@ pub enum Coherency {
     /// The GPU snoops the CPU's caches.
     #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_ACE_LITE")]
     AceLite,
-    /// Both snoop each other.
+    /// GPU and CPU snoop each other's caches.
     #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_ACE")]
     Ace,
-    /// Not at all: cache maintenance is up to software.
+    /// No coherency: software maintains the caches.
     #[doc(alias = "DRM_PANTHOR_GPU_COHERENCY_NONE")]
     None,
-    /// A protocol that this crate does not know, by its number.
+    /// A protocol unknown to this crate.
     Unknown(u32),
 }
 
@@ -80,7 +80,7 @@ impl Coherency {
 }
 
 impl Device {
-    /// Asks for the GPU's properties (DEV_QUERY, GPU_INFO).
+    /// Returns the GPU's properties (DEV_QUERY, GPU_INFO).
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Device {
     #[doc(alias = "DRM_PANTHOR_DEV_QUERY_GPU_INFO")]
     pub fn gpu_info(&self) -> Result<GpuInfo> {
         let kind = sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO;
-        // The driver zero-fills what it does not know and does not say so: its own size tells.
+        // The driver zero-fills unknown fields silently. Its own struct size reveals them.
         let known = self.transport().query_size(kind)?.unwrap_or(0);
         let mut raw = sys::drm_panthor_gpu_info::zeroed();
         self.transport().query(kind, &mut raw)?;
@@ -101,12 +101,12 @@ impl GpuInfo {
         (offset + size_of::<T>() <= self.known).then_some(value)
     }
 
-    /// The GPU_ID register: architecture, product and version.
+    /// Returns the GPU_ID register: architecture, product and version.
     pub fn id(&self) -> u32 {
         self.raw.gpu_id
     }
 
-    /// The architecture, out of [`id`](Self::id).
+    /// Returns the architecture version, a part of [`id`](Self::id).
     #[doc(alias = "DRM_PANTHOR_ARCH_MAJOR")]
     pub fn arch(&self) -> Arch {
         Arch {
@@ -116,15 +116,16 @@ impl GpuInfo {
         }
     }
 
-    /// The product number within the architecture, out of [`id`](Self::id).
+    /// Returns the product number within the architecture, a part of [`id`](Self::id).
     #[doc(alias = "DRM_PANTHOR_PRODUCT_MAJOR")]
     pub fn product(&self) -> u32 {
         sys::drm_panthor_product_major(self.raw.gpu_id)
     }
 
-    /// The marketing name (`Mali-G610`); a product unknown to this crate is called `Mali (unknown)`.
+    /// Returns the marketing name (`Mali-G610`), or `Mali (unknown)` for a product unknown to this
+    /// crate.
     ///
-    /// Some products have several names, by the number of cores and ray tracing.
+    /// Some products have several names, which depend on the number of cores and on ray tracing.
     pub fn model_name(&self) -> &'static str {
         model::name(
             self.arch().major,
@@ -134,117 +135,119 @@ impl GpuInfo {
         )
     }
 
-    /// The GPU's revision register.
+    /// Returns the GPU's revision register.
     pub fn revision(&self) -> u32 {
         self.raw.gpu_rev
     }
 
-    /// The ID of the command stream frontend; the `drm_panthor_cshw_*` and `drm_panthor_mcu_*` functions of
-    /// panthor-sys take it apart.
+    /// Returns the ID of the command stream frontend.
+    ///
+    /// The functions `drm_panthor_cshw_*` and `drm_panthor_mcu_*` of panthor-sys decode the ID.
     pub fn csf_id(&self) -> u32 {
         self.raw.csf_id
     }
 
-    /// The L2_FEATURES register.
+    /// Returns the L2_FEATURES register.
     pub fn l2_features(&self) -> u32 {
         self.raw.l2_features
     }
 
-    /// The TILER_FEATURES register.
+    /// Returns the TILER_FEATURES register.
     pub fn tiler_features(&self) -> u32 {
         self.raw.tiler_features
     }
 
-    /// The MEM_FEATURES register.
+    /// Returns the MEM_FEATURES register.
     pub fn mem_features(&self) -> u32 {
         self.raw.mem_features
     }
 
-    /// The MMU_FEATURES register.
+    /// Returns the MMU_FEATURES register.
     pub fn mmu_features(&self) -> u32 {
         self.raw.mmu_features
     }
 
-    /// Bits of a GPU virtual address, out of [`mmu_features`](Self::mmu_features).
+    /// Returns the number of bits of a GPU VA, a part of [`mmu_features`](Self::mmu_features).
     #[doc(alias = "DRM_PANTHOR_MMU_VA_BITS")]
     pub fn va_bits(&self) -> u32 {
         sys::drm_panthor_mmu_va_bits(self.raw.mmu_features)
     }
 
-    /// Bits of a physical address, out of [`mmu_features`](Self::mmu_features).
+    /// Returns the number of bits of a physical address, a part of
+    /// [`mmu_features`](Self::mmu_features).
     pub fn pa_bits(&self) -> u32 {
         self.raw.mmu_features >> 8 & 0xff
     }
 
-    /// The THREAD_FEATURES register.
+    /// Returns the THREAD_FEATURES register.
     pub fn thread_features(&self) -> u32 {
         self.raw.thread_features
     }
 
-    /// The most threads of a core.
+    /// Returns the maximum number of threads per core.
     pub fn max_threads(&self) -> u32 {
         self.raw.max_threads
     }
 
-    /// The most threads of a workgroup.
+    /// Returns the maximum number of threads per workgroup.
     pub fn thread_max_workgroup_size(&self) -> u32 {
         self.raw.thread_max_workgroup_size
     }
 
-    /// The most threads that can wait on a barrier at once.
+    /// Returns the maximum number of threads that can wait on a barrier at once.
     pub fn thread_max_barrier_size(&self) -> u32 {
         self.raw.thread_max_barrier_size
     }
 
-    /// The COHERENCY_FEATURES register: a bit for each protocol that the GPU could do.
+    /// Returns the COHERENCY_FEATURES register, a mask of supported protocols.
     pub fn coherency_features(&self) -> u32 {
         self.raw.coherency_features
     }
 
-    /// The protocol in use (driver 1.7); it depends on the board as well.
+    /// Returns the coherency protocol in use, which also depends on the board (driver 1.7).
     pub fn selected_coherency(&self) -> Option<Coherency> {
-        // The field took the place of padding, so the struct's size does not tell: the version does.
+        // The field replaced padding, so the version and not the struct's size reveals it.
         self.features
             .contains(Features::SELECTED_COHERENCY)
             .then(|| Coherency::from_raw(self.raw.selected_coherency))
     }
 
-    /// The four TEXTURE_FEATURES registers: a bit for each compressed format.
+    /// Returns the four TEXTURE_FEATURES registers, a mask of compressed formats.
     pub fn texture_features(&self) -> [u32; 4] {
         self.raw.texture_features
     }
 
-    /// A bit for each hardware address space.
+    /// Returns the mask of hardware address spaces.
     pub fn as_present(&self) -> u32 {
         self.raw.as_present
     }
 
-    /// A bit for each shader core.
+    /// Returns the mask of shader cores.
     pub fn shader_present(&self) -> u64 {
         self.raw.shader_present
     }
 
-    /// A bit for each L2 cache slice.
+    /// Returns the mask of L2 cache slices.
     pub fn l2_present(&self) -> u64 {
         self.raw.l2_present
     }
 
-    /// A bit for each tiler unit.
+    /// Returns the mask of tiler units.
     pub fn tiler_present(&self) -> u64 {
         self.raw.tiler_present
     }
 
-    /// The CORE_FEATURES register, which tells variants of a core apart.
+    /// Returns the CORE_FEATURES register, which distinguishes variants of a core.
     pub fn core_features(&self) -> Option<u32> {
         self.field(offset_of!(sys::drm_panthor_gpu_info, core_features), self.raw.core_features)
     }
 
-    /// The GPU_FEATURES register, for architectures that have one (11 and later).
+    /// Returns the GPU_FEATURES register (architecture 11 and later).
     pub fn gpu_features(&self) -> Option<u64> {
         self.field(offset_of!(sys::drm_panthor_gpu_info, gpu_features), self.raw.gpu_features)
     }
 
-    /// The struct as the driver filled it; what it does not know is 0.
+    /// Returns the driver's struct. Fields that the driver does not know are 0.
     pub fn as_raw(&self) -> &sys::drm_panthor_gpu_info {
         &self.raw
     }
@@ -264,7 +267,7 @@ impl fmt::Debug for GpuInfo {
 mod tests {
     use super::*;
 
-    /// Every field has a value of its own.
+    /// Returns GPU info with a different value in each field.
     fn info(known: usize, features: Features) -> GpuInfo {
         let raw = sys::drm_panthor_gpu_info {
             gpu_id: 0xa867_0005,
@@ -316,7 +319,7 @@ mod tests {
         assert_eq!((old.core_features(), old.gpu_features()), (None, None));
         let newer = info(tiler_present + 8, Features::empty());
         assert_eq!((newer.core_features(), newer.gpu_features()), (Some(22), None));
-        // A driver of the future tells a larger size.
+        // A future driver reports a larger size.
         assert_eq!(info(4096, Features::all()).gpu_features(), Some(23));
     }
 }

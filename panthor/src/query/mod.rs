@@ -1,4 +1,4 @@
-//! What the device says about itself: DRM_IOCTL_PANTHOR_DEV_QUERY.
+//! Device queries (DRM_IOCTL_PANTHOR_DEV_QUERY).
 
 mod csif_info;
 mod gpu_info;

@@ -1,9 +1,10 @@
 //! Marketing names of Mali GPUs.
 
-/// GPU_FEATURES: the GPU traces rays.
+/// Ray tracing bit of GPU_FEATURES.
 const RAY_INTERSECTION: u64 = 1 << 2;
 
-/// The name of a GPU, by architecture and product; `cores` and ray tracing decide among siblings.
+/// Returns the name of a GPU by architecture and product, and among siblings by cores and ray
+/// tracing.
 pub(super) fn name(arch: u32, product: u32, cores: u32, gpu_features: Option<u64>) -> &'static str {
     let rays = gpu_features.unwrap_or(0) & RAY_INTERSECTION != 0;
     let immortalis = rays && cores >= 10;

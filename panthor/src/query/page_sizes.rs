@@ -1,4 +1,4 @@
-//! The MMU's page sizes.
+//! MMU page sizes.
 
 use std::iter::FusedIterator;
 
@@ -9,61 +9,61 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::version::Features;
 
-/// What every driver before 1.9 maps with.
+/// Page sizes of all drivers before 1.9.
 const BEFORE_1_9: u64 = 4 << 10 | 2 << 20;
 
-/// The page sizes that the MMU maps with.
+/// Page sizes of the MMU.
 ///
-/// A VA, an offset and a size are multiples of the smallest; mappings whose VA and memory are aligned to a
-/// larger one take less memory and fewer TLB entries.
+/// VAs, offsets and sizes are multiples of the smallest size. Mappings that are aligned to a
+/// larger one need less page table memory and fewer TLB entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSizes {
     bitmap: u64,
     source: PageSizeSource,
 }
 
-/// Whether page sizes come from the driver or from what is known of it.
+/// Source of page sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageSizeSource {
-    /// The driver said so (1.9).
+    /// Reported by the driver (1.9).
     Reported,
-    /// The driver cannot say; every driver of its age has these.
+    /// Assumed for a driver that does not report them. All such drivers have these sizes.
     Assumed,
 }
 
 impl PageSizes {
-    /// Those of drivers that cannot say.
+    /// Returns the page sizes of drivers before 1.9.
     pub(crate) const fn before_1_9() -> Self {
         Self { bitmap: BEFORE_1_9, source: PageSizeSource::Assumed }
     }
 
-    /// A bit for each size, the bit's value being the size in bytes.
+    /// Returns the bitwise OR of all sizes in bytes.
     #[doc(alias = "page_size_bitmap")]
     pub fn bitmap(&self) -> u64 {
         self.bitmap
     }
 
-    /// Who says so.
+    /// Returns the source of the sizes.
     pub fn source(&self) -> PageSizeSource {
         self.source
     }
 
-    /// The sizes in bytes, the smallest first.
+    /// Returns the sizes in bytes in ascending order.
     pub fn iter(&self) -> PageSizesIter {
         PageSizesIter { bitmap: self.bitmap }
     }
 
-    /// The largest size in bytes that divides `alignment`; `None` when none does.
+    /// Returns the largest size in bytes that divides `alignment`, or `None` if none does.
     pub fn largest_within(&self, alignment: u64) -> Option<u64> {
         self.iter().rfind(|size| alignment % size == 0)
     }
 }
 
-/// An iterator over page sizes in bytes, the smallest first.
+/// Iterator over page sizes in bytes, in ascending order.
 #[derive(Debug, Clone)]
 pub struct PageSizesIter {
-    /// The sizes that are still to come.
+    /// Remaining sizes.
     bitmap: u64,
 }
 
@@ -112,7 +112,7 @@ impl IntoIterator for &PageSizes {
 }
 
 impl Device {
-    /// Asks for the MMU's page sizes (DEV_QUERY, MMU_INFO); below driver 1.9 they are assumed.
+    /// Returns the MMU's page sizes (DEV_QUERY, MMU_INFO), or assumed ones below driver 1.9.
     ///
     /// # Errors
     ///

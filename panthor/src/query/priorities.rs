@@ -1,4 +1,4 @@
-//! The group priorities that the caller may ask for.
+//! Group priorities and their permissions.
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
@@ -7,30 +7,30 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::version::Features;
 
-/// The priority of a group among all groups of the device.
+/// Priority of a group among all groups of the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_group_priority")]
 pub enum GroupPriority {
-    /// Behind all others.
+    /// Lower than all others.
     #[doc(alias = "PANTHOR_GROUP_PRIORITY_LOW")]
     Low,
-    /// The usual one.
+    /// Default priority.
     #[doc(alias = "PANTHOR_GROUP_PRIORITY_MEDIUM")]
     Medium,
-    /// Before others; for privileged callers.
+    /// Higher than the default, for privileged processes.
     #[doc(alias = "PANTHOR_GROUP_PRIORITY_HIGH")]
     High,
-    /// Before all others; for privileged callers (driver 1.2).
+    /// Higher than all others, for privileged processes (driver 1.2).
     #[doc(alias = "PANTHOR_GROUP_PRIORITY_REALTIME")]
     Realtime,
 }
 
 impl GroupPriority {
-    /// All, the lowest first.
+    /// All priorities in ascending order.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Realtime];
 
-    /// Its number in the uAPI.
+    /// Returns the uAPI's number.
     pub fn as_raw(self) -> u8 {
         match self {
             Self::Low => sys::PANTHOR_GROUP_PRIORITY_LOW,
@@ -41,7 +41,7 @@ impl GroupPriority {
     }
 }
 
-/// The priorities that this process may give to its groups.
+/// Group priorities that this process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "drm_panthor_group_priorities_info")]
 pub struct GroupPriorities {
@@ -50,39 +50,41 @@ pub struct GroupPriorities {
 }
 
 impl GroupPriorities {
-    /// What every process may use: below driver 1.2 nobody tells whether it may use more.
+    /// Priorities of every process. Below driver 1.2, the driver does not report further ones.
     const EVERYBODY: Self = Self {
         mask: 1 << sys::PANTHOR_GROUP_PRIORITY_LOW | 1 << sys::PANTHOR_GROUP_PRIORITY_MEDIUM,
         assumed: true,
     };
 
-    /// Whether the driver could not say, below 1.2: then these are the ones for everybody, and a privileged
-    /// process may use [`High`](GroupPriority::High), too.
+    /// Returns whether the priorities are assumed, as below driver 1.2.
+    ///
+    /// Assumed priorities are those of every process. A privileged process may also use
+    /// [`High`](GroupPriority::High) then.
     pub fn is_assumed(&self) -> bool {
         self.assumed
     }
 
-    /// Whether a group of this priority would be allowed.
+    /// Returns whether a group may have this priority.
     pub fn allows(&self, priority: GroupPriority) -> bool {
         self.mask & 1 << priority.as_raw() != 0
     }
 
-    /// The highest one allowed.
+    /// Returns the highest allowed priority.
     pub fn highest(&self) -> Option<GroupPriority> {
         GroupPriority::ALL.into_iter().rfind(|&priority| self.allows(priority))
     }
 
-    /// A bit for each priority's number.
+    /// Returns the mask of allowed priorities, by the uAPI's numbers.
     pub fn mask(&self) -> u8 {
         self.mask
     }
 }
 
 impl Device {
-    /// Asks for the group priorities that the caller may use (DEV_QUERY, GROUP_PRIORITIES_INFO); below driver 1.2
-    /// those that everybody may use are [assumed](GroupPriorities::is_assumed).
+    /// Returns the group priorities that this process may use (DEV_QUERY, GROUP_PRIORITIES_INFO).
     ///
-    /// The higher ones take CAP_SYS_NICE, or being the DRM master.
+    /// Below driver 1.2, the priorities are [assumed](GroupPriorities::is_assumed). Priorities
+    /// above [`Medium`](GroupPriority::Medium) need CAP_SYS_NICE or the DRM master.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The GPU's clock beside the CPU's.
+//! GPU and CPU clocks.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::version::Features;
 
-/// A CPU clock to read together with the GPU's.
+/// CPU clock that [`Device::timestamps`] reads together with the GPU's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CpuClock {
@@ -21,17 +21,17 @@ pub enum CpuClock {
     MonotonicRaw,
 }
 
-/// Which values [`Device::timestamps`] shall return.
+/// Selection of values for [`Device::timestamps`].
 ///
-/// The default is what every driver since 1.1 returns: GPU timestamp, its offset and its frequency.
-/// Anything else needs driver 1.8.
+/// The default is the selection of all drivers since 1.1: GPU timestamp, offset and frequency. Any
+/// other selection needs driver 1.8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(alias = "drm_panthor_timestamp_info_flags")]
 pub struct TimestampRequest {
     flags: u32,
 }
 
-/// What a driver takes flags of 0, or no flags at all, for.
+/// Selection that a driver returns for flags of 0, and that older drivers without flags return.
 const BEFORE_1_8: u32 = sys::DRM_PANTHOR_TIMESTAMP_GPU
     | sys::DRM_PANTHOR_TIMESTAMP_GPU_OFFSET
     | sys::DRM_PANTHOR_TIMESTAMP_FREQ;
@@ -43,7 +43,7 @@ impl Default for TimestampRequest {
 }
 
 impl TimestampRequest {
-    /// Asks for nothing yet.
+    /// Returns an empty selection.
     pub const fn nothing() -> Self {
         Self { flags: 0 }
     }
@@ -55,7 +55,7 @@ impl TimestampRequest {
         self
     }
 
-    /// Adds a CPU clock, read as close to the GPU's as can be.
+    /// Adds a CPU clock, read at nearly the same time as the GPU's.
     pub const fn cpu(mut self, clock: CpuClock) -> Self {
         self.flags &= !sys::DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK;
         self.flags |= match clock {
@@ -86,7 +86,7 @@ impl TimestampRequest {
         self
     }
 
-    /// Adds how long it took to read the clocks.
+    /// Adds the duration of the clock reads.
     #[doc(alias = "DRM_PANTHOR_TIMESTAMP_DURATION")]
     pub const fn duration(mut self) -> Self {
         self.flags |= sys::DRM_PANTHOR_TIMESTAMP_DURATION;
@@ -98,33 +98,33 @@ impl TimestampRequest {
     }
 }
 
-/// The clocks at one moment; what was not asked for is `None`.
+/// Clock values at one moment. Values outside of the selection are `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "drm_panthor_timestamp_info")]
 pub struct Timestamps {
-    /// The GPU timestamp, in ticks of [`frequency`](Self::frequency).
+    /// GPU timestamp in ticks of [`frequency`](Self::frequency).
     pub gpu: Option<u64>,
-    /// What has to be added to a timestamp that a command stream stored, in ticks.
+    /// Offset to add to timestamps that command streams store, in ticks.
     pub offset: Option<u64>,
-    /// Ticks per second; `None` also when the driver does not know it.
+    /// Ticks per second. Also `None` if the driver does not know the frequency.
     pub frequency: Option<u64>,
-    /// The GPU's cycle counter.
+    /// GPU cycle counter.
     pub cycle_count: Option<u64>,
-    /// The CPU clock that was asked for, since its epoch.
+    /// Time of the selected CPU clock.
     pub cpu: Option<Duration>,
-    /// How long it took to read the clocks.
+    /// Duration of the clock reads.
     pub duration: Option<Duration>,
 }
 
 impl Device {
-    /// Reads the GPU's clock and, from driver 1.8 on, others with it (DEV_QUERY, TIMESTAMP_INFO).
+    /// Reads the GPU's clock and, from driver 1.8 on, other clocks (DEV_QUERY, TIMESTAMP_INFO).
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.1, and below 1.8 for any other
-    /// request than the default; [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when the request
-    /// asks for nothing.
+    /// * [`Unsupported`](crate::ErrorKind::Unsupported) below driver 1.1, and below 1.8 for a
+    ///   selection other than the default.
+    /// * [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an empty selection.
     ///
     /// ```
     /// use panthor::{CpuClock, Device, TimestampRequest};
@@ -140,7 +140,7 @@ impl Device {
     pub fn timestamps(&self, request: TimestampRequest) -> Result<Timestamps> {
         let call = "DEV_QUERY";
         if request.flags == 0 {
-            // The driver would take it for the default.
+            // The driver treats an empty selection as the default.
             return Err(Error::invalid(call, "request", "asks for no timestamp"));
         }
         if request.flags == BEFORE_1_8 {

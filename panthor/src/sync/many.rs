@@ -164,7 +164,8 @@ impl Device {
     /// ```
     /// use panthor::{Timeout, Wait};
     /// # let device = panthor::Device::open_fake()?;
-    /// let (first, second) = (device.create_signaled_syncobj()?, device.create_signaled_syncobj()?);
+    /// let first = device.create_signaled_syncobj()?;
+    /// let second = device.create_signaled_syncobj()?;
     /// device.reset_all(&[&first, &second])?;
     /// assert_eq!(first.wait(Timeout::NONE)?, Wait::TimedOut);
     /// # Ok::<(), panthor::Error>(())

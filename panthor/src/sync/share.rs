@@ -102,7 +102,8 @@ impl Device {
     ///
     /// ```
     /// # let device = panthor::Device::open_fake()?;
-    /// let (first, second) = (device.create_signaled_syncobj()?, device.create_signaled_syncobj()?);
+    /// let first = device.create_signaled_syncobj()?;
+    /// let second = device.create_signaled_syncobj()?;
     /// let both = device.merge_sync_files(first.export_sync_file()?, second.export_sync_file()?)?;
     /// device.create_syncobj()?.import_sync_file(&both)?;
     /// # Ok::<(), panthor::Error>(())

@@ -143,7 +143,6 @@ impl Timeline {
     ///
     /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or a free descriptor.
     ///
-    ///
     /// ```
     /// use panthor::point;
     /// # let device = panthor::Device::open_fake()?;

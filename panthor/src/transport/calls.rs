@@ -1,4 +1,4 @@
-//! The requests by type: what makes an ioctl safe to issue is that its struct says all.
+//! Typed ioctls, which are safe because their struct determines all memory accesses.
 
 use std::ffi::c_char;
 use std::fmt;
@@ -14,19 +14,19 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Safety
 ///
-/// `NUMBER` takes a pointer to `Self`, and the driver writes nothing but that struct: pointers in it are
-/// only read through, by the kernel, for which a bad pointer is EFAULT.
+/// `NUMBER` must take a pointer to `Self`, and the driver must write only to that struct. The
+/// kernel only reads through pointers in the struct, and returns EFAULT for bad ones.
 pub(crate) unsafe trait Request: Pod {
-    /// The request's number.
+    /// Number of the request.
     const NUMBER: u32;
-    /// The request's name in errors.
+    /// Name of the request in errors.
     const NAME: &'static str;
 }
 
 macro_rules! requests {
     ($($ty:ident = $number:ident, $name:literal;)*) => {$(
-        // SAFETY: the number is the one of this struct (panthor-sys pins both), and the driver's handler
-        // writes to the struct alone.
+        // SAFETY: the number belongs to this struct (panthor-sys pins both), and the driver's
+        // handler writes only to the struct.
         unsafe impl Request for sys::$ty {
             const NUMBER: u32 = sys::$number;
             const NAME: &'static str = $name;
@@ -59,10 +59,10 @@ requests! {
     drm_panthor_set_user_mmio_offset = DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET, "SET_USER_MMIO_OFFSET";
 }
 
-/// The description of the driver that this crate is for.
+/// Driver description of Panthor.
 const DESCRIPTION: &str = "Panthor DRM driver";
 
-/// The driver's identity, by DRM_IOCTL_VERSION.
+/// Driver identity (DRM_IOCTL_VERSION).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DriverIdentity {
     pub(crate) name: String,
@@ -80,13 +80,13 @@ impl fmt::Display for DriverIdentity {
 }
 
 impl Transport {
-    /// Issues a request, again after a signal.
+    /// Issues a request and repeats it after signals.
     #[inline]
     pub(crate) fn call<R: Request>(&self, arg: &mut R) -> Result<()> {
         self.try_call(arg).map_err(|errno| self.refusal::<R>(errno))
     }
 
-    /// Returns the error of a request. DRM answers EINVAL, too, when the driver lacks the request.
+    /// Returns the error of a request. DRM also returns EINVAL for requests that the driver lacks.
     #[cold]
     fn refusal<R: Request>(&self, errno: Errno) -> Error {
         let error = Error::os(R::NAME, errno);
@@ -99,7 +99,7 @@ impl Transport {
         }
     }
 
-    /// Refuses a driver that has Panthor's name and lacks the requests that all depends on.
+    /// Refuses a driver with Panthor's name that lacks essential requests.
     pub(crate) fn check_uapi(&self, identity: &DriverIdentity) -> Result<()> {
         let lacking: Vec<_> = [
             (sys::drm_panthor_vm_create::NAME, self.lacks::<sys::drm_panthor_vm_create>(identity)),
@@ -116,30 +116,32 @@ impl Transport {
         Err(Error::refused(ErrorKind::Unsupported, "VERSION", detail))
     }
 
-    /// Returns whether the driver lacks a request. The driver that this crate is for is not asked.
+    /// Returns whether the driver lacks a request. Panthor itself is not probed.
     fn lacks<R: Request>(&self, identity: &DriverIdentity) -> bool {
-        // No program has memory there: DRM, which looks for the request first, answers EFAULT to one that exists.
+        // No program has memory at this address. DRM first looks up the request, and returns
+        // EFAULT if the request exists.
         let nowhere = std::ptr::without_provenance_mut(usize::MAX & !0xfff);
         identity.description != DESCRIPTION
-            // SAFETY: the kernel refuses the address before it does anything, and writes nothing.
+            // SAFETY: the kernel refuses the address first, and writes nothing.
             && unsafe { self.ioctl_once(R::NUMBER, nowhere) } == Err(Errno::INVAL)
     }
 
-    /// As [`call`](Self::call), with the bare errno.
+    /// Issues a request, as [`call`](Self::call), and returns the bare errno.
     #[inline]
     pub(crate) fn try_call<R: Request>(&self, arg: &mut R) -> Result<(), Errno> {
-        // SAFETY: `Request` says that the number takes this struct and that nothing else is written.
+        // SAFETY: by the contract of `Request`, the number takes this struct and nothing else is
+        // written.
         unsafe { self.ioctl(R::NUMBER, arg) }.map(drop)
     }
 
-    /// Issues a request once: the caller handles interruption, and sees what the driver wrote back.
+    /// Issues a request once. The caller handles interruptions and sees the driver's writes.
     #[inline]
     pub(crate) fn call_once<R: Request>(&self, arg: &mut R) -> Result<(), Errno> {
         // SAFETY: as in `try_call`.
         unsafe { self.ioctl_once(R::NUMBER, std::ptr::from_mut(arg).cast()) }.map(drop)
     }
 
-    /// SYNCOBJ_SIGNAL or SYNCOBJ_RESET of several syncobjs, at least one.
+    /// Signals or resets at least one syncobj (SYNCOBJ_SIGNAL, SYNCOBJ_RESET).
     pub(crate) fn syncobj_array(&self, request: SyncobjArray, handles: &[u32]) -> Result<()> {
         let (number, name) = match request {
             SyncobjArray::Signal => (sys::DRM_IOCTL_SYNCOBJ_SIGNAL, "SYNCOBJ_SIGNAL"),
@@ -148,11 +150,11 @@ impl Transport {
         let mut arg = sys::drm_syncobj_array::zeroed();
         arg.handles = address_of(handles);
         arg.count_handles = count(name, handles)?;
-        // SAFETY: both requests take a drm_syncobj_array and read `count_handles` handles, no more.
+        // SAFETY: both requests take a drm_syncobj_array and read `count_handles` handles.
         unsafe { self.ioctl(number, &mut arg) }.map(drop).map_err(|errno| Error::os(name, errno))
     }
 
-    /// SYNCOBJ_TIMELINE_SIGNAL of several points, at least one; `points` is as long as `handles`.
+    /// Signals at least one point (SYNCOBJ_TIMELINE_SIGNAL). `points` is as long as `handles`.
     pub(crate) fn timeline_signal(&self, handles: &[u32], points: &[u64]) -> Result<()> {
         let name = "SYNCOBJ_TIMELINE_SIGNAL";
         debug_assert_eq!(handles.len(), points.len());
@@ -160,14 +162,14 @@ impl Transport {
         arg.handles = address_of(handles);
         arg.points = address_of(points);
         arg.count_handles = count(name, handles)?;
-        // SAFETY: this request takes a drm_syncobj_timeline_array and reads `count_handles` handles and as
-        // many points.
+        // SAFETY: this request takes a drm_syncobj_timeline_array and reads `count_handles`
+        // handles and as many points.
         unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &mut arg) }
             .map(drop)
             .map_err(|errno| Error::os(name, errno))
     }
 
-    /// SYNCOBJ_QUERY of one timeline.
+    /// Queries one timeline (SYNCOBJ_QUERY).
     pub(crate) fn timeline_query(&self, handle: u32, flags: u32) -> Result<u64> {
         let mut point = 0u64;
         let mut arg = sys::drm_syncobj_timeline_array::zeroed();
@@ -175,18 +177,19 @@ impl Transport {
         arg.points = std::ptr::from_mut(&mut point).expose_provenance() as u64;
         arg.count_handles = 1;
         arg.flags = flags;
-        // SAFETY: this request takes a drm_syncobj_timeline_array, reads one handle and writes one u64
-        // through `points`, which is `point`.
+        // SAFETY: this request takes a drm_syncobj_timeline_array, reads one handle and writes one
+        // u64 through `points`, which points to `point`.
         unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_QUERY, &mut arg) }
             .map_err(|errno| Error::os("SYNCOBJ_QUERY", errno))?;
         Ok(point)
     }
 
-    /// The size of a query's struct in the running driver; `None` when it does not know the query.
+    /// Returns the size of a query's struct in the running driver, or `None` for an unknown query.
     pub(crate) fn query_size(&self, kind: u32) -> Result<Option<usize>> {
         let mut arg = sys::drm_panthor_dev_query::zeroed();
         arg.type_ = kind;
-        // SAFETY: DEV_QUERY takes this struct, and with a null pointer it writes to the struct alone.
+        // SAFETY: DEV_QUERY takes this struct, and with a null pointer it writes to the struct
+        // alone.
         match unsafe { self.ioctl(sys::DRM_IOCTL_PANTHOR_DEV_QUERY, &mut arg) } {
             Ok(_) => Ok(Some(arg.size as usize)),
             Err(Errno::INVAL) => Ok(None),
@@ -194,20 +197,20 @@ impl Transport {
         }
     }
 
-    /// Fills `info` as far as the running driver knows its fields; the rest becomes zero.
+    /// Fills the fields of `info` that the running driver knows, and zeroes the rest.
     pub(crate) fn query<T: Pod>(&self, kind: u32, info: &mut T) -> Result<()> {
         let mut arg = sys::drm_panthor_dev_query::zeroed();
         arg.type_ = kind;
         arg.size = size_of::<T>() as u32;
         arg.pointer = std::ptr::from_mut(info).expose_provenance() as u64;
-        // SAFETY: DEV_QUERY takes this struct and writes at most `size` bytes through `pointer`, which
-        // is `info`; any bytes make a valid `T`, since it is Pod.
+        // SAFETY: DEV_QUERY takes this struct and writes at most `size` bytes through `pointer`,
+        // which points to `info`. `T` is Pod, so any bytes are valid.
         unsafe { self.ioctl(sys::DRM_IOCTL_PANTHOR_DEV_QUERY, &mut arg) }
             .map(drop)
             .map_err(|errno| Error::os("DEV_QUERY", errno))
     }
 
-    /// DRM_IOCTL_VERSION: which driver is this?
+    /// Returns the driver's identity (DRM_IOCTL_VERSION).
     pub(crate) fn identity(&self) -> Result<DriverIdentity> {
         let (mut name, mut description) = ([0u8; 64], [0u8; 64]);
         let mut arg = sys::drm_version {
@@ -221,8 +224,9 @@ impl Transport {
             desc_len: description.len() as _,
             desc: description.as_mut_ptr().cast::<c_char>(),
         };
-        // SAFETY: VERSION takes a drm_version and writes at most `name_len` bytes through `name` and `desc_len` bytes
-        // through `desc`, which are that long, and nothing through `date`, whose length is 0.
+        // SAFETY: VERSION takes a drm_version and writes at most `name_len` bytes through `name`
+        // and `desc_len` bytes through `desc`. Both buffers are that long. Nothing is written
+        // through `date`, because `date_len` is 0.
         unsafe { self.ioctl(sys::DRM_IOCTL_VERSION, &mut arg) }
             .map_err(|errno| Error::os("VERSION", errno))?;
         let text = |bytes: &[u8], len: usize| {
@@ -238,14 +242,14 @@ impl Transport {
     }
 }
 
-/// Which of the requests that take a plain array of syncobjs.
+/// Requests that take a plain array of syncobjs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SyncobjArray {
     Signal,
     Reset,
 }
 
-/// A number of elements as the uAPI wants it.
+/// Converts an element count to the uAPI's type.
 fn count<T>(call: &'static str, all: &[T]) -> Result<u32> {
     let too_many = |_| {
         let rule = format!("are too many ({}, at most {})", all.len(), u32::MAX);
@@ -254,7 +258,7 @@ fn count<T>(call: &'static str, all: &[T]) -> Result<u32> {
     u32::try_from(all.len()).map_err(too_many)
 }
 
-/// A pointer as the uAPI wants it, for the driver to read through.
+/// Converts a pointer to the uAPI's type. The driver only reads through the result.
 pub(crate) fn address_of<T: ?Sized>(value: &T) -> u64 {
     std::ptr::from_ref(value).cast::<u8>().expose_provenance() as u64
 }
@@ -273,7 +277,7 @@ mod tests {
         let error = transport.call(&mut arg).unwrap_err();
         assert_eq!((error.kind(), error.call()), (ErrorKind::Unsupported, "GROUP_DESTROY"));
         assert!(error.to_string().contains("`ARM Mali Tyr DRM driver`, panthor 1.5.0"), "{error}");
-        // A request that the driver has is refused for another reason.
+        // The driver has this request and refuses it for another reason.
         let identity = transport.identity().unwrap();
         assert!(!transport.lacks::<sys::drm_gem_close>(&identity));
         let error = transport.call(&mut sys::drm_gem_close::zeroed()).unwrap_err();

@@ -1,5 +1,4 @@
-//! What becomes a file descriptor or comes from one: the device's requests about them, and those that dma-bufs
-//! and sync_files answer themselves.
+//! Requests with file descriptors: of the device, of dma-bufs and of sync_files.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -11,18 +10,19 @@ use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Transport {
-    /// SYNCOBJ_HANDLE_TO_FD.
+    /// Exports a syncobj or its fence (SYNCOBJ_HANDLE_TO_FD).
     pub(crate) fn syncobj_to_fd(&self, handle: u32, flags: u32, point: u64) -> Result<OwnedFd> {
         let mut arg = sys::drm_syncobj_handle { handle, flags, fd: -1, pad: 0, point };
-        // SAFETY: this request takes a drm_syncobj_handle, writes to it alone, and has no pointers.
+        // SAFETY: this request takes a drm_syncobj_handle, writes to it alone, and has no
+        // pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &mut arg) }
             .map_err(|errno| Error::os("SYNCOBJ_HANDLE_TO_FD", errno))?;
-        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
     }
 
-    /// SYNCOBJ_FD_TO_HANDLE: the handle of a syncobj, or with the flag for it a sync_file's fence for the
-    /// syncobj `handle`.
+    /// Imports a syncobj, or by flag a sync_file's fence into syncobj `handle`
+    /// (SYNCOBJ_FD_TO_HANDLE).
     pub(crate) fn syncobj_from_fd(
         &self,
         fd: BorrowedFd<'_>,
@@ -37,7 +37,7 @@ impl Transport {
         Ok(arg.handle)
     }
 
-    /// SYNCOBJ_EVENTFD.
+    /// Registers an eventfd (SYNCOBJ_EVENTFD).
     pub(crate) fn syncobj_eventfd(
         &self,
         handle: u32,
@@ -55,17 +55,17 @@ impl Transport {
         })
     }
 
-    /// PRIME_HANDLE_TO_FD.
+    /// Exports a BO (PRIME_HANDLE_TO_FD).
     pub(crate) fn prime_to_fd(&self, handle: u32, flags: u32) -> Result<OwnedFd> {
         let mut arg = sys::drm_prime_handle { handle, flags, fd: -1 };
         // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut arg) }
             .map_err(|errno| Error::os("PRIME_HANDLE_TO_FD", errno))?;
-        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
     }
 
-    /// PRIME_FD_TO_HANDLE.
+    /// Imports a dma-buf (PRIME_FD_TO_HANDLE).
     pub(crate) fn prime_from_fd(&self, fd: BorrowedFd<'_>) -> Result<u32> {
         let mut arg = sys::drm_prime_handle { handle: 0, flags: 0, fd: fd.as_raw_fd() };
         // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
@@ -74,7 +74,7 @@ impl Transport {
         Ok(arg.handle)
     }
 
-    /// SYNC_IOC_MERGE of two sync_files.
+    /// Merges two sync_files (SYNC_IOC_MERGE).
     pub(crate) fn merge_sync_files(
         &self,
         first: BorrowedFd<'_>,
@@ -83,31 +83,35 @@ impl Transport {
         let mut arg = sys::sync_merge_data::zeroed();
         arg.fd2 = second.as_raw_fd();
         self.ask(first, &mut arg)?;
-        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fence) })
     }
 
-    /// SYNC_IOC_FILE_INFO: 1 for a fence that is signalled, 0 for one that is not, a negative errno for one that
-    /// failed.
+    /// Returns the status of a sync_file (SYNC_IOC_FILE_INFO).
+    ///
+    /// The status is 1 for a signaled fence, 0 for a pending one, and a negative errno for a
+    /// failed one.
     pub(crate) fn sync_file_status(&self, sync_file: BorrowedFd<'_>) -> Result<i32, Errno> {
         let request = sys::SYNC_IOC_FILE_INFO;
         let mut whole = sys::sync_file_info::zeroed();
-        // SAFETY: this request takes a sync_file_info, and writes to it alone when it has room for no fence.
+        // SAFETY: this request takes a sync_file_info, and writes only to it if it has room for no
+        // fence.
         unsafe { self.file_ioctl(sync_file, request, &mut whole) }?;
         if whole.status != 1 || whole.num_fences == 0 {
             return Ok(whole.status);
         }
-        // The point of a timeline as a whole has no error, but the fences in it may have.
+        // A timeline point as a whole has no error, but its fences may.
         let mut fences = vec![sys::sync_fence_info::zeroed(); whole.num_fences as usize];
         let mut each = sys::sync_file_info::zeroed();
         each.num_fences = whole.num_fences;
         each.sync_fence_info = fences.as_mut_ptr().expose_provenance() as u64;
-        // SAFETY: as above; it writes at most `num_fences` structs through the pointer, which is to as many.
+        // SAFETY: as above. The request writes at most `num_fences` structs through the pointer,
+        // and the vector has that many.
         unsafe { self.file_ioctl(sync_file, request, &mut each) }?;
         Ok(each.status)
     }
 
-    /// DMA_BUF_SET_NAME; `name` ends with a NUL.
+    /// Sets the name of a dma-buf (DMA_BUF_SET_NAME). `name` must end with a NUL.
     pub(crate) fn name_dma_buf(
         &self,
         dma_buf: BorrowedFd<'_>,
@@ -117,22 +121,23 @@ impl Transport {
         unsafe { self.file_ioctl(dma_buf, sys::DMA_BUF_SET_NAME_B, &mut name) }.map(drop)
     }
 
-    /// DMA_BUF_IOCTL_SYNC: the beginning or the end of access by the CPU.
+    /// Begins or ends a CPU access (DMA_BUF_IOCTL_SYNC).
     pub(crate) fn dma_buf_sync(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<()> {
         let mut arg = sys::dma_buf_sync { flags };
         self.ask(dma_buf, &mut arg).map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_SYNC", errno))
     }
 
-    /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: the fences that such an access waits for.
+    /// Exports the fences that an access with these flags waits for
+    /// (DMA_BUF_IOCTL_EXPORT_SYNC_FILE).
     pub(crate) fn dma_buf_fences(&self, dma_buf: BorrowedFd<'_>, flags: u64) -> Result<OwnedFd> {
         let mut arg = sys::dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
         self.ask(dma_buf, &mut arg)
             .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno))?;
-        // SAFETY: the request succeeded, so this is a new descriptor, which nobody else knows.
+        // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
     }
 
-    /// DMA_BUF_IOCTL_IMPORT_SYNC_FILE: a fence for such an access.
+    /// Adds a fence of an access with these flags (DMA_BUF_IOCTL_IMPORT_SYNC_FILE).
     pub(crate) fn add_dma_buf_fence(
         &self,
         dma_buf: BorrowedFd<'_>,
@@ -145,29 +150,32 @@ impl Transport {
             .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
     }
 
-    /// Issues a request on a file other than the device's, again after a signal.
+    /// Issues a request on another file than the device's, and repeats it after signals.
     fn ask<R: FileRequest>(&self, fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
-        // SAFETY: `FileRequest` says that the number takes this struct and that nothing else is written.
+        // SAFETY: by the contract of `FileRequest`, the number takes this struct and nothing else
+        // is written.
         unsafe { self.file_ioctl(fd, R::NUMBER, arg) }.map(drop)
     }
 }
 
-/// A struct that a dma-buf or a sync_file takes, with the one request for it.
+/// A struct that a dma-buf or a sync_file takes, with its one request.
 ///
 /// # Safety
 ///
-/// `NUMBER` takes a pointer to `Self`, which has no pointers that are written through, on dma-bufs and sync_files. A
-/// request carries the size of its argument and the direction: a file of another kind that has a request of the same
-/// number takes a structure of the same size, and writes no more than that.
+/// On dma-bufs and sync_files, `NUMBER` must take a pointer to `Self`, without pointers that are
+/// written through. A request number contains the size and the direction of its argument. A file
+/// of another kind with the same number therefore takes a struct of the same size, and writes no
+/// more than that.
 unsafe trait FileRequest: Pod {
     const NUMBER: u32;
 }
 
 macro_rules! file_requests {
     ($($ty:ident = $number:ident;)*) => {$(
-        // SAFETY: the number is the one of this struct (panthor-sys pins both), which has no pointers. A user may pass
-        // any descriptor, and another driver may use the letter of the type, too. But the number has the size and
-        // the direction of its argument, so a driver that answers it reads and writes no more than this struct.
+        // SAFETY: the number belongs to this struct (panthor-sys pins both), which has no
+        // pointers. A user may pass any descriptor, and another driver may use the same letter.
+        // But the number contains the size and the direction of the argument, so that driver reads
+        // and writes no more than this struct.
         unsafe impl FileRequest for sys::$ty {
             const NUMBER: u32 = sys::$number;
         }

@@ -1,4 +1,4 @@
-//! ioctl on a file of the fake device, and on what it gives away.
+//! ioctl on a file of the fake device, and on its dma-bufs and sync_files.
 
 use std::ffi::c_void;
 use std::os::fd::BorrowedFd;
@@ -14,11 +14,12 @@ pub(super) unsafe fn ioctl(
     request: u32,
     arg: *mut c_void,
 ) -> std::result::Result<i32, Errno> {
-    // SAFETY: the fake asks for what the kernel asks for, which the caller promises.
+    // SAFETY: the fake has the kernel's requirements, which the caller guarantees.
     result(unsafe { file.ioctl(request, arg) })
 }
 
-/// On a dma-buf or a sync_file; `None` if it is none of the fake's.
+/// Issues an ioctl on a dma-buf or a sync_file, or returns `None` for a file that is not the
+/// fake's.
 ///
 /// # Safety
 ///
@@ -28,11 +29,11 @@ pub(super) unsafe fn file_ioctl(
     request: u32,
     arg: *mut c_void,
 ) -> Option<std::result::Result<i32, Errno>> {
-    // SAFETY: the fake asks for what the kernel asks for, which the caller promises.
+    // SAFETY: the fake has the kernel's requirements, which the caller guarantees.
     unsafe { panthor_fake::descriptor_ioctl(fd, request, arg) }.map(result)
 }
 
-// Inlined, as a call of the measured path: see benches/bind_cost.
+// Inlined, because the function is on a measured path: see benches/bind_cost.
 #[inline]
 fn result(answer: i32) -> std::result::Result<i32, Errno> {
     if answer < 0 { Err(Errno::from_raw_os_error(-answer)) } else { Ok(answer) }

@@ -11,8 +11,8 @@ struct Call {
     arg: *mut c_void,
 }
 
-// SAFETY: the opcode and the pointer are passed on as they are; that they belong together and what the
-// driver may write is the promise of `ioctl`'s caller, the only one to make a `Call`.
+// SAFETY: the opcode and the pointer are passed unchanged. Only `ioctl` creates a `Call`, and its
+// caller guarantees that they match and that the driver's writes are valid.
 unsafe impl Ioctl for Call {
     type Output = c_int;
 
@@ -40,6 +40,6 @@ pub(super) unsafe fn ioctl(
     request: u32,
     arg: *mut c_void,
 ) -> std::result::Result<i32, Errno> {
-    // SAFETY: the caller's promise covers the request, the struct and the pointers in it.
+    // SAFETY: the caller's guarantee covers the request, the struct and the pointers in it.
     unsafe { rustix::ioctl::ioctl(fd, Call { request: request as Opcode, arg }) }
 }

@@ -1,4 +1,4 @@
-//! mmap(2) of a device file, undone on drop.
+//! mmap(2) of a device file, with munmap(2) on drop.
 
 use std::ffi::c_void;
 use std::os::fd::BorrowedFd;
@@ -9,12 +9,12 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 use super::system;
 
-/// Bytes of a page as this process maps it, whatever a fake plays.
+/// Returns the page size of this process in bytes, independent of a fake's configuration.
 pub(crate) fn host_page_size() -> usize {
     rustix::param::page_size()
 }
 
-/// What the CPU may do with a mapping.
+/// CPU access rights of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protection {
     Read,
@@ -50,7 +50,7 @@ pub(crate) struct NodeMapping {
     len: usize,
 }
 
-/// The error number of what the fake refused, which it has always.
+/// Returns the errno of a fake's error. The fake always reports one.
 #[cfg(feature = "fake")]
 fn errno_of_fake(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
@@ -64,7 +64,8 @@ impl Mapping {
         protection: Protection,
     ) -> Result<Self, Errno> {
         let prot = protection.of_node();
-        // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
+        // SAFETY: without MAP_FIXED the kernel picks a free address, so the call replaces no
+        // mapping.
         let start =
             unsafe { system::mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset) }?;
         // A successful mmap without MAP_FIXED does not return page 0.
@@ -74,7 +75,7 @@ impl Mapping {
 
     /// # Safety
     ///
-    /// The `len` bytes from `address` on are the caller's to replace.
+    /// The caller must own the `len` bytes from `address` on.
     pub(super) unsafe fn of_node_at(
         address: NonNull<u8>,
         fd: BorrowedFd<'_>,
@@ -84,7 +85,7 @@ impl Mapping {
     ) -> Result<Self, Errno> {
         let (prot, flags) = (protection.of_node(), MapFlags::SHARED | MapFlags::FIXED);
         let start: NonNull<c_void> = address.cast();
-        // SAFETY: what it replaces is the caller's.
+        // SAFETY: the caller owns the replaced addresses.
         unsafe { system::mmap(start.as_ptr(), len, prot, flags, fd, offset) }?;
         Ok(Self::Node(NodeMapping { start, len }))
     }
@@ -111,12 +112,12 @@ impl Mapping {
         len: usize,
         protection: Protection,
     ) -> Result<Self, Errno> {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let mapping = unsafe { file.mmap_at(address, len, protection.of_fake(), offset) };
         mapping.map(Self::Fake).map_err(|error| errno_of_fake(&error))
     }
 
-    /// Ends it, and leaves its addresses reserved from byte `from` on.
+    /// Unmaps the memory, and keeps its addresses reserved from byte `from` on.
     pub(crate) fn reserve(self, from: usize) -> Result<(), (Self, Errno)> {
         let start = self.as_ptr();
         match self {
@@ -128,16 +129,17 @@ impl Mapping {
                 fake.reserve().map_err(|(fake, error)| (Self::Fake(fake), errno_of_fake(&error)))?
             }
         }
-        // Whole pages: of one that a part was shown of, all stays.
+        // Only whole hidden pages are unmapped. A partly visible page stays reserved.
         let hidden = from - from % host_page_size();
         if hidden > 0 {
-            // SAFETY: the bytes are the first of those that were just reserved, which nobody knows.
+            // SAFETY: the bytes are the first of the addresses just reserved, which no other code
+            // uses.
             let _ = unsafe { system::munmap(start.cast(), hidden) };
         }
         Ok(())
     }
 
-    /// The first byte.
+    /// Returns a pointer to the first byte.
     pub(crate) fn as_ptr(&self) -> *mut u8 {
         match self {
             Self::Node(node) => node.start.as_ptr().cast(),
@@ -151,9 +153,9 @@ impl NodeMapping {
     fn reserve(self) -> Result<(), (Self, Errno)> {
         let (start, prot) = (self.start.as_ptr(), ProtFlags::empty());
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-        // SAFETY: start and len are those of a mapping that this value alone owns. If it fails, the mapping is as it
-        // was: as it is replaced as a whole, the kernel needs the memory of one small structure, of which it fails
-        // no request but by ending a process.
+        // SAFETY: start and len describe a mapping that this value alone owns. On failure the
+        // mapping is unchanged: the call replaces the whole mapping, so the kernel needs only one
+        // small structure. The kernel does not fail such an allocation but ends a process instead.
         match unsafe { system::mmap_anonymous(start, self.len, prot, flags) } {
             Ok(_) => {
                 std::mem::forget(self);
@@ -166,10 +168,11 @@ impl NodeMapping {
 
 impl Drop for NodeMapping {
     fn drop(&mut self) {
-        // SAFETY: start and len are those of a mapping that mmap made and that only this value owns.
+        // SAFETY: start and len describe a mapping of mmap that this value alone owns.
         let unmapped = unsafe { system::munmap(self.start.as_ptr(), self.len) };
-        // At `vm.max_map_count` the kernel refuses to split a mapping that it has merged with its neighbors. Then
-        // the addresses stay mapped, and nothing knows them any more: the kernel keeps the BO's memory for them.
+        // At `vm.max_map_count` the kernel refuses to split a mapping that it has merged with its
+        // neighbors. Then the addresses stay mapped without an owner, and the BO's memory stays
+        // allocated.
         #[cfg(feature = "tracing")]
         if let Err(errno) = unmapped {
             crate::trace::still_mapped(self.len, errno);
@@ -179,9 +182,10 @@ impl Drop for NodeMapping {
     }
 }
 
-// SAFETY: the mapping belongs to the process, not to a thread; it is reached through raw pointers only.
+// SAFETY: the mapping belongs to the process and not to a thread, and accesses use raw pointers
+// only.
 unsafe impl Send for NodeMapping {}
-// SAFETY: as above; no method changes it.
+// SAFETY: as above. No method changes the mapping.
 unsafe impl Sync for NodeMapping {}
 
 #[cfg(test)]
@@ -192,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// What the kernel says of the mapping at an address, if there is one.
+    /// Returns the permissions of the mapping at an address, if one exists.
     fn permissions(address: *mut u8) -> Option<String> {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         maps.lines().find_map(|line| {
@@ -212,7 +216,7 @@ mod tests {
         rustix::io::pwrite(&file, b"x", page as u64).unwrap();
         let map = |offset, protection| Mapping::of_node(file.as_fd(), offset, page, protection);
         let writable = map(page as u64, Protection::ReadWrite).unwrap();
-        // SAFETY: it is mapped, and nobody else writes to it.
+        // SAFETY: the byte is mapped, and no other code writes to it.
         assert_eq!(unsafe { writable.as_ptr().read_volatile() }, b'x');
         // SAFETY: as above.
         unsafe { writable.as_ptr().write_volatile(b'y') };
@@ -239,19 +243,19 @@ mod tests {
         assert_eq!(permissions(address).as_deref(), Some("---p"));
         assert_eq!(permissions(address.wrapping_add(page)).as_deref(), Some("---p"));
         let at = NonNull::new(address).unwrap();
-        // SAFETY: the addresses are those that were just reserved.
+        // SAFETY: the addresses were just reserved.
         let placed =
             unsafe { Mapping::of_node_at(at, file.as_fd(), 0, 2 * page, Protection::ReadWrite) };
         let placed = placed.unwrap();
         assert_eq!(placed.as_ptr(), address);
-        // SAFETY: it is mapped, and nobody else writes to it.
+        // SAFETY: the byte is mapped, and no other code writes to it.
         assert_eq!(unsafe { address.wrapping_add(page).read_volatile() }, b'x');
         assert_eq!(permissions(address).as_deref(), Some("rw-s"));
-        // Of a mapping of which a part is shown, that part stays.
+        // Of a partly visible mapping, the visible part stays reserved.
         placed.reserve(page).map_err(|(_, errno)| errno).unwrap();
         assert_eq!(permissions(address.wrapping_add(page)).as_deref(), Some("---p"));
         assert_ne!(permissions(address).as_deref(), Some("rw-s"));
-        // SAFETY: that is what is still reserved.
+        // SAFETY: this part is still reserved, and no other code uses it.
         unsafe { rustix::mm::munmap(address.wrapping_add(page).cast(), page) }.unwrap();
     }
 }

@@ -1,8 +1,8 @@
-//! The only way to the driver: one place that issues ioctls, one that calls mmap.
+//! Access to the driver: one place that issues ioctls, and one that calls mmap.
 //!
-//! A [`Transport`] is an open file of a Panthor device, in the kernel or in the fake. Retry rules live
-//! here, and what a fork changes; what is asked, and what an answer means, is decided elsewhere. All other system
-//! calls are in [`system`].
+//! A [`Transport`] is an open file of a Panthor device, in the kernel or in the fake. It
+//! implements the retry rules and the effects of `fork`. Callers choose requests and interpret
+//! results. All other system calls are in [`system`].
 
 mod calls;
 mod descriptors;
@@ -36,12 +36,12 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// Issues one ioctl, once.
+    /// Issues one ioctl once.
     ///
     /// # Safety
     ///
-    /// `arg` points to the struct that `request` takes, writable, and every pointer in it that the
-    /// driver writes through is valid for what the request writes there.
+    /// `arg` must point to the writable struct that `request` takes. Every pointer in the struct
+    /// must be valid for the driver's writes.
     #[inline]
     pub(crate) unsafe fn ioctl_once(
         &self,
@@ -50,18 +50,18 @@ impl Transport {
     ) -> std::result::Result<i32, Errno> {
         match self {
             Self::Kernel(fd) => {
-                // SAFETY: the caller's promise is the one asked for.
+                // SAFETY: the caller guarantees the same requirements.
                 unsafe { kernel::ioctl(fd.as_fd(), request, arg) }
             }
             #[cfg(feature = "fake")]
             Self::Fake(file) => {
-                // SAFETY: the caller's promise is the one asked for.
+                // SAFETY: the caller guarantees the same requirements.
                 unsafe { fake::ioctl(file, request, arg) }
             }
         }
     }
 
-    /// Issues one ioctl on a file that the device gave away or takes, once: a dma-buf or a sync_file.
+    /// Issues one ioctl once on a dma-buf or a sync_file.
     ///
     /// # Safety
     ///
@@ -74,16 +74,16 @@ impl Transport {
     ) -> std::result::Result<i32, Errno> {
         #[cfg(feature = "fake")]
         if let Self::Fake(_) = self {
-            // SAFETY: the caller's promise is the one asked for.
+            // SAFETY: the caller guarantees the same requirements.
             if let Some(answer) = unsafe { fake::file_ioctl(fd, request, arg) } {
                 return answer;
             }
         }
-        // SAFETY: the caller's promise is the one asked for.
+        // SAFETY: the caller guarantees the same requirements.
         unsafe { kernel::ioctl(fd, request, arg) }
     }
 
-    /// As [`ioctl`](Self::ioctl), on a file that the device gave away or takes.
+    /// Issues one ioctl on a dma-buf or a sync_file and repeats it after signals.
     ///
     /// # Safety
     ///
@@ -95,13 +95,14 @@ impl Transport {
         arg: &mut T,
     ) -> std::result::Result<i32, Errno> {
         repeat(arg, |arg| {
-            // SAFETY: the caller's promise; a repetition has the same argument.
+            // SAFETY: guaranteed by the caller. A repetition has the same argument.
             unsafe { self.file_ioctl_once(fd, request, std::ptr::from_mut(arg).cast()) }
         })
     }
 
-    /// Issues one ioctl, again after a signal, each time with the argument as it was at first: the
-    /// driver copies the struct back also when it fails.
+    /// Issues one ioctl and repeats it after signals, each time with the original argument.
+    ///
+    /// The driver copies the struct back even on failure.
     ///
     /// # Safety
     ///
@@ -113,12 +114,12 @@ impl Transport {
         arg: &mut T,
     ) -> std::result::Result<i32, Errno> {
         repeat(arg, |arg| {
-            // SAFETY: the caller's promise; a repetition has the same argument.
+            // SAFETY: guaranteed by the caller. A repetition has the same argument.
             unsafe { self.ioctl_once(request, std::ptr::from_mut(arg).cast()) }
         })
     }
 
-    /// Maps `len` bytes at `offset` of the device file, shared.
+    /// Maps `len` bytes at `offset` of the device file as shared memory.
     pub(crate) fn map(
         &self,
         call: &'static str,
@@ -134,11 +135,11 @@ impl Transport {
         mapped.map_err(|errno| self.whose_error(call, errno))
     }
 
-    /// As [`map`](Self::map), from this address on, in place of what is there.
+    /// Maps `len` bytes at `offset` at a fixed address, and replaces mappings there.
     ///
     /// # Safety
     ///
-    /// The `len` bytes from `address` on are the caller's to replace.
+    /// The caller must own the `len` bytes from `address` on.
     pub(crate) unsafe fn map_at(
         &self,
         call: &'static str,
@@ -149,20 +150,22 @@ impl Transport {
     ) -> Result<Mapping> {
         let mapped = match self {
             Self::Kernel(fd) => {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { Mapping::of_node_at(address, fd.as_fd(), offset, len, protection) }
             }
             #[cfg(feature = "fake")]
             Self::Fake(file) => {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { Mapping::of_fake_at(address, file, offset, len, protection) }
             }
         };
         mapped.map_err(|errno| self.whose_error(call, errno))
     }
 
-    /// The error of a call that reaches another driver, too, if it is about memory of that one: what may mean that
-    /// the device is gone does so if the device says it again, to a request that nobody else hears of.
+    /// Returns the error of a call that may reach another driver, for foreign memory.
+    ///
+    /// A device-loss errno counts as a loss only if the device confirms the loss to a request that
+    /// reaches no other driver.
     #[cold]
     fn whose_error(&self, call: &'static str, errno: Errno) -> Error {
         let error = Error::os(call, errno);
@@ -172,7 +175,7 @@ impl Transport {
         error.with_kind(ErrorKind::Other)
     }
 
-    /// Asks the device whether it is gone, by a request that reaches no other driver.
+    /// Returns whether the device is gone, by a request that reaches no other driver.
     pub(crate) fn is_gone(&self) -> Result<bool> {
         match self.query_size(sys::DRM_PANTHOR_DEV_QUERY_GPU_INFO) {
             Err(error) if error.kind() == ErrorKind::DeviceLost => Ok(true),
@@ -180,7 +183,7 @@ impl Transport {
         }
     }
 
-    /// Bytes of a CPU page of the machine that the driver runs on: what BO sizes are rounded to.
+    /// Returns the CPU page size of the driver's machine in bytes, to which BO sizes are rounded.
     pub(crate) fn page_size(&self) -> usize {
         match self {
             Self::Kernel(_) => host_page_size(),
@@ -189,7 +192,7 @@ impl Transport {
         }
     }
 
-    /// The fake's file behind this transport, if it is one.
+    /// Returns the fake's file behind this transport, if any.
     #[cfg(feature = "fake")]
     pub(crate) fn fake(&self) -> Option<&panthor_fake::File> {
         match self {
@@ -199,10 +202,10 @@ impl Transport {
     }
 }
 
-/// Keeps callbacks of the fake's trace from running until it is dropped.
+/// Guard that defers callbacks of the fake's trace until its drop.
 ///
-/// Made before a lock of this crate is taken under which ioctls are issued, and dropped after the lock: a callback
-/// may use the device, and may panic.
+/// Create the guard before taking a lock under which ioctls are issued, and drop the guard after
+/// the lock. A callback may use the device, and may panic.
 #[must_use]
 pub(crate) struct NoCallbacks {
     #[cfg(feature = "fake")]
@@ -218,7 +221,7 @@ impl NoCallbacks {
     }
 }
 
-/// Makes a call again for as long as signals interrupt it, with the argument as it was at first.
+/// Repeats a call while signals interrupt it, each time with the original argument.
 #[inline]
 fn repeat<T: Copy>(
     arg: &mut T,

@@ -1,5 +1,7 @@
-//! Which process this is, without a system call: a child of a fork shares the open file with its parent, but
-//! not all mappings, and must not destroy what its parent uses.
+//! Identity of the current process without a system call.
+//!
+//! A child of `fork` shares the open file with its parent, but not all mappings, and must not
+//! destroy its parent's objects.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +11,12 @@ use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use super::system;
 
-/// A process, told apart from its ancestors and descendants.
+/// A process, distinct from its ancestors and descendants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u64);
 
 impl Process {
-    /// The calling one.
+    /// Returns the calling process.
     #[inline]
     pub(crate) fn current() -> Self {
         static MARK: OnceLock<Result<&'static AtomicU64, Errno>> = OnceLock::new();
@@ -23,47 +25,47 @@ impl Process {
                 0 => Self::enter(mark),
                 number => Self(number),
             },
-            // A kernel without that, or an emulator.
+            // The kernel or an emulator lacks MADV_WIPEONFORK.
             Err(_) => Self(std::process::id().into()),
         }
     }
 
-    /// Numbers a process that has none yet. A child inherits the counter, so its number is higher than those
-    /// of its ancestors.
+    /// Numbers a process without a number. A child inherits the counter, so its number is higher
+    /// than those of its ancestors.
     #[cold]
     fn enter(mark: &AtomicU64) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        // Another thread of this process may have been faster.
+        // Another thread of this process may have set the number first.
         match mark.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Self(number),
             Err(number) => Self(number),
         }
     }
 
-    /// Another one.
+    /// Returns a different process.
     #[cfg(test)]
     pub(crate) fn other(self) -> Self {
         Self(!self.0)
     }
 }
 
-/// Memory that is zero anew in every child of a fork.
+/// Returns memory that is zeroed in every child of `fork`.
 fn wiped_on_fork() -> Result<&'static AtomicU64, Errno> {
-    // The kernel makes a page of it.
+    // The kernel rounds the size up to a page.
     let (len, prot) = (size_of::<AtomicU64>(), ProtFlags::READ | ProtFlags::WRITE);
-    // SAFETY: the kernel picks the place (no MAP_FIXED), so nothing that exists is replaced.
+    // SAFETY: without MAP_FIXED the kernel picks a free address, so the call replaces no mapping.
     let page =
         unsafe { system::mmap_anonymous(std::ptr::null_mut(), len, prot, MapFlags::PRIVATE) }?;
-    // SAFETY: this is the page that was just mapped, which nobody else knows; what a child finds there is
-    // as valid as what is there now.
+    // SAFETY: the page was just mapped and has no other user. The zeros that a child finds there
+    // are as valid as the current contents.
     if let Err(errno) = unsafe { system::madvise(page, len, Advice::LinuxWipeOnFork) } {
-        // SAFETY: as above, and it is not used any more.
+        // SAFETY: as above, and the page is not used afterwards.
         let _ = unsafe { system::munmap(page, len) };
         return Err(errno);
     }
-    // SAFETY: a page is aligned, is zeroed, is used as this atomic alone, and stays mapped
-    // as long as the process lives.
+    // SAFETY: a page is aligned and zeroed, is used only as this atomic, and stays mapped until
+    // the process ends.
     Ok(unsafe { AtomicU64::from_ptr(page.cast()) })
 }
 

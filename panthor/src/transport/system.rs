@@ -1,6 +1,7 @@
-//! System calls, each repeated for as long as a signal interrupts it.
+//! System calls, each repeated while signals interrupt it.
 //!
-//! No other module of this crate calls the kernel. `ioctl` alone is elsewhere: its request decides how to repeat it.
+//! No other module of this crate calls the kernel, except for `ioctl`: its retry rule depends on
+//! the request.
 
 use std::ffi::{OsStr, OsString, c_void};
 use std::mem::MaybeUninit;
@@ -34,7 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-/// Replaces the contents of a file, which exists.
+/// Replaces the contents of an existing file.
 pub(crate) fn write(path: &Path, mut bytes: &[u8]) -> Result<()> {
     let file = open(path, OFlags::WRONLY | OFlags::TRUNC)?;
     while !bytes.is_empty() {
@@ -45,7 +46,7 @@ pub(crate) fn write(path: &Path, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Lists the names in a directory, without `.` and `..`.
+/// Returns the names in a directory, without `.` and `..`.
 pub(crate) fn list(path: &Path) -> Result<Vec<OsString>> {
     let directory = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
     let mut buffer = [MaybeUninit::uninit(); 4096];
@@ -64,18 +65,18 @@ pub(crate) fn list(path: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Asks for the attributes of an open file.
+/// Returns the attributes of an open file.
 pub(crate) fn fstat(fd: BorrowedFd<'_>) -> Result<Stat> {
     retry_on_intr(|| rustix::fs::fstat(fd)).map_err(|errno| Error::elsewhere("fstat", errno))
 }
 
-/// Returns the size of an open file that is no device.
+/// Returns the size of an open file that is not a device.
 pub(crate) fn size(file: impl AsFd) -> Result<u64> {
     retry_on_intr(|| rustix::fs::seek(&file, SeekFrom::End(0)))
         .map_err(|errno| Error::elsewhere("lseek", errno))
 }
 
-/// Duplicates a descriptor; `exec` closes the copy.
+/// Duplicates a descriptor. `exec` closes the copy.
 pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     retry_on_intr(|| rustix::io::fcntl_dupfd_cloexec(fd, 0))
         .map_err(|errno| Error::elsewhere("dup", errno))
@@ -85,7 +86,7 @@ pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
 ///
 /// # Safety
 ///
-/// With `MapFlags::FIXED`, the `len` bytes from `address` on are the caller's to replace.
+/// With `MapFlags::FIXED`, the caller must own the `len` bytes from `address` on.
 pub(crate) unsafe fn mmap(
     address: *mut c_void,
     len: usize,
@@ -95,7 +96,7 @@ pub(crate) unsafe fn mmap(
     offset: u64,
 ) -> Result<*mut c_void, Errno> {
     retry_on_intr(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { rustix::mm::mmap(address, len, protection, flags, fd, offset) }
     })
 }
@@ -112,7 +113,7 @@ pub(crate) unsafe fn mmap_anonymous(
     flags: MapFlags,
 ) -> Result<*mut c_void, Errno> {
     retry_on_intr(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { rustix::mm::mmap_anonymous(address, len, protection, flags) }
     })
 }
@@ -121,10 +122,10 @@ pub(crate) unsafe fn mmap_anonymous(
 ///
 /// # Safety
 ///
-/// The memory is the caller's, and nothing uses it from now on.
+/// The caller must own the memory, and no code may use it afterwards.
 pub(crate) unsafe fn munmap(address: *mut c_void, len: usize) -> Result<(), Errno> {
     retry_on_intr(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { rustix::mm::munmap(address, len) }
     })
 }
@@ -133,14 +134,14 @@ pub(crate) unsafe fn munmap(address: *mut c_void, len: usize) -> Result<(), Errn
 ///
 /// # Safety
 ///
-/// The memory is the caller's, and the advice is right about how it is used.
+/// The caller must own the memory, and the advice must match its use.
 pub(crate) unsafe fn madvise(
     address: *mut c_void,
     len: usize,
     advice: Advice,
 ) -> Result<(), Errno> {
     retry_on_intr(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { rustix::mm::madvise(address, len, advice) }
     })
 }
@@ -168,7 +169,7 @@ mod tests {
     fn a_directory_of_many_names_is_listed_whole() {
         let directory = std::env::temp_dir().join(format!("panthor-list-{}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
-        // More than one buffer of them.
+        // The names need more than one buffer.
         let names: BTreeSet<OsString> =
             (0..200).map(|i| format!("{i}-{}", "x".repeat(200)).into()).collect();
         for name in &names {
@@ -194,7 +195,7 @@ mod tests {
             assert_eq!(error.errno(), Some(errno.raw_os_error()), "{error}");
             assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         }
-        // Directories open, and are read otherwise.
+        // Opening a directory succeeds, and reading it as a file fails.
         let error = read(Path::new("/proc/self")).unwrap_err();
         assert_eq!((error.call(), error.errno()), ("read", Some(Errno::ISDIR.raw_os_error())));
     }
