@@ -30,7 +30,7 @@ use crate::version::Features;
 pub struct FlushId(u32);
 
 impl FlushId {
-    /// Flushes caches in any case. The default of a queue submit.
+    /// Flush ID that always flushes caches, the default of a queue submit.
     pub const ALWAYS_FLUSH: Self = Self(0);
 
     /// Bits that must be 0.

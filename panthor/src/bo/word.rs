@@ -1,4 +1,4 @@
-//! Integers with untorn CPU accesses.
+//! Integers that the CPU accesses at once.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

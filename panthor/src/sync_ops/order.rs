@@ -51,7 +51,7 @@ impl<'a, E: Copy, I: Iterator<Item = (E, &'a SyncOp)> + Clone> FirstSignals<'a, 
     }
 }
 
-/// Returns the waits for points that the same batch signals only later or never earlier.
+/// Returns the waits for points that the same batch signals, but not before the wait.
 ///
 /// Only an existing fence can end such a wait. Without one, the driver refuses the batch with a
 /// kernel warning.

@@ -217,7 +217,7 @@ impl<'a, M: BindMode, S: BindStorage> VmBind<'a, M, S> {
         self
     }
 
-    /// Maps a VA range sparsely: accesses do not fault, and no memory is reserved for the range.
+    /// Maps a VA range sparsely: accesses do not fault, and the range has no memory of its own.
     ///
     /// Reads are undefined: one 2 MiB dummy BO backs the range, so a write at one VA is seen 2 MiB
     /// further. On native driver 1.9, other VMs of the same device file see the write, too.
