@@ -24,6 +24,23 @@ const FAMILY: &str = "echo $PPID; echo $$; sleep 300 & echo $!; \
     setsid sh -c 'sleep 300 & echo $!; echo $$; echo end; wait' & \
     wait";
 
+/// Returns the command with default actions of the signals that end or stop a run.
+///
+/// A test program in the background may ignore these signals, and a program inherits that.
+fn command() -> Command {
+    let mut command = Command::new(COMMAND);
+    let reset = || {
+        for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
+            // SAFETY: the default action is no handler, and signal(2) may be called after fork.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: the closure only makes system calls.
+    unsafe { command.pre_exec(reset) };
+    command
+}
+
 /// A run of the family.
 struct Family {
     command: Child,
@@ -34,7 +51,7 @@ struct Family {
 
 impl Family {
     fn run(script: &str) -> Self {
-        let mut command = Command::new(COMMAND)
+        let mut command = command()
             .args(["run", "sh", "-c", script])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -144,7 +161,7 @@ fn signals_end_a_run_that_waits_for_the_reader_of_its_trace() {
     let _ = std::fs::remove_file(&fifo);
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        let mut command = Command::new(COMMAND);
+        let mut command = command();
         let mut child = command.args(["run", "--trace"]).arg(&fifo).arg("true").spawn().unwrap();
         std::thread::sleep(Duration::from_millis(150));
         assert!(child.try_wait().unwrap().is_none());
@@ -165,7 +182,7 @@ fn on_terminal(arguments: &[&str]) -> (Child, File) {
     // SAFETY: as above.
     let inner = unsafe { OwnedFd::from_raw_fd(inner) };
     let terminal = inner.as_raw_fd();
-    let mut command = Command::new(COMMAND);
+    let mut command = command();
     command.args(arguments);
     let login = move || {
         // SAFETY: the descriptor is open in the child, and is no other's there.
@@ -203,7 +220,7 @@ fn wait_for_stop(child: &Child) -> i32 {
 #[test]
 fn command_stops_and_goes_on_with_its_program() {
     let script = "kill -STOP $$; kill -TSTP $$; exit 6";
-    let mut child = Command::new(COMMAND).args(["run", "sh", "-c", script]).spawn().unwrap();
+    let mut child = command().args(["run", "sh", "-c", script]).spawn().unwrap();
     for _ in 0..2 {
         assert!(libc::WIFSTOPPED(wait_for_stop(&child)));
         kill(Pid::from_raw(child.id() as i32), Signal::SIGCONT).unwrap();
