@@ -4,8 +4,6 @@ use panthor_fake::{Arena, Device, File, Leaks};
 use panthor_sys::*;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::machine::descriptors::Descriptors;
-use crate::machine::input::ARENA_BASE;
 use crate::machine::invariants::*;
 
 /// The longest wait, in nanoseconds.
@@ -14,24 +12,11 @@ const MOMENT: u64 = 20_000;
 /// What a call changes besides the fake.
 pub struct World<'a> {
     pub arena: &'a Arena,
-    pub descriptors: &'a mut Descriptors,
     pub devices: &'a [Device],
 }
 
 const fn nr(request: u32) -> u32 {
     request & 0xff
-}
-
-/// Where the descriptor is that an ioctl takes.
-fn takes_descriptor(request: u32) -> Option<u64> {
-    const PRIME: u32 = nr(DRM_IOCTL_PRIME_FD_TO_HANDLE);
-    const SYNCOBJ: u32 = nr(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE);
-    const EVENTFD: u32 = nr(DRM_IOCTL_SYNCOBJ_EVENTFD);
-    match nr(request) {
-        PRIME | SYNCOBJ => Some(8),
-        EVENTFD => Some(16),
-        _ => None,
-    }
 }
 
 /// Where the timeout of a wait is.
@@ -43,13 +28,6 @@ fn timeout(request: u32) -> Option<u64> {
         TIMELINE_WAIT => Some(16),
         _ => None,
     }
-}
-
-/// The request as the header has it, if it gives descriptors away.
-fn gives_descriptor(request: u32) -> Option<u32> {
-    [DRM_IOCTL_PRIME_HANDLE_TO_FD, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD]
-        .into_iter()
-        .find(|&giver| nr(giver) == nr(request) && request >> 8 & 0xff == u32::from(DRM_IOCTL_BASE))
 }
 
 fn monotonic_now() -> u64 {
@@ -81,13 +59,7 @@ impl World<'_> {
     }
 
     /// Makes a call; its result.
-    pub fn call(&mut self, file: &File, request: u32, arg: u64) -> i32 {
-        let (request, arg) = match gives_descriptor(request) {
-            // The descriptor must arrive, or nobody could close it.
-            Some(request) if self.word(arg.wrapping_add(20)).is_none() => (request, ARENA_BASE),
-            Some(request) => (request, arg),
-            None => (request, arg),
-        };
+    pub fn call(&self, file: &File, request: u32, arg: u64) -> i32 {
         let watched = makes_something(request).then(|| self.alive());
         let is_bind = nr(request) == nr(DRM_IOCTL_PANTHOR_VM_BIND);
         let (vm, ops) = (self.word(arg), self.word(arg.wrapping_add(12)));
@@ -109,11 +81,6 @@ impl World<'_> {
         if let Some(view) = vm.filter(|_| is_bind).and_then(|vm| file.gpu(vm)) {
             check_vm(&view);
         }
-        if gives_descriptor(request).is_some() && result == 0 {
-            let fd = self.word(arg + 8).expect("it was there before");
-            let number = self.descriptors.add_given(fd as i32);
-            self.arena.write(arg + 8, &number.to_le_bytes());
-        }
         if nr(request) == nr(DRM_IOCTL_PANTHOR_DEV_QUERY) {
             self.forget_time(arg);
         }
@@ -124,14 +91,9 @@ impl World<'_> {
         self.devices.iter().map(Device::leaks).collect()
     }
 
-    /// Makes a call that ends soon, with the real number of a descriptor.
+    /// Makes a call that ends soon.
     fn bounded(&self, file: &File, request: u32, arg: u64) -> i32 {
         let call = || file.ioctl_in(request, arg, self.arena);
-        if let Some(field) = takes_descriptor(request) {
-            let at = arg.wrapping_add(field);
-            let real = self.descriptors.real(self.word(at).unwrap_or(u32::MAX));
-            return self.with(at, real.to_le_bytes(), call);
-        }
         if let Some(field) = timeout(request) {
             let at = arg.wrapping_add(field);
             let asked = self.quad(at).unwrap_or(0) as i64;

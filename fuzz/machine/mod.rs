@@ -2,14 +2,13 @@
 //!
 //! The first bytes choose the driver and the machine; each step that follows is a call on a file, or
 //! something that a test does from outside: a look through the GPU's eyes, a fault, a reset. All
-//! pointers are addresses in an [`Arena`](panthor_fake::Arena), so nothing that they say can hurt;
-//! descriptors have numbers of their own, and nothing waits for longer than a moment. What a program
-//! sees depends on its bytes only.
+//! pointers are addresses and all descriptors are numbers in an [`Arena`](panthor_fake::Arena), so no
+//! argument can hurt. Nothing waits for longer than a moment. What a program sees depends on its bytes
+//! only.
 //!
 //! The fuzz target includes this, and the test that replays the corpus.
 
 mod call;
-mod descriptors;
 pub mod input;
 mod invariants;
 pub mod layouts;

@@ -10,7 +10,6 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::machine::Outcome;
 use crate::machine::call::World;
-use crate::machine::descriptors::Descriptors;
 use crate::machine::input::{ARENA_BASE, ARENA_LEN, Input};
 use crate::machine::invariants::check_vm;
 use crate::machine::layouts::LAYOUTS;
@@ -43,7 +42,6 @@ pub struct Machine<'a> {
     devices: Vec<Device>,
     files: [Option<File>; FILES],
     mappings: Vec<(Mapping, Prot)>,
-    descriptors: Descriptors,
     arena: Arena,
     /// Of all answers.
     checksum: DefaultHasher,
@@ -62,7 +60,6 @@ impl<'a> Machine<'a> {
             files,
             devices,
             mappings: Vec::new(),
-            descriptors: Descriptors::default(),
             arena: Arena::new(ARENA_BASE, ARENA_LEN),
             checksum: DefaultHasher::new(),
             succeeded: BTreeSet::new(),
@@ -76,9 +73,9 @@ impl<'a> Machine<'a> {
         let outcome = Outcome { checksum: self.checksum.finish(), succeeded: self.succeeded };
         if mapped_last {
             drop(self.files);
-            drop((self.mappings, self.descriptors));
+            drop((self.mappings, self.arena));
         } else {
-            drop((self.mappings, self.descriptors));
+            drop((self.mappings, self.arena));
             drop(self.files);
         }
         outcome
@@ -149,8 +146,8 @@ impl<'a> Machine<'a> {
     }
 
     fn call(&mut self, file: &File, request: u32, arg: u64) -> i32 {
-        let Self { arena, descriptors, devices, .. } = self;
-        let result = World { arena, descriptors, devices }.call(file, request, arg);
+        let Self { arena, devices, .. } = self;
+        let result = World { arena, devices }.call(file, request, arg);
         if result == 0 {
             self.succeeded.insert(request as u8);
         }
@@ -309,18 +306,18 @@ impl<'a> Machine<'a> {
             2 | 3 => {
                 let size = self.input.quad();
                 let fd = device.foreign_dma_buf(size.min(FOREIGN_MAX)).ok();
-                fd.map_or(-1, |fd| self.descriptors.add(fd).into())
+                fd.map_or(-1, |fd| self.arena.add_descriptor(fd).into())
             }
             4 => {
                 let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-                fd.map_or(-1, |fd| self.descriptors.add(fd).into())
+                fd.map_or(-1, |fd| self.arena.add_descriptor(fd).into())
             }
             5 => {
-                let copy = self.descriptors.get(which.into()).map(|fd| fd.try_clone_to_owned());
-                copy.and_then(Result::ok).map_or(-1, |fd| self.descriptors.add(fd).into())
+                let copy = self.arena.descriptor(which.into()).map(|fd| fd.try_clone());
+                copy.and_then(Result::ok).map_or(-1, |fd| self.arena.add_descriptor(fd).into())
             }
             6 => {
-                self.descriptors.close(which.into());
+                self.arena.close_descriptor(which.into());
                 0
             }
             7 => device.reclaim(self.input.quad()) as i64,
@@ -330,7 +327,7 @@ impl<'a> Machine<'a> {
                 dump.files.len() as i64
             }
             9 => {
-                let fd = self.descriptors.get(which.into());
+                let fd = self.arena.descriptor(which.into());
                 fd.and_then(sync_file_status).map_or(-1000, i64::from)
             }
             10 | 11 => {

@@ -118,6 +118,8 @@ pub(crate) mod rank {
         DMA_BUF_NAME,
         /// The name of a client.
         CLIENT_NAME,
+        /// The descriptors of an emulated program.
+        ARENA,
         /// The tracer of a device.
         TRACER,
         /// The lines of a trace.

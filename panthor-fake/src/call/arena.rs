@@ -1,15 +1,21 @@
-//! The memory of an emulated program.
+//! The memory and the descriptors of an emulated program.
 
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::call::uaccess::UserMemory;
+use crate::lock::{Mutex, lock, rank};
 
-/// The whole address space of an emulated program. [`File::ioctl_in`](crate::File::ioctl_in)
-/// follows pointers into this memory and nowhere else.
+/// The memory and the descriptors of an emulated program, for [`File::ioctl_in`](crate::File::ioctl_in).
 ///
-/// Use it for ioctls with untrusted pointers, such as those of a fuzzer or of a client in another
-/// address space. Addresses are those of the emulated program, so answers do not depend on the
-/// location of the real memory.
+/// An arena is for ioctls with arguments that are not trusted: those of a fuzzer, or of a client in another address
+/// space. The fake follows pointers into the arena's memory only, and takes descriptors from the arena's table only.
+/// Addresses and descriptor numbers are those of the emulated program, so an answer depends neither on where the real
+/// memory is nor on what else is open in this process.
+///
+/// The drop of an arena closes its descriptors.
 ///
 /// ```
 /// use panthor_fake::{Arena, Config, Device};
@@ -30,12 +36,15 @@ pub struct Arena {
     base: u64,
     /// Atomic, because the fake writes to the bytes through their address.
     bytes: Box<[AtomicU8]>,
+    /// Shared, so that an ioctl uses a descriptor without the lock.
+    descriptors: Mutex<BTreeMap<i32, Arc<OwnedFd>>, { rank::ARENA }>,
 }
 
 impl Arena {
-    /// Creates `len` zero bytes at the emulated address `base`.
+    /// Creates an arena of `len` bytes, all zero, at the emulated address `base`, without descriptors.
     pub fn new(base: u64, len: usize) -> Self {
-        Self { base, bytes: std::iter::repeat_with(AtomicU8::default).take(len).collect() }
+        let bytes = std::iter::repeat_with(AtomicU8::default).take(len).collect();
+        Self { base, bytes, descriptors: Mutex::default() }
     }
 
     /// Returns the emulated address of the first byte.
@@ -69,6 +78,47 @@ impl Arena {
             }
             true
         })
+    }
+
+    /// Opens a descriptor in the emulated program, and returns its number: the lowest that is free, from 0 on.
+    ///
+    /// ```
+    /// use panthor_fake::{Arena, Config, Device};
+    /// use panthor_sys::{DRM_IOCTL_PRIME_FD_TO_HANDLE, drm_prime_handle};
+    ///
+    /// let device = Device::new(Config::default())?;
+    /// let (file, arena) = (device.open(), Arena::new(0x10000, 4096));
+    /// let import = |number: i32| {
+    ///     // The field `fd` of `drm_prime_handle`.
+    ///     arena.write(0x10008, &number.to_ne_bytes());
+    ///     file.ioctl_in(DRM_IOCTL_PRIME_FD_TO_HANDLE, 0x10000, &arena)
+    /// };
+    /// let camera = arena.add_descriptor(device.foreign_dma_buf(4096)?);
+    /// assert_eq!((camera, import(camera)), (0, 0));
+    /// // EBADF: the table has no such number, whatever this process has open as 1.
+    /// assert_eq!(import(1), -9);
+    /// assert!(arena.close_descriptor(camera));
+    /// assert_eq!(import(camera), -9);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn add_descriptor(&self, fd: OwnedFd) -> i32 {
+        let mut descriptors = lock(&self.descriptors);
+        let free = (0..).zip(descriptors.keys()).find(|(number, used)| number != *used);
+        let number = free.map_or(descriptors.len() as i32, |(number, _)| number);
+        descriptors.insert(number, Arc::new(fd));
+        number
+    }
+
+    /// Returns the descriptor of a number; `None` if the number is not open in the emulated program.
+    pub fn descriptor(&self, number: i32) -> Option<Arc<OwnedFd>> {
+        lock(&self.descriptors).get(&number).cloned()
+    }
+
+    /// Closes a descriptor in the emulated program. Returns whether the number was open.
+    pub fn close_descriptor(&self, number: i32) -> bool {
+        // Bound to a variable, so that the descriptor ends without the lock.
+        let closed = lock(&self.descriptors).remove(&number);
+        closed.is_some()
     }
 
     fn at(&self, addr: u64, len: usize) -> Option<&[AtomicU8]> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use nix::unistd::{Pid, gettid};
 
+use crate::call::arena::Arena;
 use crate::call::errno::{Errno, Result};
 use crate::device::DeviceInner;
 use crate::sharing::descriptors::{Identity, path};
@@ -118,5 +119,41 @@ impl Caller for ThisProcess {
         ready: &mut dyn FnMut() -> bool,
     ) -> Result<bool> {
         Ok(events.wait(deadline, || ready().then_some(())).is_some())
+    }
+}
+
+/// The emulated program: a thread of this process, with descriptors of its own.
+impl Caller for Arena {
+    fn identify(&self, fd: i32) -> Result<Identity> {
+        Identity::of(self.descriptor(fd).ok_or(Errno::BADF)?)
+    }
+
+    fn duplicate(&self, fd: i32) -> Result<OwnedFd> {
+        Ok(self.descriptor(fd).ok_or(Errno::BADF)?.try_clone()?)
+    }
+
+    fn give(&self, fd: OwnedFd) -> Result<i32> {
+        Ok(self.add_descriptor(fd))
+    }
+
+    fn process(&self) -> i32 {
+        ThisProcess.process()
+    }
+
+    fn thread(&self) -> i32 {
+        ThisProcess.thread()
+    }
+
+    fn capabilities(&self, device: &DeviceInner) -> Capabilities {
+        ThisProcess.capabilities(device)
+    }
+
+    fn wait(
+        &self,
+        events: &Place,
+        deadline: Option<Instant>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<bool> {
+        ThisProcess.wait(events, deadline, ready)
     }
 }

@@ -141,6 +141,9 @@ impl File {
     /// # Safety
     /// Like the driver, the fake writes to `arg` and to the memory that its pointers lead to. These
     /// writes must not break the program's invariants. Unmapped addresses are safe.
+    ///
+    /// The same holds for descriptors that the argument names: `DRM_IOCTL_SYNCOBJ_EVENTFD` signals
+    /// the eventfd of that number.
     #[doc(alias = "drm_ioctl")]
     pub unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32 {
         const NULL: [u32; 2] =
@@ -151,14 +154,13 @@ impl File {
         self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
     }
 
-    /// Answers an ioctl as [`File::ioctl`] does, with `memory` as the whole address space of the
-    /// caller. `arg` and all pointers behind it are addresses in `memory`; any other address is
-    /// `-EFAULT`. The call is therefore safe for all arguments.
+    /// Answers an ioctl of an emulated program as [`File::ioctl`] does. Any `arg` and any bytes behind it are safe.
     ///
-    /// Descriptors belong to this process: an ioctl that returns a descriptor leaves it open, and
-    /// an ioctl that takes one uses the descriptor of that number.
-    pub fn ioctl_in(&self, request: u32, arg: u64, memory: &Arena) -> i32 {
-        self.answer(request, arg, memory.user_memory(), &ThisProcess)
+    /// `arg` and the pointers behind it are addresses in the arena; any other address is `-EFAULT`. Descriptor numbers
+    /// are those of the arena's table; any other number is `-EBADF`, or what the ioctl answers instead. A descriptor
+    /// that an ioctl returns goes into the table.
+    pub fn ioctl_in(&self, request: u32, arg: u64, arena: &Arena) -> i32 {
+        self.answer(request, arg, arena.user_memory(), arena)
     }
 
     /// Answers an ioctl and traces it.
