@@ -73,8 +73,8 @@
 //! # In CI
 //!
 //! Create a [`Device`] in each test. Devices are cheap and share nothing, so tests run in parallel.
-//! [`Config`] chooses the GPU, the driver version, the CPU page size and the amount of memory, so a
-//! test can run on a kernel that the CI machine does not have.
+//! [`Config`] chooses the GPU, the driver version, the CPU page size and the amount of memory. A
+//! test can therefore run on a kernel that the CI machine does not have.
 //!
 //! - [`GpuView`] reads and writes memory through the GPU page tables of a VM. It also holds the
 //!   queue of asynchronous operations, to produce rare orders.

@@ -123,9 +123,9 @@ impl Device {
     /// up to half a second for such threads.
     ///
     /// # Panics
-    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, if a descriptor of the
-    /// fake is open, or if the driver would leak a VM ([`Leaks::stuck_vms`]). The message lists the
-    /// leaks.
+    /// If a file, VM, BO, group, heap, syncobj, job or mapping is alive, or a descriptor of the
+    /// fake is open. Also if the driver would leak a VM ([`Leaks::stuck_vms`]). The message lists
+    /// the leaks.
     #[track_caller]
     pub fn assert_released(&self) {
         let deadline = Instant::now() + Duration::from_millis(500);

@@ -155,21 +155,21 @@ impl Device {
     /// does. Returns the number of freed bytes.
     ///
     /// BOs without mappings go first, then BOs that only the CPU maps, then BOs of one VM, VM by
-    /// VM, then BOs of several VMs. Within each class, the least recently moved BO goes first.
-    /// Among VMs, those without any submitted stream go first, newest first, then the least
-    /// recently scheduled VM. A BO that was evicted while mapped keeps its place, also
-    /// when mapped anew, until its VM restores it.
+    /// VM, then BOs of several VMs. Within each class, the BO that entered the class first goes
+    /// first. Among VMs, those without any submitted stream go first, newest first, then the least
+    /// recently scheduled VM. A VM with evicted mappings of a BO does not count as a user of the BO
+    /// until it restores the mappings, even if it maps the BO anew.
     ///
     /// A BO is not evicted while a VM that maps it has pending group jobs, or while an asynchronous
     /// map of it is pending. For a BO that is exclusive to a VM, any pending asynchronous operation
     /// of the VM counts. BOs that were imported from or by another device stay. The BO behind
     /// sparse mappings is evicted as any other.
     ///
-    /// An evicted BO keeps its contents. Its VM mappings are inactive, see
-    /// [`MappingInfo::evicted`](crate::MappingInfo::evicted), until the next
-    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to the VM, which fails with `ENOMEM` if the evicted BOs of
-    /// the VM do not fit. [`Config::memory`] sets the limit; with [`Config::swap`], calls that run
-    /// out of memory reclaim in the same way.
+    /// An evicted BO keeps its contents. Its VM mappings are inactive until the next
+    /// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT` to the VM, see
+    /// [`MappingInfo::evicted`](crate::MappingInfo::evicted). That submission fails with `ENOMEM`
+    /// if the evicted BOs of the VM do not fit. [`Config::memory`] sets the limit. With
+    /// [`Config::swap`], calls that run out of memory reclaim in the same way.
     ///
     /// Drivers before 1.8 and unplugged devices free nothing.
     ///

@@ -261,7 +261,7 @@ impl<'a> Signallers<'a> {
         self.0.get(&Arc::as_ptr(leaf)).copied().unwrap_or(Signaller::Other)
     }
 
-    /// Returns the signallers of all unsignalled fences among `fences`.
+    /// Returns the signallers of all unsignaled fences among `fences`.
     fn of_all(&self, fences: &[Fence]) -> Vec<Signaller> {
         let leaves = fences.iter().flat_map(Fence::components);
         let pending = leaves.filter(|leaf| !leaf.is_signalled());

@@ -144,7 +144,7 @@ pub struct SyncobjDump {
     pub handle: u32,
     /// The state.
     pub state: SyncobjState,
-    /// The unsignalled fences by ascending point.
+    /// The unsignaled fences by ascending point.
     pub pending: Vec<PointDump>,
     /// The number of eventfds that wait for a point to be added.
     pub eventfds: usize,
@@ -156,23 +156,23 @@ pub struct SyncobjDump {
 pub enum SyncobjState {
     /// No fence.
     Empty,
-    /// An unsignalled fence.
+    /// An unsignaled fence.
     Pending,
-    /// A signalled fence.
+    /// A signaled fence.
     Signalled {
         /// The error of the fence, a positive error number.
         error: Option<i32>,
     },
     /// A timeline.
     Timeline {
-        /// The last signalled point.
+        /// The last signaled point.
         reached: u64,
         /// The last added point.
         last: u64,
     },
 }
 
-/// An unsignalled fence of a sync object.
+/// An unsignaled fence of a sync object.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PointDump {

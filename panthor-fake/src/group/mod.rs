@@ -217,7 +217,7 @@ impl Shared {
         self.end(|_| ());
     }
 
-    /// Removes the GPU from the group: jobs on the GPU time out.
+    /// Times the group out if it has jobs on the GPU, because the GPU is gone.
     pub(crate) fn lose(&self) {
         if self.is_active() {
             self.end(|state| state.timed_out = true);

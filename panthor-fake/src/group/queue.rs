@@ -77,7 +77,7 @@ pub(crate) struct GroupQueue {
 #[derive(Debug)]
 struct Ring {
     in_flight: VecDeque<Started<StreamWork>>,
-    /// Ended jobs with their results, in the order in which their fences get signalled.
+    /// Ended jobs with their results, in the order in which their fences get signaled.
     ended: VecDeque<(Started<StreamWork>, Result<()>)>,
     /// Set while a thread ends jobs. Only that thread signals fences, and it picks up the next jobs
     /// itself.
@@ -268,7 +268,7 @@ impl GroupQueue {
     }
 
     /// Updates the ring and signals the fences of the jobs that ended, unless another thread is
-    /// signalling already.
+    /// signaling already.
     fn end(self: &Arc<Self>, end: impl FnOnce(&mut Ring)) {
         let is_mine = {
             let mut ring = lock(&self.ring);

@@ -8,7 +8,7 @@ use crate::group::{Failure, Group};
 /// The queues of a group: their pending jobs, when jobs finish, and how they fail.
 ///
 /// Command streams do not run. A job is done, without an effect on memory, once its wait fences are
-/// signalled and the earlier jobs of its queue are done.
+/// signaled and the earlier jobs of its queue are done.
 ///
 /// The view does not keep the group alive. After the group is destroyed, calls have no effect, and
 /// the methods that inject failures return `false`. These also return `false` for a queue that does
@@ -49,7 +49,7 @@ impl GroupView {
         }
     }
 
-    /// Completes the next stream of a queue if its wait fences are signalled, and then the jobs
+    /// Completes the next stream of a queue if its wait fences are signaled, and then the jobs
     /// without a stream that follow. Returns whether a stream completed.
     pub fn step(&self, queue: u32) -> bool {
         self.queue(queue).is_some_and(|queue| queue.step())

@@ -63,7 +63,7 @@ impl FileCall<'_> {
 /// A dma-buf supports `DMA_BUF_IOCTL_SYNC`, `DMA_BUF_SET_NAME_A`, `DMA_BUF_SET_NAME_B`,
 /// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE` and `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`. As in the kernel, it has
 /// only the fences that were imported into it: the driver's own jobs add none. The start of an
-/// access with `DMA_BUF_IOCTL_SYNC` blocks until the earlier fences are signalled.
+/// access with `DMA_BUF_IOCTL_SYNC` blocks until the earlier fences are signaled.
 ///
 /// A sync file supports `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
 ///
@@ -192,7 +192,7 @@ mod tests {
             device.capabilities()
         }
 
-        /// Never waits: a fence is either signalled or an error.
+        /// Never waits: a fence is either signaled or an error.
         fn wait(
             &self,
             _: &Place,

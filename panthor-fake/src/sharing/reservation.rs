@@ -56,7 +56,7 @@ impl Reservation {
         drop(old);
     }
 
-    /// Returns the unsignalled fences up to a usage.
+    /// Returns the unsignaled fences up to a usage.
     pub(crate) fn pending(&self, usage: Usage) -> Vec<Arc<Leaf>> {
         let fences = lock(&self.fences);
         let wanted = fences.iter().filter(|(leaf, of)| *of <= usage && !leaf.is_signalled());
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(count(&reservation), (1, 2));
         writer.signal(Ok(()), &Events::default());
         assert_eq!(count(&reservation), (0, 1));
-        // Signalled fences make room.
+        // Signaled fences make room.
         reservation.add(&Fence::Leaf(job(&Line::new("c".into()))), Usage::Read);
         assert_eq!(lock(&reservation.fences).len(), 2);
     }

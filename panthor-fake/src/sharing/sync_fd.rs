@@ -46,7 +46,7 @@ impl SyncobjFd {
 }
 
 /// A fence with a descriptor. The descriptor is the read end of a pipe, which gets a byte when the
-/// fence is signalled, so that `poll(2)` works.
+/// fence is signaled, so that `poll(2)` works.
 #[derive(Debug)]
 pub(crate) struct SyncFile {
     fence: Fence,
@@ -66,7 +66,7 @@ impl SyncFile {
         let identity = Identity::of(&fd)?;
         let sync_file = Arc::new(Self { fence, owner, name, pipe, process: Process::current() });
         with_table(|table| table.insert(identity, Object::SyncFile(sync_file.clone())));
-        // A weak reference, because the fence may never be signalled.
+        // A weak reference, because the fence may never be signaled.
         let ready = Arc::downgrade(&sync_file);
         sync_file.fence.when_signalled(move || {
             if let Some(sync_file) = ready.upgrade() {

@@ -82,7 +82,7 @@ fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> 
 
 fn fence_info(fence: &Arc<Leaf>, driver_minor: u32) -> sys::sync_fence_info {
     let mut info = sys::sync_fence_info::zeroed();
-    // Before the fence can be signalled.
+    // Before the fence can be signaled.
     let (driver, timeline) = names(&fence.about(), fence.is_signalled(), driver_minor);
     put_name(&mut info.obj_name, timeline.as_bytes());
     put_name(&mut info.driver_name, driver.as_bytes());
@@ -101,7 +101,7 @@ fn name(sync_file: &SyncFile, driver_minor: u32) -> Vec<u8> {
     format!("{driver}-{timeline}{}-{}", about.context, about.seqno).into_bytes()
 }
 
-/// Returns the driver and the timeline of a fence. Since Linux 6.17, a signalled fence has no
+/// Returns the driver and the timeline of a fence. Since Linux 6.17, a signaled fence has no
 /// names.
 fn names<'a>(about: &About<'a>, signalled: bool, driver_minor: u32) -> (&'static str, &'a str) {
     if signalled && driver_minor >= 5 {
@@ -125,7 +125,7 @@ fn set_deadline(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<(
     if args.pad != 0 {
         return Err(Errno::INVAL);
     }
-    // The kernel checks the fence here, which may notice that it is signalled.
+    // The kernel checks the fence here, which may notice that it is signaled.
     let _ = sync_file.fence().is_signalled();
     Ok(())
 }

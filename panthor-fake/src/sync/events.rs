@@ -39,7 +39,7 @@ impl Place {
         Self { waiters: AtomicUsize::new(0), generation: Mutex::new(0), changed: Condvar::new() }
     }
 
-    /// Wakes the waiters after a fence was signalled or a sync object got a fence.
+    /// Wakes the waiters after a fence was signaled or a sync object got a fence.
     pub(crate) fn notify(&self) {
         // Pairs with the fence in `wait`: either the waiter sees the change, or this thread sees
         // the waiter.

@@ -1,7 +1,7 @@
 //! Fences: single fences, and fence chains that form timelines.
 //!
-//! Chains follow the kernel's `dma_fence_chain`: a node is signalled when its own fence and all
-//! earlier nodes are, and walks remove signalled nodes.
+//! Chains follow the kernel's `dma_fence_chain`: a node is signaled when its own fence and all
+//! earlier nodes are, and walks remove signaled nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ pub(crate) struct Chain {
     prev_seqno: u64,
     fence: Arc<Leaf>,
     prev: Mutex<Option<Fence>, { rank::CHAIN }>,
-    /// Set once a check found the node signalled. The kernel does not notice earlier.
+    /// Set once a check found the node signaled. The kernel does not notice earlier.
     noticed: AtomicBool,
     /// Set once there was a waiter. The kernel then notices the signal by itself.
     watched: AtomicBool,
@@ -62,7 +62,7 @@ impl Chain {
         })
     }
 
-    /// Returns the nearest earlier unsignalled point, and drops the points in between.
+    /// Returns the nearest earlier unsignaled point, and drops the points in between.
     fn walk(&self) -> Option<Fence> {
         loop {
             let prev = lock(&self.prev).clone()?;
@@ -106,7 +106,7 @@ impl Fence {
         }
     }
 
-    /// Returns the nearest earlier unsignalled fence.
+    /// Returns the nearest earlier unsignaled fence.
     fn walk(&self) -> Option<Self> {
         match self {
             Self::Leaf(_) => None,
@@ -122,7 +122,7 @@ impl Fence {
         }
     }
 
-    /// Returns the unsignalled single fences, its own first.
+    /// Returns the unsignaled single fences, its own first.
     pub(crate) fn pending_leaves(&self) -> impl Iterator<Item = Arc<Leaf>> {
         let mut next = Some(self.clone());
         std::iter::from_fn(move || {
@@ -133,7 +133,7 @@ impl Fence {
         .filter(|leaf| !leaf.is_signalled())
     }
 
-    /// Returns the unsignalled single fences, oldest first, with their timeline points. Merged
+    /// Returns the unsignaled single fences, oldest first, with their timeline points. Merged
     /// fences are split into their parts. The point of a fence outside a timeline is 0.
     pub(crate) fn pending_points(&self) -> Vec<(u64, Arc<Leaf>)> {
         let fences = std::iter::successors(Some(self.clone()), Self::walk);
@@ -168,7 +168,7 @@ impl Fence {
         }
     }
 
-    /// Returns whether the kernel knows that the fence is signalled, without checking it.
+    /// Returns whether the kernel knows that the fence is signaled, without checking it.
     pub(crate) fn is_known_signalled(&self) -> bool {
         match self {
             Self::Leaf(leaf) => leaf.is_signalled(),
@@ -179,7 +179,7 @@ impl Fence {
         }
     }
 
-    /// Returns the component fences: its own first, then earlier unsignalled ones.
+    /// Returns the component fences: its own first, then earlier unsignaled ones.
     pub(crate) fn components(&self) -> Vec<Arc<Leaf>> {
         let mut all = Vec::new();
         let mut next = Some(self.clone());
@@ -190,9 +190,9 @@ impl Fence {
         all
     }
 
-    /// Merges fences into a single fence that is signalled when all are. Signalled parts are left
+    /// Merges fences into a single fence that is signaled when all are. Signaled parts are left
     /// out. Of several fences in a context, only the last one counts. If no part is pending, the
-    /// result is signalled since the last signal, without an error.
+    /// result is signaled since the last signal, without an error.
     pub(crate) fn merge(fences: &[&Self]) -> Arc<Leaf> {
         let mut pending: Vec<_> = fences.iter().flat_map(|fence| fence.components()).collect();
         let mut last = 0;
@@ -218,7 +218,7 @@ impl Fence {
         }
     }
 
-    /// Returns the status as the kernel reports it: 0 if pending, 1 if signalled, or a negative
+    /// Returns the status as the kernel reports it: 0 if pending, 1 if signaled, or a negative
     /// error number. A timeline point reports no errors.
     pub(crate) fn status(&self) -> i32 {
         match self {
@@ -227,7 +227,7 @@ impl Fence {
         }
     }
 
-    /// Returns the description of an unsignalled fence.
+    /// Returns the description of an unsignaled fence.
     pub(crate) fn about(&self) -> About<'_> {
         match self {
             Self::Leaf(leaf) => leaf.about(),
@@ -240,7 +240,7 @@ impl Fence {
         }
     }
 
-    /// Returns the fence of a timeline point; `None` if the point is signalled and removed.
+    /// Returns the fence of a timeline point; `None` if the point is signaled and removed.
     ///
     /// # Errors
     /// `EINVAL` if the point was not added yet, or if this is no timeline.
@@ -262,7 +262,7 @@ impl Fence {
         Ok(next)
     }
 
-    /// Returns the last signalled point of the timeline, or the last added one; 0 if this is no
+    /// Returns the last signaled point of the timeline, or the last added one; 0 if this is no
     /// timeline.
     pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
         let Self::Chain(head) = self else { return 0 };
@@ -282,7 +282,7 @@ impl Fence {
         if done { oldest.seqno } else { oldest.prev_seqno }
     }
 
-    /// Calls `callback` when the whole fence is signalled, possibly at once.
+    /// Calls `callback` when the whole fence is signaled, possibly at once.
     pub(crate) fn when_signalled(&self, callback: impl FnOnce() + Send + 'static) {
         let pending: Vec<_> = self.pending_leaves().collect();
         // One more than the number of fences, until all callbacks are registered.

@@ -1,7 +1,7 @@
 //! Job queues.
 //!
-//! The jobs of a queue start in submission order, each when its wait fences are signalled. They run
-//! in the thread that makes them ready: the submitting thread or the signalling thread.
+//! The jobs of a queue start in submission order, each when its wait fences are signaled. They run
+//! in the thread that makes them ready: the submitting thread or the signaling thread.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ use crate::sync::leaf::{About, Leaf, Line};
 #[derive(Debug)]
 pub(crate) struct Job<W> {
     work: W,
-    /// The fences that must be signalled before the job starts, in order.
+    /// The fences that must be signaled before the job starts, in order.
     waits: VecDeque<Fence>,
     /// The index in `waits` of each timeline's point.
     timelines: BTreeMap<u64, usize>,
@@ -91,7 +91,7 @@ pub(crate) struct Started<W> {
     pub(crate) work: W,
     /// The completion fence.
     pub(crate) done: Arc<Leaf>,
-    /// Dropped before the fence is signalled, because a waiter may check for leaks next.
+    /// Dropped before the fence is signaled, because a waiter may check for leaks next.
     pub(crate) count: Counted,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Jobs<Q: Queue> {
     held: bool,
     /// Set once the queue cannot be held again, because no file could release it.
     closed: bool,
-    /// The fence that restarts the queue when it is signalled.
+    /// The fence that restarts the queue when it is signaled.
     blocked_on: Option<Arc<Leaf>>,
     /// Keeps the queue alive while there are jobs, as each job does in the kernel.
     keep: Option<Arc<Q>>,

@@ -1,6 +1,6 @@
 //! Single fences.
 //!
-//! Each fence belongs to a fence context. Fences of a context are signalled in order: of two fences
+//! Each fence belongs to a fence context. Fences of a context are signaled in order: of two fences
 //! in a context, the later one implies the earlier one.
 
 use std::cell::RefCell;
@@ -52,7 +52,7 @@ impl Line {
     }
 }
 
-/// A single fence, signalled once with a result.
+/// A single fence, signaled once with a result.
 pub(crate) struct Leaf {
     signalled: AtomicBool,
     state: Mutex<LeafState, { rank::LEAF }>,
@@ -66,7 +66,7 @@ enum LeafState {
 
 /// The origin of a fence.
 enum Origin {
-    /// No origin: the fence was created as signalled.
+    /// No origin: the fence was created as signaled.
     Nothing,
     /// The end of a job of a queue. The sequence number is assigned when the job is submitted.
     Job { line: Arc<Line>, seqno: AtomicU64 },
@@ -77,7 +77,7 @@ enum Origin {
 struct Several {
     context: u64,
     parts: Box<[Arc<Leaf>]>,
-    /// The number of unsignalled parts.
+    /// The number of unsignaled parts.
     left: AtomicUsize,
     /// The first error of a part, 0 for none.
     error: AtomicI32,
@@ -115,25 +115,25 @@ impl Leaf {
         Arc::new(Self::of(Origin::Job { line: line.clone(), seqno: AtomicU64::new(0) }))
     }
 
-    /// Creates a fence that is signalled now.
+    /// Creates a fence that is signaled now.
     pub(crate) fn signalled() -> Arc<Self> {
         Self::signalled_since(now())
     }
 
-    /// Returns the shared signalled fence, which stands for fences that no longer exist.
+    /// Returns the shared signaled fence, which stands for fences that no longer exist.
     pub(crate) fn long_signalled() -> Arc<Self> {
         static ONLY: LazyLock<Arc<Leaf>> = LazyLock::new(Leaf::signalled);
 
         ONLY.clone()
     }
 
-    /// Creates a fence signalled at a time in nanoseconds of `CLOCK_MONOTONIC`.
+    /// Creates a fence signaled at a time in nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) fn signalled_since(at: u64) -> Arc<Self> {
         let state = Mutex::new(LeafState::Signalled { result: Ok(()), at });
         Arc::new(Self { signalled: AtomicBool::new(true), state, origin: Origin::Nothing })
     }
 
-    /// Creates a fence that is signalled when all parts are. The parts are not such fences
+    /// Creates a fence that is signaled when all parts are. The parts are not such fences
     /// themselves. The result is the first error of a part.
     pub(crate) fn of_several(parts: Vec<Arc<Self>>) -> Arc<Self> {
         // One more than the number of parts, until all callbacks are registered.
@@ -195,7 +195,7 @@ impl Leaf {
         }
     }
 
-    /// Returns the description of an unsignalled fence.
+    /// Returns the description of an unsignaled fence.
     pub(crate) fn about(&self) -> About<'_> {
         match &self.origin {
             Origin::Nothing => About { driver: "stub", timeline: "stub", context: 0, seqno: 0 },
@@ -233,7 +233,7 @@ impl Leaf {
         }
     }
 
-    /// Returns the status as the kernel reports it: 0 if pending, 1 if signalled, or a negative
+    /// Returns the status as the kernel reports it: 0 if pending, 1 if signaled, or a negative
     /// error number.
     pub(crate) fn status(&self) -> i32 {
         match self.result() {
@@ -270,7 +270,7 @@ impl Leaf {
     }
 
     /// Registers `callback` for the signal, or returns the callback if the fence is already
-    /// signalled.
+    /// signaled.
     pub(crate) fn on_signal(
         &self,
         callback: impl FnOnce() + Send + 'static,

@@ -85,7 +85,7 @@ impl Awaited {
     }
 }
 
-/// Replaces a removed fence by a signalled one.
+/// Replaces a removed fence by a signaled one.
 fn or_signalled(found: Option<Fence>) -> Fence {
     found.unwrap_or_else(|| Fence::Leaf(Leaf::long_signalled()))
 }
@@ -131,7 +131,7 @@ impl Syncobj {
         Arc::ptr_eq(&self.device, device)
     }
 
-    /// Returns the fence of a point; 0 selects the whole fence. A removed point has a signalled
+    /// Returns the fence of a point; 0 selects the whole fence. A removed point has a signaled
     /// fence.
     ///
     /// # Errors
@@ -171,13 +171,13 @@ impl Syncobj {
             (prev, state.take_ready())
         };
         self.changed(ready);
-        // Walks part of the chain to drop signalled points. Later calls drop the others.
+        // Walks part of the chain to drop signaled points. Later calls drop the others.
         if let Some(prev) = prev {
             prev.pending_leaves().take(WALK).for_each(drop);
         }
     }
 
-    /// Returns the last signalled point, or the last added one.
+    /// Returns the last signaled point, or the last added one.
     pub(crate) fn reached_point(&self, last_added: bool) -> u64 {
         let fence = lock(&self.state).fence.clone();
         fence.map_or(0, |fence| fence.reached_point(last_added))

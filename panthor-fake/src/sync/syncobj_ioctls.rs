@@ -254,7 +254,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     };
     match args.dst_point {
         0 => target.replace(Some(fence)),
-        // A point gets the pending parts of the fence, without signalled parts or errors.
+        // A point gets the pending parts of the fence, without signaled parts or errors.
         point => target.add_point(Fence::merge(&[&fence]), point),
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! The lines of a trace, and the writer that they are for.
+//! The line queue and the writer of a trace.
 //!
-//! The writer is code of a user, so no lock is held while it runs. The thread that finds the writer at rest takes it and
-//! writes the lines that are queued; other threads queue their lines and go on.
+//! The writer is user code, so it runs without any lock. A thread that finds the writer idle takes
+//! the writer and writes the queued lines. Other threads only queue their lines.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -14,10 +14,10 @@ type Writer = Box<dyn Write + Send>;
 /// The bytes of queued lines above which a thread waits for the writer.
 const MOST_QUEUED: usize = 16 << 20;
 
-/// Lines for a writer, in the order in which they were put.
+/// The queued lines of a trace, in order, and their writer.
 pub(super) struct Lines {
     state: Mutex<State, { rank::TRACE_LINES }>,
-    /// Signaled after each written line, and when the writer is at rest.
+    /// Signaled after each written line, and when the writer becomes idle.
     progress: Condvar,
 }
 
@@ -27,11 +27,11 @@ struct State {
     queue: VecDeque<String>,
     /// The bytes of the queued lines.
     queued: usize,
-    /// The first error of the writer, which gets no line after it.
+    /// The first error of the writer, which stops the output.
     error: Option<io::Error>,
 }
 
-/// The use of the writer by this thread. The drop returns the writer, also on unwinding.
+/// Exclusive use of the writer. The drop returns the writer, also during a panic.
 struct Turn<'a> {
     lines: &'a Lines,
     /// `Some` until the drop.
@@ -61,7 +61,7 @@ impl Lines {
         }
     }
 
-    /// Writes the lines that are left and flushes the writer, after the turn of another thread.
+    /// Writes the remaining lines and flushes the writer, after waiting for a thread in the writer.
     ///
     /// # Errors
     /// The first error of the writer.

@@ -64,9 +64,9 @@ impl TraceOptions {
 
 /// Tracing, with the feature `trace`.
 impl Device {
-    /// Starts a trace that writes a line for every ioctl on any file of the device, and for every
-    /// open, CPU mapping, unmapping and release of a file. Lines are written when the call returns.
-    /// A running trace ends.
+    /// Starts a trace that writes a line for every ioctl on any file of the device. Opens, CPU
+    /// mappings, unmappings and releases of files have lines, too. Lines are written when the call
+    /// returns. A running trace ends.
     ///
     /// Each line is one `write_all` call; calls do not overlap. A write error fails no ioctl: it
     /// stops the output, and [`Device::end_trace`] returns the error. A panic of the writer unwinds
@@ -118,9 +118,9 @@ impl Device {
         self.inner().trace.start_lines(options, Box::new(writer));
     }
 
-    /// Starts a trace that calls a function for every ioctl on any file of the device, and for
-    /// every open, CPU mapping, unmapping and release of a file. The function is called when the
-    /// call returns. A running trace ends.
+    /// Starts a trace that calls a function for every ioctl on any file of the device. The function
+    /// is also called for opens, CPU mappings, unmappings and releases of files. Each call is
+    /// reported when it returns. A running trace ends.
     ///
     /// The function runs in the calling thread, and concurrently if several threads call. It runs
     /// without any device lock, and its own ioctls are not traced. A panic unwinds into the caller

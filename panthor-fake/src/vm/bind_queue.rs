@@ -37,7 +37,7 @@ impl Queue for Vm {
         if result.is_err() {
             self.declare_unusable();
         }
-        // Resources are released before the fence is signalled.
+        // Resources are released before the fence is signaled.
         self.page_tables.fetch_sub(page_tables, Ordering::Relaxed);
         drop(pins);
         drop(count);

@@ -218,7 +218,7 @@ impl GpuView {
         }
     }
 
-    /// Runs the next queued operation if its wait fences are signalled. Returns whether an
+    /// Runs the next queued operation if its wait fences are signaled. Returns whether an
     /// operation ran.
     pub fn step(&self) -> bool {
         self.vm.upgrade().is_some_and(|vm| vm.step())
