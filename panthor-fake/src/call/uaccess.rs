@@ -3,6 +3,7 @@
 //! Copies use `process_vm_readv(2)` and `process_vm_writev(2)`, so that a bad pointer is `EFAULT`
 //! instead of a crash, as in the kernel.
 
+use nix::errno::Errno as OsError;
 use nix::libc::{self, c_void, iovec};
 use nix::unistd::Pid;
 
@@ -44,9 +45,9 @@ struct Window {
     real: u64,
 }
 
-/// Copies from a process and returns the number of bytes, or `None` with the error in `errno`.
+/// Copies from a process and returns the number of bytes.
 /// Unlike nix's function, this allocates nothing.
-fn copy_from(process: Pid, remote: usize, buf: &mut [u8]) -> Option<usize> {
+fn copy_from(process: Pid, remote: usize, buf: &mut [u8]) -> nix::Result<usize> {
     let local = iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
     let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
     // SAFETY: the call writes at most to the buffer. The other address belongs to the process, and
@@ -54,12 +55,13 @@ fn copy_from(process: Pid, remote: usize, buf: &mut [u8]) -> Option<usize> {
     let copied = unsafe {
         libc::process_vm_readv(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
     };
-    usize::try_from(copied).ok()
+    // An error is negative, and there is no other negative result.
+    OsError::result(copied).map(|copied| copied as usize)
 }
 
 /// Copies to a process, like [`copy_from`]. For an address in this process, the caller must be
 /// allowed to change the memory there.
-fn copy_to(process: Pid, remote: usize, buf: &[u8]) -> Option<usize> {
+fn copy_to(process: Pid, remote: usize, buf: &[u8]) -> nix::Result<usize> {
     let local = iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
     let remote = iovec { iov_base: remote_pointer(remote), iov_len: buf.len() };
     // SAFETY: the call only reads from the buffer. The destination may be unmapped; the caller is
@@ -67,7 +69,8 @@ fn copy_to(process: Pid, remote: usize, buf: &[u8]) -> Option<usize> {
     let copied = unsafe {
         libc::process_vm_writev(process.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
     };
-    usize::try_from(copied).ok()
+    // An error is negative, and there is no other negative result.
+    OsError::result(copied).map(|copied| copied as usize)
 }
 
 /// Converts an address of a process to the kernel's pointer type.
@@ -123,17 +126,24 @@ impl<'a> UserMemory<'a> {
     }
 
     /// Copies from user memory at `addr`.
+    ///
+    /// # Errors
+    /// `EFAULT` if a part is not mapped, or may not be read; any other errno of the system call: a lack of memory is
+    /// no bad pointer.
     pub(crate) fn read(self, addr: u64, buf: &mut [u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
         }
         let len = buf.len();
         let remote = self.locate(addr, len)?;
-        let done = copy_from(self.process(), remote, buf) == Some(len) && self.is_current();
-        if done { Ok(()) } else { Err(Errno::FAULT) }
+        let copied = copy_from(self.process(), remote, buf)?;
+        if copied == len && self.is_current() { Ok(()) } else { Err(Errno::FAULT) }
     }
 
     /// Copies to user memory at `addr`.
+    ///
+    /// # Errors
+    /// Those of [`UserMemory::read`].
     pub(crate) fn write(self, addr: u64, buf: &[u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
@@ -146,8 +156,8 @@ impl<'a> UserMemory<'a> {
         if !is_known {
             return Err(Errno::FAULT);
         }
-        let done = copy_to(self.process(), remote, buf) == Some(buf.len());
-        if done { Ok(()) } else { Err(Errno::FAULT) }
+        let copied = copy_to(self.process(), remote, buf)?;
+        if copied == buf.len() { Ok(()) } else { Err(Errno::FAULT) }
     }
 
     /// Zeroes `len` bytes of user memory.
@@ -216,9 +226,68 @@ impl<'a> UserMemory<'a> {
         let source = 0x5a_u8;
         let mut copy = [0_u8];
         let addr = std::ptr::from_ref(&source).expose_provenance();
-        if copy_from(Pid::this(), addr, &mut copy).is_none() {
-            return Err(std::io::Error::last_os_error());
-        }
+        copy_from(Pid::this(), addr, &mut copy)?;
         if copy == [source] { Ok(()) } else { Err(std::io::Error::other("process_vm_readv lies")) }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// Calls `f` in a thread whose copies fail with an errno, as they do in some sandboxes.
+    fn with_copies_failing<T: Send>(errno: i32, f: impl FnOnce() -> T + Send) -> T {
+        use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+
+        let instruction = |code: u32, jf, k| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+        let check =
+            |call: libc::c_long, jf| instruction(BPF_JMP | BPF_JEQ | BPF_K, jf, call as u32);
+        let returns = |k| instruction(BPF_RET | BPF_K, 0, k);
+        let fails = returns(libc::SECCOMP_RET_ERRNO | errno as u32);
+        let mut filter = [
+            instruction(BPF_LD | BPF_W | BPF_ABS, 0, 0),
+            check(libc::SYS_process_vm_readv, 1),
+            fails,
+            check(libc::SYS_process_vm_writev, 1),
+            fails,
+            returns(libc::SECCOMP_RET_ALLOW),
+        ];
+        let mut install = move || {
+            let program =
+                libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+            nix::sys::prctl::set_no_new_privs().unwrap();
+            // SAFETY: the program and its instructions are valid for the call, which copies both.
+            let result = unsafe {
+                libc::syscall(
+                    libc::SYS_seccomp,
+                    libc::SECCOMP_SET_MODE_FILTER,
+                    0,
+                    &raw const program,
+                )
+            };
+            OsError::result(result).unwrap();
+        };
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                install();
+                f()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn only_bad_pointers_are_efault() {
+        let mut bytes = [0_u8; 8];
+        let there = bytes.as_mut_ptr().expose_provenance() as u64;
+        let nowhere = 8;
+        let copies =
+            |at| (UserMemory::OWN.read(at, &mut [0; 8]), UserMemory::OWN.write(at, &[0; 8]));
+        assert_eq!(copies(there), (Ok(()), Ok(())));
+        assert_eq!(copies(nowhere), (Err(Errno::FAULT), Err(Errno::FAULT)));
+        for errno in [libc::ENOMEM, libc::EPERM] {
+            let expected = Err(Errno(errno));
+            assert_eq!(with_copies_failing(errno, || copies(there)), (expected, expected));
+        }
     }
 }

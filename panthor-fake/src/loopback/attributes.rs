@@ -22,7 +22,10 @@ fn find(
     path: u64,
     follow: bool,
 ) -> Option<Result<(Found, Vec<u8>)>> {
-    let path = world.path(call, path)?;
+    let path = match world.path(call, path) {
+        Ok(path) => path?,
+        Err(errno) => return Some(Err(errno)),
+    };
     match world.tree.place(call.thread(), directory, &path) {
         Place::Tree(path) => Some(world.tree.find(&path, follow).map(|found| (found, path))),
         Place::Nowhere(errno) => Some(Err(errno)),

@@ -85,8 +85,11 @@ fn narrow(world: &World, call: &Notification<'_>) -> Answer {
     } else {
         let (directory, path) =
             if call.nr as u32 == NARROW.opens[0] { (libc::AT_FDCWD, a) } else { (int(a), b) };
-        let place =
-            world.path(call, path).map(|path| world.tree.place(call.thread(), directory, &path));
+        let path = match world.path(call, path) {
+            Ok(path) => path,
+            Err(errno) => return Answer::Error(errno),
+        };
+        let place = path.map(|path| world.tree.place(call.thread(), directory, &path));
         matches!(place, Some(Place::Tree(_) | Place::Nowhere(_)))
     };
     if refused {

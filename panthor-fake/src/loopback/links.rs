@@ -23,8 +23,10 @@ pub(super) fn readlink(
     buffer: u64,
     size: u64,
 ) -> Answer {
-    let Some(path) = world.path(call, path) else {
-        return Answer::Continue;
+    let path = match world.path(call, path) {
+        Ok(Some(path)) => path,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     let target = match world.tree.place(call.thread(), directory, &path) {
         Place::Tree(_) if world.is_mounted_for(call.thread()) => return Answer::Continue,

@@ -25,8 +25,10 @@ pub(super) fn open(
     path: u64,
     flags: i32,
 ) -> Answer {
-    let Some(path) = world.path(call, path) else {
-        return Answer::Continue;
+    let path = match world.path(call, path) {
+        Ok(Some(path)) => path,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     let thread = call.thread();
     let flags = OFlag::from_bits_retain(flags);

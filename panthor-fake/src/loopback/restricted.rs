@@ -26,35 +26,53 @@ pub(super) fn openat2_call(
     how: u64,
     size: u64,
 ) -> Answer {
+    restricted(world, call, (directory, address), (how, size)).unwrap_or_else(Answer::Error)
+}
+
+fn restricted(
+    world: &World,
+    call: &Notification<'_>,
+    (directory, address): (i32, u64),
+    (how, size): (u64, u64),
+) -> Result<Answer> {
     let mut words = [0_u64; 3];
     if size < size_of_val(&words) as u64
-        || UserMemory::of(call).read(how, bytemuck::bytes_of_mut(&mut words)).is_err()
+        || !is_read(UserMemory::of(call).read(how, bytemuck::bytes_of_mut(&mut words)))?
     {
-        return Answer::Continue;
+        return Ok(Answer::Continue);
     }
     let [flags, mode, resolve] = words;
     let resolve = ResolveFlag::from_bits_retain(resolve);
     let rest = size - size_of_val(&words) as u64;
     if is_refused(flags, mode, resolve)
-        || !is_zero(call, how.wrapping_add(size_of_val(&words) as u64), rest)
+        || !is_zero(call, how.wrapping_add(size_of_val(&words) as u64), rest)?
     {
-        return Answer::Continue;
+        return Ok(Answer::Continue);
     }
     if resolve.is_empty() {
-        return open(world, call, directory, address, flags as i32);
+        return Ok(open(world, call, directory, address, flags as i32));
     }
     // With `RESOLVE_IN_ROOT` an absolute path starts at the directory.
     let in_root = resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
-    let Some(path) = world.path_unless(call, address, |path| !in_root && is_elsewhere(path)) else {
-        return Answer::Continue;
+    let is_elsewhere = |path: &[u8]| !in_root && is_elsewhere(path);
+    let Some(path) = world.path_unless(call, address, is_elsewhere)? else {
+        return Ok(Answer::Continue);
     };
     let flags = OFlag::from_bits_retain(flags as i32);
-    find_restricted(world, call, (directory, &path), flags, resolve)
-        .and_then(|found| match found {
-            Some(found) => open_found(world, call.thread(), &found, flags),
-            None => Ok(Answer::Continue),
-        })
-        .into()
+    match find_restricted(world, call, (directory, &path), flags, resolve)? {
+        Some(found) => open_found(world, call.thread(), &found, flags),
+        None => Ok(Answer::Continue),
+    }
+}
+
+/// Returns whether a copy of the arguments was made; `false` if the kernel will refuse them.
+fn is_read(copied: Result<()>) -> Result<bool> {
+    match copied {
+        Ok(()) => Ok(true),
+        // A process that cannot be read does not see the device.
+        Err(Errno::FAULT | Errno::PERM | Errno::NOSYS) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Returns whether the kernel refuses the arguments before it resolves the path, by a call with an
@@ -70,12 +88,12 @@ fn is_refused(flags: u64, mode: u64, resolve: ResolveFlag) -> bool {
 
 /// Returns whether the unknown part of the structure is zero. The kernel refuses more than a page
 /// of it.
-fn is_zero(call: &Notification<'_>, at: u64, size: u64) -> bool {
+fn is_zero(call: &Notification<'_>, at: u64, size: u64) -> Result<bool> {
     let mut rest = [0; 4096];
     let Some(rest) = usize::try_from(size).ok().and_then(|size| rest.get_mut(..size)) else {
-        return false;
+        return Ok(false);
     };
-    UserMemory::of(call).read(at, rest).is_ok() && rest.iter().all(|&byte| byte == 0)
+    Ok(is_read(UserMemory::of(call).read(at, rest))? && rest.iter().all(|&byte| byte == 0))
 }
 
 /// Finds the file of the tree behind a path; `None` if the path leads elsewhere.

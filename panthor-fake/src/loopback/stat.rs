@@ -37,8 +37,10 @@ pub(super) fn stat(
     if empty && path == 0 {
         return of_descriptor(world, call, directory, form);
     }
-    let Some(path) = world.path(call, path) else {
-        return Answer::Continue;
+    let path = match world.path(call, path) {
+        Ok(Some(path)) => path,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     if path.is_empty() {
         return if empty { of_descriptor(world, call, directory, form) } else { Answer::Continue };

@@ -18,9 +18,7 @@ use super::mappings::Mappings;
 use super::mounts::Mounts;
 use super::node::{Kind, Nodes, OpenNode, seals};
 use super::paths::is_elsewhere;
-use super::process::{
-    Processes, check_readable, identity_of, info_of, link_of, name_of, process_of,
-};
+use super::process::{Processes, identity_of, info_of, link_of, name_of, process_of};
 use super::tree::Tree;
 use crate::call::budget;
 use crate::call::errno::{Errno, Result};
@@ -112,28 +110,42 @@ impl World {
         self.mounts.as_ref().is_some_and(|mounts| mounts.has(thread))
     }
 
-    /// Returns a path argument; `None` if it is unreadable or cannot concern the device.
-    pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Option<Vec<u8>> {
+    /// Returns a path argument; `None` if the kernel will refuse it, or it cannot concern the device.
+    ///
+    /// # Errors
+    /// Failures of this process to read the path, for example `ENOMEM`.
+    pub(super) fn path(&self, call: &Notification<'_>, address: u64) -> Result<Option<Vec<u8>>> {
         self.path_unless(call, address, is_elsewhere)
     }
 
-    /// Returns a path argument; `None` if it is unreadable or `is_elsewhere` accepts it.
+    /// Returns a path argument; `None` if the kernel will refuse it, or `is_elsewhere` accepts it.
+    ///
+    /// # Errors
+    /// Those of [`World::path`].
     pub(super) fn path_unless(
         &self,
         call: &Notification<'_>,
         address: u64,
         is_elsewhere: impl Fn(&[u8]) -> bool,
-    ) -> Option<Vec<u8>> {
+    ) -> Result<Option<Vec<u8>>> {
         // Most paths cannot concern the device. So the check that the thread still waits comes
         // after the read, and only for the others.
-        let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX).ok();
-        let unread = path.is_none();
-        let path = path.filter(|path| !is_elsewhere(path));
-        let path = path.filter(|_| call.is_waiting());
-        if unread && check_readable(call.thread()).is_err() && call.is_waiting() {
-            self.complain(call.thread(), "forbids being read: it will not see the device");
+        let path = UserMemory::of(&Unverified(call)).read_string(address, PATH_MAX);
+        match path {
+            Ok(path) if is_elsewhere(&path) => return Ok(None),
+            _ if !call.is_waiting() => return Ok(None),
+            _ => {}
         }
-        path
+        match path {
+            Ok(path) => Ok(Some(path)),
+            // The kernel refuses the path as well.
+            Err(Errno::FAULT | Errno::TOO_BIG) => Ok(None),
+            Err(Errno::PERM | Errno::NOSYS) => {
+                self.complain(call.thread(), "forbids being read: it will not see the device");
+                Ok(None)
+            }
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Prints a warning about a process, once per process.
