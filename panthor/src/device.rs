@@ -301,7 +301,7 @@ impl Device {
     /// Returns the fake's file behind this device, or `None` for a real device. Needs the feature
     /// `fake`.
     ///
-    /// The file gives tests access to GPU reads and writes, to counters and to fault injection.
+    /// Tests use the file for GPU accesses, counters and fault injection.
     #[cfg(feature = "fake")]
     pub fn fake(&self) -> Option<&panthor_fake::File> {
         self.inner.transport.fake()

@@ -129,8 +129,9 @@ impl Vm {
     /// # Errors
     ///
     /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a chunk size that is not a multiple
-    ///   of the CPU's page size from 128 KiB to 8 MiB, for no initial chunk, and for more initial
-    ///   chunks than the maximum.
+    ///   of the CPU's page size from 128 KiB to 8 MiB.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for no initial chunk, and for more
+    ///   initial chunks than the maximum.
     /// * [`OutOfMemory`](ErrorKind::OutOfMemory) without kernel memory, and beyond 128 heaps of
     ///   one VM.
     /// * [`DeviceLost`](ErrorKind::DeviceLost) when the VM is unusable.

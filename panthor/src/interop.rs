@@ -6,7 +6,7 @@ use crate::bo::Bo;
 use crate::device::Device;
 use crate::sync::{SyncObj, Timeline};
 
-/// Gives the crate `drm` access to generic DRM calls: driver, capabilities, authentication.
+/// Generic DRM calls of the crate `drm`: driver, capabilities, authentication.
 ///
 /// `drm::control::Device`, with mode-setting and handles, is not implemented. Panthor has no modes
 /// to set, and safe code could close the handle of a [`Bo`] or [`SyncObj`] through that trait.

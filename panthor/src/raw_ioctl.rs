@@ -6,7 +6,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 
 impl Device {
-    /// Issues any ioctl on this device and repeats it after signals.
+    /// Issues any ioctl on this device and repeats the ioctl after signals.
     ///
     /// Returns the driver's nonnegative result. While the errno is EINTR or EAGAIN, the call is
     /// repeated with the original `arg`, so intermediate writes of the driver to `arg` are lost.
@@ -36,7 +36,7 @@ impl Device {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn ioctl<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
-        // SAFETY: the caller's promise covers the request and its struct.
+        // SAFETY: the caller guarantees the request and its struct.
         unsafe { self.transport().ioctl(request, arg) }.map_err(|errno| Error::os("ioctl", errno))
     }
 
@@ -72,13 +72,13 @@ impl Device {
     /// # Ok::<(), panthor::Error>(())
     /// ```
     pub unsafe fn ioctl_once<T: Copy>(&self, request: u32, arg: &mut T) -> Result<i32> {
-        // SAFETY: the caller's promise covers the request and its struct.
+        // SAFETY: the caller guarantees the request and its struct.
         unsafe { self.transport().ioctl_once(request, std::ptr::from_mut(arg).cast()) }
             .map_err(|errno| Error::os("ioctl", errno))
     }
 
-    /// Issues any ioctl on a dma-buf or a sync_file and repeats it after signals, also on files of
-    /// the fake.
+    /// Issues any ioctl on a dma-buf or a sync_file and repeats the ioctl after signals, also on
+    /// files of the fake.
     ///
     /// # Safety
     ///
@@ -106,7 +106,7 @@ impl Device {
         request: u32,
         arg: &mut T,
     ) -> Result<i32> {
-        // SAFETY: the caller's promise covers the request and its struct.
+        // SAFETY: the caller guarantees the request and its struct.
         unsafe { self.transport().file_ioctl(fd.as_fd(), request, arg) }
             .map_err(|errno| Error::elsewhere("ioctl", errno))
     }

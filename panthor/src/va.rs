@@ -54,7 +54,7 @@ impl VaRequest {
     /// Sets the maximum end VA.
     ///
     /// Use `4 << 30` for 32-bit addresses: the allocator keeps that range for such requests while
-    /// there is room above.
+    /// free VA remains above.
     pub const fn below(mut self, va: u64) -> Self {
         self.limit = va;
         self
@@ -155,9 +155,10 @@ impl VaAllocator {
     ///
     /// # Errors
     ///
-    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, for an alignment that is
-    ///   not a power of two, and for a fixed VA that is not a multiple of 4 KiB and of the
-    ///   alignment.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a size of 0, and for an alignment
+    ///   that is not a power of two.
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a fixed VA that is not a multiple of
+    ///   4 KiB and of the alignment.
     /// * [`Busy`](ErrorKind::Busy) when the fixed range is in use or not managed.
     /// * [`OutOfMemory`](ErrorKind::OutOfMemory) when no free range fits. The text contains the
     ///   limit and the largest free range below it.
@@ -320,7 +321,7 @@ mod tests {
         assert_eq!(aligned.start, LOW_END + 0x1_0000);
         let aligned = va.allocate(VaRequest::new(3 * MIB).alignment(8 * MIB)).unwrap();
         assert_eq!(aligned.start, LOW_END + 8 * MIB);
-        // With a limit, the same from the bottom.
+        // With a limit, allocation starts at the bottom.
         let low = |request: VaRequest| request.below(LOW_END);
         assert_eq!(va.allocate(low(VaRequest::new(1))).unwrap(), 0x1_0000..0x1_1000);
         assert_eq!(va.allocate(low(VaRequest::new(3 * MIB))).unwrap(), 2 * MIB..5 * MIB);

@@ -138,7 +138,7 @@ impl BoMap {
     #[inline]
     pub fn store<T: Word>(&self, offset: usize, value: T) -> Result<()> {
         let place = self.place_to_write::<T>(offset, "store")?;
-        // SAFETY: as in `load`, for a store; the mapping is writable.
+        // SAFETY: as in `load`, for a store. The mapping is writable.
         unsafe { place.write_volatile(value) };
         Ok(())
     }
@@ -210,12 +210,12 @@ impl BoMap {
             let place = start.wrapping_add(run.start);
             let part = &mut bytes[run];
             if part.len() == 8 {
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `load`.
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping. See `load`.
                 let word = unsafe { place.cast::<u64>().read_volatile() };
                 part.copy_from_slice(&word.to_ne_bytes());
             } else {
                 for (i, byte) in part.iter_mut().enumerate() {
-                    // SAFETY: a byte within the mapping; else as in `load`.
+                    // SAFETY: a byte within the mapping. See `load`.
                     *byte = unsafe { place.wrapping_add(i).read_volatile() };
                 }
             }
@@ -235,11 +235,11 @@ impl BoMap {
         for run in runs(start.addr(), bytes.len()) {
             let place = start.wrapping_add(run.start);
             match bytes[run.clone()].try_into().map(u64::from_ne_bytes) {
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `store`.
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping. See `store`.
                 Ok(word) => unsafe { place.cast::<u64>().write_volatile(word) },
                 Err(_) => {
                     for (i, &byte) in bytes[run].iter().enumerate() {
-                        // SAFETY: a byte within the mapping; else as in `store`.
+                        // SAFETY: a byte within the mapping. See `store`.
                         unsafe { place.wrapping_add(i).write_volatile(byte) };
                     }
                 }
@@ -267,11 +267,11 @@ impl BoMap {
             let place = start.wrapping_add(run.start);
             if run.len() == 8 {
                 let word = u64::from_ne_bytes([value; 8]);
-                // SAFETY: a run of 8 is aligned to 8 and within the mapping; else as in `store`.
+                // SAFETY: a run of 8 is aligned to 8 and within the mapping. See `store`.
                 unsafe { place.cast::<u64>().write_volatile(word) };
             } else {
                 for i in 0..run.len() {
-                    // SAFETY: a byte within the mapping; else as in `store`.
+                    // SAFETY: a byte within the mapping. See `store`.
                     unsafe { place.wrapping_add(i).write_volatile(value) };
                 }
             }

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn no_map_is_longer_than_a_slice_may_be() {
-        let largest = i32::MAX as u64; // of a 32-bit CPU
+        let largest = i32::MAX as u64; // isize::MAX of a 32-bit CPU
         let page = 4096;
         let last = largest / page * page;
         assert_eq!(to_cpu(&(page..last), largest), Some(page as usize..last as usize));

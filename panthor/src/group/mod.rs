@@ -67,7 +67,8 @@ impl Vm {
     /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for cores that the GPU lacks, and for a
     ///   maximum above the number of selected cores.
     /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for no queue or more than
-    ///   [`cs_slot_count`](crate::CsifInfo::cs_slot_count), for a ring size that is not a power of
+    ///   [`cs_slot_count`](crate::CsifInfo::cs_slot_count).
+    /// * [`InvalidArgument`](ErrorKind::InvalidArgument) for a ring size that is not a power of
     ///   two from 4 KiB to 64 KiB, and for a queue priority above 15.
     /// * [`PermissionDenied`](ErrorKind::PermissionDenied) for a priority that this process may
     ///   not use: see [`Device::group_priorities`].

@@ -150,7 +150,7 @@ impl Transport {
             .map_err(|errno| Error::elsewhere("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno))
     }
 
-    /// Issues a request on another file than the device's, and repeats it after signals.
+    /// Issues a request on a file other than the device's, and repeats the request after signals.
     fn ask<R: FileRequest>(&self, fd: BorrowedFd<'_>, arg: &mut R) -> Result<(), Errno> {
         // SAFETY: by the contract of `FileRequest`, the number takes this struct and nothing else
         // is written.

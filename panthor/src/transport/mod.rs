@@ -83,7 +83,7 @@ impl Transport {
         unsafe { kernel::ioctl(fd, request, arg) }
     }
 
-    /// Issues one ioctl on a dma-buf or a sync_file and repeats it after signals.
+    /// Issues one ioctl on a dma-buf or a sync_file and repeats the ioctl after signals.
     ///
     /// # Safety
     ///
@@ -100,7 +100,7 @@ impl Transport {
         })
     }
 
-    /// Issues one ioctl and repeats it after signals, each time with the original argument.
+    /// Issues one ioctl and repeats the ioctl after signals, each time with the original argument.
     ///
     /// The driver copies the struct back even on failure.
     ///
@@ -274,7 +274,7 @@ mod tests {
         let mut arg = 1;
         let result = repeat(&mut arg, |arg| {
             assert_eq!(*arg, 1);
-            *arg = 99; // as the driver writes back also when it fails
+            *arg = 99; // The driver writes back even on failure.
             answers.next().expect("no further call")
         });
         assert_eq!((result, arg), (Ok(3), 99));

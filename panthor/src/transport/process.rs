@@ -86,7 +86,7 @@ mod tests {
         let mark = wiped_on_fork().expect("memory that is wiped on fork");
         let first = Process::enter(mark);
         assert_eq!(Process::enter(mark), first);
-        mark.store(0, Ordering::Relaxed); // as the kernel does in a child
+        mark.store(0, Ordering::Relaxed); // The kernel zeroes it in a child.
         assert!(Process::enter(mark).0 > first.0);
     }
 }

@@ -37,11 +37,10 @@ use crate::vm::VmInner;
 ///
 /// # Foreign memory
 ///
-/// Linux 7.2 and 7.3 crash when a part of a mapping of another driver's memory is unmapped or
-/// replaced, and that part covers a mapped 2 MiB block incompletely. [`map`](Self::map) therefore
-/// splits maps of a [foreign](Bo::is_foreign) BO so that no piece covers a whole block: up to
-/// three pieces for each block, in the same ioctl. The split costs the GPU its large pages.
-/// [`map_whole`](Self::map_whole) does not split.
+/// Linux 7.2 and 7.3 crash when an unmap or a replacement splits a mapped 2 MiB block of another
+/// driver's memory. [`map`](Self::map) therefore splits maps of a [foreign](Bo::is_foreign) BO so
+/// that no piece covers a whole block: up to three pieces for each block, in the same ioctl. The
+/// split costs the GPU its large pages. [`map_whole`](Self::map_whole) does not split.
 ///
 /// # Sparse ranges
 ///
