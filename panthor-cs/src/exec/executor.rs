@@ -109,10 +109,12 @@ where
                 if self.queue.unseen_event.is_some() { self.unseen_event() } else { None }
             }
             Ok(Flow::Blocked(blocked)) => {
+                self.queue.blocked = Some(blocked);
                 self.retreat();
                 self.wait_or(Stop::Blocked(blocked))
             }
             Ok(Flow::ProtectedMode) => {
+                self.queue.blocked = None;
                 self.retreat();
                 self.wait_or(Stop::ProtectedMode)
             }

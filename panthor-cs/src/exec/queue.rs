@@ -130,10 +130,9 @@ impl Queue {
         let Context { memory, gpu, hooks, group } = context;
         let mut executor = Executor { queue: self, memory, gpu, hooks, group };
         let stop = executor.run(budget);
-        self.blocked = match stop {
-            Stop::Blocked(blocked) => Some(blocked),
-            _ => None,
-        };
+        if !self.retrying {
+            self.blocked = None;
+        }
         stop
     }
 
@@ -175,7 +174,7 @@ impl Queue {
     pub fn set_extract(&mut self, extract: u64) {
         let insert = self.insert();
         self.stack = CallStack::new();
-        self.retrying = false;
+        (self.retrying, self.blocked) = (false, None);
         *self.stack.root_mut() = Frame { ip: extract, end: insert };
     }
 

@@ -313,6 +313,24 @@ fn signal_before_the_wait_for_work_is_reported() {
 }
 
 #[test]
+fn status_names_the_wait_that_a_budget_interrupts() {
+    let mut machine = Machine::with(Arch::V10, 1, |config| config.max_delay = 100_000);
+    machine.set_pair(90, DATA);
+    let store =
+        StoreMultiple { base: reg(0), mask: RegMask::first(1), address: ADDRESS, offset: 64 };
+    machine.submit_to(0, code![store, wait64(SyncCondition::GT), Nop::default()]);
+    assert_eq!(machine.step(0, 1), Stop::Budget);
+    assert_eq!(machine.queues[0].status(&machine.group).blocked, None);
+    assert_eq!(machine.step(0, 1), Stop::Budget, "time passes until the store completes");
+    let blocked = machine.queues[0].status(&machine.group).blocked;
+    assert!(matches!(blocked, Some(Blocked::Sync(wait)) if wait.address == DATA));
+    assert_eq!(machine.step(0, 10), Stop::Blocked(blocked.unwrap()));
+    machine.store64(DATA, u64::MAX);
+    assert_eq!(machine.step(0, 10), Stop::Idle);
+    assert_eq!(machine.queues[0].status(&machine.group).blocked, None);
+}
+
+#[test]
 fn blocked_instruction_reports_its_hazard_once() {
     let mut machine = machine(Arch::V10);
     machine.store32(DATA + 64, 5);
