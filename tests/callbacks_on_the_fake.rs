@@ -136,3 +136,16 @@ fn a_callback_that_panics_leaves_no_stale_handle() {
     next.signal().expect("what a second destruction would have taken");
     fake.end_trace().unwrap();
 }
+
+#[test]
+fn a_callback_that_panics_at_an_unmapping_leaves_nothing_mapped() {
+    let (fake, device) = device();
+    let map = device.create_bo(BoOptions::new(4096)).unwrap().map().unwrap();
+    fake.trace_with(TraceOptions::text(), |event| {
+        assert!(!matches!(event.call, Call::Munmap), "as the assertion of a test may");
+    });
+    catch_unwind(AssertUnwindSafe(|| drop(map))).unwrap_err();
+    fake.end_trace().unwrap();
+    drop(device);
+    fake.assert_released();
+}

@@ -306,6 +306,44 @@ fn a_child_waits_for_no_lock_of_its_parents_threads() {
     });
 }
 
+/// The writer of a trace is the parent's, and a thread of the parent may be in it at the moment of the fork.
+#[test]
+fn a_child_writes_nothing_to_its_parents_trace() {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    /// A writer that says when it is in a call, and returns when it may.
+    struct Slow(SyncSender<()>, Receiver<()>);
+
+    impl std::io::Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = (self.0.send(()), self.1.recv());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let alone = alone();
+    let device = device();
+    let Some(fake) = device.fake().map(|file| file.device().clone()) else { return };
+    let mut map = Some(device.create_bo(BoOptions::new(4096)).unwrap().map().unwrap());
+    let ((entered, enter), (leave, left)) = (sync_channel(1), sync_channel(1));
+    fake.trace_to(Slow(entered, left), panthor::fake::trace::TraceOptions::text());
+    std::thread::scope(|scope| {
+        scope.spawn(|| device.is_lost().unwrap());
+        enter.recv().unwrap();
+        in_child(&alone, || {
+            // SAFETY: the call sets a timer, which ends the child if it hangs.
+            unsafe { nix::libc::alarm(20) };
+            drop(map.take());
+        });
+        drop(leave);
+    });
+    fake.end_trace().unwrap();
+}
+
 // Descriptors
 
 /// A handle that was given up is somebody's, whom an import that fails must not take it from.

@@ -32,7 +32,8 @@ macro_rules! ranks {
 /// The ranks of locks in acquisition order. A thread that holds a lock takes only locks of later
 /// ranks.
 ///
-/// No lock is held during calls of user code or blocking system calls.
+/// No lock is held during calls of user code: callbacks and writers of traces. See
+/// [`assert_none_held`].
 pub(crate) mod rank {
     ranks! {
         /// The BO handles of a file. Read-locked while a VM_BIND runs a batch of operations.
@@ -175,6 +176,17 @@ mod held {
         }
     }
 
+    /// Checks that this thread holds no lock.
+    #[cfg(feature = "trace")]
+    #[track_caller]
+    pub(super) fn assert_none() {
+        let held = RANKS.get();
+        if held != 0 && !std::thread::panicking() {
+            let held = NAMES[held.trailing_zeros() as usize];
+            panic!("lock order: code of a user runs while {held} is held, see `lock::rank`");
+        }
+    }
+
     impl Drop for Held {
         fn drop(&mut self) {
             let left = COUNTS.with(|counts| {
@@ -209,6 +221,18 @@ mod held {
 }
 
 use held::Held;
+
+/// Checks in debug builds that this thread holds no lock, before a call of user code.
+///
+/// # Panics
+/// If the thread holds a lock.
+#[cfg(feature = "trace")]
+#[inline]
+#[track_caller]
+pub(crate) fn assert_none_held() {
+    #[cfg(debug_assertions)]
+    held::assert_none();
+}
 
 /// A mutex with a rank.
 #[derive(Debug, Default)]
@@ -404,6 +428,18 @@ mod tests {
         assert!(panic_of(|| drop(lock(&second))).starts_with("lock order"));
         drop(tried);
         drop(lock(&second));
+    }
+
+    #[cfg(feature = "trace")]
+    #[test]
+    fn code_of_a_user_runs_under_no_lock() {
+        let mutex = Outer::new(0);
+        assert_none_held();
+        let held = lock(&mutex);
+        let message = panic_of(assert_none_held);
+        assert!(message.contains("code of a user runs while SUBMISSION is held"), "{message}");
+        drop(held);
+        assert_none_held();
     }
 
     #[test]

@@ -128,10 +128,9 @@ impl Mapping {
     }
 }
 
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        #[cfg(feature = "trace")]
-        self.file.inner().trace_munmap(self.start, self.len);
+impl Mapping {
+    /// Unmaps the memory, and discounts the mapping.
+    fn unmap(&mut self) {
         if self.mapped {
             // SAFETY: the range is the one that mmap returned, and no reference into it exists that
             // could outlive this mapping.
@@ -152,5 +151,14 @@ impl Drop for Mapping {
             bo.uncount_cpu_mapping();
         }
         self.file.device().inner().live.cpu_mappings.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.unmap();
+        // Last, as a callback may panic.
+        #[cfg(feature = "trace")]
+        self.file.inner().trace_munmap(self.start, self.len);
     }
 }

@@ -44,8 +44,12 @@ impl FileInner {
         self.trace(by, Call::Mmap, || args.fields(), answer, address)
     }
 
-    /// Reports the removal of a CPU mapping.
+    /// Reports the removal of a CPU mapping. A child of the device's process reports nothing: the
+    /// trace and its locks are the parent's.
     pub(crate) fn trace_munmap(&self, address: NonNull<u8>, len: usize) {
+        if self.device_inner().is_inherited() {
+            return;
+        }
         let args = || {
             let addr = Value::Hex(address.addr().get() as u64);
             Fields::plain([("addr", addr), ("len", Value::Hex(len as u64))])

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::call::uaccess::UserMemory;
-use crate::lock::{Mutex, lock, rank};
+use crate::lock::{Mutex, assert_none_held, lock, rank};
 
 use super::event::{Call, Event, Pending, Target, Who};
 use super::lines::Lines;
@@ -206,6 +206,7 @@ impl Tracer {
     /// Calls the callback or writes a line.
     fn call(&self, event: &Event) {
         let Some(_reporting) = Reporting::begin() else { return };
+        assert_none_held();
         match &self.sink {
             Sink::Callback(callback) => callback(event),
             Sink::Lines(lines) => lines.put(self.options.line(event)),
