@@ -164,3 +164,57 @@ fn a_drop_that_fails_is_a_warning_with_the_place_of_the_creation() {
         }
     }
 }
+
+/// A subscriber that uses a device in the event of a failure.
+struct Importer {
+    device: Device,
+    dma_buf: std::os::fd::OwnedFd,
+    events: Arc<Mutex<u32>>,
+}
+
+impl Subscriber for Importer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "panthor"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn event(&self, _: &Event<'_>) {
+        self.device.import_bo(&self.dma_buf).unwrap();
+        *self.events.lock().unwrap() += 1;
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_failed_clean_up_is_reported_under_no_lock() {
+    let device = Device::open_fake().unwrap();
+    let file = device.fake().unwrap().device().open();
+    let other = Device::from_fake(file).unwrap();
+    let dma_buf = other.create_bo(BoOptions::new(4096)).unwrap().export().unwrap();
+    let events = Arc::new(Mutex::new(0));
+    let subscriber = Importer {
+        device: device.clone(),
+        dma_buf: dma_buf.try_clone().unwrap(),
+        events: events.clone(),
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tracing::subscriber::with_default(subscriber, || {
+            let fake = device.fake().unwrap();
+            fake.fail_ioctl(sys::DRM_IOCTL_PANTHOR_BO_QUERY_INFO, 5);
+            fake.fail_ioctl(sys::DRM_IOCTL_GEM_CLOSE, 5);
+            let error = device.import_bo(&dma_buf).unwrap_err();
+            let _ = tell.send(error.call());
+        });
+    });
+    let call = told.recv_timeout(std::time::Duration::from_secs(20));
+    assert_eq!(call, Ok("BO_QUERY_INFO"), "the subscriber waits for a lock");
+    assert_eq!(*events.lock().unwrap(), 1);
+}

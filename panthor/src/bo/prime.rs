@@ -72,23 +72,25 @@ impl Device {
         let about = match handles.get_mut(&handle) {
             Some(entry) => {
                 entry.owners += 1;
-                entry.about.clone()
+                Ok(entry.about.clone())
             }
-            None => {
-                let about = about_import(self, handle, kept).inspect_err(|_| {
-                    // The handle is new, or was released with `into_raw`. A query of an open
-                    // handle fails only if the device is gone, and then this close has no effect.
-                    let _closed = close(self, handle);
-                    #[cfg(feature = "tracing")]
-                    if let Err(error) = &_closed {
-                        crate::trace::cleanup_failed(error);
-                    }
-                })?;
-                handles.insert(handle, Entry { owners: 1, about: about.clone() });
-                about
-            }
+            None => about_import(self, handle, kept)
+                .inspect(|about| {
+                    handles.insert(handle, Entry { owners: 1, about: about.clone() });
+                })
+                // The handle is new, or was released with `into_raw`. A query of an open
+                // handle fails only if the device is gone, and then this close has no effect.
+                .map_err(|error| (error, close(self, handle))),
         };
         drop(handles);
+        let about = about.map_err(|(error, _closed)| {
+            // Without the lock, which a subscriber that uses the device takes.
+            #[cfg(feature = "tracing")]
+            if let Err(error) = &_closed {
+                crate::trace::cleanup_failed(error);
+            }
+            error
+        })?;
         let bo = Bo::of(BoInner::shareable(self, handle, about));
         // From here on the handle has an owner, even if a callback panics.
         drop(until_unlocked);
