@@ -48,3 +48,16 @@ fn a_test_that_ends_is_left_alone() {
     let (passed, message) = run(&["--ignored", "--exact", "ends"]);
     assert!(passed && message.is_empty(), "{message}");
 }
+
+/// A clone may be below a directory of the name that cargo gives the directory of test programs.
+#[test]
+fn program_below_deps_that_is_no_test_has_no_limit() {
+    let directory = concat!(env!("CARGO_TARGET_TMPDIR"), "/deps/clone/target/debug");
+    let program = format!("{directory}/sleep-{}", std::process::id());
+    std::fs::create_dir_all(directory).unwrap();
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    // The watcher looks once a second.
+    let slept = Command::new(LIMIT).args([&program, "4"]).env("PANTHOR_TEST_LIMIT", "0").status();
+    std::fs::remove_file(&program).unwrap();
+    assert!(slept.unwrap().success());
+}
