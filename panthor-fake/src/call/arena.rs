@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::call::uaccess::UserMemory;
 use crate::lock::{Mutex, lock, rank};
 
-/// The memory and the descriptors of an emulated program, for [`File::ioctl_in`](crate::File::ioctl_in).
+/// The memory and the descriptors of an emulated program, for
+/// [`File::ioctl_in`](crate::File::ioctl_in).
 ///
-/// An arena is for ioctls with arguments that are not trusted: those of a fuzzer, or of a client in another address
-/// space. The fake follows pointers into the arena's memory only, and takes descriptors from the arena's table only.
-/// Addresses and descriptor numbers are those of the emulated program, so an answer depends neither on where the real
-/// memory is nor on what else is open in this process.
+/// An arena is for ioctls with arguments that are not trusted: those of a fuzzer, or of a client in
+/// another address space. The fake follows pointers into the arena's memory only, and takes
+/// descriptors from the arena's table only. Addresses and descriptor numbers are those of the
+/// emulated program, so an answer depends neither on where the real memory is nor on what else is
+/// open in this process.
 ///
-/// The drop of an arena closes its descriptors.
+/// Dropping an arena closes its descriptors.
 ///
 /// ```
 /// use panthor_fake::{Arena, Config, Device};
@@ -41,7 +43,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Creates an arena of `len` bytes, all zero, at the emulated address `base`, without descriptors.
+    /// Creates an arena of `len` bytes, all zero, at the emulated address `base`, without
+    /// descriptors.
     pub fn new(base: u64, len: usize) -> Self {
         let bytes = std::iter::repeat_with(AtomicU8::default).take(len).collect();
         Self { base, bytes, descriptors: Mutex::default() }
@@ -80,7 +83,8 @@ impl Arena {
         })
     }
 
-    /// Opens a descriptor in the emulated program, and returns its number: the lowest that is free, from 0 on.
+    /// Opens a descriptor in the emulated program, and returns its number: the lowest that is free,
+    /// from 0 on.
     ///
     /// ```
     /// use panthor_fake::{Arena, Config, Device};
@@ -109,7 +113,8 @@ impl Arena {
         number
     }
 
-    /// Returns the descriptor of a number; `None` if the number is not open in the emulated program.
+    /// Returns the descriptor of a number; `None` if the number is not open in the emulated
+    /// program.
     pub fn descriptor(&self, number: i32) -> Option<Arc<OwnedFd>> {
         lock(&self.descriptors).get(&number).cloned()
     }

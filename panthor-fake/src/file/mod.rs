@@ -154,11 +154,12 @@ impl File {
         self.answer(request, arg.expose_provenance() as u64, UserMemory::OWN, &ThisProcess)
     }
 
-    /// Answers an ioctl of an emulated program as [`File::ioctl`] does. Any `arg` and any bytes behind it are safe.
+    /// Answers an ioctl of an emulated program as [`File::ioctl`] does. Any `arg` and any bytes
+    /// behind it are safe.
     ///
-    /// `arg` and the pointers behind it are addresses in the arena; any other address is `-EFAULT`. Descriptor numbers
-    /// are those of the arena's table; any other number is `-EBADF`, or what the ioctl answers instead. A descriptor
-    /// that an ioctl returns goes into the table.
+    /// `arg` and the pointers behind it are addresses in the arena; any other address is `-EFAULT`.
+    /// Descriptor numbers are those of the arena's table; any other number is `-EBADF`, or what the
+    /// ioctl answers instead. A descriptor that an ioctl returns goes into the table.
     pub fn ioctl_in(&self, request: u32, arg: u64, arena: &Arena) -> i32 {
         self.answer(request, arg, arena.user_memory(), arena)
     }

@@ -123,7 +123,7 @@ pub(crate) fn permit(call: &Call<'_>, primary: &Primary, needs: u8) -> Result<()
     if denied { Err(Errno::ACCES) } else { Ok(()) }
 }
 
-/// Returns the ioctls that only primary nodes have.
+/// Returns the entry of an ioctl that only primary nodes have.
 pub(crate) fn find(request: u32) -> Option<Entry> {
     const OLD: u8 = needs::AUTH | needs::MASTER | needs::ADMIN;
 

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(count(&reservation), (1, 2));
         writer.signal(Ok(()), &Events::default());
         assert_eq!(count(&reservation), (0, 1));
-        // Signaled fences make room.
+        // An added fence takes the place of a signaled one.
         reservation.add(&Fence::Leaf(job(&Line::new("c".into()))), Usage::Read);
         assert_eq!(lock(&reservation.fences).len(), 2);
     }

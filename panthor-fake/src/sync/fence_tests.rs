@@ -176,7 +176,7 @@ fn a_point_equal_to_the_last_begins_another_context() {
     let first = timeline(&[(5, a.clone())]);
     assert_ne!(fence.about().context, first.about().context);
     assert_eq!(fence.about().seqno, 5);
-    // A lower point therefore stands for the whole last fence, and not for the equal point.
+    // A point below 5 therefore resolves to the last fence, and not to the earlier point 5.
     let found = fence.find_point(3).unwrap().unwrap();
     signal(&a);
     assert!(!found.is_signalled());
