@@ -14,7 +14,7 @@ const LABEL_MAX: usize = 4096;
 /// The maximum size of a file in the kernel.
 const FILE_SIZE_MAX: u64 = i64::MAX as u64;
 
-/// `DRM_IOCTL_PANTHOR_BO_CREATE`.
+/// Answers `DRM_IOCTL_PANTHOR_BO_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_create = args(data);
     let config = call.file.config();
@@ -53,13 +53,13 @@ fn pins_at_creation(minor: u32) -> bool {
     minor < 8
 }
 
-/// `DRM_IOCTL_GEM_CLOSE`.
+/// Answers `DRM_IOCTL_GEM_CLOSE`.
 pub(crate) fn gem_close(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_gem_close = args(data);
     call.file.close_bo(args.handle)
 }
 
-/// `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`.
+/// Answers `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`.
 pub(crate) fn mmap_offset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_mmap_offset = args(data);
     if args.pad != 0 {
@@ -75,7 +75,7 @@ pub(crate) fn mmap_offset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_BO_SET_LABEL`.
+/// Answers `DRM_IOCTL_PANTHOR_BO_SET_LABEL`.
 pub(crate) fn set_label(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_set_label = args(data);
     if args.pad != 0 {
@@ -90,7 +90,7 @@ pub(crate) fn set_label(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET`.
+/// Answers `DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET`.
 pub(crate) fn set_user_mmio_offset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_set_user_mmio_offset = args(data);
     match args.offset {
@@ -102,8 +102,8 @@ pub(crate) fn set_user_mmio_offset(call: &Call<'_>, data: &mut [u8]) -> Result<(
     }
 }
 
-/// `DRM_IOCTL_PANTHOR_BO_SYNC`: only checks the arguments, since CPU caches are coherent with the
-/// fake GPU.
+/// Answers `DRM_IOCTL_PANTHOR_BO_SYNC`: only checks the arguments, since CPU caches are coherent
+/// with the fake GPU.
 pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_sync = args(data);
     let memory = call.file.config().memory;
@@ -124,7 +124,7 @@ pub(crate) fn sync(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_BO_QUERY_INFO`.
+/// Answers `DRM_IOCTL_PANTHOR_BO_QUERY_INFO`.
 pub(crate) fn query_info(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_bo_query_info = args(data);
     let bo = call.file.bo(args.handle)?;

@@ -35,7 +35,7 @@ impl Names {
     }
 }
 
-/// `DRM_IOCTL_GEM_FLINK`.
+/// Answers `DRM_IOCTL_GEM_FLINK`.
 pub(crate) fn gem_flink(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_gem_flink = args(data);
     // Read-locked, so that the handle stays open.
@@ -53,7 +53,7 @@ pub(crate) fn gem_flink(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GEM_OPEN`: creates a new handle on each call.
+/// Answers `DRM_IOCTL_GEM_OPEN`: creates a new handle on each call.
 pub(crate) fn gem_open(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_gem_open = args(data);
     let (handle, bo) = call.file.open_name(args.name)?;

@@ -128,8 +128,8 @@ impl<'a> UserMemory<'a> {
     /// Copies from user memory at `addr`.
     ///
     /// # Errors
-    /// `EFAULT` if a part is not mapped, or may not be read; any other errno of the system call: a lack of memory is
-    /// no bad pointer.
+    /// `EFAULT` if a part is not mapped, or may not be read; any other errno of the system call: a
+    /// lack of memory is no bad pointer.
     pub(crate) fn read(self, addr: u64, buf: &mut [u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
@@ -235,7 +235,7 @@ impl<'a> UserMemory<'a> {
 mod tests {
     use super::*;
 
-    /// Calls `f` in a thread whose copies fail with an errno, as they do in some sandboxes.
+    /// Calls `f` in a thread in which copies fail with an errno, as in some sandboxes.
     fn with_copies_failing<T: Send>(errno: i32, f: impl FnOnce() -> T + Send) -> T {
         use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
 

@@ -122,16 +122,16 @@ impl Config {
         self
     }
 
-    /// Sets the major version that `DRM_IOCTL_VERSION` reports. This tests that a client refuses
-    /// another major; the behavior stays that of major 1.
+    /// Sets the major version that `DRM_IOCTL_VERSION` reports. Tests of a client's version check
+    /// need another major. The behavior stays that of major 1.
     #[must_use]
     pub fn driver_major(mut self, major: i32) -> Self {
         self.driver_major = major;
         self
     }
 
-    /// Sets the name that `DRM_IOCTL_VERSION` reports. This tests that a client refuses another
-    /// driver.
+    /// Sets the name that `DRM_IOCTL_VERSION` reports. Tests of a client's driver check need
+    /// another name.
     #[must_use]
     pub fn driver_name(mut self, name: impl Into<String>) -> Self {
         self.driver_name = name.into();

@@ -10,7 +10,7 @@ use crate::lock::{Mutex, lock, rank};
 /// Planned failures of a file, or of all files of a device.
 #[derive(Debug, Default)]
 pub(crate) struct Injections {
-    /// `true` while any plan is pending. This keeps the lock off the common path.
+    /// `true` while any plan is pending. The flag keeps the lock off the common path.
     armed: AtomicBool,
     plan: Mutex<Plan, { rank::INJECTIONS }>,
 }

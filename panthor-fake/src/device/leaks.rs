@@ -29,7 +29,7 @@ pub struct Leaks {
     pub vm_mappings: usize,
     /// CPU mappings.
     pub cpu_mappings: usize,
-    /// VMs that the kernel would leak together with the BOs that they map. This happens when an
+    /// VMs that the kernel would leak together with the BOs that they map. The leak happens when an
     /// asynchronous map runs after the VM was destroyed, and no later operation unmaps the range.
     ///
     /// To avoid the leak, wait for queued operations before destroying the VM, or queue an unmap

@@ -42,7 +42,7 @@ pub(crate) fn not_for_render_nodes(nr: u8) -> bool {
     )
 }
 
-/// `DRM_IOCTL_VERSION`.
+/// Answers `DRM_IOCTL_VERSION`.
 pub(crate) fn version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     type Version = sys::drm_version;
 
@@ -78,7 +78,7 @@ pub(crate) fn word(data: &[u8], at: usize) -> usize {
     usize::from_ne_bytes(bytes)
 }
 
-/// `DRM_IOCTL_GET_CAP`.
+/// Answers `DRM_IOCTL_GET_CAP`.
 pub(crate) fn get_cap(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_get_cap = args(data);
     args.value = 0;
@@ -92,7 +92,7 @@ pub(crate) fn get_cap(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SET_CLIENT_NAME`: sets the name in fdinfo; an empty name removes it.
+/// Answers `DRM_IOCTL_SET_CLIENT_NAME`: sets the name in fdinfo; an empty name removes it.
 pub(crate) fn set_client_name(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_set_client_name = args(data);
     let length = usize::try_from(args.name_len).unwrap_or(usize::MAX);

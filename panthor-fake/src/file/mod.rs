@@ -241,7 +241,7 @@ impl File {
 }
 
 /// Borrows the descriptor of the device memory. BOs and the flush ID can be mapped from it at their
-/// mmap offsets. It does not answer ioctls.
+/// mmap offsets. The descriptor does not answer ioctls.
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.device_inner().memory.as_fd()

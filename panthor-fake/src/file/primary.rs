@@ -190,17 +190,17 @@ fn not_supported(_: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// `DRM_IOCTL_MODE_CREATE_DUMB`.
+/// Answers `DRM_IOCTL_MODE_CREATE_DUMB`.
 fn create_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     no_dumb_buffers(call, &mut data[16..32])
 }
 
-/// `DRM_IOCTL_MODE_MAP_DUMB`.
+/// Answers `DRM_IOCTL_MODE_MAP_DUMB`.
 fn map_dumb(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     no_dumb_buffers(call, &mut data[8..16])
 }
 
-/// `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no output.
+/// Answers `DRM_IOCTL_MODE_DESTROY_DUMB`, which has no output.
 fn destroy_dumb(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     no_dumb_buffers(call, &mut [])
 }
@@ -220,7 +220,7 @@ fn primary<'a>(call: &Call<'a>) -> Result<&'a Primary> {
     call.file.primary().ok_or(Errno::ACCES)
 }
 
-/// `DRM_IOCTL_GET_UNIQUE`.
+/// Answers `DRM_IOCTL_GET_UNIQUE`.
 fn get_unique(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     type Unique = sys::drm_unique;
 
@@ -233,7 +233,7 @@ fn get_unique(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_MAGIC`.
+/// Answers `DRM_IOCTL_GET_MAGIC`.
 fn get_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_auth = args(data);
     let primary = primary(call)?;
@@ -247,7 +247,7 @@ fn get_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_AUTH_MAGIC`.
+/// Answers `DRM_IOCTL_AUTH_MAGIC`.
 fn auth_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_auth = args(data);
     let master = lock(&primary(call)?.state).master.clone();
@@ -256,7 +256,7 @@ fn auth_magic(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_CLIENT`: reports the calling thread as the only client.
+/// Answers `DRM_IOCTL_GET_CLIENT`: reports the calling thread as the only client.
 fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     /// The overflow user ID.
     const NOBODY: usize = 65_534;
@@ -274,14 +274,14 @@ fn get_client(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_GET_STATS`: reports no statistics.
+/// Answers `DRM_IOCTL_GET_STATS`: reports no statistics.
 fn get_stats(_: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let known = data.len().min(248);
     data[..known].fill(0);
     Ok(())
 }
 
-/// `DRM_IOCTL_SET_VERSION`.
+/// Answers `DRM_IOCTL_SET_VERSION`.
 fn set_version(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_set_version = args(data);
     let (driver_major, driver_minor) = call.file.config().version();
@@ -315,7 +315,7 @@ fn permit_mastery(call: &Call<'_>, state: &State) -> Result<()> {
     if permitted { Ok(()) } else { Err(Errno::ACCES) }
 }
 
-/// `DRM_IOCTL_SET_MASTER`.
+/// Answers `DRM_IOCTL_SET_MASTER`.
 fn set_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     let primary = primary(call)?;
     let mut current = lock(&call.file.device_inner().masters.current);
@@ -337,7 +337,7 @@ fn set_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_DROP_MASTER`.
+/// Answers `DRM_IOCTL_DROP_MASTER`.
 fn drop_master(call: &Call<'_>, _: &mut [u8]) -> Result<()> {
     let mut current = lock(&call.file.device_inner().masters.current);
     let state = lock(&primary(call)?.state);

@@ -34,7 +34,7 @@ pub(crate) struct Heap {
     chunks: Chunks,
 }
 
-/// Chunks, oldest first. They are freed in list order, newest first.
+/// Chunks, oldest first. A drop frees the chunks in list order, newest first.
 #[derive(Debug, Default)]
 struct Chunks(Vec<KernelBo>);
 

@@ -6,7 +6,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::group::heap::{self, Heap};
 
-/// `DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE`.
+/// Answers `DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_tiler_heap_create = args(data);
     let vm = call.file.vm(args.vm_id)?;
@@ -30,7 +30,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY`.
+/// Answers `DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY`.
 pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_tiler_heap_destroy = args(data);
     if args.pad != 0 {

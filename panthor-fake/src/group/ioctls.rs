@@ -25,7 +25,7 @@ const QUEUE_PRIORITY_MAX: u8 = 15;
 /// The bits of a flush ID, and the bit that marks an absent flush ID.
 const FLUSH_ID: u32 = 0x80ff_ffff;
 
-/// `DRM_IOCTL_PANTHOR_GROUP_CREATE`.
+/// Answers `DRM_IOCTL_PANTHOR_GROUP_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     type QueueArgs = sys::drm_panthor_queue_create;
 
@@ -120,7 +120,7 @@ fn check_queue(args: &sys::drm_panthor_queue_create) -> Result<()> {
     if right { Ok(()) } else { Err(Errno::INVAL) }
 }
 
-/// `DRM_IOCTL_PANTHOR_GROUP_DESTROY`.
+/// Answers `DRM_IOCTL_PANTHOR_GROUP_DESTROY`.
 pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_group_destroy = args(data);
     if args.pad != 0 {
@@ -129,7 +129,7 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     call.file.destroy_group(args.group_handle)
 }
 
-/// `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`. The driver clears the handle in the answer.
+/// Answers `DRM_IOCTL_PANTHOR_GROUP_GET_STATE`. The driver clears the handle in the answer.
 pub(crate) fn get_state(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_group_get_state = args(data);
     if args.pad != 0 {
@@ -140,7 +140,7 @@ pub(crate) fn get_state(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_GROUP_SUBMIT`: all jobs are queued, or none.
+/// Answers `DRM_IOCTL_PANTHOR_GROUP_SUBMIT`: all jobs are queued, or none.
 pub(crate) fn submit(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     type SubmitArgs = sys::drm_panthor_queue_submit;
 

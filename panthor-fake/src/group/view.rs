@@ -11,8 +11,8 @@ use crate::group::{Failure, Group};
 /// signaled and the earlier jobs of its queue are done.
 ///
 /// The view does not keep the group alive. After the group is destroyed, calls have no effect, and
-/// the methods that inject failures return `false`. These also return `false` for a queue that does
-/// not exist.
+/// the methods that inject failures return `false`. The same methods return `false` for a queue
+/// that does not exist.
 #[derive(Clone, Debug)]
 pub struct GroupView {
     group: Weak<Group>,
@@ -81,8 +81,8 @@ impl GroupView {
     }
 
     /// Injects a GPU page fault in the VM of the group. The effect is that of [`GroupView::fault`]
-    /// on all queues, since the driver does not know the faulting queue. It extends to the other
-    /// groups of the VM that are busy on the GPU. Returns `false` if the group is gone.
+    /// on all queues, since the driver does not know the faulting queue. The fault extends to the
+    /// other groups of the VM that are busy on the GPU. Returns `false` if the group is gone.
     #[must_use = "nothing failed if it is false"]
     pub fn page_fault(&self) -> bool {
         self.fail(Failure::PageFault, 0)

@@ -30,7 +30,8 @@ fn writes(flags: u64, known: u64) -> Result<bool> {
     Ok(flags & sys::DMA_BUF_SYNC_WRITE != 0)
 }
 
-/// `DMA_BUF_IOCTL_SYNC`. There are no caches to maintain, but an access waits for earlier fences.
+/// Answers `DMA_BUF_IOCTL_SYNC`. There are no caches to maintain, but an access waits for earlier
+/// fences.
 fn sync(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let args: sys::dma_buf_sync = call.read(arg)?;
     let writes = writes(args.flags, sys::DMA_BUF_SYNC_VALID_FLAGS_MASK)?;
@@ -42,7 +43,7 @@ fn sync(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     Ok(())
 }
 
-/// `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`. The argument is the address of the name.
+/// Answers `DMA_BUF_SET_NAME_A` and `DMA_BUF_SET_NAME_B`. The argument is the address of the name.
 fn set_name(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let name = call.user.read_string(arg, sys::DMA_BUF_NAME_LEN);
     dma_buf.set_name(name.map_err(|errno| match errno {
@@ -52,7 +53,7 @@ fn set_name(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     Ok(())
 }
 
-/// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE`.
+/// Answers `DMA_BUF_IOCTL_EXPORT_SYNC_FILE`.
 fn export_sync_file(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let mut args: sys::dma_buf_export_sync_file = call.read(arg)?;
     let writes = writes(args.flags.into(), sys::DMA_BUF_SYNC_RW)?;
@@ -62,7 +63,7 @@ fn export_sync_file(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<(
     call.give(fd, arg, &mut args, |args| &mut args.fd)
 }
 
-/// `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`.
+/// Answers `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`.
 fn import_sync_file(call: &FileCall<'_>, dma_buf: &DmaBuf, arg: u64) -> Result<()> {
     let args: sys::dma_buf_import_sync_file = call.read(arg)?;
     let writes = writes(args.flags.into(), sys::DMA_BUF_SYNC_RW)?;

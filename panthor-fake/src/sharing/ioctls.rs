@@ -67,8 +67,8 @@ impl FileCall<'_> {
 ///
 /// A sync file supports `SYNC_IOC_MERGE`, `SYNC_IOC_FILE_INFO` and `SYNC_IOC_SET_DEADLINE`.
 ///
-/// [`Device::fail_nth_ioctl`](crate::Device::fail_nth_ioctl) also injects failures here. This is a
-/// free function because the descriptor alone determines the object, as for `ioctl(2)`.
+/// [`Device::fail_nth_ioctl`](crate::Device::fail_nth_ioctl) also injects failures here. The
+/// function is not a method because the descriptor alone determines the object, as for `ioctl(2)`.
 ///
 /// # Safety
 /// As for [`File::ioctl`](crate::File::ioctl): the fake writes to `arg` and to the memory that its

@@ -7,7 +7,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::sharing::descriptors::{Object, find};
 
-/// `DRM_IOCTL_PRIME_HANDLE_TO_FD`.
+/// Answers `DRM_IOCTL_PRIME_HANDLE_TO_FD`.
 pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_prime_handle = args(data);
     if args.flags & !(sys::DRM_CLOEXEC | sys::DRM_RDWR) != 0 {
@@ -20,7 +20,7 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PRIME_FD_TO_HANDLE`.
+/// Answers `DRM_IOCTL_PRIME_FD_TO_HANDLE`.
 pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_prime_handle = args(data);
     let Some(Object::DmaBuf(dma_buf)) = find(call.caller.identify(args.fd)?) else {

@@ -153,7 +153,7 @@ fn check(call: &Call<'_>, args: &sys::drm_syncobj_handle) -> Result<(u64, bool)>
     Ok((point, sync_file))
 }
 
-/// `DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD`.
+/// Answers `DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD`.
 pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;
@@ -170,7 +170,7 @@ pub(crate) fn handle_to_fd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE`.
+/// Answers `DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE`.
 pub(crate) fn fd_to_handle(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_handle = args(data);
     let (point, sync_file) = check(call, args)?;

@@ -32,7 +32,7 @@ pub(crate) fn answer(
     }
 }
 
-/// `SYNC_IOC_MERGE`.
+/// Answers `SYNC_IOC_MERGE`.
 fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let mut args: sys::sync_merge_data = call.read(arg)?;
     if args.flags != 0 || args.pad != 0 {
@@ -50,8 +50,8 @@ fn merge(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     call.give(fd, arg, &mut args, |args| &mut args.fence)
 }
 
-/// `SYNC_IOC_FILE_INFO`: returns the status of the file, and of each fence if the array is large
-/// enough.
+/// Answers `SYNC_IOC_FILE_INFO`: returns the status of the file, and of each fence if the array is
+/// large enough.
 fn file_info(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let mut args: sys::sync_file_info = call.read(arg)?;
     if args.flags != 0 || args.pad != 0 {
@@ -119,7 +119,7 @@ fn put_name(into: &mut [c_char; NAME_LEN], name: &[u8]) {
     }
 }
 
-/// `SYNC_IOC_SET_DEADLINE`: the driver ignores deadlines.
+/// Answers `SYNC_IOC_SET_DEADLINE`: the driver ignores deadlines.
 fn set_deadline(call: &FileCall<'_>, sync_file: &SyncFile, arg: u64) -> Result<()> {
     let args: sys::sync_set_deadline = call.read(arg)?;
     if args.pad != 0 {

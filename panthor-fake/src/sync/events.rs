@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::lock::{Mutex, lock, rank};
 use crate::process::PerProcess;
 
-/// The wait queue of all devices of the process. It is shared, since a sync file may take a fence
-/// from one device to another.
+/// The wait queue of all devices of the process. Devices share the queue, since a sync file may
+/// take a fence from one device to another.
 #[derive(Debug, Default)]
 pub(crate) struct Events(());
 
@@ -26,7 +26,7 @@ impl Deref for Events {
 /// A wait queue.
 ///
 /// A single queue for all waiters: each waiter checks its own fences after every change, so it
-/// cannot miss one. This is cheap in tests. Without waiters, a change costs nothing.
+/// cannot miss one. The extra checks are cheap in tests. Without waiters, a change costs nothing.
 #[derive(Debug)]
 pub(crate) struct Place {
     waiters: AtomicUsize,

@@ -175,8 +175,8 @@ pub(crate) trait Queue: Send + Sync + Sized + 'static {
 
     /// Starts the ready jobs.
     ///
-    /// A job that ends may make other jobs ready, on this queue or another. These start in a loop
-    /// here, without recursion.
+    /// A job that ends may make other jobs ready, on this queue or another. The other jobs start in
+    /// a loop here, without recursion.
     fn run(self: &Arc<Self>) {
         run_all(self.clone());
     }

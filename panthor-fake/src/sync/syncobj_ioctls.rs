@@ -29,7 +29,7 @@ const WAIT_FLAGS: u32 = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL
 /// The time that a transfer waits for its source to be submitted.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `DRM_IOCTL_SYNCOBJ_CREATE`.
+/// Answers `DRM_IOCTL_SYNCOBJ_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_create = args(data);
     if args.flags & !sys::DRM_SYNCOBJ_CREATE_SIGNALED != 0 {
@@ -41,7 +41,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_DESTROY`.
+/// Answers `DRM_IOCTL_SYNCOBJ_DESTROY`.
 pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_destroy = args(data);
     if args.pad != 0 {
@@ -85,12 +85,12 @@ fn points(call: &Call<'_>, pointer: u64, count: u32) -> Result<Vec<u64>> {
     }
 }
 
-/// `DRM_IOCTL_SYNCOBJ_RESET`.
+/// Answers `DRM_IOCTL_SYNCOBJ_RESET`.
 pub(crate) fn reset(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     replace_all(call, args(data), || None)
 }
 
-/// `DRM_IOCTL_SYNCOBJ_SIGNAL`.
+/// Answers `DRM_IOCTL_SYNCOBJ_SIGNAL`.
 pub(crate) fn signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     replace_all(call, args(data), || Some(Fence::Leaf(Leaf::signalled())))
 }
@@ -110,7 +110,7 @@ fn replace_all(
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL`.
+/// Answers `DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL`.
 pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_timeline_array = args(data);
     if args.flags != 0 || args.count_handles == 0 {
@@ -124,7 +124,7 @@ pub(crate) fn timeline_signal(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_QUERY`.
+/// Answers `DRM_IOCTL_SYNCOBJ_QUERY`.
 pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_timeline_array = args(data);
     let last_added = sys::DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
@@ -139,7 +139,7 @@ pub(crate) fn query(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     })
 }
 
-/// `DRM_IOCTL_SYNCOBJ_WAIT`: waits for point 0 of each object, without WAIT_AVAILABLE.
+/// Answers `DRM_IOCTL_SYNCOBJ_WAIT`: waits for point 0 of each object, without WAIT_AVAILABLE.
 pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_wait = args(data);
     let mut at_zero = sys::drm_syncobj_timeline_wait::zeroed();
@@ -152,7 +152,7 @@ pub(crate) fn wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT`.
+/// Answers `DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT`.
 pub(crate) fn timeline_wait(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_timeline_wait = args(data);
     let known = WAIT_FLAGS | sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
@@ -232,7 +232,7 @@ fn deadline(timeout_nsec: i64) -> Result<Option<Instant>> {
     Ok(Instant::now().checked_add(timeout.saturating_sub(now)))
 }
 
-/// `DRM_IOCTL_SYNCOBJ_TRANSFER`.
+/// Answers `DRM_IOCTL_SYNCOBJ_TRANSFER`.
 pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_transfer = args(data);
     if args.pad != 0 {
@@ -260,7 +260,7 @@ pub(crate) fn transfer(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_SYNCOBJ_EVENTFD`.
+/// Answers `DRM_IOCTL_SYNCOBJ_EVENTFD`.
 pub(crate) fn eventfd(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_syncobj_eventfd = args(data);
     let available = sys::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;

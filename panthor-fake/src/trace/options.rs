@@ -122,10 +122,10 @@ impl Device {
     /// is also called for opens, CPU mappings, unmappings and releases of files. Each call is
     /// reported when it returns. A running trace ends.
     ///
-    /// The function runs in the calling thread, and concurrently if several threads call. It runs
-    /// without any device lock, and its own ioctls are not traced. A panic unwinds into the caller
-    /// of the ioctl. A device or file that the function owns lives until the trace ends. Only the
-    /// length limits of the options apply.
+    /// The function runs in the calling thread, and concurrently if several threads call. The
+    /// function runs without any device lock, and its own ioctls are not traced. A panic unwinds
+    /// into the caller of the ioctl. A device or file that the function owns lives until the trace
+    /// ends. Only the length limits of the options apply.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -69,8 +69,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Request> {
     panthor_calls::REQUESTS.iter().chain(drm_calls::REQUESTS).chain(OTHERS)
 }
 
-/// Returns the type and the number of a request. These identify an ioctl; the size depends on the
-/// caller's structure.
+/// Returns the type and the number of a request. Type and number identify an ioctl; the size
+/// depends on the caller's structure.
 fn identity(request: u32) -> (u8, u8) {
     (sys::ioc_type(request), sys::ioc_nr(request))
 }

@@ -6,7 +6,7 @@ use crate::call::errno::{Errno, Result};
 use crate::call::ioctl::{Call, args};
 use crate::vm::{Vm, user_va_range};
 
-/// `DRM_IOCTL_PANTHOR_VM_CREATE`.
+/// Answers `DRM_IOCTL_PANTHOR_VM_CREATE`.
 pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_vm_create = args(data);
     if args.flags != 0 {
@@ -20,7 +20,7 @@ pub(crate) fn create(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_DESTROY`.
+/// Answers `DRM_IOCTL_PANTHOR_VM_DESTROY`.
 pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_vm_destroy = args(data);
     if args.pad != 0 {
@@ -29,7 +29,7 @@ pub(crate) fn destroy(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     call.file.destroy_vm(args.id)
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_GET_STATE`.
+/// Answers `DRM_IOCTL_PANTHOR_VM_GET_STATE`.
 pub(crate) fn get_state(call: &Call<'_>, data: &mut [u8]) -> Result<()> {
     let args: &mut sys::drm_panthor_vm_get_state = args(data);
     args.state = match call.file.vm(args.vm_id)?.is_unusable() {
