@@ -105,9 +105,10 @@
 //!   [`descriptor_ioctl`].
 //! - The primary node of a driver without displays: masters, authentication, flink names.
 //!
-//! The fake leaves out the bugs that crash the kernel. The driver of Linux 7.2 and 7.3 crashes when
-//! a VM_BIND splits a mapping of a foreign dma-buf. The driver of 7.3 also crashes when an
-//! asynchronous operation signals a sync object that does not exist; the fake returns `EINVAL`.
+//! The fake leaves out the bugs that crash the kernel. The driver of Linux 7.2 and 7.3 can crash
+//! when a VM_BIND unmaps or replaces a part of a mapping of a foreign dma-buf. The driver of 7.3
+//! also crashes when an asynchronous operation signals a sync object that does not exist; the fake
+//! returns `EINVAL`.
 //!
 //! # What differs
 //!

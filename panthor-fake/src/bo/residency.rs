@@ -179,7 +179,7 @@ impl<'a> Turn<'a> {
     /// Makes a BO resident.
     ///
     /// # Errors
-    /// `ENOMEM` if the memory does not suffice, even after reclaim.
+    /// `ENOMEM` if the memory does not suffice.
     pub(crate) fn populate(&self, bo: &Arc<Bo>) -> Result<()> {
         if bo.is_resident() {
             return Ok(());

@@ -38,8 +38,8 @@ impl Device {
     /// Groups without a fault of their own become innocent (`DRM_PANTHOR_GROUP_STATE_INNOCENT`,
     /// driver 1.3 and later). Their jobs on the GPU end with `ETIMEDOUT`. The busy groups have CSG
     /// slots, and other groups fill the rest of the eight slots: when a group without a slot gets a
-    /// job, the driver assigns slots to all groups. Jobs of groups without a slot run later. Call
-    /// [`GroupView::time_out`](crate::GroupView::time_out) first to mark the guilty group.
+    /// job, the driver assigns slots to all groups. Groups created after the reset run normally.
+    /// Call [`GroupView::time_out`](crate::GroupView::time_out) first to mark the guilty group.
     #[doc(alias = "DRM_PANTHOR_GROUP_STATE_INNOCENT")]
     pub fn reset(&self) {
         self.inner.disturb(Disturbance::Reset);

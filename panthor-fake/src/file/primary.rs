@@ -1,6 +1,6 @@
 //! The primary node: DRM masters, authentication, and the ioctls that render nodes lack.
 //!
-//! The driver has no displays, so mode setting always fails.
+//! The driver has no displays, so the mode setting ioctls have no effect.
 
 use std::mem::offset_of;
 use std::sync::Arc;
