@@ -45,7 +45,10 @@ fn on_descriptor(caller: &Remote<'_>, fd: i32, request: u32, argument: u64) -> O
     if fd < 0 || with_table(|table| table.is_empty()) {
         return None;
     }
-    let object = find(identity_of(caller.call.thread(), fd).ok()?)?;
+    let object = match caller.world.shortage(identity_of(caller.call.thread(), fd)) {
+        Ok(identity) => find(identity?)?,
+        Err(Errno(errno)) => return Some(-errno),
+    };
     let user = UserMemory::of(caller.call);
     let answer = || match descriptor_ioctls::answer(
         &FileCall { user, caller },

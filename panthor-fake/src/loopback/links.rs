@@ -63,7 +63,7 @@ fn of_descriptor(world: &World, thread: Pid, fd: i32) -> Result<Option<Vec<u8>>>
     if let Some(kind) = world.kind_of(thread, fd)? {
         return Ok(Some(format!("/dev/dri/{}", kind.name()).into_bytes()));
     }
-    let target = link_of(thread, fd);
+    let target = world.shortage(link_of(thread, fd))?;
     Ok(target.and_then(|target| world.tree.pretended(&target).map(<[u8]>::to_vec)))
 }
 

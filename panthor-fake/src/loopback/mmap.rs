@@ -18,7 +18,10 @@ fn of_dma_buf(world: &World, call: &Notification<'_>, fd: i32) -> Answer {
     if !with_table(|table| table.values().any(is_export)) {
         return Answer::Continue;
     }
-    let exported = identity_of(call.thread(), fd).ok().and_then(find);
+    let exported = match world.shortage(identity_of(call.thread(), fd)) {
+        Ok(identity) => identity.and_then(find),
+        Err(errno) => return Answer::Error(errno),
+    };
     if exported.as_ref().is_some_and(is_export) {
         world.complain(
             call.thread(),

@@ -101,7 +101,7 @@ fn open_node(world: &World, caller: Pid, kind: Kind, flags: OFlag) -> Result<Ans
     }
     let opener = Opener {
         administrator: capabilities(caller).administrator,
-        process: process_of(caller).unwrap_or(caller).as_raw(),
+        process: process_of(caller)?.as_raw(),
         thread: caller.as_raw(),
     };
     let open = || world.nodes.open(kind, flags | OFlag::O_CLOEXEC, opener);
@@ -133,8 +133,10 @@ fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     if flags & OFlag::O_ACCMODE != OFlag::O_RDONLY {
         return Answer::Error(Errno::ACCES);
     }
-    let Ok(kernels) = info_of(owner, fd) else {
-        return Answer::Continue;
+    let kernels = match world.shortage(info_of(owner, fd)) {
+        Ok(Some(kernels)) => kernels,
+        Ok(None) => return Answer::Continue,
+        Err(errno) => return Answer::Error(errno),
     };
     // The loopback identifies the node by its file position and its lock, so both are hidden.
     let mut text = String::from("pos:\t0\n");
@@ -146,6 +148,6 @@ fn info(world: &World, owner: Pid, fd: i32, flags: OFlag) -> Answer {
     text.push_str(&node.file.fdinfo());
     match text_file(c"fdinfo", &text) {
         Ok(fd) => Answer::Descriptor { fd, cloexec: flags.contains(OFlag::O_CLOEXEC) },
-        Err(_) => Answer::Error(Errno::NOMEM),
+        Err(error) => Answer::Error(error.into()),
     }
 }

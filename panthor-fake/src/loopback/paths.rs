@@ -7,7 +7,7 @@ use nix::fcntl::readlink;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::process::path_of;
+use super::process::{is_shortage, path_of};
 use super::rights::may_inspect;
 use super::tree::Tree;
 use crate::call::errno::{Errno, Result};
@@ -35,8 +35,9 @@ impl Tree {
             [] => return Place::Elsewhere,
             [b'/', ..] => path.to_vec(),
             _ => match self.below(thread, directory, path) {
-                Some(path) => path,
-                None => return Place::Elsewhere,
+                Ok(Some(path)) => path,
+                Ok(None) => return Place::Elsewhere,
+                Err(errno) => return Place::Nowhere(errno),
             },
         };
         if is_elsewhere(&absolute) {
@@ -100,20 +101,32 @@ impl Tree {
     }
 
     /// Returns the absolute path of a relative one; `None` if the directory is unknown.
-    fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Option<Vec<u8>> {
-        Some([&self.base(thread, directory)?, b"/".as_slice(), path].concat())
+    fn below(&self, thread: Pid, directory: i32, path: &[u8]) -> Result<Option<Vec<u8>>> {
+        let base = self.base(thread, directory)?;
+        Ok(base.map(|base| [&base, b"/".as_slice(), path].concat()))
     }
 
     /// Returns the absolute path of a thread's directory descriptor, or of its working directory.
-    pub(super) fn base(&self, thread: Pid, directory: i32) -> Option<Vec<u8>> {
+    /// The result is `None` if the kernel will refuse the directory.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(super) fn base(&self, thread: Pid, directory: i32) -> Result<Option<Vec<u8>>> {
         let link = if directory == libc::AT_FDCWD {
             std::fs::read_link(format!("/proc/{thread}/cwd"))
         } else {
             std::fs::read_link(path_of(thread, directory))
         };
-        let base = link.ok()?;
-        let base = base.as_os_str().as_bytes();
-        Some(self.pretended(base).unwrap_or(base).to_vec())
+        match link {
+            Ok(base) => {
+                let base = base.as_os_str().as_bytes();
+                Ok(Some(self.pretended(base).unwrap_or(base).to_vec()))
+            }
+            Err(error) => {
+                let errno = error.into();
+                if is_shortage(errno) { Err(errno) } else { Ok(None) }
+            }
+        }
     }
 
     /// Resolves a path that may lead to a descriptor.
@@ -155,9 +168,11 @@ impl Tree {
         let Some(fd) = parts.next().and_then(parse) else {
             return Place::Elsewhere;
         };
-        if !may_inspect(thread, owner) {
+        match may_inspect(thread, owner) {
+            Ok(true) => {}
             // The kernel refuses the inspection.
-            return Place::Elsewhere;
+            Ok(false) => return Place::Elsewhere,
+            Err(errno) => return Place::Nowhere(errno),
         }
         let rest: Vec<_> = parts.collect();
         match (kind, &rest[..]) {
@@ -167,12 +182,13 @@ impl Tree {
             (b"fd", [b""]) => Place::Elsewhere,
             // The path continues below an open directory.
             (b"fd", rest) => match self.below(owner, fd, &rest.join(&b'/')) {
-                Some(path) => match self.straighten(&path) {
+                Ok(Some(path)) => match self.straighten(&path) {
                     Ok((path, _)) if Tree::owns(&path) => Place::Tree(path),
                     Ok(_) => Place::Elsewhere,
                     Err(errno) => Place::Nowhere(errno),
                 },
-                None => Place::Elsewhere,
+                Ok(None) => Place::Elsewhere,
+                Err(errno) => Place::Nowhere(errno),
             },
             _ => Place::Elsewhere,
         }

@@ -111,7 +111,7 @@ impl Handle {
         match pidfd_open(thread, PIDFD_THREAD) {
             // Before Linux 6.9 a pidfd refers to a whole process.
             Err(OsError::EINVAL) => {
-                let process = process_of(thread).ok_or(OsError::ESRCH)?;
+                let process = process_of(thread)?;
                 Ok(Self { pidfd: pidfd_open(process, 0)?, process })
             }
             pidfd => Ok(Self { pidfd: pidfd?, process: thread }),
@@ -145,10 +145,21 @@ pub(super) fn path_of(thread: Pid, fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{thread}/fd/{fd}"))
 }
 
-/// Returns the link target of a descriptor in `/proc`; `None` if the descriptor is not open. The
-/// call never blocks on a file system.
-pub(super) fn link_of(thread: Pid, fd: i32) -> Option<Vec<u8>> {
-    fs::read_link(path_of(thread, fd)).ok().map(|link| link.into_os_string().into_vec())
+/// Returns whether an error is a shortage of this process: what it asked for may exist.
+pub(super) fn is_shortage(Errno(errno): Errno) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+}
+
+/// Returns the link target of a descriptor in `/proc`. The call never blocks on a file system.
+///
+/// # Errors
+/// `EBADF` if the descriptor is not open, otherwise the error of `readlink(2)`.
+pub(super) fn link_of(thread: Pid, fd: i32) -> Result<Vec<u8>> {
+    match fs::read_link(path_of(thread, fd)) {
+        Ok(link) => Ok(link.into_os_string().into_vec()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Errno::BADF),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns the identity of the file behind a descriptor. All files that the fake did not create
@@ -160,7 +171,7 @@ pub(super) fn identity_of(thread: Pid, fd: i32) -> Result<Identity> {
     // Types of the fake's files. A `stat(2)` of any other file can block on its file system.
     const OURS: [&[u8]; 2] = [b"/memfd:", b"pipe:["];
 
-    let link = link_of(thread, fd).ok_or(Errno::BADF)?;
+    let link = link_of(thread, fd)?;
     if OURS.iter().any(|start| link.starts_with(start)) {
         Identity::at(path_of(thread, fd))
     } else {
@@ -183,27 +194,45 @@ pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Returns the text of `/proc/THREAD/status`.
-pub(super) fn status(thread: Pid) -> Option<String> {
+///
+/// # Errors
+/// `ESRCH` if the thread has ended, otherwise the error of `open(2)` or `read(2)`.
+pub(super) fn status(thread: Pid) -> Result<String> {
     // The thread name can contain any byte.
-    let bytes = fs::read(format!("/proc/{thread}/status")).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    match fs::read(format!("/proc/{thread}/status")) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OsError::ESRCH.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns the process of a thread.
-pub(super) fn process_of(thread: Pid) -> Option<Pid> {
-    field(&status(thread)?, "Tgid")?.parse().ok().map(Pid::from_raw)
+///
+/// # Errors
+/// Those of [`status`].
+pub(super) fn process_of(thread: Pid) -> Result<Pid> {
+    number(field(&status(thread)?, "Tgid"))
+}
+
+/// Converts the value of a field to a PID or TID.
+fn number(value: Option<&str>) -> Result<Pid> {
+    let number = value.and_then(|value| value.parse().ok());
+    number.map(Pid::from_raw).ok_or(Errno(libc::EIO))
 }
 
 /// Returns the TID in the thread's own PID namespace.
-pub(super) fn own_number_of(thread: Pid) -> Option<Pid> {
+///
+/// # Errors
+/// Those of [`status`].
+pub(super) fn own_number_of(thread: Pid) -> Result<Pid> {
     let status = status(thread)?;
-    field(&status, "NSpid")?.split_whitespace().last()?.parse().ok().map(Pid::from_raw)
+    number(field(&status, "NSpid").and_then(|numbers| numbers.split_whitespace().last()))
 }
 
 /// Returns the name of a thread, for messages.
 pub(super) fn name_of(thread: Pid) -> String {
-    let name = status(thread).and_then(|status| Some(field(&status, "Name")?.to_owned()));
-    name.unwrap_or_else(|| String::from("?"))
+    let status = status(thread).unwrap_or_default();
+    field(&status, "Name").unwrap_or("?").to_owned()
 }
 
 /// Returns the capabilities that the driver checks. A thread in another user namespace has none of
@@ -215,6 +244,7 @@ pub(super) fn capabilities(thread: Pid) -> Capabilities {
     let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).ok();
     let same = namespace("self").is_some_and(|own| namespace(&thread.to_string()) == Some(own));
     let effective = status(thread)
+        .ok()
         .and_then(|status| u64::from_str_radix(field(&status, "CapEff")?, 16).ok())
         .filter(|_| same)
         .unwrap_or(0);
@@ -256,8 +286,8 @@ mod tests {
     #[test]
     fn this_thread_is_of_this_process() {
         let thread = nix::unistd::gettid();
-        assert_eq!(process_of(thread), Some(Pid::this()));
-        assert_eq!(own_number_of(thread), Some(thread));
+        assert_eq!(process_of(thread), Ok(Pid::this()));
+        assert_eq!(own_number_of(thread), Ok(thread));
         check_readable(Pid::this()).unwrap();
     }
 }

@@ -114,7 +114,7 @@ fn find_restricted(
     let base = if absolute && !in_root {
         Vec::new()
     } else {
-        match tree.base(call.thread(), directory) {
+        match tree.base(call.thread(), directory)? {
             Some(base) => base.strip_prefix(b"/").unwrap_or(&base).to_vec(),
             None => return Ok(None),
         }

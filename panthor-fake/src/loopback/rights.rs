@@ -2,24 +2,31 @@
 
 use nix::unistd::Pid;
 
-use super::process::{field, status};
+use super::process::{field, is_shortage, status};
+use crate::call::errno::Result;
 
 /// Returns whether a thread may inspect the descriptors of another one, as far as this process can
 /// tell.
 ///
 /// Both threads must be in one process or have the same user, or the first has `CAP_SYS_PTRACE`. A
 /// result of `false` implies that the kernel refuses as well; the kernel checks more rules.
-pub(super) fn may_inspect(caller: Pid, owner: Pid) -> bool {
+///
+/// # Errors
+/// `EMFILE`, `ENFILE` and `ENOMEM`: this process lacks what it needs to find out.
+pub(super) fn may_inspect(caller: Pid, owner: Pid) -> Result<bool> {
     if caller == owner {
-        return true;
+        return Ok(true);
     }
     // A thread in another user namespace can have all capabilities there and none here.
     let namespace = |name: &str| std::fs::read_link(format!("/proc/{name}/ns/user")).ok();
     let at_home = namespace("self").is_some_and(|own| namespace(&caller.to_string()) == Some(own));
-    let (Some(caller), Some(owner)) = (status(caller), status(owner)) else {
-        return false;
-    };
-    (at_home && has_ptrace(&caller)) || is_related(&caller, &owner)
+    match (status(caller), status(owner)) {
+        (Ok(caller), Ok(owner)) => {
+            Ok((at_home && has_ptrace(&caller)) || is_related(&caller, &owner))
+        }
+        (Err(errno), _) | (_, Err(errno)) if is_shortage(errno) => Err(errno),
+        _ => Ok(false),
+    }
 }
 
 fn has_ptrace(status: &str) -> bool {
@@ -67,6 +74,6 @@ mod tests {
 
     #[test]
     fn a_thread_may_look_at_its_process() {
-        assert!(may_inspect(nix::unistd::gettid(), Pid::this()));
+        assert_eq!(may_inspect(nix::unistd::gettid(), Pid::this()), Ok(true));
     }
 }

@@ -40,7 +40,7 @@ struct Signals {
 
 impl Signals {
     fn of(thread: Pid) -> Option<Self> {
-        Some(Self::parse(&status(thread)?))
+        Some(Self::parse(&status(thread).ok()?))
     }
 
     fn parse(status: &str) -> Self {
@@ -73,7 +73,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(thread: Pid) -> Self {
-        Self { thread, process: process_of(thread), before: 0 }
+        Self { thread, process: process_of(thread).ok(), before: 0 }
     }
 
     /// Returns the end of the wait; `None` if the wait continues.
@@ -84,7 +84,9 @@ impl Watch {
         }
         let shared = signals.shared & !signals.blocked;
         let before = std::mem::replace(&mut self.before, shared);
-        let process = self.process?;
+        // A check that failed for a lack of descriptors is repeated.
+        let process = self.process.or_else(|| process_of(self.thread).ok())?;
+        self.process = Some(process);
         if shared == 0 {
             // A thread that took a signal that stops the process waits for this thread to stop as
             // well.

@@ -73,11 +73,10 @@ impl Caller for Remote<'_> {
         let thread = self.call.thread();
         // Only eventfds need duplicates. The close of any other duplicate can wait for a FUSE
         // server.
-        match link_of(thread, fd) {
-            None => Err(Errno::BADF),
-            Some(link) if link.starts_with(b"anon_inode:") => self.world.duplicate(thread, fd),
-            Some(_) => Err(Errno::INVAL),
+        if !link_of(thread, fd)?.starts_with(b"anon_inode:") {
+            return Err(Errno::INVAL);
         }
+        self.world.duplicate(thread, fd)
     }
 
     fn give(&self, fd: OwnedFd) -> Result<i32> {

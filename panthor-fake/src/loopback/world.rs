@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::unistd::{Pid, pipe2};
 
 use super::error::Error;
@@ -18,7 +17,7 @@ use super::mappings::Mappings;
 use super::mounts::Mounts;
 use super::node::{Kind, Nodes, OpenNode, seals};
 use super::paths::is_elsewhere;
-use super::process::{Processes, identity_of, info_of, link_of, name_of, process_of};
+use super::process::{Processes, identity_of, info_of, is_shortage, link_of, name_of, process_of};
 use super::tree::Tree;
 use crate::call::budget;
 use crate::call::errno::{Errno, Result};
@@ -150,7 +149,7 @@ impl World {
 
     /// Prints a warning about a process, once per process.
     pub(super) fn complain(&self, thread: Pid, what: &str) {
-        let Some(process) = process_of(thread) else {
+        let Ok(process) = process_of(thread) else {
             return;
         };
         if lock(&self.complaints).insert(process) {
@@ -223,7 +222,8 @@ impl World {
     /// which may itself wait for this supervisor.
     fn memfd(&self, thread: Pid, fd: i32) -> Result<Option<Memfd>> {
         let known = self.nodes.was_seen((thread, fd));
-        if !known && !link_of(thread, fd).is_some_and(|link| link.starts_with(b"/memfd:")) {
+        let is_memfd = |link: Vec<u8>| link.starts_with(b"/memfd:");
+        if !known && !self.shortage(link_of(thread, fd))?.is_some_and(is_memfd) {
             return Ok(None);
         }
         let Some(duplicate) = self.shortage(self.processes.duplicate(thread, fd))? else {
@@ -246,12 +246,12 @@ impl World {
 
     /// Converts a failed lookup to `None`, but returns the error if this process lacks descriptors
     /// or memory.
-    fn shortage<T>(&self, found: Result<T>) -> Result<Option<T>> {
+    pub(super) fn shortage<T>(&self, found: Result<T>) -> Result<Option<T>> {
         let errno = match found {
             Ok(found) => return Ok(Some(found)),
             Err(Errno(errno)) => errno,
         };
-        if !matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM) {
+        if !is_shortage(Errno(errno)) {
             return Ok(None);
         }
         if !self.short.swap(true, Ordering::Relaxed) {
