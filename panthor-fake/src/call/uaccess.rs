@@ -128,8 +128,8 @@ impl<'a> UserMemory<'a> {
     /// Copies from user memory at `addr`.
     ///
     /// # Errors
-    /// `EFAULT` if a part is not mapped, or may not be read; any other errno of the system call: a
-    /// lack of memory is no bad pointer.
+    /// `EFAULT` if a part is unmapped or unreadable; otherwise the errno of the system call, such as
+    /// that of a lack of memory.
     pub(crate) fn read(self, addr: u64, buf: &mut [u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
@@ -143,7 +143,7 @@ impl<'a> UserMemory<'a> {
     /// Copies to user memory at `addr`.
     ///
     /// # Errors
-    /// Those of [`UserMemory::read`].
+    /// As for [`UserMemory::read`].
     pub(crate) fn write(self, addr: u64, buf: &[u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
