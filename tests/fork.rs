@@ -344,6 +344,29 @@ fn a_child_writes_nothing_to_its_parents_trace() {
     fake.end_trace().unwrap();
 }
 
+// Limits
+
+#[test]
+fn gpu_write_beyond_a_lower_file_size_limit_raises_no_signal() {
+    let alone = alone();
+    // The limit is the process's.
+    in_child(&alone, || {
+        let device = device();
+        let Some(file) = device.fake() else { return };
+        let vm = device.create_vm(VmOptions::new()).unwrap();
+        let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+        vm.bind().map(&bo, .., 1 << 20, MapFlags::NOEXEC).submit().unwrap();
+        let view = file.gpu(vm.id()).unwrap();
+        let limit = nix::libc::rlimit { rlim_cur: 1 << 20, rlim_max: nix::libc::RLIM_INFINITY };
+        // SAFETY: the struct is what the call reads.
+        assert_eq!(unsafe { nix::libc::setrlimit(nix::libc::RLIMIT_FSIZE, &limit) }, 0);
+        let group = vm.create_group(GroupOptions::new().queue(QueueOptions::new(4096))).unwrap();
+        group.submit().queue(0).stream(1 << 20, 64).submit().unwrap();
+        let fault = view.write(1 << 20, &[1]).unwrap_err();
+        assert_eq!(fault.kind, panthor::fake::FaultKind::Bus);
+    });
+}
+
 // Descriptors
 
 /// A handle that was given up is somebody's, whom an import that fails must not take it from.

@@ -134,7 +134,7 @@ impl Memory {
     /// Writes at an offset.
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
         self.check_process().map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))?;
-        self.file.write_all_at(buf, offset)
+        memfd::write(&self.file, buf, offset)
     }
 }
 

@@ -9,6 +9,7 @@ use nix::fcntl::OFlag;
 use crate::bo::Bo;
 use crate::call::errno::Result;
 use crate::lock::{Mutex, lock, rank};
+use crate::memfd;
 use crate::sharing::descriptors::{Identity, Object, Owner, StandIn, find, with_table};
 use crate::sharing::reservation::Reservation;
 
@@ -136,7 +137,7 @@ impl DmaBuf {
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> std::io::Result<()> {
         match &self.bo {
             Some(bo) => bo.write(offset, buf),
-            None => self.stand_in.file().write_all_at(buf, offset),
+            None => memfd::write(self.stand_in.file(), buf, offset),
         }
     }
 
