@@ -128,8 +128,8 @@ impl<'a> UserMemory<'a> {
     /// Copies from user memory at `addr`.
     ///
     /// # Errors
-    /// `EFAULT` if a part is unmapped or unreadable; otherwise the errno of the system call, such as
-    /// that of a lack of memory.
+    /// `EFAULT` if a part is unmapped or unreadable; otherwise the errno of the system call, such
+    /// as that of a lack of memory.
     pub(crate) fn read(self, addr: u64, buf: &mut [u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());
