@@ -101,6 +101,8 @@ pub(crate) mod rank {
         RANGES,
         /// The memory that other processes may still have mapped.
         RETIRED,
+        /// The CPU mappings of the register page.
+        REGISTERS,
         /// The threads that may map a BO.
         PERMITS,
         /// The resident BOs of a device.

@@ -5,9 +5,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytemuck::Zeroable;
 use panthor_sys as sys;
+use rustix::io::Errno;
 
 use crate::device::Device;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::transport::system::read_register;
 use crate::transport::{Mapping, NoCallbacks, Process, Protection, Transport};
 use crate::version::Features;
 
@@ -134,12 +136,13 @@ impl FlushPage {
         Self { mapping, process, of_child: OnceLock::new() }
     }
 
-    fn read(&self) -> FlushId {
-        let register = self.mapping.as_ptr().cast::<u32>();
-        // SAFETY: the mapping has at least one readable page at a page-aligned address and lives
-        // as long as `self`. The access is volatile because the GPU changes the register.
-        let raw = unsafe { register.read_volatile() };
-        FlushId(raw & !FlushId::RESERVED)
+    fn read(&self) -> Result<FlushId> {
+        // The driver takes the page away when the device is unplugged: a load by this process would raise SIGBUS.
+        let raw = read_register(self.mapping.as_ptr().cast()).map_err(|errno| match errno {
+            Errno::FAULT => Error::os("flush ID register", Errno::NODEV),
+            errno => Error::os("process_vm_writev", errno),
+        })?;
+        Ok(FlushId(raw & !FlushId::RESERVED))
     }
 
     /// Returns whether the page is mapped in this process.
@@ -161,17 +164,16 @@ impl Drop for FlushPage {
 impl Device {
     /// Reads the latest flush ID.
     ///
-    /// Only the first call of a device, and of a child after `fork`, enters the kernel to map the
-    /// register's page. A suspended GPU shows a constant value.
-    ///
-    /// After an unplug, reading the register raises SIGBUS.
+    /// The first call of a device, and of a child after `fork`, maps the register's page. Each call reads the register
+    /// by `process_vm_writev(2)` of this process to itself, which takes about a microsecond. A plain load is faster,
+    /// but raises SIGBUS after an unplug, at any time. A suspended GPU shows a constant value.
     ///
     /// # Errors
     ///
-    /// The errors of the first call's `mmap`:
-    ///
     /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
-    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or address space.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or address space for the first call's `mmap`.
+    /// * The error of a sandbox that forbids `process_vm_writev(2)`, as EPERM or ENOSYS.
+    ///   [`FlushId::ALWAYS_FLUSH`] needs no register.
     ///
     /// ```
     /// let device = panthor::Device::open_fake()?;
@@ -182,7 +184,7 @@ impl Device {
     #[doc(alias = "DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET")]
     #[inline]
     pub fn flush_id(&self) -> Result<FlushId> {
-        Ok(self.user_mmio().flush_page(self.transport())?.read())
+        self.user_mmio().flush_page(self.transport())?.read()
     }
 
     /// Sets the register pages' offset to that of another `long` width (SET_USER_MMIO_OFFSET,
@@ -248,6 +250,19 @@ mod tests {
         elsewhere.process = elsewhere.process.other();
         assert!(!elsewhere.is_here());
         elsewhere.process = Process::current();
+    }
+
+    #[cfg(feature = "fake")]
+    #[test]
+    fn flush_id_after_unplug_is_device_lost() {
+        let fake = panthor_fake::Device::new(panthor_fake::Config::default()).unwrap();
+        let device = Device::from_fake(fake.open()).unwrap();
+        assert_eq!(device.flush_id().unwrap().as_raw(), 1);
+        fake.unplug();
+        for device in [device.clone(), device] {
+            let error = device.flush_id().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::DeviceLost, "{error}");
+        }
     }
 
     #[cfg(feature = "fake")]

@@ -26,7 +26,7 @@ pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("raw_ioctl.rs ioctl_once", "whatever the caller asks for"),
     ("raw_ioctl.rs ioctl_on", "whatever the caller asks for, of another file"),
     ("dma_buf.rs name_dma_buf", "asks a dma-buf"),
-    ("flush_id.rs flush_id", "maps a page"),
+    ("flush_id.rs flush_id", "maps a page and reads it"),
     ("node/find.rs list", "reads a directory"),
     ("sync/share.rs merge_sync_files", "asks a sync_file"),
     ("sync/share.rs sync_file_status", "asks a sync_file"),

@@ -80,12 +80,18 @@ impl Mapping {
             None => (None, MapFlags::MAP_SHARED),
             Some(at) => (Some(at.addr()), MapFlags::MAP_SHARED | MapFlags::MAP_FIXED),
         };
-        let start = repeat(|| {
-            // SAFETY: without an address there is no MAP_FIXED, so the mapping cannot replace
-            // memory in use. With an address, the caller promises that the range may be replaced.
-            unsafe { mmap(address, length, flags, kind, fd, offset) }
-        });
-        let start = start?.cast();
+        let map = || {
+            let start = repeat(|| {
+                // SAFETY: without an address there is no MAP_FIXED, so the mapping cannot replace
+                // memory in use. With an address, the caller promises that the range may be replaced.
+                unsafe { mmap(address, length, flags, kind, fd, offset) }
+            });
+            Ok(start?.cast())
+        };
+        let start = match &bo {
+            Some(_) => map()?,
+            None => file.device().inner().memory.register_pages.add(length, map)?,
+        };
         file.device().inner().live.cpu_mappings.fetch_add(1, Ordering::Relaxed);
         if let Some(bo) = &bo {
             bo.count_cpu_mapping();
@@ -107,10 +113,14 @@ impl Mapping {
     pub fn reserve(mut self) -> core::result::Result<(), (Self, io::Error)> {
         let Some(length) = NonZeroUsize::new(self.len) else { return Ok(()) };
         let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
-        let reserved = repeat(|| {
-            // SAFETY: the range is the one that mmap returned, and no reference into it exists that
-            // could outlive this mapping.
-            unsafe { mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind) }
+        let reserved = self.end(|| {
+            repeat(|| {
+                // SAFETY: the range is the one that mmap returned, and no reference into it exists that
+                // could outlive this mapping.
+                unsafe {
+                    mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind)
+                }
+            })
         });
         match reserved {
             Ok(_) => {
@@ -119,6 +129,16 @@ impl Mapping {
             }
             Err(errno) => Err((self, errno.into())),
         }
+    }
+
+    /// Ends the mapping by `unmap`. An unplug leaves the range alone afterwards.
+    fn end<T>(&self, unmap: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+        let device = self.file.device().inner();
+        // An unplug in the process of the device does not concern its children.
+        if self.bo.is_some() || device.is_inherited() {
+            return unmap();
+        }
+        device.memory.register_pages.remove(self.start, unmap)
     }
 
     /// Returns the requested length in bytes.
@@ -134,7 +154,7 @@ impl Mapping {
         if self.mapped {
             // SAFETY: the range is the one that mmap returned, and no reference into it exists that
             // could outlive this mapping.
-            let unmapped = unsafe { munmap(self.start.cast(), self.len) };
+            let unmapped = self.end(|| unsafe { munmap(self.start.cast(), self.len) });
             if unmapped.is_err() {
                 // At `vm.max_map_count`, the kernel refuses to split a mapping that it has merged
                 // with its neighbors. The remaining mapping keeps its memory and its file, as in

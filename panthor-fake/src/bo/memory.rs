@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use nix::fcntl::FallocateFlags;
 use panthor_sys as sys;
 
+use crate::bo::registers::RegisterPages;
 use crate::call::errno::{Errno, Result, repeat};
 use crate::holes::take_neighbours;
 use crate::lock::{Mutex, lock, rank};
@@ -59,6 +60,7 @@ pub(crate) struct Memory {
     /// The process that created the device. Its children share the memfd, but not the allocation
     /// state.
     process: Process,
+    pub(crate) register_pages: RegisterPages,
     ranges: Mutex<Ranges, { rank::RANGES }>,
     #[cfg(feature = "loopback")]
     retired: Mutex<retired::Retired, { rank::RETIRED }>,
@@ -75,6 +77,7 @@ impl Memory {
         Ok(Self {
             file,
             process: Process::current(),
+            register_pages: RegisterPages::default(),
             ranges: Mutex::new(Ranges::new()),
             #[cfg(feature = "loopback")]
             retired: Mutex::default(),
@@ -114,6 +117,13 @@ impl Memory {
     /// `ECHILD` in a child of the process that created the device.
     pub(crate) fn check_process(&self) -> Result<()> {
         if self.process == Process::current() { Ok(()) } else { Err(Errno::CHILD) }
+    }
+
+    /// Takes the register page from the CPU. Does nothing in a child of the process that created the device.
+    pub(crate) fn unplug(&self) {
+        if self.check_process().is_ok() {
+            self.register_pages.unplug(self.file.as_fd(), FILE_SIZE);
+        }
     }
 
     /// Returns the file and the offset of the register page.

@@ -7,6 +7,7 @@ pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod place;
 pub(crate) mod reclaim;
+pub(crate) mod registers;
 pub(crate) mod residency;
 
 use std::os::fd::{AsFd, BorrowedFd};

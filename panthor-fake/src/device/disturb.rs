@@ -25,6 +25,9 @@ impl Device {
     /// Jobs on the GPU end with `ETIMEDOUT`. A job with a stream that still waits for fences fails
     /// with `EACCES` when its waits end. Closing a file still releases its objects.
     ///
+    /// A load from a mapped register page, in the process of the device, raises SIGBUS, as on a board. Pages that
+    /// programs on the loopback have mapped keep their value.
+    ///
     /// A wait in progress continues: a wait for a syncobj without a fence sleeps up to its timeout
     /// and then fails with `ETIME`, as on Linux 7.3. Without a timeout, such a wait lasts until a
     /// signal ends the process.
@@ -80,6 +83,7 @@ impl DeviceInner {
         match disturbance {
             Disturbance::Unplug => {
                 self.unplugged.store(true, Ordering::Release);
+                self.memory.unplug();
                 for group in alive(&self.groups) {
                     group.lose();
                 }

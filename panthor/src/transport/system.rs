@@ -3,7 +3,8 @@
 //! No other module of this crate calls the kernel, except for `ioctl`: its retry rule depends on
 //! the request.
 
-use std::ffi::{OsStr, OsString, c_void};
+use std::ffi::{OsStr, OsString, c_int, c_ulong, c_void};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -116,6 +117,50 @@ pub(crate) unsafe fn mmap_anonymous(
         // SAFETY: guaranteed by the caller.
         unsafe { rustix::mm::mmap_anonymous(address, len, protection, flags) }
     })
+}
+
+/// The kernel's `struct iovec`.
+#[repr(C)]
+struct IoVec {
+    base: *mut c_void,
+    len: usize,
+}
+
+unsafe extern "C" {
+    /// `process_vm_writev(2)`.
+    fn process_vm_writev(
+        pid: c_int,
+        local: *const IoVec,
+        local_count: c_ulong,
+        remote: *const IoVec,
+        remote_count: c_ulong,
+        flags: c_ulong,
+    ) -> isize;
+}
+
+/// Reads a register of a mapped page through the kernel, which reports a fault as an error: a page of a device that
+/// is gone raises no SIGBUS.
+///
+/// # Errors
+///
+/// `EFAULT` when the page cannot be read, `EPERM` or `ENOSYS` when a sandbox forbids `process_vm_writev(2)`.
+pub(crate) fn read_register(register: *const u32) -> Result<u32, Errno> {
+    let mut value = 0_u32;
+    let local = IoVec { base: register.cast_mut().cast(), len: size_of::<u32>() };
+    let remote = IoVec { base: (&raw mut value).cast(), len: size_of::<u32>() };
+    retry_on_intr(|| {
+        let process = std::process::id() as c_int;
+        // SAFETY: the kernel checks both ranges. It writes to `value` alone, which is live and has no other user.
+        let copied =
+            unsafe { process_vm_writev(process, &raw const local, 1, &raw const remote, 1, 0) };
+        match copied {
+            4 => Ok(()),
+            -1 => Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)),
+            _ => Err(Errno::FAULT),
+        }
+    })?;
+    // SAFETY: `value` is live and aligned; the read is volatile because the kernel wrote through its address.
+    Ok(unsafe { (&raw const value).read_volatile() })
 }
 
 /// Unmaps memory.
