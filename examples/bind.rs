@@ -1,4 +1,5 @@
-//! The ordinary life of a mapping: map, use from both sides, map asynchronously behind a timeline, unmap.
+//! Maps a BO, uses the mapping from the CPU and the GPU, maps asynchronously behind a timeline,
+//! unmaps.
 //!
 //! `cargo run --example bind`
 
@@ -29,9 +30,9 @@ fn main() -> panthor::Result<()> {
         println!("the GPU reads: {}", String::from_utf8_lossy(&seen));
     }
 
-    // Asynchronously: queued until the gate's point 1 is signalled; point 2 of the timeline tells that it is
-    // done. The driver takes no wait for a point that nobody has submitted yet: the queue of another VM
-    // submits it here.
+    // Asynchronous map: queued until the gate's point 1 is signaled. Point 2 of the timeline
+    // signals completion. The driver refuses a wait for a point without a submitted fence. The
+    // queue of another VM submits the fence here.
     let (timeline, gate) = (device.create_timeline()?, device.create_timeline()?);
     let other = device.create_vm(VmOptions::new())?;
     let held = device.fake().and_then(|file| file.gpu(other.id()));

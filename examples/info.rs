@@ -1,4 +1,4 @@
-//! Prints what the device tells about itself.
+//! Prints the properties that the device reports.
 //!
 //! `cargo run --example info`
 

@@ -1,4 +1,4 @@
-//! What every example starts with: a device, real or fake.
+//! Setup of every example: opens a device, real or fake.
 
 use panthor::{Device, ErrorKind};
 
