@@ -35,8 +35,8 @@ pub fn compile_c() -> Result<Temporary, String> {
     Ok(out)
 }
 
-/// The instructions of the program's second call of `panthor_measured*`; its last argument is the number
-/// of calls.
+/// Returns the instructions of the program's second call of `panthor_measured*`. The last argument
+/// of the program is the number of calls.
 pub fn second_call(program: &Path, args: &[&str]) -> Result<u64, String> {
     let one = count(program, args, 1)?;
     let two = count(program, args, 2)?;
@@ -47,7 +47,7 @@ fn count(program: &Path, args: &[&str], calls: u32) -> Result<u64, String> {
     let out = Temporary::new("callgrind");
     let mut command = Command::new("valgrind");
     command
-        // callgrind counts `rep stosb` once per byte: have nobody use it.
+        // callgrind counts `rep stosb` once per byte: keep glibc from using the instruction.
         .env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_stosb_threshold=1000000000")
         .args(["--tool=callgrind", "--quiet", "--toggle-collect=*panthor_measured*"])
         .arg(format!("--callgrind-out-file={}", out.path().display()))

@@ -80,7 +80,7 @@ impl Bench {
         Self { vm, bo, acquired, timeline, group }
     }
 
-    /// As many as fit a batch without a buffer.
+    /// Maps as many pages as fit a batch without a buffer.
     #[inline]
     pub fn few_maps(&self, count: u32) {
         let (bo, start) = (black_box(&self.bo), black_box(VA));
@@ -132,7 +132,7 @@ impl Bench {
     }
 }
 
-/// What callgrind counts.
+/// Runs the calls that callgrind counts.
 #[inline(never)]
 fn panthor_measured(bench: &Bench, buffer: &mut BindBuffer, case: Case) {
     match case {

@@ -1,8 +1,9 @@
-//! What building and submitting a bind costs, in instructions and in allocations.
+//! Cost of building and submitting a bind, in instructions and in allocations.
 //!
-//! `cargo bench --bench bind_cost` counts with valgrind's callgrind, against the fake's null driver, which
-//! accepts every bind at once, and beside a C program that fills the same array and makes the same call
-//! without a check. It needs valgrind and a C compiler, prints a table, and fails when a goal is missed.
+//! `cargo bench --bench bind_cost` counts with valgrind's callgrind, against the fake's null
+//! driver, which accepts every bind at once, and beside a C program that fills the same array and
+//! makes the same call without a check. It needs valgrind and a C compiler, prints a table, and
+//! fails when a goal is missed.
 //!
 //! Instructions are those of the second call: the program runs with one call and with two, and the
 //! difference counts.

@@ -1,4 +1,4 @@
-//! How much memory is in use.
+//! Memory in use.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

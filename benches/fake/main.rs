@@ -1,9 +1,9 @@
-//! What the fake costs: VM_BIND of single pages with many mappings alive, memory per mapping,
-//! sparse maps of any size, descriptors while others are open, two threads on two VMs.
+//! Cost of the fake: VM_BIND of single pages with many mappings alive, memory per mapping, sparse
+//! maps of any size, descriptors while others are open, two threads on two VMs.
 //!
-//! `cargo bench --bench fake` prints a table; with `-- --check` it fails when a goal is missed
-//! that does not depend on how fast the machine is. Run as a test, it only goes through the
-//! motions.
+//! `cargo bench --bench fake` prints a table; with `-- --check` it fails when a goal that does not
+//! depend on the speed of the machine is missed. Run as a test, the program runs each benchmark
+//! briefly and judges nothing.
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ mod scaling;
 mod sharing;
 mod window;
 
-/// How much is measured.
+/// Amount of measuring.
 #[derive(Clone, Copy)]
 struct Effort {
     /// The argument that asks for it.
@@ -181,7 +181,7 @@ fn main() -> ExitCode {
     match scaling::measure(effort) {
         Some(Scaling { threads, processes }) => {
             println!("two processes that share nothing: {processes:.2} times one");
-            // Where even they fall short, the CPUs share a core or belong to somebody else too.
+            // If even the processes fall short, the CPUs share a core or serve other guests too.
             let least = if processes >= 1.9 { 1.7 } else { 0.85 * processes };
             let what =
                 format!("two threads on two VMs: {threads:.2} times one (at least {least:.2})");

@@ -1,9 +1,9 @@
-//! What a second CPU is worth: two threads on two VMs of one file, beside two processes that do the
+//! Speedup by a second CPU: two threads on two VMs of one file, beside two processes that do the
 //! same and share nothing.
 //!
-//! The processes are the control. What they lose, the machine took: other guests of its host,
-//! a cache or a core that the two CPUs have in common. What the threads lose beyond that, the
-//! fake's locks and counters took.
+//! The processes are the control. The machine causes their loss: other guests of its host, a cache
+//! or a core that the two CPUs have in common. The fake's locks and counters cause any further loss
+//! of the threads.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -15,10 +15,10 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::window::{Window, ascending};
 use crate::{Effort, device};
 
-/// Tells this program to be one process of the control.
+/// Argument that makes this program a process of the control.
 pub(crate) const WORKER: &str = "--worker";
 
-/// How much faster two at once are than one: twice the time of one by the time of two.
+/// Speedup of two at once over one: twice the time of one, divided by the time of two.
 pub(crate) struct Scaling {
     /// Threads on two VMs of one file.
     pub(crate) threads: f64,
@@ -130,8 +130,8 @@ fn worker(effort: Effort, cpu: usize) -> Child {
     command.spawn().expect("this program once more")
 }
 
-/// What a process of the control does: prepares, says so, waits for its input to end, prints its
-/// time in nanoseconds.
+/// Runs a process of the control: prepares, reports readiness, waits for the end of its input,
+/// prints its time in nanoseconds.
 pub(crate) fn work(effort: Effort, cpu: usize) {
     stay_on(cpu);
     let mut window = Window::new(&device().open(), ascending);

@@ -1,4 +1,4 @@
-//! What it costs to give a descriptor away while many others are open.
+//! Cost of sharing a descriptor while many others are open.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -9,17 +9,17 @@ use panthor_sys::*;
 use crate::window::{ioctl, new_bo};
 use crate::{Effort, device};
 
-/// How many others are open. A descriptor takes two of the process, which may have no more than 1024.
+/// Numbers of other open descriptors. Each takes two of the process, which may have at most 1024.
 pub(crate) const OPEN: [usize; 2] = [50, 400];
 
-/// How many are given away for one time.
+/// Number of shared descriptors per measured time.
 const BATCH: u32 = 500;
 
 /// Makes something, gives a descriptor of it away, and lets go of the rest.
 type Share = fn(&File) -> OwnedFd;
 
 fn own(fd: i32) -> OwnedFd {
-    // SAFETY: it is new, and nobody else knows it.
+    // SAFETY: the descriptor is new and has no other owner.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn sync_file(file: &File) -> OwnedFd {
     own(exported.fd)
 }
 
-/// The dma-buf of a BO whose handle goes.
+/// Closes the handle of a new BO and returns its dma-buf.
 pub(crate) fn dma_buf(file: &File) -> OwnedFd {
     let handle = new_bo(file);
     let mut exported = drm_prime_handle { handle, flags: DRM_CLOEXEC, fd: -1 };
@@ -43,8 +43,8 @@ pub(crate) fn dma_buf(file: &File) -> OwnedFd {
     own(exported.fd)
 }
 
-/// The time of sharing one, with so many open as [`OPEN`] says. One size after the other, since the fake keeps all
-/// descriptors of the process together; in turns, and the best counts.
+/// Returns the best time of sharing a descriptor for each number in [`OPEN`]. The sizes take turns
+/// and never coexist, since the fake keeps all descriptors of the process together.
 pub(crate) fn measure(effort: Effort, share: Share) -> [Duration; 2] {
     let mut best = [Duration::MAX; 2];
     // Short ones and several: the best of them is what the machine can do.

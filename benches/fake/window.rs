@@ -1,4 +1,4 @@
-//! What is measured: mappings that move through a VM.
+//! Measured workload: mappings that move through a VM.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub(crate) fn new_bo(file: &File) -> u32 {
     args.handle
 }
 
-/// A VM whose mappings move through the addresses: the oldest go as new ones come.
+/// VM with a moving window of mappings: each new mapping replaces the oldest.
 pub(crate) struct Window {
     file: File,
     vm: u32,

@@ -1,5 +1,5 @@
-//! A compile with the system's C compiler, alone and under the loopback: several processes that search, open and
-//! look at files, none of which is the loopback's.
+//! Compiles with the system's C compiler, alone and under the loopback. Several processes search,
+//! open and inspect files outside of the loopback.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

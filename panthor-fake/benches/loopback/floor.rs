@@ -1,5 +1,5 @@
-//! The least that a system call costs which another thread answers: a filter that notifies of one call, and a
-//! supervisor that answers it without looking at anything.
+//! Floor of a system call that another thread answers. A filter notifies of one call, and a
+//! supervisor answers without looking at anything.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use nix::libc::{self, sock_filter};
 use nix::sys::prctl::set_no_new_privs;
 
-/// What the last call has as its argument.
+/// Argument of the last call.
 const LAST: u64 = 1;
 
 /// The call: it does nothing, and has no parameters that the kernel looks at.
@@ -17,7 +17,7 @@ pub(super) fn call(argument: u64) {
     unsafe { libc::syscall(libc::SYS_getppid, argument) };
 }
 
-/// Runs something on a thread whose [`call`]s are notified.
+/// Runs a function on a thread with notified [`call`]s.
 pub(super) fn under<T: Send>(function: impl FnOnce() -> T + Send) -> io::Result<T> {
     let (sender, receiver) = mpsc::sync_channel(0);
     std::thread::scope(|scope| {
@@ -32,7 +32,7 @@ pub(super) fn under<T: Send>(function: impl FnOnce() -> T + Send) -> io::Result<
             Some(value)
         });
         let listener = receiver.recv().map_err(io::Error::other)??;
-        // While it fails, the client waits for good: that ends the benchmark.
+        // A failed supervisor leaves the client waiting forever: end the benchmark.
         serve(&listener).unwrap_or_else(|error| panic!("the floor's supervisor: {error}"));
         let value = client.join().map_err(|_| io::Error::other("the floor's client panicked"))?;
         value.ok_or_else(|| io::Error::other("the floor's client did not start"))
@@ -86,7 +86,7 @@ fn install() -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel made it a moment ago, and nobody else knows it.
+    // SAFETY: the kernel just made the descriptor, which has no other owner.
     let listener = unsafe { OwnedFd::from_raw_fd(fd as i32) };
     const SYNC_WAKE_UP: usize = 1;
     // SAFETY: the argument is a number. Before Linux 6.6 it is unknown, and both are slower.

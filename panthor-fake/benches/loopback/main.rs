@@ -1,8 +1,9 @@
-//! What the loopback costs: an ioctl through it beside the floor, one notification of the kernel that is answered
-//! at once; and a compile, which opens and looks at many files that are no business of the loopback.
+//! Cost of the loopback. An ioctl is compared with the floor: one kernel notification that is
+//! answered at once. A compile opens and inspects many files that the loopback does not serve.
 //!
-//! `cargo bench -p panthor-fake --features loopback --bench loopback` prints a table; with `-- --check` it fails
-//! when a goal is missed. All is measured by turns in one run: on a busy machine the ratios are what counts.
+//! `cargo bench -p panthor-fake --features loopback --bench loopback` prints a table; with
+//! `-- --check` it fails when a goal is missed. All measurements alternate in one run: on a busy
+//! machine only the ratios are meaningful.
 
 mod compile;
 mod floor;
@@ -23,7 +24,7 @@ use panthor_fake::loopback::Loopback;
 use panthor_fake::{Config, Device};
 use panthor_sys::*;
 
-/// How often each is measured, and how many calls that is.
+/// Number of measurements of each operation.
 const ROUNDS: usize = 41;
 const CALLS: u32 = 500;
 
@@ -64,7 +65,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     println!("{:<44} {:>10} {:>10} {:>12}", "a call of", "best", "median", "of the floor");
     let row = |name: &str, times: &[f64]| {
-        // Of the best rounds: in the others somebody else had the processor.
+        // Compare the best rounds: other processes disturb the rest.
         let ratio = best(times) / best(&rows.floor);
         println!("{name:<44} {:>7.2} µs {:>7.2} µs {ratio:>12.2}", best(times), median(times));
         ratio

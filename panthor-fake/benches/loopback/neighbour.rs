@@ -13,7 +13,7 @@ use panthor_sys::*;
 
 use super::{NODE, create_vm, ioctl, median, micros};
 
-/// How many binds, each with so many operations.
+/// Number of binds.
 const ROUNDS: usize = 15;
 const OPERATIONS: u64 = 200_000;
 

@@ -1,4 +1,5 @@
-//! Calls that a signal interrupts and that natively no signal does: how many, with a shell and with Python.
+//! Counts calls that a signal interrupts under the loopback but not natively, with a shell and with
+//! Python.
 
 use std::error::Error;
 use std::io;
@@ -7,7 +8,7 @@ use std::process::Command;
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
-/// How often each is run.
+/// Number of runs of each program.
 const RUNS: usize = 4;
 
 /// 1000 children end while the shell looks 3000 times for a file.
