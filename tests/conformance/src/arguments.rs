@@ -41,7 +41,7 @@ recorded  prints the recorded answers of one kernel, as record and record-random
 FILTER            only cases whose names contain it
 ";
 
-/// What to do.
+/// Command to run.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Command {
     Help,

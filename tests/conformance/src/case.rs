@@ -1,4 +1,4 @@
-//! Cases: what a client does, told once, and where it is not to be tried.
+//! Cases: the steps of a client, described once, and the conditions under which a case is skipped.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::uapi::kernel::{Kernel, Linux};
 
 type Steps = Box<dyn Fn(&mut Client<'_>) + Send + Sync>;
 
-/// What a client does.
+/// Steps of a client.
 pub struct Case {
     /// Group, a slash, and what it is about.
     pub name: String,
@@ -31,7 +31,7 @@ impl Case {
         self.needs_jobs()
     }
 
-    /// It is not tried where nobody else makes dma-bufs.
+    /// Skips the case where no other device makes dma-bufs.
     pub fn needs_foreign_memory(&mut self) -> &mut Self {
         self.needs_foreign_memory = true;
         self
@@ -43,7 +43,7 @@ impl Case {
         self
     }
 
-    /// Whether it is for a kernel.
+    /// Returns whether the case applies to a kernel.
     pub fn is_for(&self, linux: Linux) -> bool {
         !self.left_out.iter().any(|&(not, _)| not == linux)
     }
@@ -53,7 +53,7 @@ impl Case {
         &self.left_out
     }
 
-    /// Whether a kernel can do what it needs.
+    /// Returns whether a kernel has all that the case needs.
     pub fn can_run(&self, kernel: &dyn Kernel) -> bool {
         (!self.needs_jobs || kernel.jobs_run())
             && (!self.needs_held_jobs || kernel.jobs_can_be_held())
@@ -70,11 +70,11 @@ impl Case {
     }
 }
 
-/// What a client wrote down.
+/// Answers that a client recorded.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Answers {
     pub text: String,
-    /// How many calls there were.
+    /// Number of calls.
     pub calls: u64,
 }
 

@@ -1,7 +1,8 @@
-//! Raw ioctls with the answers of real Panthor drivers, and programs that compare the fake with those drivers.
+//! Raw ioctls with the answers of real Panthor drivers, and programs that compare the fake with
+//! those drivers.
 //!
-//! The command `conformance` runs cases and random programs on the driver of a machine. The test program
-//! `recordings` compares the fake with the recorded answers of all kernels.
+//! The command `conformance` runs cases and random programs on the driver of a machine. The test
+//! program `recordings` compares the fake with the recorded answers of all kernels.
 
 mod arguments;
 mod case;

@@ -48,8 +48,8 @@ pub fn run(command: &Command) -> ExitCode {
     }
 }
 
-/// Has the program end without a word when its output is closed, as that of other commands does. Not where it
-/// works on a driver: what it has begun there must come to its end.
+/// Ends the program silently when its output is closed, as other commands do. On a driver the
+/// program runs on: there each begun case must finish.
 fn end_when_nobody_reads() {
     // SAFETY: it installs no handler, and no other thread is there yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -66,7 +66,7 @@ fn chosen(filter: &str) -> Result<Vec<Case>, String> {
     }
 }
 
-/// As [`chosen`], for a kernel.
+/// Returns the cases of [`chosen`] for a kernel.
 fn chosen_for(linux: Linux, filter: &str) -> Result<Vec<Case>, String> {
     let mut cases = chosen(filter)?;
     cases.retain(|case| case.is_for(linux));
@@ -155,7 +155,7 @@ fn record(device: &Device) -> Result<(), String> {
     Ok(())
 }
 
-/// A fake whose mappings are not told, like those of a driver that is asked by somebody who is not root.
+/// Fake that hides its mappings, as a driver does from a process without root privileges.
 struct Blind(Fake);
 
 impl Kernel for Blind {

@@ -1,6 +1,7 @@
 //! Transcripts: the answers of one kernel as `conformance record` prints them.
 //!
-//! A line `== NAME` stands before the text of each case. Lines above the first case are the heading.
+//! A line `== NAME` stands before the text of each case. Lines above the first case are the
+//! heading.
 
 use std::fmt::Write as _;
 

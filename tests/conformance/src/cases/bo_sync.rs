@@ -29,7 +29,7 @@ fn sync(c: &mut Client<'_>, ops: &[drm_panthor_bo_sync_op]) {
     c.call(DRM_IOCTL_PANTHOR_BO_SYNC, &mut args);
 }
 
-/// A BO of 1 MiB whose pages the CPU caches, where there are such, with pages.
+/// Creates a BO of 1 MiB with allocated pages, CPU-cached where the kernel supports that.
 fn cached(c: &mut Client<'_>) -> u32 {
     let flags = DRM_PANTHOR_BO_WB_MMAP;
     let mut args = drm_panthor_bo_create { size: MIB, flags, ..zeroed() };

@@ -1,4 +1,4 @@
-//! Of DRM itself: VERSION, capabilities, and the name of a client.
+//! Requests of DRM itself: VERSION, capabilities, and client names.
 
 use std::ffi::c_char;
 
@@ -117,7 +117,7 @@ fn set_client_cap(cases: &mut Cases) {
     }
 }
 
-/// Has the file tell who its client is.
+/// Sets the client name of the file.
 pub fn set_name(c: &mut Client<'_>, name: &[u8]) {
     let mut args = drm_set_client_name { name_len: name.len() as u64, name: address(name) };
     c.call(DRM_IOCTL_SET_CLIENT_NAME, &mut args);

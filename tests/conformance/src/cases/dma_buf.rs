@@ -9,7 +9,7 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
-/// What is tried with a dma-buf.
+/// Steps of a case with a dma-buf.
 type Steps = Box<dyn Fn(&mut Client<'_>, &OwnedFd) + Send + Sync>;
 
 /// Makes a dma-buf.

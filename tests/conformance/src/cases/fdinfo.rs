@@ -1,4 +1,4 @@
-//! What fdinfo tells of a file.
+//! Contents of a file's fdinfo.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -62,7 +62,7 @@ fn memory(cases: &mut Cases) {
         .needs_foreign_memory();
 }
 
-/// Waits for the fences that a dma-buf has, and tells fdinfo.
+/// Waits for the fences of a dma-buf and records fdinfo.
 fn told_again(c: &mut Client<'_>, fd: &OwnedFd) {
     c.until_readable(fd);
     c.fdinfo();

@@ -11,7 +11,7 @@ use crate::uapi::ops::*;
 type Args = drm_panthor_group_create;
 type Queue = drm_panthor_queue_create;
 
-/// What is wrong, with queues and a change of the arguments.
+/// Faulty request: a name, the queues, and a change of the arguments.
 type Wrong<'a> = (&'a str, &'a [Queue], fn(&mut Args));
 
 pub fn add(cases: &mut Cases) {

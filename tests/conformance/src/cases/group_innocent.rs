@@ -1,6 +1,7 @@
-//! Groups that the GPU has when another makes it hang: the driver resets it, and they are lost.
+//! Groups on the GPU that another group hangs: the driver resets the GPU and the groups are lost.
 //!
-//! The driver finds out at its next look at the groups, long before a job is late, so that nobody is to blame.
+//! The driver notices at its next scheduler tick, long before a job times out, so that it blames no
+//! group.
 
 use super::job_faults::{end, run};
 use super::jobs::code;
@@ -40,7 +41,8 @@ pub fn add(cases: &mut Cases) {
     others(cases);
 }
 
-/// A case of a group with two queues that the GPU is busy with when it hangs. It goes on when the GPU is back.
+/// Adds a case of a group with two queues that is active when the GPU hangs. The case continues
+/// after the reset.
 fn lost(
     cases: &mut Cases,
     name: &str,
@@ -56,7 +58,7 @@ fn lost(
     hangs(cases.add(name, steps));
 }
 
-/// What all cases need.
+/// Sets the requirements that all cases share.
 fn hangs(case: &mut Case) {
     let why = "it warns when it resets a GPU whose groups it cannot stop, and knows no innocence";
     case.needs_held_jobs().not_on(Linux::V6_12, why);
@@ -129,7 +131,7 @@ fn others(cases: &mut Cases) {
         let busy = busy(c, &mut gate);
         let hung = c.hang(vm);
         c.recover(hung, &[busy]);
-        // Which of them have a slot depends on how often the driver has looked at the groups until then.
+        // The slots of the idle groups depend on the number of scheduler ticks so far.
         let lost = idle.iter().filter(|&&group| c.quietly(|c| c.state_of(group)) != 0).count();
         c.note(format_args!("{lost} of {} groups without jobs are lost", idle.len()));
     }));

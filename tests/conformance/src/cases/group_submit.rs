@@ -254,7 +254,7 @@ fn sync_arrays(cases: &mut Cases) {
     });
 }
 
-/// What is wrong first is what is told.
+/// Adds cases with several faults: the driver reports the first.
 fn in_order(cases: &mut Cases) {
     cases.add("a_wrong_queue_and_syncs_at_a_bad_address", |c| {
         let group = new_group(c);

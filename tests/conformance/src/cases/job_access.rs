@@ -1,4 +1,4 @@
-//! What streams read and write, and where they are: what mappings permit.
+//! Memory accesses of streams, and their places: the permissions of mappings.
 
 use super::job_faults::end;
 use super::jobs::CODE;
@@ -18,11 +18,11 @@ const NOTHING: u64 = 3 * GIB;
 /// Registers 4 to 7 from and to what registers 0 and 1 say.
 const LOAD: u64 = LOAD_MULTIPLE | 4 << 48 | 0xf << 16;
 const STORE: u64 = STORE_MULTIPLE | 4 << 48 | 0xf << 16;
-/// What register 2 has goes where registers 0 and 1 say, or is added there.
+/// Instruction that writes or adds the value of register 2 at the address in registers 0 and 1.
 const ADD: u64 = SYNC_ADD32 | 2 << 32;
 const SET: u64 = SYNC_SET32 | 2 << 32;
 
-/// What a stream does with memory.
+/// Memory accesses of a stream.
 const WRITES: [(&str, u64); 3] = [("store_multiple", STORE), ("sync_add", ADD), ("sync_set", SET)];
 
 /// A VM with a group, and a stream at [`CODE`].
@@ -41,7 +41,7 @@ fn program(c: &mut Client<'_>, flags: u32) -> Program {
 }
 
 impl Program {
-    /// Runs an instruction on what is at an address, and tells how it ended.
+    /// Runs an instruction on an address and records the result.
     fn access(&self, c: &mut Client<'_>, va: u64, instruction: u64) {
         let instructions = [MOV48 | va, MOV32 | 2 << 48 | 7, instruction];
         let size = self.memory.store_stream(0, &instructions);
@@ -208,7 +208,8 @@ fn permitted(cases: &mut Cases) {
         .needs_jobs();
 }
 
-/// Streams are not what NOEXEC forbids: the driver's own are in such memory, and shaders are not played.
+/// Adds cases of streams in NOEXEC memory. NOEXEC does not stop a stream: the driver's own streams
+/// are in such memory, and the simulator runs no shaders.
 fn code(cases: &mut Cases) {
     for (name, flags) in
         [("readonly", READONLY), ("noexec", NOEXEC), ("readonly_and_noexec", READONLY | NOEXEC)]

@@ -24,7 +24,7 @@ fn fault(c: &mut Client<'_>, group: u32, queue: u32) -> u32 {
     done
 }
 
-/// Waits for a syncobj that is surely signalled some time, and tells how.
+/// Waits for a syncobj that is certainly signaled eventually, and records the status.
 pub fn end(c: &mut Client<'_>, handle: u32) {
     c.wait(&[handle], 0, i64::MAX);
     c.fence(handle);

@@ -14,7 +14,7 @@ pub fn add(cases: &mut Cases) {
     time_out(cases);
 }
 
-/// What becomes of jobs whose group goes while the GPU has them.
+/// Adds cases that destroy a group with running jobs.
 fn destroyed(cases: &mut Cases) {
     cases
         .add("state_of_its_group", |c| {
@@ -62,7 +62,7 @@ fn destroyed(cases: &mut Cases) {
             c.fence(behind);
             c.destroy_group(gate.group);
             end(c, done);
-            // Whether it still runs then or is cancelled, too, depends on who is faster.
+            // A race decides whether the job still runs or is canceled.
             c.wait(&[behind], 0, i64::MAX);
             c.until_mapped(1);
         })
@@ -111,7 +111,7 @@ fn destroyed(cases: &mut Cases) {
         .needs_held_jobs();
 }
 
-/// What waits for a job that the GPU has.
+/// Adds cases of work that waits for a running job.
 fn others(cases: &mut Cases) {
     for (name, passes) in [("is_done", true), ("is_destroyed", false)] {
         cases

@@ -28,7 +28,7 @@ pub fn ready(c: &mut Client<'_>, queues: usize) -> (u32, u32) {
     (vm, c.group(vm, queues))
 }
 
-/// Waits for syncobjs that are surely signalled some time, and tells how.
+/// Waits for syncobjs that are certainly signaled eventually, and records the status.
 pub fn until_done(c: &mut Client<'_>, handles: &[u32]) {
     for &handle in handles {
         c.wait(&[handle], 0, i64::MAX);

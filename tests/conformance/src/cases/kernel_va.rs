@@ -1,4 +1,5 @@
-//! Where the kernel maps its own memory in a VM: heaps and groups, made and destroyed in many orders.
+//! VA ranges of the kernel's own memory in a VM: heaps and groups, created and destroyed in many
+//! orders.
 
 use panthor_sys::*;
 

@@ -227,7 +227,7 @@ fn master(cases: &mut Cases) {
 /// `DRM_IOCTL_GET_CLIENT`.
 const GET_CLIENT: u32 = 0xc028_6405;
 
-/// Who a thread is, as the primary node tells it.
+/// Records the identity of a thread as the primary node reports it.
 fn get_client(c: &mut Client<'_>) {
     let node = c.node();
     let ask = || {

@@ -10,8 +10,8 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::wire::Wire;
 
-/// A query: name, number, the size of its structure in the header and the least that is taken, how its
-/// answer is told, and what its memory is filled with.
+/// Description of a query: name, number, the size of its structure in the header and the smallest
+/// accepted size, the text form of its answer, and the initial contents of its memory.
 struct Query {
     name: &'static str,
     type_: u32,

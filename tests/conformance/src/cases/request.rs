@@ -1,4 +1,4 @@
-//! How requests are encoded: sizes, directions, numbers, types, and where the argument is.
+//! Encoding of requests: sizes, directions, numbers, types, and the address of the argument.
 
 use panthor_raw::requests::REQUESTS;
 use panthor_sys::*;

@@ -1,4 +1,4 @@
-//! What sync files and their fences are called, with all numbers told as `#`.
+//! Names of sync files and their fences, with `#` for every number.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -42,7 +42,7 @@ pub fn add(cases: &mut Cases) {
         let file = c.sync_file(timeline);
         names(c, &file);
     });
-    // The kernel does not know that a timeline is done before somebody asks.
+    // The kernel does not notice a finished timeline before the first query.
     cases.add("points_that_somebody_has_asked_for", |c| {
         let timeline = c.syncobj();
         c.timeline_signal(&[timeline], &[3]);
@@ -68,7 +68,7 @@ pub fn add(cases: &mut Cases) {
     pending(cases);
 }
 
-/// Who waits for a point asks, too.
+/// Adds cases of waits for a point, which also query the fence.
 fn asked(cases: &mut Cases) {
     let mut add = |name: &str, ask: fn(&mut Client<'_>, u32, &OwnedFd)| {
         cases.add(format!("points_after_{name}"), move |c| {

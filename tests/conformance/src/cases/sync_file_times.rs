@@ -26,7 +26,7 @@ fn time(c: &mut Client<'_>, file: &OwnedFd) -> u64 {
     fence.timestamp_ns
 }
 
-/// Tells whether a sync file was signalled before or after others, or at the same time.
+/// Records whether a sync file was signaled before or after others, or at the same time.
 fn tell_time(c: &mut Client<'_>, file: &OwnedFd, others: &[(&str, &OwnedFd)]) {
     let at = time(c, file);
     for (name, other) in others {

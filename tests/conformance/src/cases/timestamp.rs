@@ -91,7 +91,7 @@ fn fields(cases: &mut Cases) {
     }
 }
 
-/// What is behind the structure that the kernel knows.
+/// Adds cases of arguments longer than the structure that the kernel knows.
 fn tails(cases: &mut Cases) {
     for (name, size, at) in
         [("the_next_byte", 100, 56), ("the_last_byte", 100, 99), ("in_the_middle", 4000, 3000)]

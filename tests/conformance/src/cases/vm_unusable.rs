@@ -12,10 +12,10 @@ use crate::uapi::ops::*;
 const AT: u64 = 64 * MIB;
 const FAILED: u64 = 128 * MIB;
 
-/// The mappings that the VM has of the group that tells when the GPU runs.
+/// Number of mappings that the witness group adds to the VM.
 const WITNESS: usize = 4;
 
-/// What a case of a VM has that is unusable.
+/// Objects of a case with an unusable VM.
 #[derive(Clone, Copy)]
 struct Broken {
     vm: u32,

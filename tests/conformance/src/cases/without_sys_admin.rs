@@ -19,7 +19,7 @@ pub fn add(cases: &mut Cases) {
     driver(cases);
 }
 
-/// What only the current master may.
+/// Tries the requests that need the current master.
 fn try_mastery(c: &mut Client<'_>) {
     version(c, (1, 4), ANY);
     auth_magic(c, 1);
@@ -134,8 +134,8 @@ fn masters(cases: &mut Cases) {
             set(c);
         });
     });
-    // Left over from the times before: SET_UNIQUE, BLOCK, UNBLOCK, ADD_DRAW, RM_DRAW, UPDATE_DRAW, and FINISH, which
-    // asks for less.
+    // Legacy requests: SET_UNIQUE, BLOCK, UNBLOCK, ADD_DRAW, RM_DRAW, UPDATE_DRAW, and FINISH,
+    // which needs fewer privileges.
     for (name, request) in [
         ("set_unique", 0x4010_6410),
         ("block", 0xc004_6412),
@@ -165,7 +165,7 @@ fn masters(cases: &mut Cases) {
     }
 }
 
-/// What only those may who are authenticated.
+/// Tries the requests that need an authenticated client.
 fn try_names(c: &mut Client<'_>, name: u32) {
     let bo = c.bo(PAGE);
     gem_flink(c, bo);

@@ -22,7 +22,7 @@ fn try_group(c: &mut Client<'_>, vm: u32, priority: u8) {
     c.call(DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args);
 }
 
-/// What may be, and what is done.
+/// Tries the priorities, allowed and refused.
 fn try_priorities(c: &mut Client<'_>) {
     group_priorities(c);
     let vm = c.vm();

@@ -16,8 +16,8 @@ pub struct Prepared {
     pub fake: Outcome,
 }
 
-/// Gives `consume` the programs of these seeds, in order, for as long as it wants them. The fake runs on a
-/// CPU of its own, which halves the time where every instruction is emulated.
+/// Passes the programs of these seeds to `consume`, in order and on demand. The fake runs on a CPU
+/// of its own, which halves the time under full emulation.
 pub fn prepared<R>(
     seeds: impl Iterator<Item = u64> + Send,
     program: impl Fn(u64) -> Program + Send,

@@ -1,4 +1,4 @@
-//! What calls answer besides the structure that they are given.
+//! Answers of calls outside of their structure.
 
 use panthor_sys::*;
 

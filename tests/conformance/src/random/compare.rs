@@ -9,10 +9,10 @@ use crate::uapi::mappings::{Spaces, lines};
 use super::program::Program;
 use super::run::{Outcome, run};
 
-/// How long the driver may take to release what was destroyed.
+/// Longest time that the driver may take to release destroyed objects.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a program should do.
+/// Expected results of a program.
 pub struct Expected<'a> {
     /// A run ends where it says something else.
     pub text: Option<&'a str>,

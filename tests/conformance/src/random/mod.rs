@@ -24,12 +24,12 @@ use ahead::{Prepared, prepared};
 use compare::{Both, PATIENCE};
 use program::Program;
 
-/// How often the shrinker may run a program.
+/// Limit of the runs of one program by the shrinker.
 const ATTEMPTS: usize = 3000;
 /// It ends after so many differences.
 const DIFFERENCES: u64 = 5;
 
-/// What was done.
+/// Totals of a run.
 #[derive(Default)]
 struct Sum {
     programs: u64,
@@ -51,19 +51,19 @@ impl Sum {
     }
 }
 
-/// What is run.
+/// Amount of programs to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Amount {
     /// At least so many calls.
     pub calls: u64,
-    /// Of the first program; the others have those after it.
+    /// Seed of the first program; each further program has the next seed.
     pub seed: u64,
     /// So many steps has a program at most.
     pub steps: u64,
 }
 
-/// Runs programs on both until there were so many calls, and tells what there is to tell. An error says
-/// that some differ.
+/// Runs programs on both until the number of calls is reached, and prints the results. Fails if
+/// some programs differ.
 pub fn compare(
     driver: &dyn Kernel,
     linux: Linux,

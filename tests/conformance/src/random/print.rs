@@ -46,7 +46,7 @@ impl Printer<'_> {
         }
     }
 
-    /// What the client calls a file: they are numbered as they are opened.
+    /// Returns the client's number of a file: files are numbered in the order of opening.
     fn number(&self, file: FileId) -> usize {
         let opened = self.program.steps.iter().filter_map(|step| match step {
             Step::Open(file) | Step::OpenPrimary(file) => Some(*file),

@@ -49,7 +49,7 @@ pub struct Call {
     pub on: Option<Slot>,
     pub request: &'static Request,
     pub fields: Fields,
-    /// What stands for the result.
+    /// Slot of the result.
     pub gives: Option<Slot>,
 }
 
@@ -69,7 +69,7 @@ pub struct SetName {
     pub len: usize,
 }
 
-/// An ioctl that is known by its number and by how long its argument is, each byte of which is the same.
+/// Ioctl with a raw number and an argument of this length, filled with one byte.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plain {
     pub file: FileId,
@@ -81,11 +81,11 @@ pub struct Plain {
 /// Fields by name. Those that are not there are zero.
 pub type Fields = Vec<(&'static str, Arg)>;
 
-/// What is in a field.
+/// Value of a field.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Arg {
     Number(u64),
-    /// What an earlier step gave, or zero.
+    /// Result of an earlier step, or zero.
     Slot(Slot),
     /// A pointer to numbers of 32 bits.
     Words(Vec<Arg>),

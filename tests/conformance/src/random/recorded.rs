@@ -1,4 +1,4 @@
-//! What random programs did on real kernels: a checksum for each.
+//! Recorded results of random programs on real kernels: a checksum for each.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::run::{Outcome, run};
 
 /// The seeds of the programs that are recorded.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=100;
-/// How many steps they have at most.
+/// Limit of the steps of a program.
 const STEPS: u64 = 120;
 
 fn program(seed: u64) -> Program {
@@ -32,7 +32,7 @@ pub fn record(driver: &dyn Kernel, linux: Linux) {
     let names: BTreeMap<_, _> = programs().collect();
     prepared(SEEDS, program, linux, |programs| {
         for Prepared { seed, program, fake } in programs {
-            // The fake tells what will come about when the kernel has released what was destroyed.
+            // The fake reports the state after the kernel has released all destroyed objects.
             let expected = Expected { text: None, looks: &fake.looks, patience: PATIENCE };
             wait_for_silence(driver);
             let outcome = run(&program, driver, linux, Some(&expected));

@@ -10,27 +10,27 @@ use crate::uapi::wire::{Field, Wire};
 
 /// A request with its structure.
 pub struct Request {
-    /// Of its constant.
+    /// Name of the constant.
     pub name: &'static str,
-    /// Of its structure.
+    /// Name of the structure.
     pub ty: &'static str,
     pub size: usize,
     pub layout: &'static [Field],
     /// The field with what the kernel makes.
     pub gives: Option<&'static str>,
-    /// Issues it on the file or on a descriptor, with the structure's bytes, which are as the kernel left them
-    /// afterwards.
+    /// Issues the request on the file or on a descriptor, with the bytes of the structure. The
+    /// kernel's changes are in the bytes afterwards.
     pub issue: fn(&mut Client<'_>, Option<i32>, &mut [u8]) -> i32,
 }
 
 impl Request {
-    /// Whether the kernel makes a descriptor.
+    /// Returns whether the kernel creates a descriptor.
     pub fn gives_descriptor(&self) -> bool {
         self.gives.is_some_and(is_descriptor)
     }
 }
 
-/// Whether a field is a descriptor.
+/// Returns whether a field is a descriptor.
 pub fn is_descriptor(field: &str) -> bool {
     ["fd", "fd2", "fence"].contains(&field)
 }

@@ -21,18 +21,18 @@ use super::requests::*;
 use super::settle::{Pending, is_of_burst};
 use super::values::{Bytes, Values, View, number};
 
-/// What a program did.
+/// Results of a program.
 #[derive(Default)]
 pub struct Outcome {
     pub text: String,
     pub calls: u64,
     /// Calls that succeeded.
     pub succeeded: u64,
-    /// How many steps were not taken because of a rule.
+    /// Number of steps that a rule forbade.
     pub forbidden: u64,
-    /// What was mapped whenever the program looked.
+    /// Mappings at each look of the program.
     pub looks: Vec<Spaces>,
-    /// Whether it ended early because it did something else than expected.
+    /// Set if the program ended early because of an unexpected result.
     pub differs: bool,
 }
 
@@ -71,7 +71,7 @@ pub fn run(
             compared = text.len();
         }
     }
-    // Also if it ends early: a VM with queued maps that is closed stays in the kernel for good.
+    // Settle after an early end too: a closed VM with queued maps stays in the kernel forever.
     run.settle();
     if !run.outcome.differs {
         run.look(expected);
@@ -97,7 +97,7 @@ struct Run<'a> {
     watch: Watch,
     linux: Linux,
     pending: Vec<(FileId, Pending)>,
-    /// Whether a group has just gone: the kernel gives up its memory when it gets to it.
+    /// Set just after a group is destroyed: the kernel releases the group's memory later.
     unsettled_groups: bool,
     outcome: Outcome,
 }
@@ -168,11 +168,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a descriptor can be read, once all is done.
+    /// Records whether a descriptor is readable once all work is done.
     fn poll(&mut self, slot: Slot) {
         let Some(fd) = self.descriptors.get(&slot) else { return };
-        // The kernel gets to know of a timeline that is done by a poll, too, which nobody tells the fake: so
-        // somebody asks before.
+        // A poll makes the kernel notice a finished timeline, but the fake never sees the poll:
+        // query the sync file before.
         if self.linux != Linux::V6_12 {
             self.client.quietly(|client| client.file_info(fd, 0));
         }

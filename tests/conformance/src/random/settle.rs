@@ -1,5 +1,5 @@
-//! What does not wait for what was submitted before, and how all else does: without a word, these calls are not
-//! compared.
+//! Calls that do not wait for earlier submissions, and the waits before all other calls. The waits
+//! are not recorded and not compared.
 
 use panthor_sys::*;
 
@@ -10,8 +10,8 @@ use super::program::Step;
 use super::requests::*;
 use super::values::{Values, View};
 
-/// Whether a step only adds to what is done asynchronously. Of all others the results may depend on
-/// whether that is done.
+/// Returns whether a step only adds asynchronous work. The results of all other steps may depend on
+/// whether that work is done.
 pub fn is_submission(step: &Step, values: &Values) -> bool {
     let Step::Call(call) = step else { return false };
     let view = View::new(&call.fields, call.request.layout, values);
@@ -19,8 +19,8 @@ pub fn is_submission(step: &Step, values: &Values) -> bool {
         || *call.request == VM_BIND && view.number("flags") & u64::from(ASYNC) != 0
 }
 
-/// Whether the answer to a step is the same while what was submitted is not done: submissions, and what passes
-/// their fences on.
+/// Returns whether the answer to a step does not depend on unfinished work. True for submissions,
+/// and for steps that pass their fences on.
 pub fn is_of_burst(step: &Step, values: &Values) -> bool {
     if is_submission(step, values) {
         return true;
@@ -33,7 +33,7 @@ pub fn is_of_burst(step: &Step, values: &Values) -> bool {
             && flags == u64::from(DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE)
 }
 
-/// What may still be doing something, of a file.
+/// Objects of a file that may have unfinished work.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Pending {
     Vm(u32),
@@ -72,6 +72,7 @@ impl Pending {
 }
 
 fn call<T>(client: &Client<'_>, request: u32, arg: &mut T) -> i32 {
-    // SAFETY: the structure is writable, and the arrays that it leads to live until the call is over.
+    // SAFETY: the structure is writable, and the arrays behind its pointers live until the call
+    // returns.
     unsafe { client.node().ioctl(request, (&raw mut *arg).cast()) }
 }

@@ -2,7 +2,8 @@
 
 use super::program::{Arg, Fields, Program, Step};
 
-/// The smallest program found that `fails` as the given one does. It is asked at most so many times.
+/// Returns the smallest program found that `fails` as the given program does. Calls `fails` at most
+/// `attempts` times.
 pub fn shrink(program: &Program, mut attempts: usize, fails: impl Fn(&Program) -> bool) -> Program {
     let mut best = program.clone();
     let mut fails = |candidate: &Program| {

@@ -1,4 +1,4 @@
-//! What a program's slots stand for, and its arguments as bytes.
+//! Values of a program's slots, and its arguments as bytes.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::uapi::wire::Field;
 use super::forbidden::ROOM;
 use super::program::{Arg, Array, Fields, Slot};
 
-/// What steps gave.
+/// Results of steps.
 pub type Values = HashMap<Slot, u64>;
 
 /// A number, or what a slot stands for. Pointers count as zero.
@@ -38,7 +38,7 @@ impl<'a> View<'a> {
         self.fields.iter().find(|(known, _)| *known == name).map(|(_, arg)| arg)
     }
 
-    /// As much of a number as its field holds.
+    /// Returns a number, truncated to the width of the field.
     pub fn number(&self, name: &str) -> u64 {
         let number = self.arg(name).map_or(0, |arg| number(arg, self.values));
         match self.layout.iter().find(|(known, ..)| *known == name) {
@@ -152,12 +152,12 @@ impl Bytes {
         address
     }
 
-    /// What the kernel wrote where numbers were asked for.
+    /// Returns the arrays of numbers that the kernel wrote.
     pub fn answers(&self) -> impl Iterator<Item = &[u64]> {
         self.answers.iter().map(|&(index, count)| &self.behind[index][..count])
     }
 
-    /// What the kernel wrote to the space for anything.
+    /// Returns the contents of the free-form output space.
     pub fn room(&self) -> Option<&[u64]> {
         self.behind.first().map(Vec::as_slice)
     }

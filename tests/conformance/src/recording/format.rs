@@ -1,8 +1,9 @@
-//! The text of a recording.
+//! Text format of a recording.
 //!
-//! A line `== NAME` stands before the lines of each case. Empty lines separate cases. Every kernel answered with a
-//! line that has no mark. A mark names the kernels that answered with its line: `[7.3 7.2] VM_DESTROY id=1 = 0`.
-//! A mark behind the name of a case means that the case was recorded on those kernels only.
+//! A line `== NAME` stands before the lines of each case. Empty lines separate cases. Every kernel
+//! answered with a line that has no mark. A mark names the kernels that answered with its line:
+//! `[7.3 7.2] VM_DESTROY id=1 = 0`. A mark behind the name of a case means that the case was
+//! recorded on those kernels only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

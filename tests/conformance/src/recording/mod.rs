@@ -106,8 +106,8 @@ impl Recording {
         Some(text)
     }
 
-    /// Replaces a kernel's answers to the cases of a transcript. Answers of other kernels stay, and so do answers to
-    /// other cases, but for cases that `is_known` does not know.
+    /// Replaces a kernel's answers to the cases of a transcript. Answers of other kernels stay.
+    /// Answers to other cases stay too, unless `is_known` rejects the case.
     pub fn replace(&mut self, new: &Transcript, is_known: impl Fn(&str) -> bool) {
         let linux = new.linux;
         self.headings.insert(linux, new.heading.clone());

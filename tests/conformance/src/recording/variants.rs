@@ -96,7 +96,8 @@ impl Variants {
     }
 }
 
-/// Adds a kernel's lines along a longest common subsequence. Where the texts differ, older lines come first.
+/// Adds a kernel's lines along a longest common subsequence. Where the texts differ, older lines
+/// come first.
 fn merge(merged: Vec<Line>, linux: Linux, lines: &[&str]) -> Vec<Line> {
     // The length of a longest common subsequence of what follows each pair of positions.
     let mut common = vec![vec![0_usize; lines.len() + 1]; merged.len() + 1];

@@ -42,17 +42,17 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What was written down; all files are closed.
+    /// Closes all files and returns the recorded text.
     pub fn finish(mut self) -> String {
         std::mem::take(&mut self.text)
     }
 
-    /// What was written down so far.
+    /// Returns the text recorded so far.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls.
     pub fn calls(&self) -> u64 {
         self.calls
     }
@@ -133,8 +133,8 @@ impl<'a> Client<'a> {
     pub fn call<T: Wire>(&mut self, request: u32, arg: &mut T) -> i32 {
         self.calls += 1;
         let before = arg.fields();
-        // SAFETY: the structure is writable, and the cases put nothing behind its pointers that they
-        // do not expect to be written.
+        // SAFETY: the structure is writable, and the pointers of the cases lead only to memory that
+        // the kernel may write.
         let result = unsafe { self.node().ioctl(request, (&raw mut *arg).cast()) };
         self.record(request, &before, result, &arg.fields());
         result
@@ -222,7 +222,7 @@ impl<'a> Client<'a> {
         result
     }
 
-    /// Issues a request whose argument is at a bad address.
+    /// Issues a request with the argument at a bad address.
     pub fn at(&mut self, request: u32, bad: Bad) -> i32 {
         self.calls += 1;
         let address = self.memory.address(bad) as usize as *mut c_void;
@@ -240,12 +240,13 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Takes the next mmap offsets for new ones: a kernel uses those of BOs that are gone again, if it likes.
+    /// Numbers the next mmap offsets as new ones: a kernel may reuse the offsets of closed BOs.
     pub fn forget_offsets(&mut self) {
         self.show.forget_offsets();
     }
 
-    /// Tells a descriptor of the client's own by its order, as those that calls give away.
+    /// Records a descriptor of the client's own and numbers it like the descriptors that calls
+    /// return.
     pub fn know(&mut self, fd: i32) {
         let told = self.show.returned(Value::Fd(fd.into()));
         self.note(format_args!("descriptor {told}"));
@@ -254,16 +255,16 @@ impl<'a> Client<'a> {
     /// Takes a descriptor that a call gave away.
     pub fn own(&mut self, fd: i32) -> OwnedFd {
         assert!(fd >= 0, "no descriptor: {fd}\n{}", self.text);
-        // SAFETY: it was just made for the client, and nobody else closes it.
+        // SAFETY: the kernel just made the descriptor for the client, and it has no other owner.
         unsafe { OwnedFd::from_raw_fd(fd) }
     }
 
-    /// What a descriptor is called that no ioctl on the node gave away.
+    /// Returns the name of a descriptor that no ioctl on the node returned.
     pub fn introduce(&mut self, fd: i32) -> String {
         self.show.returned(Value::Fd(fd.into()))
     }
 
-    /// What a descriptor is called.
+    /// Returns the name of a descriptor.
     pub fn called(&mut self, fd: i32) -> String {
         self.show.given(Value::Fd(fd.into()))
     }
@@ -288,7 +289,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Whether a thread of this program sleeps, or has ended.
+/// Returns whether a thread of this program sleeps or has ended.
 fn is_asleep(thread: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
     // The state comes after the name, which is in parentheses.

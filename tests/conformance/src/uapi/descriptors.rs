@@ -1,4 +1,4 @@
-//! Descriptors in the eyes of who has them: what they are, and what comes out of them.
+//! Descriptors as their owner sees them: their kinds and their contents.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -12,7 +12,7 @@ use super::ops::zeroed;
 use super::show;
 
 impl Client<'_> {
-    /// An eventfd that nobody waits for by reading it.
+    /// Creates an eventfd without a blocked reader.
     pub fn eventfd(&mut self) -> OwnedFd {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let fd = eventfd(0, flags).expect("an eventfd");
@@ -64,7 +64,8 @@ impl Client<'_> {
         self.note(format_args!("  {name}: {access}{exec}"));
     }
 
-    /// Writes down what the driver tells in the fdinfo of the file, without what is as the kernel or the GPU likes.
+    /// Records the fdinfo that the driver prints for the file, without the values that the kernel
+    /// or the GPU chooses.
     pub fn fdinfo(&mut self) {
         let text = self.node().fdinfo();
         let varies = |key: &str| key == "drm-client-id" || key.contains("freq");
@@ -76,7 +77,7 @@ impl Client<'_> {
         }
     }
 
-    /// Writes down the size of a dma-buf, as its end tells.
+    /// Records the size of a dma-buf: the offset of its end.
     pub fn dma_buf_size(&mut self, fd: &OwnedFd) {
         let size = seek(fd, SeekFrom::End(0)).expect("its end");
         let name = self.called(fd.as_raw_fd());

@@ -13,8 +13,8 @@ use super::kernel::{Capability, Kernel, Linux, Mapped, Memory, Node, Trouble};
 pub struct Fake(Device);
 
 impl Fake {
-    /// One that is driven as by that kernel, for a client who may do all that root may, as the one of
-    /// the recordings.
+    /// Creates a fake with the driver of that kernel, for a client with all capabilities of root,
+    /// as in the recordings.
     pub fn new(linux: Linux) -> Self {
         let config = Config::default()
             .driver_minor(linux.driver_minor())

@@ -1,4 +1,4 @@
-//! Jobs that are held until the case lets them go, so that their fences are surely pending until then.
+//! Jobs that are held until the case releases them: their fences are certainly pending until then.
 
 use panthor_sys::*;
 
@@ -13,16 +13,16 @@ const VA: u64 = MIB;
 /// The room for each stream, as the driver wants them aligned.
 const STREAM: u64 = 64;
 
-/// How many jobs each queue has room for.
+/// Number of jobs that each queue has room for.
 const JOBS: u64 = 8;
 
-/// A group whose jobs wait, each in its stream, for a word of their queue.
+/// Group with waiting jobs: the stream of each waits for a word of its queue.
 pub struct Gate {
     pub vm: u32,
     pub group: u32,
     /// It keeps the file open as long as it is there.
     memory: Option<CpuMap>,
-    /// Of each queue, how many jobs there were, and how many may end.
+    /// Number of started jobs and number of released jobs of each queue.
     queues: Vec<(u32, u32)>,
 }
 
@@ -75,7 +75,7 @@ impl Client<'_> {
         self.note(format_args!("job {passed} of queue {queue} may end"));
     }
 
-    /// Has the next job of a queue begin that nobody lets go, so that it takes too long.
+    /// Starts the next job of a queue without releasing it, so that the job times out.
     pub fn end_late(&mut self, gate: &Gate, queue: u32) {
         self.node().step(gate.group, queue);
         self.note(format_args!("a job of queue {queue} takes too long"));

@@ -6,11 +6,12 @@ use super::client::Client;
 use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
 use super::streams::{HANG, MOV32, MOV48, SYNC_SET32};
 
-/// Where the stream is, and in front of it the word that tells that it has begun.
+/// Address of the stream's memory. The word in front of the stream reports that the stream has
+/// begun.
 const VA: u64 = 2 * GIB;
 const STREAM: u64 = 64;
 
-/// What a hang leaves.
+/// Objects that a hang leaves behind.
 #[derive(Clone, Copy)]
 pub struct Hung {
     /// The group that did it.
@@ -20,7 +21,8 @@ pub struct Hung {
 }
 
 impl Client<'_> {
-    /// Hangs the GPU by a group of a VM. It finds out when it looks at its groups the next time, which is soon.
+    /// Hangs the GPU by a group of a VM. The driver notices at the next scheduler tick, which comes
+    /// soon.
     pub fn hang(&mut self, vm: u32) -> Hung {
         let bo = self.bo(PAGE);
         self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
@@ -47,7 +49,8 @@ impl Client<'_> {
         Hung { group, witness: self.witness() }
     }
 
-    /// Waits until the driver has reset the GPU and it runs again; tells how the fences end of what was lost.
+    /// Waits until the driver has reset the GPU and the GPU runs again. Records how the fences of
+    /// the lost work ended.
     pub fn recover(&mut self, hung: Hung, lost: &[u32]) {
         self.node().reset();
         self.until_the_gpu_runs(hung.witness);

@@ -19,16 +19,18 @@ impl Client<'_> {
         group
     }
 
-    /// A group that tells whether the GPU runs, with a VM of its own.
+    /// Creates a group with a VM of its own, to find out whether the GPU runs.
     pub fn witness(&mut self) -> u32 {
         let vm = self.vm();
         self.group_with_instruction(vm, 0)
     }
 
-    /// Waits until the GPU runs again after a reset, which has begun or will with the next job. Not written down.
+    /// Waits, without recording, until the GPU runs again after a reset. The reset has begun or
+    /// begins with the next job.
     ///
-    /// The driver cancels jobs until then. Nothing else is asked of it: to create a group, for example, it flushes
-    /// caches, and the played GPU may miss one of two commands at a time, of which the other is to reset.
+    /// The driver cancels jobs until then. The loop makes no other requests. Creating a group, for
+    /// example, flushes caches, and the simulated GPU may miss a command that arrives together with
+    /// the reset.
     pub fn until_the_gpu_runs(&mut self, witness: u32) {
         let patience = Instant::now() + Duration::from_secs(10);
         self.quietly(|c| {

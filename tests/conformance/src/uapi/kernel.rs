@@ -1,4 +1,4 @@
-//! Who answers: a kernel with a Panthor device, real or pretended.
+//! Kernel with a Panthor device, real or fake, that answers the calls.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -19,7 +19,7 @@ pub enum Linux {
 impl Linux {
     pub const ALL: [Self; 3] = [Self::V6_12, Self::V7_2, Self::V7_3];
 
-    /// As it is called on the command line and in names of files.
+    /// Returns the name on the command line and in file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::V6_12 => "6.12",
@@ -32,7 +32,7 @@ impl Linux {
         Self::ALL.into_iter().find(|linux| linux.name() == name)
     }
 
-    /// The kernel whose driver has this minor version, if there is one.
+    /// Returns the kernel with this minor version of the driver, if any.
     pub fn from_driver_minor(minor: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|linux| linux.driver_minor() == minor)
     }
@@ -62,7 +62,7 @@ pub struct Mapped {
     pub offset: u64,
 }
 
-/// How the next job of a queue ends badly.
+/// Failures of the next job of a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trouble {
     /// Its stream is where nothing is mapped.
@@ -71,7 +71,7 @@ pub enum Trouble {
     TimeOut,
 }
 
-/// What a process may do that others may not.
+/// Privileges of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Capability {
     SysAdmin,
@@ -87,7 +87,7 @@ impl Capability {
     }
 }
 
-/// A kernel with a device of which nobody else makes use.
+/// Kernel with a device that no other process uses.
 pub trait Kernel {
     /// Opens the render node: a new open file.
     fn open(&self) -> io::Result<Box<dyn Node>>;
@@ -95,7 +95,8 @@ pub trait Kernel {
     /// Opens the primary node.
     fn open_primary(&self) -> io::Result<Box<dyn Node>>;
 
-    /// What the VMs have mapped, oldest VM first; `None` where that cannot be told.
+    /// Returns the mappings of all VMs, oldest VM first, or `None` if the kernel does not report
+    /// mappings.
     fn address_spaces(&self) -> Option<Vec<Vec<Mapped>>>;
 
     /// Makes a dma-buf of a driver that is not Panthor, of whole pages.
@@ -104,10 +105,10 @@ pub trait Kernel {
     /// Takes a capability away from the calling thread, or gives it back if it could ever have it.
     fn allow(&self, capability: Capability, allowed: bool) -> io::Result<()>;
 
-    /// Whether jobs of groups are done.
+    /// Returns whether jobs of groups complete.
     fn jobs_run(&self) -> bool;
 
-    /// Whether they can wait in the middle of their streams, for what the CPU writes to memory.
+    /// Returns whether streams can wait for the CPU to write to memory.
     fn jobs_can_be_held(&self) -> bool;
 }
 
@@ -125,10 +126,11 @@ pub trait Node: Send + Sync {
     /// As that of `ioctl(2)` on the descriptor, which is open.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
-    /// What the driver tells in the file's fdinfo.
+    /// Returns the driver's part of the file's fdinfo.
     fn fdinfo(&self) -> String;
 
-    /// How the fence of a sync file ended: 0 if it has not, 1, or a negative error number.
+    /// Returns the status of a sync file's fence: 0 if pending, 1 if signaled, or a negative error
+    /// number.
     fn fence_status(&self, sync_file: &OwnedFd) -> i32;
 
     /// Maps the node, shared; a positive error number when it cannot.
@@ -146,7 +148,7 @@ pub trait Node: Send + Sync {
     /// Has the next queued change of what a VM maps fail where no MMU hangs.
     fn jam(&self, vm: u32);
 
-    /// Tells in memory of a VM that a stream has begun where streams do not run.
+    /// Writes to the memory of a VM that a stream has begun, if the kernel does not run streams.
     fn begin(&self, vm: u32, va: u64);
 
     /// Resets the GPU where it does not hang by itself.

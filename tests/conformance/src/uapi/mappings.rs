@@ -1,4 +1,4 @@
-//! What the VMs have mapped, in the eyes of root.
+//! Mappings of all VMs, as root sees them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::kernel::Mapped;
 
-/// What VMs have mapped.
+/// Mappings of each VM.
 pub type Spaces = Vec<Vec<Mapped>>;
 
 impl Client<'_> {
-    /// Writes down what all VMs have mapped, with objects numbered as they appear. It is left out where
-    /// the kernel does not tell.
+    /// Records the mappings of all VMs, with objects numbered in the order of appearance. Records
+    /// nothing if the kernel does not report mappings.
     pub fn mappings(&mut self) {
         let Some(spaces) = self.spaces(None, Duration::ZERO) else { return };
         for line in lines(&spaces) {
@@ -19,10 +19,10 @@ impl Client<'_> {
         }
     }
 
-    /// What all VMs have mapped, with objects numbered as they appear.
+    /// Returns the mappings of all VMs, with objects numbered in the order of appearance.
     ///
-    /// What is being destroyed goes when the kernel gets to it: there is so much time for what is
-    /// wanted to come about.
+    /// The kernel releases destroyed objects late: waits up to `patience` for the `wanted`
+    /// mappings.
     pub fn spaces(&self, wanted: Option<&Spaces>, patience: Duration) -> Option<Spaces> {
         let start = Instant::now();
         loop {
@@ -35,25 +35,25 @@ impl Client<'_> {
         }
     }
 
-    /// The number of mappings of all VMs, if the kernel tells.
+    /// Returns the number of mappings of all VMs, if the kernel reports mappings.
     pub fn mapping_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.iter().map(Vec::len).sum())
     }
 
-    /// The number of VMs that are there, if the kernel tells.
+    /// Returns the number of VMs, if the kernel reports mappings.
     pub fn vm_count(&self) -> Option<usize> {
         self.kernel.address_spaces().map(|spaces| spaces.len())
     }
 
-    /// Waits until the VMs have that many mappings in all, if the kernel tells: what a group had goes a
-    /// moment after the group. Not written down.
+    /// Waits, without recording, until the VMs have that many mappings in all, if the kernel
+    /// reports mappings. The mappings of a group go a moment after the group.
     #[track_caller]
     pub fn until_mapped(&self, count: usize) {
         self.until(|| self.mapping_count(), count, "mappings");
     }
 
-    /// Waits until there are that many VMs, if the kernel tells: one goes a moment after its last operation,
-    /// its groups and its file. Not written down.
+    /// Waits, without recording, until that many VMs exist, if the kernel reports mappings. A VM
+    /// goes a moment after its last operation, its groups and its file.
     #[track_caller]
     pub fn until_vms(&self, count: usize) {
         self.until(|| self.vm_count(), count, "VMs");

@@ -19,7 +19,7 @@ pub enum Bad {
     Null,
     /// In the first page, where nothing ever is.
     Low,
-    /// Of the kernel's.
+    /// Memory of the kernel.
     Kernel,
     /// The very last byte.
     Last,
@@ -53,8 +53,10 @@ impl UserMemory {
         // SAFETY: anywhere, nothing is replaced.
         let start = unsafe { mmap_anonymous(None, len, all, MapFlags::MAP_PRIVATE) };
         let memory = Self(start.expect("three pages").cast());
-        // The first can be read, the second written, behind it is nothing.
-        // SAFETY: a page of what was just mapped, which nobody uses.
+        // The first page becomes read-only, the second stays writable, the third becomes
+        // inaccessible.
+        //
+        // SAFETY: the page is part of the new mapping, which has no users.
         unsafe { mprotect(memory.at(0), PAGE, ProtFlags::PROT_READ) }.expect("to protect a page");
         // SAFETY: as above.
         unsafe { mprotect(memory.at(2), PAGE, ProtFlags::PROT_NONE) }.expect("to protect a page");
@@ -89,7 +91,7 @@ impl UserMemory {
         }
     }
 
-    /// What is at [`Bad::Ends`] of that many bytes.
+    /// Returns the last bytes before the end of the memory at [`Bad::Ends`].
     pub fn read_before_end(&self, bytes: usize) -> Vec<u8> {
         assert!(bytes <= PAGE);
         let start = self.0.as_ptr().wrapping_add(2 * PAGE - bytes);
@@ -100,7 +102,7 @@ impl UserMemory {
 
 impl Drop for UserMemory {
     fn drop(&mut self) {
-        // SAFETY: what `new` mapped, of which nobody has a reference.
+        // SAFETY: `new` mapped this range, and no reference to it exists.
         unsafe { munmap(self.0.cast(), 3 * PAGE) }.expect("to unmap what was mapped");
     }
 }

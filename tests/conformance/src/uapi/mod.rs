@@ -1,4 +1,4 @@
-//! The uAPI as a client meets it that has nothing but the header: raw ioctls, and what they answered.
+//! The uAPI as seen by a client that has only the header: raw ioctls and their answers.
 
 pub mod client;
 pub mod descriptors;

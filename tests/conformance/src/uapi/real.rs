@@ -18,7 +18,7 @@ use panthor_sys::{SYNC_IOC_FILE_INFO, sync_file_info};
 
 use super::kernel::{Capability, Kernel, Mapped, Memory, Node, Trouble};
 
-/// A Panthor of the machine. Its mappings can be told by root, where debugfs is mounted.
+/// Panthor device of this machine. Its mappings are visible to root, where debugfs is mounted.
 pub struct Real {
     render: PathBuf,
     primary: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Real {
 }
 
 impl Real {
-    /// The device whose render node this is.
+    /// Opens the device with this render node.
     pub fn new(render: &Path, jobs_run: bool, jobs_can_be_held: bool) -> io::Result<Self> {
         let name = render.file_name().unwrap_or_default();
         let class = Path::new("/sys/class/drm").join(name).join("device/drm");
@@ -183,7 +183,7 @@ impl Memory for NodeMemory {
 
 impl Drop for NodeMemory {
     fn drop(&mut self) {
-        // SAFETY: what `map` mapped, which nobody has a reference to.
+        // SAFETY: `map` mapped this range, and no reference to it exists.
         unsafe { munmap(self.start, self.len) }.expect("to unmap what was mapped");
     }
 }

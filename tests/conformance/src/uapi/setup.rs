@@ -1,4 +1,4 @@
-//! What most cases begin with, and what several have in common.
+//! Steps that most cases begin with, and steps that several cases share.
 
 use panthor_sys::*;
 
@@ -50,7 +50,7 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut args)
     }
 
-    /// What a BO says of itself.
+    /// Queries the properties of a BO.
     pub fn info(&mut self, handle: u32) -> i32 {
         let mut args = drm_panthor_bo_query_info { handle, ..zeroed() };
         self.call(DRM_IOCTL_PANTHOR_BO_QUERY_INFO, &mut args)
@@ -88,7 +88,8 @@ impl Client<'_> {
         self.bind_with(vm_id, ops::ASYNC, ops)
     }
 
-    /// Waits until the asynchronous operations of a VM are done; whether it is usable. Not written down.
+    /// Waits, without recording, until the asynchronous operations of a VM are done. Returns
+    /// whether the VM is usable.
     pub fn settle(&mut self, vm_id: u32) -> bool {
         self.quietly(|client| {
             let done = client.syncobj();

@@ -1,17 +1,18 @@
-//! Values as text, the same on every run: what the kernel chooses as it likes is told by a rule.
+//! Values as text, the same in every run: a rule replaces the values that the kernel chooses
+//! freely.
 
 use std::collections::HashMap;
 
 use super::wire::Value;
 
-/// Remembers what has been told by its order.
+/// Numbers of the values seen so far, in the order of appearance.
 #[derive(Default)]
 pub struct Show {
     offsets: HashMap<u64, usize>,
     offset_count: usize,
     descriptors: HashMap<i64, usize>,
     descriptor_count: usize,
-    /// Whether what depends on the model of the GPU is left out, so that models can be compared.
+    /// Set to omit values that depend on the GPU model, so that models can be compared.
     any_model: bool,
 }
 
@@ -20,7 +21,7 @@ impl Show {
         Self { any_model, ..Self::default() }
     }
 
-    /// Takes the next offsets for new ones, also where the kernel uses those of BOs that are gone again.
+    /// Numbers the next offsets as new ones, even if the kernel reuses the offsets of closed BOs.
     pub fn forget_offsets(&mut self) {
         self.offsets.clear();
     }

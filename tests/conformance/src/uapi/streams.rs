@@ -11,7 +11,8 @@ pub const SYNC_ADD32: u64 = 37 << 56;
 pub const SYNC_SET32: u64 = 38 << 56;
 pub const SYNC_WAIT32: u64 = 39 << 56;
 
-/// An instruction that only the played microcontroller has: it answers no more, until the driver resets the GPU.
+/// Instruction of the simulated microcontroller alone: stops all answers until the driver resets
+/// the GPU.
 pub const HANG: u64 = 0xfe << 56;
 
 /// Another one: the MMU of the VM is busy from then on, until the driver resets the GPU.

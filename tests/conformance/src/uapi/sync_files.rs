@@ -10,7 +10,7 @@ use super::ops::{address_mut, zeroed};
 use super::{show, wire};
 
 impl Client<'_> {
-    /// What a sync file says of itself, and of its fences if there is room for so many.
+    /// Queries a sync file, and its fences if there is `room` for all.
     pub fn file_info(&mut self, file: &OwnedFd, room: usize) -> i32 {
         let mut fences = vec![zeroed::<sync_fence_info>(); room];
         let at = if room == 0 { 0 } else { address_mut(fences.as_mut_slice()) };
@@ -44,8 +44,8 @@ impl Client<'_> {
         self.own(args.fd)
     }
 
-    /// What a sync file and its fences are called, and what the fences say of themselves: those that a
-    /// SYNC_IOC_FILE_INFO has put into `room`.
+    /// Records the names of a sync file and its fences, and the state of the fences. `room` has the
+    /// fences of a SYNC_IOC_FILE_INFO.
     pub fn file_names(&mut self, info: &sync_file_info, room: &[u64]) {
         // Where a name with numbers is cut depends on how long they are.
         let name = told(&info.name);
@@ -62,7 +62,7 @@ impl Client<'_> {
         }
     }
 
-    /// What a fence is called.
+    /// Records the names of a fence.
     pub fn fence_name(&mut self, fence: &sync_fence_info) {
         let (timeline, driver) = (told(&fence.obj_name), told(&fence.driver_name));
         self.note(format_args!("  fence of {timeline:?} of {driver:?}"));
@@ -100,7 +100,8 @@ pub fn text(name: &[c_char; 32]) -> String {
     name.iter().take_while(|&&char| char != 0).map(|&char| char::from(char as u8)).collect()
 }
 
-/// Numbers of fences and of their lines are as the kernel likes, and so is where a name that they are in ends.
+/// Replaces the numbers of fences and fence contexts in a name, which the kernel chooses. Drops the
+/// cut end of such a name.
 pub fn told(name: &[c_char; 32]) -> String {
     let name = text(name);
     let is_cut = name.len() == 31;

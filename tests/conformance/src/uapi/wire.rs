@@ -3,22 +3,22 @@
 use panthor_raw::requests::REQUESTS;
 use panthor_sys::*;
 
-/// A field's value, and how it is told.
+/// Value of a field, with the rule of its text form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value {
     /// Flags, addresses, sizes.
     Hex(u64),
     /// Ids, counts, indices.
     Dec(i64),
-    /// A pointer of the client's: told whether it is one.
+    /// Pointer of the client. The text is whether the pointer is null.
     Ptr(u64),
-    /// An mmap offset, which the kernel chooses as it likes: told by its order.
+    /// Mmap offset, which the kernel chooses. The text is its number in the order of appearance.
     Offset(u64),
-    /// A descriptor: told by its order.
+    /// Descriptor. The text is its number in the order of appearance.
     Fd(i64),
-    /// A time, or what changes with time: told whether it is zero.
+    /// Time, or a value that changes with time. The text is whether the value is zero.
     Time(u64),
-    /// What differs from one model of GPU to the next.
+    /// Value that depends on the GPU model.
     Model(u64),
 }
 
@@ -27,7 +27,7 @@ pub type Field = (&'static str, usize, usize);
 
 /// A structure of the uAPI.
 pub trait Wire {
-    /// What it is called.
+    /// Name of the structure.
     const NAME: &'static str;
     /// Its fields, in order.
     const LAYOUT: &'static [Field];
@@ -36,7 +36,7 @@ pub trait Wire {
     fn fields(&self) -> Vec<(String, Value)>;
 }
 
-/// How long what it leads to is.
+/// Returns the size of the elements that a pointer field leads to.
 const fn length<A, F>(_: fn(&A) -> &F) -> usize {
     size_of::<F>()
 }
@@ -74,7 +74,7 @@ macro_rules! wire {
             }
         }
     )*};
-    // Told by those who know what is in it.
+    // The callers that know the contents record them.
     (@ text $all:ident, $name:expr, $value:expr) => {};
     (@ array $all:ident, $name:expr, $value:expr) => {
         $all.add(format!("{}.stride", $name), Value::Dec($value.stride.into()));
@@ -197,8 +197,8 @@ wire! {
     sync_set_deadline { deadline_ns hex, pad hex }
 }
 
-/// What a request is called: without its prefix, with its size and directions where they are not
-/// those of the header.
+/// Returns the name of a request without its prefix. Adds the size and the directions if they
+/// differ from the header.
 pub fn name(request: u32) -> String {
     let exactly = REQUESTS.iter().find(|(_, known)| *known == request);
     let found = exactly.or(REQUESTS.iter().find(|(_, known)| known & 0xffff == request & 0xffff));

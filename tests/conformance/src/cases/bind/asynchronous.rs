@@ -50,7 +50,8 @@ pub fn add(cases: &mut Cases) {
     }
 }
 
-/// What a synchronous call would not look at is checked.
+/// Adds cases of empty asynchronous operations. The driver checks their arguments, which a
+/// synchronous call ignores.
 fn nothing(cases: &mut Cases) {
     let ops = [
         ("map_of_size_0_at_an_unaligned_address", map(1, 0, AT + 1, 0, 0)),

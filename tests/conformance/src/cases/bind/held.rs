@@ -1,7 +1,7 @@
-//! Asynchronous operations whose turn has surely not come yet.
+//! Asynchronous operations that certainly still wait in their queue.
 //!
-//! A map that is still queued when its VM is destroyed is not tried: it is carried out nevertheless, and
-//! its mapping keeps the driver's VM for ever.
+//! No case destroys a VM with a queued map: the driver still carries the map out, and the mapping
+//! keeps the VM alive forever.
 
 use super::AT;
 use crate::case::Cases;
@@ -17,7 +17,7 @@ pub fn add(cases: &mut Cases) {
     ends(cases);
 }
 
-/// What a case of a fence that is pending has.
+/// Objects of a case with a pending fence.
 struct Held {
     gate: Gate,
     /// Another VM than that of the gate.

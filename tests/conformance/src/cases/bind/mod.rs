@@ -49,7 +49,7 @@ fn bind_array(c: &mut Client<'_>, vm_id: u32, flags: u32, ops: drm_panthor_obj_a
     c.call(DRM_IOCTL_PANTHOR_VM_BIND, &mut drm_panthor_vm_bind { vm_id, flags, ops })
 }
 
-/// A VM whose user has at least so much of it.
+/// Creates a VM with at least this much user VA range.
 fn vm_with_range(c: &mut Client<'_>, user_va_range: u64) -> drm_panthor_vm_create {
     let args = drm_panthor_vm_create { user_va_range, ..crate::uapi::ops::zeroed() };
     c.must(DRM_IOCTL_PANTHOR_VM_CREATE, args)

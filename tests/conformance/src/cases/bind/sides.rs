@@ -2,10 +2,10 @@
 
 use crate::uapi::ops::{KIB, MIB, PAGE};
 
-/// What is counted in.
+/// Units of the ranges.
 pub const UNITS: [(&str, u64); 2] = [("4_kib", 4 * KIB), ("2_mib", 2 * MIB)];
 
-/// How far the range that is met reaches: eight units from 0 on.
+/// Length of the existing range from 0 on, in units.
 pub const LEN: i64 = 8;
 
 /// Ranges by how they meet one of eight units, in units from its start.

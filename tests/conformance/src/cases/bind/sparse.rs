@@ -111,7 +111,7 @@ fn places(cases: &mut Cases) {
     });
 }
 
-/// What is behind them is one object for all VMs of a file.
+/// Adds cases across VMs and files: one object backs the sparse memory of all VMs of a file.
 fn vms_and_files(cases: &mut Cases) {
     cases.add("two_in_a_vm", |c| {
         let vm = c.vm();

@@ -55,7 +55,7 @@ pub fn add(cases: &mut Cases) {
     to_the_end(cases);
 }
 
-/// What is over the last of a sparse map that ends where its VM does.
+/// Adds cases that replace the tail of a sparse map at the end of its VM.
 fn to_the_end(cases: &mut Cases) {
     let whole = 8 * MIB;
     for (vm, wanted) in [("default_vm", 0), ("largest_vm", 0xffff_f000_0000)] {
@@ -82,7 +82,7 @@ fn to_the_end(cases: &mut Cases) {
     }
 }
 
-/// What clients of sparse memory do.
+/// Adds cases of typical sparse clients.
 fn turns(cases: &mut Cases) {
     for (name, size) in [("64_kib", 64 * KIB), ("2_mib", 2 * MIB)] {
         cases.add(format!("{name}_of_memory_come_and_go"), move |c| {

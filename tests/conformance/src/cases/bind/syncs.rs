@@ -1,6 +1,6 @@
-//! What asynchronous operations wait for and signal.
+//! Wait and signal operations of asynchronous binds.
 //!
-//! No case signals a handle that there is not, nor waits for what only the same call would signal.
+//! No case signals an unknown handle, or waits for a point that only the same call signals.
 
 use panthor_sys::*;
 

@@ -77,7 +77,7 @@ fn several(cases: &mut Cases, unit_name: &str, unit: u64) {
     }
 }
 
-/// Of objects that have large pages.
+/// Adds cases of objects with huge pages.
 fn huge_pages(cases: &mut Cases) {
     for (name, offset, size) in PLACES {
         for (kind, moved) in [("", 0), ("_of_an_object_that_is_moved", 5 * PAGE)] {

@@ -1,5 +1,5 @@
-//! PRIME with memory of another driver. Mappings of it are made and removed whole: kernels crash when
-//! one is cut.
+//! PRIME with memory of another driver. Cases map and unmap such memory as a whole only: some
+//! kernels crash at a partial unmap.
 
 use std::os::fd::AsRawFd;
 
@@ -11,7 +11,7 @@ use crate::uapi::ops::*;
 
 const SIZE: u64 = 4 * PAGE;
 
-/// A case that is not tried where nobody else makes dma-bufs.
+/// Adds a case that is skipped where no other device makes dma-bufs.
 fn foreign(
     cases: &mut Cases,
     name: impl AsRef<str>,

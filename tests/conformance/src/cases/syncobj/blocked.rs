@@ -9,7 +9,7 @@ use crate::uapi::ops::*;
 
 const FOREVER: i64 = i64::MAX;
 
-/// What somebody else does meanwhile with a syncobj.
+/// Concurrent use of a syncobj.
 type Work = fn(&mut Client<'_>, u32);
 
 const SIGNAL: (&str, Work) = ("a_signal", |c, handle| {

@@ -25,7 +25,7 @@ pub const FLAGS: [(&str, u32); 8] = [
 /// Makes a syncobj.
 type Make = fn(&mut Client<'_>) -> u32;
 
-/// What a syncobj may have in it.
+/// States of a syncobj.
 const STATES: [(&str, Make); 4] = [
     ("an_empty_one", |c| c.syncobj()),
     ("a_signaled_one", |c| c.signaled_syncobj()),
@@ -107,7 +107,7 @@ pub fn add(cases: &mut Cases) {
     sync_files(cases);
 }
 
-/// What a sync file has in it.
+/// Adds cases of the contents of a sync file.
 fn sync_files(cases: &mut Cases) {
     cases.group("sync_file");
     cases.add("is_readable_when_the_fence_is_signaled", |c| {

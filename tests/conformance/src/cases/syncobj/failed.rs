@@ -10,7 +10,7 @@ use crate::uapi::ops::*;
 
 const FOREVER: i64 = i64::MAX;
 
-/// A case with a group whose job, with its stream where nothing is, is to be submitted.
+/// Adds a case with a group and a failing job: the address of its stream is unmapped.
 fn failing(cases: &mut Cases, name: &str, steps: fn(&mut Client<'_>, Group)) {
     let steps = move |c: &mut Client<'_>| {
         let vm = c.vm();

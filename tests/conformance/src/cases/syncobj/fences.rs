@@ -9,7 +9,7 @@ use crate::uapi::ops::*;
 
 const FOREVER: i64 = i64::MAX;
 
-/// Has work done that signals and waits as told.
+/// Submits work with these signal and wait operations.
 type Work = fn(&mut Client<'_>, u32, &[drm_panthor_sync_op]);
 
 const BIND: Work = |c, vm, syncs| {
@@ -32,7 +32,7 @@ pub fn add(cases: &mut Cases) {
     work(cases, true, group, JOB);
 }
 
-/// What either kind of work does with syncobjs.
+/// Adds cases of the syncobj operations of jobs and binds.
 fn work(cases: &mut Cases, jobs: bool, make: fn(&mut Client<'_>) -> u32, run: Work) {
     let mut add = |name: &str, steps: fn(&mut Client<'_>, u32, Work)| {
         let case = cases.add(name, move |c| {

@@ -33,7 +33,7 @@ pub fn held(
     cases.add(name, steps).needs_held_jobs();
 }
 
-/// What a syncobj has, without waiting.
+/// Records the state of a syncobj without waiting.
 pub fn tell(c: &mut Client<'_>, handle: u32, points: &[u64]) {
     c.query(&[handle], 0);
     c.query(&[handle], LAST_SUBMITTED);

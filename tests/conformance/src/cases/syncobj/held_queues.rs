@@ -1,4 +1,4 @@
-//! What queues do with fences that are pending, and what becomes of these when the queue ends.
+//! Pending fences in queues, and their state after the end of the queue.
 
 use super::held::{FOREVER, held, tell};
 use crate::case::Cases;
@@ -90,7 +90,7 @@ fn queues(cases: &mut Cases) {
     });
 }
 
-/// What becomes of the fence when what was to signal it goes away.
+/// Adds cases of a pending fence without its signaler.
 fn ends(cases: &mut Cases) {
     held(cases, "of_a_group_that_is_destroyed", |c, gate| {
         let (done, other) = (c.syncobj(), c.syncobj());

@@ -17,14 +17,14 @@ pub fn add(cases: &mut Cases) {
     }
 }
 
-/// Whether each of them is signalled.
+/// Records whether each syncobj is signaled.
 fn states(c: &mut Client<'_>, handles: &[u32]) {
     for &handle in handles {
         c.wait(&[handle], 0, 0);
     }
 }
 
-/// What the two have in common, on syncobjs of which the first is signalled.
+/// Adds cases that both requests share, on syncobjs of which the first is signaled.
 fn both(cases: &mut Cases, request: u32) {
     let add = |cases: &mut Cases, name: &str, pick: fn(u32, u32) -> Vec<u32>| {
         cases.add(name, move |c| {

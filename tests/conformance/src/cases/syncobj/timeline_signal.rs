@@ -7,7 +7,7 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
-/// What a timeline says of itself, with and without what is not done.
+/// Queries a timeline, with and without the last submitted point.
 fn query_both(c: &mut Client<'_>, handles: &[u32]) {
     c.query(handles, 0);
     c.query(handles, DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED);

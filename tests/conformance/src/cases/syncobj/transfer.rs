@@ -42,14 +42,14 @@ const TARGETS: [(&str, Make, u64); 6] = [
     ("a_new_point", timeline, 9),
 ];
 
-/// What a syncobj has now.
+/// Records the state of a syncobj.
 fn tell(c: &mut Client<'_>, handle: u32) {
     c.query(&[handle], 0);
     c.query(&[handle], DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED);
     c.wait(&[handle], 0, 0);
 }
 
-/// What the fences of a syncobj say of themselves.
+/// Records the fences of a syncobj.
 fn fences(c: &mut Client<'_>, handle: u32) {
     let file = c.sync_file(handle);
     c.file_info(&file, 0);

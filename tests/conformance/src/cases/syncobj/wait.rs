@@ -11,7 +11,7 @@ pub const FOR_SUBMIT: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
 pub const AVAILABLE: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE;
 pub const DEADLINE: u32 = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
 
-/// What flags are called together.
+/// Returns the joined names of the flags.
 pub fn flag_names(flags: u32) -> String {
     let known =
         [(ALL, "all"), (FOR_SUBMIT, "submit"), (AVAILABLE, "available"), (DEADLINE, "deadline")];

@@ -1,9 +1,9 @@
-//! What is never sent to a kernel, in one place: rules with their reasons.
+//! Rules with reasons: every call that no program may send to a kernel.
 //!
-//! The guest fails when the kernel's log has a warning, and a crash would end it. The rules look at
-//! what a program is about to do, with the handles that it really has, so that they also hold for
-//! programs that the shrinker made. What else would be worth a rule cannot happen: no program has memory
-//! of another device, a part of whose mapping no kernel can unmap (Linux 7.2 and 7.3 crash).
+//! The guest fails when the kernel's log has a warning, and a crash would end it. The rules check
+//! each call with the real handles just before the program sends it, so that they also hold for
+//! shrunk programs. No rule covers a partial unmap of foreign memory, which crashes Linux 7.2 and
+//! 7.3: no program has such memory.
 
 mod handles;
 mod syncs;
@@ -25,17 +25,18 @@ use syncs::Syncs;
 pub const CODE: u64 = 1 << 46;
 pub const CODE_SIZE: u64 = 4096;
 
-/// So much may be mapped in a VM in all. Page tables take memory, and from 1 TiB on the kernel warns.
+/// Limit of the bytes that all maps in a VM have together. Page tables take memory, and from 1 TiB
+/// on the kernel warns.
 const MAPPED: u64 = 4 * GIB;
 /// So large may a BO be, and all of a program.
 const BO_SIZE: u64 = 16 * MIB;
 const ALL_BOS: u64 = 256 * MIB;
-/// So many elements may an array have: the kernel warns of arrays that are larger than it can allocate.
+/// Limit of the elements of an array: the kernel warns of arrays that are too large to allocate.
 const ELEMENTS: u64 = 64;
 /// So much is there behind a pointer to space for anything, or to text.
 pub const ROOM: usize = 8192;
 
-/// What must be remembered for the rules.
+/// State that the rules depend on.
 pub struct Watch {
     linux: Linux,
     mapped: HashMap<(FileId, u64), u64>,
@@ -46,7 +47,7 @@ pub struct Watch {
     with_code: HashSet<(FileId, u64)>,
     /// The VMs of groups.
     groups: HashMap<(FileId, u64), u64>,
-    /// Whether VMs or groups are gone, and with them the queues that fences are of.
+    /// Set once VMs or groups are destroyed, together with the queues of their fence contexts.
     lines_gone: bool,
 }
 
@@ -70,7 +71,7 @@ impl Watch {
         }
     }
 
-    /// Whether a call may be made, else why not.
+    /// Returns the reason to refuse a call, if a rule forbids the call.
     pub fn check(&self, call: &Call, args: &View<'_>) -> Refusal {
         let request = call.request;
         arrays_are_small(args)?;
@@ -212,7 +213,7 @@ fn is_map(op: &View<'_>) -> bool {
     op.number("flags") & u64::from(DRM_PANTHOR_VM_BIND_OP_TYPE_MASK) == u64::from(MAP)
 }
 
-/// Whether a bind does nothing but map streams.
+/// Returns whether a bind only maps streams.
 fn is_code(args: &View<'_>) -> bool {
     let mut ops = args.items("ops");
     let first = ops
@@ -230,7 +231,7 @@ fn has_stream(job: &View<'_>) -> bool {
     job.number("stream_size") != 0 || job.number("stream_addr") != 0
 }
 
-/// Whether a stream is not only operations that do nothing.
+/// Returns whether a stream has more than no-operations.
 fn leaves_code(job: &View<'_>) -> bool {
     let (va, size) = (job.number("stream_addr"), job.number("stream_size"));
     has_stream(job) && !(va >= CODE && va.saturating_add(size) <= CODE + CODE_SIZE)

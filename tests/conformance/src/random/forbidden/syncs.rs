@@ -9,7 +9,7 @@ use super::super::requests::*;
 use super::super::values::{View, number};
 use super::{Refusal, refuse_if};
 
-/// What a syncobj or sync file holds.
+/// Contents of a syncobj or sync file.
 #[derive(Clone, Copy, Default)]
 struct Sync {
     /// Perhaps the fence of a point.
@@ -34,7 +34,7 @@ pub struct Syncs {
 }
 
 impl Syncs {
-    /// Whether a batch may have the syncs of its jobs or operations.
+    /// Checks the syncs of all jobs or operations of a batch.
     pub fn check_batch(&self, file: FileId, jobs: &[View<'_>]) -> Refusal {
         let is_signal =
             |sync: &View<'_>| sync.number("flags") & u64::from(DRM_PANTHOR_SYNC_OP_SIGNAL) != 0;
@@ -69,7 +69,7 @@ impl Syncs {
         Ok(())
     }
 
-    /// Whether a descriptor may be imported.
+    /// Checks the import of a descriptor.
     pub fn check_import(&self, args: &View<'_>) -> Refusal {
         let timeline =
             args.number("flags") & u64::from(DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_TIMELINE) != 0;
@@ -83,7 +83,7 @@ impl Syncs {
         )
     }
 
-    /// Whether a sync file may have a fence of a queue.
+    /// Returns whether a sync file may have a fence of a queue.
     pub fn may_name_a_line(&self, file: Option<Slot>) -> bool {
         let sync = file.and_then(|slot| self.shared.get(&slot));
         sync.is_some_and(|&sync| self.all[sync].lined)

@@ -51,7 +51,7 @@ impl Maker {
         self.call(file, &VM_BIND, fields);
     }
 
-    /// A few asynchronous binds and submissions, of which nobody waits for the first before the last.
+    /// Adds a few asynchronous binds and submissions, with no wait before the last.
     pub fn burst(&mut self, file: FileId) {
         for _ in 0..1 + self.dice.below(4) {
             if self.dice.one_in(5) && self.objects(file).count(Kind::Group) > 0 {

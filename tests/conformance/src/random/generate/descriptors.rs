@@ -1,4 +1,4 @@
-//! What dma-bufs and sync files are asked themselves.
+//! Ioctls on dma-bufs and sync files themselves.
 
 use crate::uapi::ops::{ASYNC, SYNC_ONLY};
 
@@ -44,7 +44,7 @@ impl Maker {
         }
     }
 
-    /// As `ask`, of a request that gives a descriptor.
+    /// Adds a step like `ask`, for a request that returns a descriptor.
     fn ask_for(
         &mut self,
         file: FileId,

@@ -58,7 +58,7 @@ impl Maker {
         if is_descriptor(name) {
             return n(u64::MAX);
         }
-        // Where numbers lead to may be memory of the program's. The name of a BO is none of these, by its size.
+        // Addresses may point to memory of the program. The size rules out the name of a BO.
         if size == 8
             && ["pointer", "handles", "points", "label", "name", "sync_fence_info"].contains(&name)
         {

@@ -18,7 +18,7 @@ use super::requests::*;
 use binds::Window;
 use objects::{Kind, Objects};
 
-/// How many files it may open.
+/// Limit of the files that a program opens.
 const FILES: usize = 4;
 
 /// The program of a seed, with so many steps at most, without those that make what it works with.
@@ -47,7 +47,7 @@ pub fn program(seed: u64, steps: u64, with_jobs: bool) -> Program {
     Program { steps: maker.steps }
 }
 
-/// What most steps are about.
+/// Subject of most steps.
 #[derive(Clone, Copy, PartialEq)]
 enum Busy {
     All,
@@ -60,7 +60,7 @@ struct Maker {
     steps: Vec<Step>,
     next_slot: Slot,
     files: Vec<Objects>,
-    /// Of dma-bufs, syncobjs, sync files, and eventfds.
+    /// Open dma-bufs, syncobjs, sync files, and eventfds.
     descriptors: Vec<(Slot, Descriptor)>,
     dma_buf_sizes: HashMap<Slot, u64>,
     /// Names of BOs, with their sizes.
@@ -83,7 +83,8 @@ enum Descriptor {
 }
 
 impl Maker {
-    /// What every program has: VMs, BOs, syncobjs. Many have a file of the primary node, too.
+    /// Creates the objects of every program: VMs, BOs, syncobjs. Many programs also open the
+    /// primary node.
     fn begin(&mut self) {
         for _ in 0..1 + self.dice.below(2) {
             self.create_vm(0);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::forbidden::{CODE, CODE_SIZE};
 use super::*;
 
-/// What files have handles or ids of.
+/// Kinds of objects that files have handles or IDs of.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Vm,
@@ -15,15 +15,15 @@ pub enum Kind {
     Heap,
 }
 
-/// What a file should have.
+/// Objects that a file should have.
 #[derive(Default)]
 pub struct Objects {
     pub is_primary: bool,
     pub alive: [Vec<Slot>; 5],
     pub gone: [Vec<Slot>; 5],
-    /// What VM a BO is for, and how large it is in bytes.
+    /// BOs: each with its exclusive VM, if any, and its size in bytes.
     pub bos: Vec<(Slot, Option<Slot>, u64)>,
-    /// What VM a group is for, and how many queues it has.
+    /// Groups: each with its VM and its number of queues.
     pub groups: Vec<(Slot, u64)>,
     /// Syncobjs with fences, and the last points of their timelines.
     pub fences: HashMap<Slot, u64>,
@@ -73,8 +73,8 @@ impl Maker {
         }
     }
 
-    /// Maps a BO where streams are: it has nothing but zeros, which the GPU takes for operations that
-    /// do nothing.
+    /// Maps a BO at the address of streams. All bytes are zero, which the GPU executes as
+    /// no-operations.
     fn map_code(&mut self, file: FileId, vm: Slot) {
         let bo = self.create(file, &BO_CREATE, vec![("size", n(CODE_SIZE))]);
         let op = vec![("bo_handle", Arg::Slot(bo)), ("va", n(CODE)), ("size", n(CODE_SIZE))];
@@ -124,7 +124,7 @@ impl Maker {
         objects.bos.push((slot, exclusive, pages * 4096));
     }
 
-    /// How large a BO should be in bytes.
+    /// Returns the expected size of a BO in bytes.
     pub fn bo_size(&self, file: FileId, bo: &Arg) -> u64 {
         let bos = &self.files[file as usize].bos;
         let known = bos.iter().find(|(slot, ..)| *bo == Arg::Slot(*slot));
@@ -137,7 +137,7 @@ impl Maker {
         self.call(file, &GEM_CLOSE, vec![("handle", bo)]);
     }
 
-    /// What can be done with a BO besides mapping it in a VM.
+    /// Adds calls on a BO other than VM_BIND.
     pub fn bo_calls(&mut self, file: FileId) {
         let bo = self.one(file, Kind::Bo);
         match self.dice.below(6) {

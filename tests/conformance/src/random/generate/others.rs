@@ -57,7 +57,7 @@ impl Maker {
         objects.groups.push((slot, count));
     }
 
-    /// How many queues a group should have.
+    /// Returns the expected number of queues of a group.
     fn queues(&self, file: FileId, group: &Arg) -> u64 {
         let groups = &self.files[file as usize].groups;
         let known = groups.iter().find(|(slot, _)| *group == Arg::Slot(*slot));
