@@ -62,7 +62,8 @@ const OLD: &str = "
     };
 ";
 
-/// How many additions and how many breaks there are from [`OLD`] when `from` is replaced by `to`.
+/// Returns the numbers of additions and of breaks relative to [`OLD`] after replacing `from` with
+/// `to`.
 fn changed(from: &str, to: &str) -> (usize, usize) {
     assert!(OLD.contains(from));
     let new = inventory::read(&OLD.replace(from, to));

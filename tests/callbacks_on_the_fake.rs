@@ -31,7 +31,7 @@ fn in_time(run: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// What a program may do with a device.
+/// Uses a device as a program may.
 fn use_device(device: &Device) {
     let bo = device.create_bo(BoOptions::new(4096)).unwrap();
     let dma_buf = bo.export().unwrap();

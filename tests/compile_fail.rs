@@ -1,8 +1,8 @@
-//! What the types forbid does not compile, for the reason that is meant.
+//! Checks that programs which the types forbid fail to compile for the intended reason.
 //!
-//! Each program in `tests/compile_fail/` has one line that ends in `//~ ` and an error code. The program must
-//! fail with this error at this line and no other, and compile without the line. Codes and lines are compared,
-//! not texts, so that another compiler gives the same answer.
+//! Each program in `tests/compile_fail/` has one line that ends in `//~ ` and an error code. The
+//! program must fail with this error at this line and no other, and compile without the line. Codes
+//! and lines are compared, not texts, so that another compiler gives the same answer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ type Complaint = (String, usize);
 /// A package with a program of each case as it is, and one without the marked line.
 struct Package {
     dir: PathBuf,
-    /// What each program is to be refused for.
+    /// Expected errors of each program.
     expected: BTreeMap<String, Vec<Complaint>>,
 }
 

@@ -349,7 +349,7 @@ fn a_bo_is_mapped_where_the_caller_says() {
     map.unmap_reserve().unwrap();
 
     let middle = address.wrapping_add(page as usize);
-    // SAFETY: four pages from `address` on are reserved, for nobody but this test.
+    // SAFETY: this test alone has reserved the four pages from `address` on.
     let placed = unsafe { small.map_placed(middle, .., MapAccess::ReadWrite) }.unwrap();
     assert_eq!((placed.as_ptr(), placed.len() as u64), (middle, 2 * page));
     assert!(placed.is_of(&small) && placed.access() == MapAccess::ReadWrite);
@@ -527,8 +527,8 @@ fn a_batch_that_fails_in_the_middle_says_what_is_done() {
     let device = device();
     let vm = vm(&device);
     let good = bo(&device, 4096);
-    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and closing it too. (It is not asked
-    // about one that is exclusive.)
+    // SAFETY: the handle is unknown on purpose: the driver refuses both its use and its closing. An
+    // exclusive BO causes no query of the driver.
     let bad = unsafe { Bo::from_raw(&device, 0x00ff_ffff, 4096, BoFlags::empty(), Some(&vm)) };
     let bad = bad.unwrap();
     let error = vm

@@ -1,5 +1,5 @@
-//! Every call of the safe layer that can fail, failed by the driver: the error names the call and keeps the
-//! number, nothing is left behind, and the same call works when the driver does.
+//! Every call of the safe layer that can fail, failed by the driver. The error names the call and
+//! keeps the error number. Nothing is left behind, and the same call works once the driver does.
 
 #[path = "errors/api.rs"]
 mod api;

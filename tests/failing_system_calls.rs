@@ -1,7 +1,8 @@
-//! System calls that fail: a failure is reported with its errno and never looks like the absence of something.
+//! Failing system calls: the safe layer reports a failure with its errno, and never as an absent
+//! object.
 //!
-//! Each case has a child of its own, as a seccomp filter stays for good. The tests run on any device: see
-//! `tests/common`.
+//! Each case has a child of its own, as a seccomp filter cannot be removed. The tests run on any
+//! device: see `tests/common`.
 
 mod common;
 
@@ -23,7 +24,7 @@ use panthor::{Error, ErrorKind};
 use report::Report;
 use steps::{Outcome, World, Wrong};
 
-/// What is wrong with the outcome of a step while system calls fail with this errno.
+/// Checks the outcome of a step while system calls fail with this errno.
 fn judge(outcome: Outcome, errno: i32) -> Result<(), String> {
     let error = match outcome {
         Ok(()) => return Ok(()),

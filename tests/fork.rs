@@ -1,8 +1,8 @@
-//! What a child of a fork may do with its parent's objects, and what needs a process of its own, on a Panthor, real
-//! or fake.
+//! Use of a parent's objects in a child of a fork, and tests that need a process of their own, on a
+//! Panthor, real or fake.
 //!
-//! On the real driver both have one open file. The fake lives in the process that created it: there a child is refused
-//! what it asks for.
+//! On the real driver both have one open file. The fake lives in the process that created it: the
+//! fake refuses all requests of a child.
 
 #[path = "common/child.rs"]
 mod child;
@@ -21,12 +21,14 @@ use panthor::{
     VmOptions, Wait, point,
 };
 
-/// How many ioctls the fake has answered; 0 for a real driver, which does not tell.
+/// Returns the number of ioctls that the fake has answered, or 0 for a real driver, which does not
+/// count.
 fn ioctls(device: &Device) -> u64 {
     device.fake().map_or(0, |file| file.device().stats().ioctls())
 }
 
-/// Returns whether the device is a fake one, and checks that it refuses this child whatever that asks for.
+/// Returns whether the device is a fake one, and checks that the fake refuses all requests of this
+/// child.
 fn refuses_a_child(device: &Device) -> bool {
     if device.fake().is_none() {
         return false;
@@ -185,7 +187,7 @@ fn a_child_imports_nothing_into_its_parents_file() {
     device.import_bo(&dma_buf).unwrap().map().unwrap().store(0, 1_u32).unwrap();
 }
 
-/// The parent, who ends the VM, would not know that there is something to wait for.
+/// The parent destroys the VM, and could not know of the child's pending work.
 #[test]
 fn a_child_queues_nothing_first_on_its_parents_vm() {
     let alone = alone();
@@ -225,7 +227,8 @@ fn a_child_waits_for_what_it_queued() {
     });
 }
 
-/// A child that drops all that it inherited, the device with it, changes nothing that the parent relies on.
+/// A child that drops all inherited objects, the device included, changes nothing that the parent
+/// relies on.
 #[test]
 fn memory_of_the_parent_survives_its_child() {
     let alone = alone();
@@ -306,7 +309,8 @@ fn a_child_waits_for_no_lock_of_its_parents_threads() {
     });
 }
 
-/// The writer of a trace is the parent's, and a thread of the parent may be in it at the moment of the fork.
+/// The writer of a trace belongs to the parent, and a thread of the parent may hold it at the
+/// moment of the fork.
 #[test]
 fn a_child_writes_nothing_to_its_parents_trace() {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -369,7 +373,7 @@ fn gpu_write_beyond_a_lower_file_size_limit_raises_no_signal() {
 
 // Descriptors
 
-/// A handle that was given up is somebody's, whom an import that fails must not take it from.
+/// A released handle may have a new owner, and an import that fails must not close it.
 #[test]
 fn an_import_without_descriptors_closes_nobodys_handle() {
     let alone = alone();

@@ -1,8 +1,9 @@
-//! Groups, submissions, tiler heaps and the flush ID on a Panthor, real or fake: what must hold on both.
+//! Groups, submissions, tiler heaps and the flush ID on a Panthor, real or fake: what must hold on
+//! both.
 //!
-//! Jobs with a command stream need somebody who runs them. The fake does; QEMU's real driver has somebody
-//! when it boots with a simulated microcontroller, which the variable `PANTHOR_TEST_JOBS` says. Without one
-//! every group costs some 100 ms, so that what takes many of them is left out there, too.
+//! Jobs with a command stream need a microcontroller. The fake simulates one. QEMU's real driver
+//! has one when it boots with a simulated microcontroller, as the variable `PANTHOR_TEST_JOBS`
+//! says. Without one every group costs some 100 ms, so that tests with many groups are skipped too.
 
 mod common;
 
@@ -34,12 +35,12 @@ fn syncobj(device: &Device) -> SyncObj {
     device.create_syncobj().expect("a syncobj")
 }
 
-/// Whether command streams run here, or what stands for them.
+/// Returns whether command streams, or the fake's stand-ins for them, run here.
 fn jobs_run(device: &Device) -> bool {
     device.fake().is_some() || has_microcontroller(device)
 }
 
-/// Whether command streams run instruction by instruction on the real driver.
+/// Returns whether the real driver runs command streams instruction by instruction.
 fn has_microcontroller(device: &Device) -> bool {
     device.fake().is_none() && std::env::var_os("PANTHOR_TEST_JOBS").is_some()
 }
@@ -112,7 +113,7 @@ fn what_a_group_may_not_have_is_refused_with_the_argument() {
     }
 }
 
-/// What the rules let through, the driver does.
+/// The driver accepts all options that the checks of the safe layer accept.
 #[test]
 fn what_a_group_may_have_the_driver_takes() {
     let device = device();
@@ -191,7 +192,8 @@ fn a_group_outlives_the_names_of_what_it_needs() {
 fn a_group_that_the_driver_does_not_know_is_given_back_with_the_error() {
     let device = device();
     let vm = vm(&device);
-    // SAFETY: this handle is nobody's, which is the point: the driver refuses it, and destroying it too.
+    // SAFETY: the handle is unknown on purpose: the driver refuses both its use and its
+    // destruction.
     let unknown = unsafe { Group::from_raw(&vm, 0xfff, 1) };
     assert_eq!(unknown.state().unwrap_err().call(), "GROUP_GET_STATE");
     let error = unknown.submit().queue(0).submit().unwrap_err();
@@ -499,7 +501,8 @@ fn dropping_a_group_signals_what_it_still_owes() {
     assert_done(&done);
 }
 
-/// `MOV48 pair, value`, `MOV32 register, value`, `STORE_MULTIPLE` of one register to a pair's address.
+/// Returns `MOV48 pair, value`, `MOV32 register, value`, and `STORE_MULTIPLE` of one register to
+/// the address in the pair.
 fn store_to(va: u64, value: u32) -> [u64; 3] {
     let (address, register) = (0, 2);
     [
@@ -620,7 +623,7 @@ fn a_heap_that_the_driver_does_not_know_is_given_back_with_the_error() {
     // A heap of its own, so that it is the handle that the driver does not know.
     let _heap = vm.create_tiler_heap(TilerHeapOptions::new().initial_chunks(1)).unwrap();
     let handle = vm.id() << 16 | 0xff;
-    // SAFETY: this handle is nobody's, which is the point: the driver refuses it.
+    // SAFETY: the handle is unknown on purpose: the driver refuses its use.
     let unknown = unsafe { TilerHeap::from_raw(&vm, handle, 0, 0) };
     let failed = unknown.destroy().unwrap_err();
     assert_eq!(failed.error.call(), "TILER_HEAP_DESTROY");

@@ -1,5 +1,5 @@
-//! Fences that are implied by the memory of dma-bufs, and what sync_files tell, on a Panthor, real or fake: what
-//! must hold on both.
+//! Implicit fences of dma-bufs and the contents of sync_files, on a Panthor, real or fake: tests
+//! that hold on both.
 
 mod common;
 #[path = "common/foreign.rs"]
@@ -26,14 +26,14 @@ fn bo(device: &Device) -> Bo {
     device.create_bo(BoOptions::new(64 * KIB)).expect("a BO")
 }
 
-/// Memory of this device and, where somebody makes it, foreign memory.
+/// Creates BOs of this device and, if another device makes dma-bufs, foreign BOs.
 fn bos(device: &Device) -> Vec<Bo> {
     let foreign = foreign_dma_buf_of(device, 64 * KIB);
     let foreign = foreign.map(|(dma_buf, _)| device.import_bo(dma_buf).unwrap());
     foreign.into_iter().chain([bo(device)]).collect()
 }
 
-/// What a sync_file tells, with room for so many fences, of which there are 16 at most.
+/// Returns the info of a sync_file, with room for this many fences, at most 16.
 fn file_info(device: &Device, sync_file: &OwnedFd, room: u32) -> sync_file_info {
     let mut fences = [sync_fence_info::default(); 16];
     let mut arg = sync_file_info {
@@ -41,7 +41,8 @@ fn file_info(device: &Device, sync_file: &OwnedFd, room: u32) -> sync_file_info 
         sync_fence_info: fences.as_mut_ptr() as u64,
         ..Default::default()
     };
-    // SAFETY: the struct is the one of this request, and has a pointer to as many fences as it says.
+    // SAFETY: the struct belongs to this request, and its pointer leads to as many fences as it
+    // claims.
     unsafe { device.ioctl_on(sync_file, SYNC_IOC_FILE_INFO, &mut arg) }.unwrap();
     arg
 }
@@ -58,7 +59,8 @@ struct Pending {
 }
 
 impl Pending {
-    /// The stream of a group does not end: nobody runs it, or the fake holds it.
+    /// Creates a group with an endless stream: the real driver has no GPU to run it, or the fake
+    /// holds it.
     fn new(device: &Device) -> Self {
         const VA: u64 = 1 << 30;
         let vm = device.create_vm(Default::default()).unwrap();
@@ -88,7 +90,7 @@ fn is_readable(sync_file: &OwnedFd) -> bool {
     rustix::event::poll(&mut fds, Some(&Default::default())).unwrap() == 1
 }
 
-/// Whether a reader and a writer may go on at once.
+/// Returns whether a reader and whether a writer may proceed now.
 fn may_go_on(shared: &Bo) -> (bool, bool) {
     let fences = |access| shared.export_implicit_fences(access).unwrap();
     (is_readable(&fences(DmaBufAccess::Read)), is_readable(&fences(DmaBufAccess::Write)))
@@ -127,7 +129,7 @@ fn readers_wait_for_writers_and_writers_for_all() {
         assert_eq!(may_go_on(shared), (true, true));
         shared.import_implicit_fence(DmaBufAccess::Read, reader.sync_file()).unwrap();
         assert_eq!(may_go_on(shared), (true, false));
-        // Whoever has the memory has its fences.
+        // Every importer of the memory sees its fences.
         let there = other.import_bo(shared.export().unwrap()).unwrap();
         assert_eq!(may_go_on(&there), (true, false));
         there.import_implicit_fence(DmaBufAccess::Write, writer.sync_file()).unwrap();
@@ -187,7 +189,7 @@ fn foreign_memory_is_synchronised_after_the_fences_before_it() {
     });
 }
 
-/// What a sync_file tells of an error: its fences do, a point of a timeline does not.
+/// Checks the error status of sync_files: a job's fence has one, a point of a timeline does not.
 #[test]
 fn a_sync_file_tells_how_its_fence_ended() {
     let device = device();
@@ -219,7 +221,8 @@ fn a_sync_file_tells_how_its_fence_ended() {
         let status = device.sync_file_status(failed).unwrap();
         assert_eq!(status, FenceStatus::Failed(Errno::CANCELED.raw_os_error()));
     }
-    // Too late to ask: the one is behind the timeline's last point, and what is signalled is not merged.
+    // These sync_files carry no error: the point is behind the timeline's last point, and a merge
+    // drops signaled fences.
     line.signal(point::<2>()).unwrap();
     let of_point = line.at(point::<1>()).export_sync_file().unwrap();
     let both = device.merge_sync_files(&ready, &of_job).unwrap();

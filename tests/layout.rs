@@ -1,5 +1,6 @@
-//! What Rust lays out is what a C compiler makes of the same headers, on x86-64 and on aarch64: every
-//! struct, field, constant and ioctl number becomes a static assertion in C, with Rust's number in it.
+//! Compares Rust's layouts with those of a C compiler for the same headers, on x86-64 and on
+//! aarch64. Every struct, field, constant and ioctl number becomes a static assertion in C, with
+//! Rust's number in it.
 //!
 //! Needs `cc` and the cross compiler for the other architecture; a missing one is a failure.
 

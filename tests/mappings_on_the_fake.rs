@@ -25,7 +25,7 @@ fn a_map_that_the_kernel_refuses_to_end_stays_and_is_a_leak() {
 
     let fake = fake::Device::new(Config::default()).unwrap();
     let device = Device::from_fake(fake.open()).unwrap();
-    // Offsets that follow each other, at addresses that do so: the kernel merges all into one mapping.
+    // Adjacent offsets at adjacent addresses: the kernel merges all into one mapping.
     let bos: Vec<_> = (0..9).map(|_| device.create_bo(BoOptions::new(SIZE)).unwrap()).collect();
     let mut maps: Vec<_> = bos.iter().rev().map(|bo| bo.map().unwrap()).collect();
     maps.reverse();

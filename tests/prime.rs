@@ -1,7 +1,8 @@
-//! BOs as dma-bufs on a Panthor, real or fake: what must hold on both. Foreign dma-bufs are of the fake's
-//! making, or of udmabuf where the kernel has it.
+//! BOs as dma-bufs on a Panthor, real or fake: tests that hold on both. Foreign dma-bufs come from
+//! the fake, or from udmabuf where the kernel has it.
 //!
-//! The driver of Linux 7.2 and 7.3 must not crash when foreign memory is unmapped in parts: see [`panthor::VmBind`].
+//! The driver of Linux 7.2 and 7.3 must not crash when foreign memory is unmapped in parts: see
+//! [`panthor::VmBind`].
 
 mod common;
 #[path = "common/foreign.rs"]
@@ -30,14 +31,15 @@ fn identity(dma_buf: impl AsFd) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
 
-/// Whether the driver knows a handle.
+/// Returns whether the driver knows a handle.
 fn is_open(device: &Device, handle: u32) -> bool {
     let mut arg = drm_panthor_bo_mmap_offset { handle, ..Default::default() };
     // SAFETY: this request takes this struct, and takes nothing from anybody.
     unsafe { device.ioctl(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut arg) }.is_ok()
 }
 
-/// A dma-buf of 64 KiB that no Panthor made, and its memory for those who know; none where nobody makes any.
+/// Creates a foreign dma-buf of 64 KiB and returns it with its memory, or `None` if no other device
+/// makes dma-bufs.
 fn foreign_dma_buf(device: &Device) -> Option<(OwnedFd, OwnedFd)> {
     foreign_dma_buf_of(device, 64 * KIB)
 }
@@ -118,7 +120,8 @@ fn a_handle_with_several_owners_cannot_be_given_up() {
     assert!(!is_open(&device, handle));
 }
 
-/// A handle that is closed between the import's ioctl and its being counted would be dead in its `Bo`.
+/// A handle that is closed between the import's ioctl and its counting would leave a `Bo` with a
+/// dead handle.
 #[test]
 fn imports_and_drops_race_without_harm() {
     let device = device();
@@ -169,7 +172,7 @@ fn two_files_share_memory_and_what_there_is_to_know_about_it() {
     let there = other.import_bo(here.export().unwrap()).unwrap();
     assert!(!there.is_same_object(&here));
     assert!(there.device().is_same_file(&other));
-    // Below 1.7 the driver does not tell whose memory it is.
+    // Below 1.7 the driver does not report the owner of the memory.
     assert_eq!(there.is_foreign(), !tells);
     assert_eq!((there.size(), there.flags()), (here.size(), here.flags()));
     let (map_here, map_there) = (here.map().unwrap(), there.map().unwrap());
@@ -291,8 +294,8 @@ fn foreign_memory_that_is_taken_over_is_foreign_where_the_driver_tells() {
     let Some((dma_buf, _memory)) = foreign_dma_buf_of(&device, 4096 * KIB) else { return };
     let size = 4096 * KIB;
     let handle = device.import_bo(&dma_buf).unwrap().into_raw().unwrap();
-    // SAFETY: that was a BO of this size without flags, and it has no owner now. What is mapped is unmapped as a
-    // whole if the driver cannot tell.
+    // SAFETY: the handle is of a BO of this size without flags, and it has no owner now. If the
+    // driver does not report the owner of the memory, this test unmaps the BO as a whole only.
     let adopted = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) }.unwrap();
     assert_eq!(adopted.is_foreign(), tells);
     assert_eq!(adopted.dma_buf().map(identity), tells.then(|| identity(&dma_buf)));
@@ -315,7 +318,7 @@ fn foreign_memory_that_is_taken_over_is_foreign_where_the_driver_tells() {
     drop(again);
     assert!(!is_open(&device, handle));
     if tells {
-        // SAFETY: nobody has this handle, which is found out.
+        // SAFETY: the handle is unknown on purpose: the call detects that.
         let error = unsafe { Bo::from_raw(&device, handle, size, BoFlags::empty(), None) };
         let error = error.unwrap_err();
         assert_eq!((error.kind(), error.call()), (ErrorKind::NotFound, "BO_QUERY_INFO"), "{error}");
@@ -333,7 +336,8 @@ fn foreign_memory_may_be_unmapped_and_replaced_in_parts() {
     let other = bo(&device);
     let base = 1 << 30;
     let end = base + foreign.size();
-    // Every way in which a part can lie to the blocks of 2 MiB, in a mapping that covers two of them or three.
+    // All positions of a part relative to the 2 MiB blocks, in a mapping that covers two or three
+    // of them.
     let places = [0, PAGE, 2 * PAGE, BLOCK / 2, BLOCK - 2 * PAGE, BLOCK - PAGE, BLOCK];
     for shift in [0, PAGE, BLOCK / 2, BLOCK - PAGE] {
         for first in places {

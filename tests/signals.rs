@@ -1,5 +1,6 @@
-//! Every call of the safe layer that makes a system call, in a storm of signals: each interrupts the call that it
-//! meets, as the handler lacks SA_RESTART. Signals and their handler are the whole process's, so there is one test.
+//! Every call of the safe layer that makes a system call, in a storm of signals. Each signal
+//! interrupts the current system call, as the handler lacks SA_RESTART. Signals and their handler
+//! belong to the whole process, so there is one test.
 //!
 //! It runs on any device: see `tests/common`. `PANTHOR_STORM_ROUNDS` sets the number of rounds.
 

@@ -1,8 +1,9 @@
-//! Eight threads do anything to everything, on one device file and on files of their own.
+//! Stress test: eight threads make random calls on all objects, on one device file and on files of
+//! their own.
 //!
-//! A plain run does so many steps; `PANTHOR_STRESS_SECONDS` has it go on for that long. What happens follows
-//! from the seed, which is printed, and from how the threads meet; `PANTHOR_STRESS_SEED` sets it. It runs on the fake, or
-//! on the node that `PANTHOR_TEST_DEVICE` names.
+//! A plain run makes a fixed number of steps; `PANTHOR_STRESS_SECONDS` sets a duration instead. The
+//! calls follow from the printed seed and from the timing of the threads; `PANTHOR_STRESS_SEED`
+//! sets the seed. It runs on the fake, or on the node that `PANTHOR_TEST_DEVICE` names.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -71,14 +72,15 @@ struct World {
     heaps: Pool<TilerHeap>,
 }
 
-/// What a thread is doing, for whoever looks why it does not go on.
+/// Current step of a thread, to debug a thread that hangs.
 #[derive(Default)]
 struct Progress {
     steps: AtomicU64,
     kind: AtomicU64,
 }
 
-/// Errors that others cause: full tables, a VM that another thread broke, fences that are not there.
+/// Ignores errors that other threads cause: full tables, a VM that another thread broke, missing
+/// fences.
 fn tolerate<T>(result: Result<T>) -> Option<T> {
     use panthor::ErrorKind::{DeviceLost, InvalidArgument, OutOfMemory};
     match result {
@@ -302,6 +304,6 @@ fn eight_threads_do_anything_to_everything() {
         println!("{steps} steps in {:.1?}, {} ioctls", start.elapsed(), fake.stats().ioctls());
     });
     drop(world);
-    // Jobs that wait for what nobody signals any more go with the last file.
+    // Jobs that wait for an abandoned fence go with the last file.
     fake.assert_released();
 }

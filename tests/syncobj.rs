@@ -1,4 +1,4 @@
-//! Syncobjs on a Panthor, real or fake: what must hold on both. Fences that stay pending are for the fake.
+//! Syncobjs on a Panthor, real or fake: tests that hold on both. Pending fences need the fake.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn assert_invalid(error: &Error, argument: &str) {
     assert_eq!(error.argument(), Some(argument), "{error}");
 }
 
-/// Whether a descriptor can be read from.
+/// Returns whether a descriptor is readable.
 fn is_readable(fd: impl AsFd) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)];
@@ -52,8 +52,8 @@ fn is_readable(fd: impl AsFd) -> bool {
     fds[0].revents().contains(PollFlags::IN)
 }
 
-/// A fence that is there and not signalled, until the queue of the VM that gives it is released; where that
-/// can be had.
+/// Returns a syncobj with a fence that is pending until the queue of the VM is released, or `None`
+/// on a real driver.
 fn pending(device: &Device, vm: &Vm) -> Option<SyncObj> {
     device.fake()?.gpu(vm.id())?.hold();
     let syncobj = syncobj(device);
@@ -330,7 +330,8 @@ fn what_is_no_syncobj_is_not_imported() {
 
 // sync_files
 
-/// A point's fence is a chain, and a chain within another is what kernels warn of: `suite` looks at their logs.
+/// A point's fence is a chain, and kernels warn of a chain within a chain: `suite` checks their
+/// logs.
 #[test]
 fn a_sync_file_carries_a_fence_from_any_place_to_any_other() {
     let device = device();
@@ -428,7 +429,7 @@ fn new_eventfd() -> OwnedFd {
     eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).expect("an eventfd")
 }
 
-/// What was written to it since the last time.
+/// Returns the eventfd's count since the last read.
 fn count(eventfd: &OwnedFd) -> u64 {
     let mut count = [0; 8];
     match rustix::io::read(eventfd, &mut count) {

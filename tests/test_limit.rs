@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 const LIMIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/test-limit");
 
-/// Runs tests of this program with a limit of a second; returns whether they passed, and the standard error.
+/// Runs tests of this program with a limit of a second. Returns whether they passed, and the
+/// standard error.
 fn run(arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(LIMIT);
     command.arg(std::env::current_exe().unwrap()).args(arguments).env("PANTHOR_TEST_LIMIT", "1");

@@ -1,4 +1,5 @@
-//! docs/uapi.md against panthor-sys and against the API: nothing missing, nothing that is not there.
+//! Compares docs/uapi.md with panthor-sys and with the API: no entry is missing, and none is
+//! superfluous.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +21,7 @@ fn rows() -> Vec<[String; 3]> {
     .collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

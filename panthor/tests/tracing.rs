@@ -1,4 +1,6 @@
-//! The spans and warnings of feature `tracing`: `cargo test -p panthor --features fake,tracing --test tracing`.
+//! Spans and warnings of the feature `tracing`.
+//!
+//! `cargo test -p panthor --features fake,tracing --test tracing`
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
-/// What a test with children holds from its start to its end, as all tests of its program do: a child has the
-/// locks as they were, also those that other threads held, and nobody there gives them back.
+/// Locks out all other tests with children of this program. A child inherits every lock in its
+/// state at the fork, and never gets a lock that another thread held.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -16,8 +16,8 @@ pub fn alone() -> MutexGuard<'static, ()> {
 /// Runs something in a child of a fork, and fails if that panics or dies.
 #[track_caller]
 pub fn in_child(_alone: &MutexGuard<'_, ()>, run: impl FnOnce()) {
-    // SAFETY: the child allocates, which the C library allows after a fork; locks are free, as no other thread does
-    // anything: all wait for `alone`.
+    // SAFETY: the child allocates, which the C library allows after a fork. No lock is held, as all
+    // other threads wait for `alone`.
     match unsafe { fork() }.expect("a child") {
         ForkResult::Child => {
             let failed = catch_unwind(AssertUnwindSafe(run)).is_err();

@@ -2,7 +2,7 @@
 
 use panthor::{Device, ErrorKind};
 
-/// The real driver where there is one, else the fake. `PANTHOR_TEST_DEVICE` names a node, or `fake`.
+/// Opens the real driver if present, else the fake. `PANTHOR_TEST_DEVICE` names a node, or `fake`.
 pub fn device() -> Device {
     match std::env::var("PANTHOR_TEST_DEVICE") {
         Ok(name) if name == "fake" => Device::open_fake().expect("a fake"),

@@ -1,9 +1,9 @@
-//! What can fail, by the sources.
+//! Calls that can fail, found in the sources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What fails for other reasons than an ioctl of the device, and for which.
+/// Calls that fail for other reasons than an ioctl of the device, with the reason.
 pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("bo/bo_map.rs load", "looks at bounds"),
     ("bo/bo_map.rs store", "looks at bounds"),

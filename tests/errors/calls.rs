@@ -1,4 +1,4 @@
-//! What can fail because the driver does.
+//! Calls that can fail because the driver does.
 
 use panthor::sys::*;
 use panthor::{
@@ -11,7 +11,7 @@ pub(crate) struct Call {
     /// File and name of the function.
     pub(crate) item: &'static str,
     pub(crate) request: u32,
-    /// What errors call the request.
+    /// Name of the request in errors.
     pub(crate) name: &'static str,
     /// Prepares, has the driver armed, and calls.
     pub(crate) run: fn(&Device, Arm<'_>) -> Result<()>,
@@ -144,7 +144,7 @@ calls! {
         then!(arm, device.import_bo(dma_buf))
     };
     "bo/caching.rs cache_maintenance" DRM_IOCTL_PANTHOR_DEV_QUERY "DEV_QUERY" |device, arm| {
-        // What a device has told once it is not asked again.
+        // A device caches the answer: take a fresh device.
         let fresh = Device::from_fake(device.fake().expect("a fake").clone())?;
         let bo = bo(&fresh);
         then!(arm, bo.cache_maintenance())

@@ -38,7 +38,8 @@ const fn ioctl(name: &'static str, request: u32) -> Failure {
     Failure { name, numbers: &[libc::SYS_ioctl], only, errnos: &[libc::ENOMEM] }
 }
 
-/// The call by which a fake reads the memory of its user, who asks it once whether it may.
+/// Call by which a new fake reads the memory of its process. The fake tries the call once to learn
+/// whether it is permitted.
 pub const OF_NEW_FAKES: Failure =
     all_of("process_vm_readv", &[libc::SYS_process_vm_readv], &[libc::EACCES, libc::EPERM]);
 

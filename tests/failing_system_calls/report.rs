@@ -1,4 +1,5 @@
-//! What a child found, in memory that it shares with its parent: descriptors and writes may fail there.
+//! Results of a child, in memory shared with the parent: a child without descriptors or writes can
+//! still report.
 
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
@@ -24,8 +25,8 @@ impl Report {
     }
 
     fn bytes(&self) -> &[AtomicU8; SIZE] {
-        // SAFETY: the memory is that of the mapping, zeroed at first, accessed by atomics alone, and lives as long as
-        // `self`.
+        // SAFETY: the memory belongs to the mapping and starts zeroed. Only atomics access it, and
+        // it lives as long as `self`.
         unsafe { self.memory.as_ref() }
     }
 

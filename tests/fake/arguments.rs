@@ -69,7 +69,7 @@ fn a_map_for_reading_is_mapped_for_reading() {
     let mut reading = bo.map_range(.., panthor::MapAccess::Read).unwrap();
     assert_eq!(permissions(&reading), "r--s");
     assert_eq!(permissions(&bo.map().unwrap()), "rw-s");
-    // SAFETY: it is refused; and nobody else knows the BO.
+    // SAFETY: the call is refused, and the BO has no other users.
     assert!(unsafe { reading.as_mut_slice() }.is_err());
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of batches that fail or are refused, and what their errors say: on the fake, which fails on demand.
+//! Batches that fail or are refused, and their errors: on the fake, which fails on demand.
 
 use panthor::{Device, ErrorKind, GroupOptions, QueueOptions, SparseMode, Timeout, Vm, Wait};
 use panthor_fake::Config;

@@ -97,8 +97,8 @@ fn what_is_said_of_flags_is_what_is_said_of_bos() {
     }
 }
 
-/// An empty range does nothing, whatever comes behind it: the maintenance of foreign memory shows by what it waits
-/// for.
+/// An empty range does nothing, whatever memory the BO has. A wait in the call would reveal
+/// maintenance of foreign memory.
 #[test]
 fn an_empty_range_of_foreign_memory_stands_for_no_other() {
     let (fake, device) = open(Config::default());

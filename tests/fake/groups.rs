@@ -1,5 +1,5 @@
-//! Groups, submissions and tiler heaps where only a fake can put them: groups that are lost, queues that
-//! are held, privileges, old drivers and large CPU pages.
+//! Groups, submissions and tiler heaps in states that only a fake reaches: lost groups, held
+//! queues, privileges, old drivers and large CPU pages.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Handles that go out of the safe layer and come back, and what objects say of themselves: on the fake, which
-//! tells what is left.
+//! Handles that leave the safe layer and come back, and the properties of objects: on the fake,
+//! which reports leftover objects.
 
 use std::fmt::Debug;
 
@@ -76,7 +76,7 @@ fn what_is_exclusive_to_a_vm_stays_so_when_the_vm_is_taken_over() {
     assert_eq!(vm.into_raw().unwrap(), id);
     let mut destroy = panthor::sys::drm_panthor_vm_destroy { id, ..Default::default() };
     let request = panthor::sys::DRM_IOCTL_PANTHOR_VM_DESTROY;
-    // SAFETY: the request takes this struct, and nobody owns the VM.
+    // SAFETY: the request takes this struct, and the VM has no owner.
     unsafe { device.ioctl(request, &mut destroy) }.unwrap();
     let other = device.create_vm(Default::default()).unwrap();
     assert_eq!(other.id(), id);

@@ -1,5 +1,5 @@
-//! The safe layer where only a fake can put it: old drivers, other GPUs, large CPU pages, failures on demand, and the
-//! GPU's view of memory.
+//! The safe layer in conditions that only a fake offers: old drivers, other GPUs, large CPU pages,
+//! failures on demand, and the GPU's view of memory.
 
 mod arguments;
 mod batches;

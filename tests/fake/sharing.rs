@@ -1,4 +1,5 @@
-//! Syncobjs and PRIME where only a fake can put them: errors on demand, old drivers, and a look at what is left.
+//! Syncobjs and PRIME in conditions that only a fake offers: errors on demand, old drivers, and a
+//! report of leftover objects.
 
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;

@@ -52,7 +52,8 @@ fn the_corpus_finds_nothing() {
     assert_eq!(requests.filter(fails).collect::<Vec<_>>(), seeds::ALWAYS_FAIL);
 }
 
-/// Checks that the beginnings of programs in the dictionary succeed, and every call of the dictionary behind one.
+/// Checks that the prologues of the dictionary succeed, and that every call of the dictionary
+/// succeeds after one of them.
 fn check_dictionary() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/ioctls.dict");
     let text = std::fs::read_to_string(path).expect("the dictionary is in the repository");

@@ -4,7 +4,7 @@ use panthor_sys::*;
 
 use crate::machine::layouts::LAYOUTS;
 
-/// What never succeeds on a driver without displays, whatever it is asked.
+/// Requests that always fail on a driver without displays.
 pub const ALWAYS_FAIL: [u32; 1] = [DRM_IOCTL_SET_CLIENT_CAP];
 
 /// The files that every program begins with.
@@ -29,7 +29,7 @@ struct Program(Vec<u8>);
 impl Program {
     /// On driver 1.`minor`.
     fn new(minor: u8) -> Self {
-        // An administrator, who may have high priorities.
+        // An administrator may use high priorities.
         Self(vec![9 - minor, 0x30, 2])
     }
 

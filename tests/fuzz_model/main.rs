@@ -5,7 +5,7 @@ mod model;
 
 use std::path::Path;
 
-/// How many random programs of each prologue run.
+/// Number of random programs for each prologue.
 const ROUNDS: u64 = 60;
 
 #[test]

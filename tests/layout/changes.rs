@@ -1,8 +1,8 @@
-//! Whether a newer header's bindings contain the older ones.
+//! Comparison of a newer header's bindings with the older ones.
 
 use super::inventory::{Inventory, Item, is_ioctl, is_padding};
 
-/// What a newer header does to the bindings.
+/// Changes of the bindings by a newer header.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// New items, and structs and ioctls that grew: programs built before keep working.
@@ -38,7 +38,7 @@ impl Changes {
     }
 }
 
-/// Whether a struct has grown at its end, or an ioctl number because its argument has.
+/// Returns whether a struct has grown at its end, or an ioctl number because of its argument.
 fn has_grown(name: &str, old: &Item, new: &Item) -> bool {
     match (old, new) {
         (Item::Struct { size: old, align }, Item::Struct { size: new, align: new_align }) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Version of the kernel and sha256 of the `panthor_drm.h` whose bindings are committed.
+/// Kernel version and sha256 of the `panthor_drm.h` that the committed bindings are generated from.
 const PINNED: &str = include_str!("../qemu/known/panthor_drm.sum");
 
 /// The directory with `panthor_drm.h` that build.rs generated from.
@@ -11,7 +11,8 @@ pub(crate) fn dir() -> &'static Path {
     Path::new(env!("PANTHOR_HEADER_DIR_USED"))
 }
 
-/// Whether this is the very header that the committed bindings are of. A newer one may add to them.
+/// Returns whether the installed header is the one of the committed bindings. A newer header may
+/// add to the bindings.
 pub(crate) fn is_pinned() -> bool {
     let header = dir().join("panthor_drm.h");
     let output = Command::new("sha256sum").arg(&header).output().expect("sha256sum runs");

@@ -1,4 +1,4 @@
-//! What a bindings.rs declares, as a flat list that can be compared and turned into C.
+//! Declarations of a bindings.rs, as a flat list that can be compared and turned into C.
 
 use std::collections::BTreeMap;
 
@@ -59,12 +59,12 @@ pub(crate) fn read(source: &str) -> Inventory {
     items
 }
 
-/// Whether the item is a field without a meaning.
+/// Returns whether the item is a padding field.
 pub(crate) fn is_padding(name: &str) -> bool {
     name.split_once('.').is_some_and(|(_, field)| field.starts_with("pad"))
 }
 
-/// Whether the constant is a request number, which changes with the size of the argument.
+/// Returns whether the constant is a request number, which changes with the size of the argument.
 pub(crate) fn is_ioctl(name: &str) -> bool {
     ["DRM_IOCTL_", "DMA_BUF_IOCTL_", "SYNC_IOC_"].iter().any(|prefix| name.starts_with(prefix))
 }

@@ -1,8 +1,9 @@
-//! Any safe calls in any order, never mind how wrong: no VM becomes unusable, and nothing is left behind.
+//! Random safe calls in any order, valid or not: no VM becomes unusable, and no object is left
+//! behind.
 //!
-//! It runs on the fake, and on the real driver where there is one (see `tests/common`). The calls follow
-//! from the seed, which is printed; `PANTHOR_RANDOM_SEED` and `PANTHOR_RANDOM_CALLS` choose. Streams are
-//! the one thing that is not tried: they would be programs for a GPU that may not be there.
+//! It runs on the fake, and on the real driver where there is one (see `tests/common`). The calls
+//! follow from the seed, which is printed; `PANTHOR_RANDOM_SEED` and `PANTHOR_RANDOM_CALLS` choose.
+//! The test submits no streams: a stream is a program for a GPU, which may be absent.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -27,7 +28,8 @@ fn number(variable: &str, default: u64) -> u64 {
 /// Where root finds what the drivers tell of themselves.
 const LISTINGS: &str = "/sys/kernel/debug/dri";
 
-/// How many VMs the driver has of all files, where it tells: root is told by the real one.
+/// Returns the number of the driver's VMs of all files, if the driver reports them: the real driver
+/// does to root.
 fn vms_of_all_files() -> Option<usize> {
     let cards = fs::read_dir(LISTINGS).ok()?;
     let mut listings =
@@ -35,8 +37,8 @@ fn vms_of_all_files() -> Option<usize> {
     Some(listings.next()?.matches("DRM GPU VA space").count())
 }
 
-/// As [`vms_of_all_files`], once those are gone of who came before, which takes the driver a while where jobs
-/// time out. The firmware's always stays.
+/// Returns [`vms_of_all_files`] once the VMs of earlier programs are gone, for which the driver
+/// needs a while if jobs time out. The firmware's VM always stays.
 fn vms_of_others() -> Option<usize> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -101,12 +103,12 @@ fn any_safe_calls_leave_no_vm_unusable_and_nothing_behind() {
     assert_eq!(open_descriptors(), descriptors_before, "a descriptor was left behind");
 }
 
-/// How many descriptors the program has open.
+/// Returns the number of the program's open descriptors.
 fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("descriptors").count()
 }
 
-/// Handles and ids are the lowest that are free: with nothing left of what was, they start at 1 again.
+/// Handles and IDs are the lowest free numbers: without leftover objects they start at 1 again.
 fn nothing_is_left(device: &Device) {
     let vm = device.create_vm(Default::default()).expect("a VM");
     assert_eq!(vm.id(), 1, "a VM was left behind");

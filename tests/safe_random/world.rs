@@ -1,4 +1,4 @@
-//! What the calls are made on.
+//! Objects that the calls are made on.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use panthor::{Bo, Device, Group, SyncObj, TilerHeap, Timeline, VaAllocator, Vm};
 
 use super::arguments::Random;
 
-/// How many of each kind there are at most.
+/// Limit of the objects of each kind.
 const MOST: usize = 6;
 
 /// All that was made, of two open files.
@@ -19,10 +19,11 @@ pub struct World {
     pub bos: Vec<Bo>,
     pub syncobjs: Vec<SyncObj>,
     pub timelines: Vec<Timeline>,
-    /// dma-bufs, syncobjs, sync files, eventfds: all kinds in one, to take the wrong one for another.
+    /// Dma-bufs, syncobjs, sync files, and eventfds in one list, so that calls also get descriptors
+    /// of the wrong kind.
     pub descriptors: Vec<OwnedFd>,
     pub allocator: VaAllocator,
-    /// What it gave away.
+    /// Ranges that the allocator returned.
     pub allocated: Vec<std::ops::Range<u64>>,
 }
 
@@ -53,8 +54,8 @@ impl World {
     }
 }
 
-/// Waits until all binds of a VM are done. A VM that goes before stays in the kernel: an asynchronous map that
-/// is still queued is carried out nevertheless, and nobody undoes it (Linux 6.12 to 7.3).
+/// Waits until all binds of a VM are done. A VM that is destroyed earlier stays in the kernel: the
+/// driver still carries out a queued asynchronous map and never unmaps it (Linux 6.12 to 7.3).
 pub fn settle(vm: &Vm) {
     let done = vm.device().create_syncobj().expect("a syncobj");
     vm.bind_async().sync_point().signal(&done).submit().expect("a bind that only signals");

@@ -1,5 +1,5 @@
-//! Every call of the safe layer that makes a system call, in steps: each compares its results with those of a system
-//! without trouble.
+//! Every call of the safe layer that makes a system call, in steps. Each step compares its results
+//! with those of an undisturbed system.
 
 use std::fmt::{self, Debug};
 use std::os::fd::OwnedFd;
@@ -237,7 +237,7 @@ fn implicit_fences(world: &World) -> Outcome {
     signaled(world, fences)
 }
 
-/// A sync_file whose fence is signaled is read back as such.
+/// Checks that a sync_file with a signaled fence is read back as signaled.
 fn signaled(world: &World, sync_file: OwnedFd) -> Outcome {
     let device = &world.device;
     if device.version() >= Version::new(1, 7) {

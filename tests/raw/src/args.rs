@@ -1,4 +1,5 @@
-//! Arguments and their parts, with the fields that matter. What a pointer leads to must live until the call.
+//! Arguments and their parts, with the fields that matter. The memory behind a pointer must live
+//! until the call returns.
 
 use bytemuck::Zeroable;
 use panthor_sys::*;
@@ -193,7 +194,8 @@ pub fn timeline_wait(
     }
 }
 
-/// Returns structures at multiples of `stride` bytes: with zeros between them, or cut off by the next.
+/// Returns structures at multiples of `stride` bytes: with zeros between them, or cut off by the
+/// next.
 pub fn spread(items: &[impl AsRef<[u8]>], stride: usize) -> Vec<u64> {
     let len = items.iter().map(|item| item.as_ref().len().max(stride)).sum::<usize>();
     let mut bytes = vec![0; len];

@@ -54,10 +54,11 @@ impl Udmabuf {
         OpenOptions::new().read(true).write(true).open("/dev/udmabuf").map(Self)
     }
 
-    /// Makes a dma-buf, and returns it with the memory behind it.
+    /// Creates a dma-buf and returns it with the memory behind it.
     ///
     /// # Errors
-    /// Returns the error of the call that failed; a size of 0 or one that is no multiple of a page is refused.
+    /// Returns the error of the call that failed. The size must be a positive multiple of the page
+    /// size.
     pub fn create(&self, size: u64) -> io::Result<(OwnedFd, OwnedFd)> {
         const UDMABUF_CREATE: u32 = 0x4018_7542;
         const CLOEXEC: u32 = 1;

@@ -6,7 +6,8 @@ macro_rules! requests {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
 }
 
-/// The requests of the uAPI with their names: of the driver, of the DRM core, of dma-bufs and sync files.
+/// Requests of the uAPI with their names: of the driver, of the DRM core, of dma-bufs and sync
+/// files.
 pub const REQUESTS: &[(&str, u32)] = requests![
     DRM_IOCTL_PANTHOR_DEV_QUERY,
     DRM_IOCTL_PANTHOR_VM_CREATE,
