@@ -1,4 +1,4 @@
-//! How arguments cross into the driver: request numbers, sizes, strides and bad pointers.
+//! Passing of arguments to the driver: request numbers, sizes, strides and bad pointers.
 
 mod common;
 
@@ -21,7 +21,7 @@ impl LastPage {
         let start = unsafe { mmap_anonymous(None, len, all, MapFlags::MAP_PRIVATE) };
         let start = start.unwrap().cast::<u8>();
         let second = NonNull::new(start.as_ptr().wrapping_add(PAGE as usize)).unwrap();
-        // SAFETY: the second half of what was just mapped, which nobody uses.
+        // SAFETY: the range is the second half of the new mapping, which has no users.
         unsafe { munmap(second.cast(), PAGE as usize) }.unwrap();
         Self(start)
     }
@@ -226,7 +226,7 @@ fn the_first_byte_that_is_newer_or_missing_decides() {
     let file = device().open();
     let vm = vm(&file);
     let page = LastPage::new();
-    // An operation whose unknown part ends after eight bytes, of which one is set or none.
+    // The operation's unknown tail ends after eight bytes. Either one of them is set or none.
     for (set, errno) in [(false, EFAULT), (true, E2BIG)] {
         let addr = page.tail(56);
         // SAFETY: the last bytes of a page that is ours, aligned as the structure wants.

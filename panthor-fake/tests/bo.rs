@@ -186,7 +186,7 @@ fn another_file_may_not_map_it() {
     let (file, other) = (device.open(), device.open());
     let offset = mmap_offset(&file, bo(&file, PAGE));
     assert_eq!(mmap_error(&other, PAGE as usize, Prot::READ, offset), Some(EACCES));
-    // What is too long is that first, whoever asks.
+    // A size beyond the object fails with that error first, for any caller.
     assert_eq!(mmap_error(&other, 1 + PAGE as usize, Prot::READ, offset), Some(EINVAL));
 }
 

@@ -1,4 +1,4 @@
-//! Descriptors that the fake gives away: which are still open counts as a leak.
+//! Descriptors that the fake returns: an open one counts as a leak.
 
 mod common;
 

@@ -412,7 +412,7 @@ fn a_dump_may_be_taken_while_others_work() {
                         set_label(&file, a, c"busy");
                         file.gpu(vm).unwrap().hold();
                         let signal = [signal_sync(timeline, 1)];
-                        // The driver would keep the VM for good if nothing unmapped it again.
+                        // The driver would keep the VM forever if the test did not unmap it again.
                         let ops =
                             [with_syncs(map_op(a, 0, GIB, PAGE, 0), &signal), unmap_op(GIB, PAGE)];
                         assert_eq!(bind_async(&file, vm, &ops), 0);

@@ -23,7 +23,8 @@ fn signal(file: &File, handle: u32) {
     ok(file, DRM_IOCTL_SYNCOBJ_SIGNAL, drm_syncobj_array { handles, count_handles: 1, pad: 0 });
 }
 
-/// The counter of a blocking eventfd is filled at the moment of the signal, and nobody reads it before that is over.
+/// The counter of a blocking eventfd is full at the moment of the signal, and is not read before
+/// the signal returns.
 #[test]
 fn a_counter_that_another_thread_fills_blocks_no_signal() {
     const ROUNDS: u64 = 20_000;

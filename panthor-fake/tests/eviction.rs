@@ -1,4 +1,4 @@
-//! Eviction: what becomes of BOs and mappings whose memory is reclaimed, and how they come back.
+//! Eviction: reclaimed BOs, their mappings, and their return.
 
 mod common;
 
@@ -268,7 +268,7 @@ fn what_a_cpu_mapping_shows_is_kept() {
     let cpu = file.mmap(4096, Prot::READ | Prot::WRITE, mmap_offset(&file, a)).unwrap();
     write(&file, vm, GIB, 3);
     assert!(file.evict_bo(a));
-    // SAFETY: it is mapped for reading, and nobody else accesses it meanwhile.
+    // SAFETY: the range is mapped for reading and not accessed elsewhere meanwhile.
     let seen = unsafe { cpu.as_ptr().read_volatile() };
     // SAFETY: as above, for writing.
     unsafe { cpu.as_ptr().write_volatile(4) };

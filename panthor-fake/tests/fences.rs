@@ -1,4 +1,4 @@
-//! What dma-bufs and sync files answer themselves: `descriptor_ioctl`.
+//! Ioctls on dma-bufs and sync files themselves: `descriptor_ioctl`.
 
 mod common;
 
@@ -125,7 +125,7 @@ impl Pending {
     }
 }
 
-// Who is asked
+// Which descriptors answer
 
 #[test]
 fn only_what_the_fake_gave_away_answers_and_only_to_its_own_requests() {
@@ -146,7 +146,7 @@ fn only_what_the_fake_gave_away_answers_and_only_to_its_own_requests() {
     let args = drm_syncobj_handle { handle: done, fd: -1, ..zeroed() };
     let object = own(ok(&file, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, args).fd);
     assert_eq!(requests.map(|request| ask_at(&object, request, 0)), [Some(-ENOTTY); 3]);
-    // FIOCLEX, and a number that nobody has.
+    // FIOCLEX, and an unknown number.
     assert_eq!((ask_at(&dma_buf, 0x5451, 0), ask_at(&fence, 0x3e7f, 0)), (None, Some(-ENOTTY)));
     // Another size is another request.
     for request in [DMA_BUF_IOCTL_SYNC, DMA_BUF_IOCTL_EXPORT_SYNC_FILE] {
@@ -186,7 +186,7 @@ fn an_access_by_the_cpu_waits_for_those_before_it() {
         let (dma_buf, pending) = (foreign(&device), Pending::new(&file, &[0]));
         let dma_buf = &dma_buf;
         add(dma_buf, of, &pending.sync_files[0]);
-        // Whoever ends one does not, nor whoever reads what others read.
+        // Ending an access does not wait, and neither does reading beside other readers.
         assert_eq!(sync(dma_buf, access | DMA_BUF_SYNC_END), 0);
         if of == READ {
             assert_eq!(sync(dma_buf, DMA_BUF_SYNC_READ), 0);
@@ -392,7 +392,7 @@ fn a_sync_file_tells_of_its_fences() {
     let (whole, each) = info(&both);
     assert_eq!((whole.status, each[0].status, each[1].status), (0, 0, 1));
     assert!(each[1].timestamp_ns >= before.tv_sec() as u64 * 1_000_000_000);
-    // It is forgotten whose it was.
+    // The kernel has forgotten the fence's driver.
     assert_eq!(text(&each[1].driver_name), "detached-driver");
     assert_eq!(text(&each[1].obj_name), "signaled-timeline");
     pending.end();

@@ -1,5 +1,5 @@
-//! A program that has used up its descriptors while the fake has some of what was closed. The limit is that
-//! of the whole process, so there is one test only.
+//! A program without free descriptors, while the fake keeps some of closed objects. The limit
+//! applies to the whole process, so there is only one test.
 
 mod common;
 
@@ -25,7 +25,8 @@ fn descriptors_of_what_is_closed_are_given_back_when_there_are_none_left() {
             error => Err(-error),
         }
     };
-    // Of many that were closed few are kept, though nobody asks what is open; none if somebody does.
+    // The fake keeps few descriptors of many closed ones, even if no call asks for the open ones.
+    // After such a call it keeps none.
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = open();
     for _ in 0..1000 {

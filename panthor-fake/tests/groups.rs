@@ -383,7 +383,8 @@ fn a_chain_over_ten_thousand_jobs_of_two_groups_does_not_overflow_the_stack() {
     assert!(is_signalled(&file, fences[9_999], 0));
 }
 
-/// A group whose first queue has two streams on the GPU, and whose second has one.
+/// Creates a group with two streams of its first queue and one stream of its second queue on the
+/// GPU.
 fn busy(file: &File) -> (u32, [u32; 3]) {
     let group = group(file, vm(file), 2);
     file.group(group).unwrap().hold();
@@ -468,7 +469,8 @@ fn a_reset_takes_the_innocent_who_are_on_the_gpu() {
     for (minor, flags) in [(9, TIMED_OUT | INNOCENT), (3, TIMED_OUT | INNOCENT), (2, TIMED_OUT)] {
         let file = version(minor).open();
         let (hit, done) = busy(&file);
-        // Without a job it has a slot all the same, from the next submission of a group that has none on.
+        // A group keeps its slot without a job. It gets the slot by the next submission of a group
+        // without one.
         let seated = group(&file, 1, 1);
         let (guilty, other_done) = busy(&file);
         let idle = group(&file, 1, 1);

@@ -150,7 +150,7 @@ fn a_vm_has_128_heaps_at_most() {
     }
     let mut args = heap_args(vm, 1, 128 * KIB);
     assert_eq!(ioctl(&file, DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, &mut args), -EBUSY);
-    // Where the chunk would have been is told all the same.
+    // The driver returns the address of the chunk all the same.
     let next = KERNEL + 0x2000 + 128 * 128 * KIB;
     assert_eq!((args.handle, args.first_heap_chunk_gpu_va), (0, next));
     assert_eq!((device.leaks().heaps, file.gpu(vm).unwrap().mapping_count()), (128, 129));

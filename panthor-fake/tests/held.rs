@@ -1,4 +1,4 @@
-//! Devices whose queues start held: who forgets to wait for its own work finds out.
+//! Devices with queues held from the start: a client that does not wait for its own work notices.
 
 mod common;
 
@@ -11,7 +11,7 @@ fn held() -> Device {
     Device::new(Config::default().start_held(true)).unwrap()
 }
 
-/// What the GPU reads at an address where something was mapped by an asynchronous bind, or not.
+/// Returns the GPU's read of an address that an asynchronous bind may have mapped.
 fn seen(file: &File, vm: u32, va: u64) -> Result<u8, FaultKind> {
     let mut byte = [0];
     file.gpu(vm).unwrap().read(va, &mut byte).map_err(|fault| fault.kind)?;
@@ -26,13 +26,13 @@ fn map_async(file: &File, vm: u32, bo: u32, done: u32) {
 
 #[test]
 fn a_wait_that_was_forgotten_is_found() {
-    /// What a client does that uses its mapping at once.
+    /// Uses a mapping at once, without waiting for the bind.
     fn forgets(file: &File) -> Result<u8, FaultKind> {
         let (vm, done) = (vm(file), syncobj(file));
         map_async(file, vm, bo(file, PAGE), done);
         seen(file, vm, GIB)
     }
-    // By default nobody would know.
+    // By default the error stays unnoticed.
     assert_eq!(forgets(&device().open()), Ok(0));
     let device = held();
     let file = device.open();
@@ -41,7 +41,7 @@ fn a_wait_that_was_forgotten_is_found() {
     let vm = vm(&file);
     assert_eq!(bind(&file, vm, &[map_op(bo(&file, PAGE), 0, GIB, PAGE, 0)]), (0, 1));
     assert_eq!(seen(&file, vm, GIB), Ok(0));
-    // On the driver, too, a map that is pending when its file is closed keeps the VM for good.
+    // On the driver, too, a map that is pending when its file is closed keeps the VM forever.
     assert_eq!((device.leaks().pending_jobs, device.run_held()), (1, 1));
     drop(file);
     device.assert_released();
@@ -112,7 +112,7 @@ fn a_wait_for_what_is_held_times_out() {
     assert_eq!(ioctl(&file, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait), 0);
 }
 
-/// What a client leaves queued on a held device, by the kind of the job.
+/// Leaves a job of this kind queued on a held device.
 fn leave_queued(file: &File, kind: &str) {
     let (vm, mapped, drawn) = (vm(file), syncobj(file), syncobj(file));
     let group = group(file, vm, 1);

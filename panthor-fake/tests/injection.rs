@@ -133,7 +133,7 @@ fn what_is_no_error_number_fails_with_eio() {
     }
     file.fail_ioctl(DRM_IOCTL_VERSION, 4095);
     assert_eq!(call(&file, DRM_IOCTL_VERSION), -4095);
-    // The fence of a job tells of an error, too.
+    // The fence of a job carries an error, too.
     let done = syncobj(&file);
     assert!(file.gpu(vm).unwrap().fail_next_job(i32::MIN));
     let signal = [signal_sync(done, 0)];
@@ -154,7 +154,7 @@ fn what_is_asked_of_dma_bufs_and_sync_files_fails_by_its_type_too() {
     let camera = device.foreign_dma_buf(PAGE).unwrap();
     let elsewhere = other.foreign_dma_buf(PAGE).unwrap();
     let ask = |fd: &std::os::fd::OwnedFd, request| {
-        // SAFETY: nobody has memory at that address, which is not written so.
+        // SAFETY: the address is not part of any object, and the call does not write to it.
         unsafe { descriptor_ioctl(fd, request, std::ptr::null_mut()) }.unwrap()
     };
     // The same number as VERSION, which is another ioctl.
@@ -174,7 +174,7 @@ fn what_is_asked_of_dma_bufs_and_sync_files_fails_by_its_type_too() {
     assert_eq!(exported, Some(0));
     let fences = own(args.fd);
     device.fail_nth_ioctl(SYNC_IOC_MERGE, 1, ENOMEM);
-    // Who asks of the wrong kind of file finds that out.
+    // A request on the wrong kind of file fails with its own error.
     assert_eq!(ask(&camera, SYNC_IOC_MERGE), -ENOTTY);
     assert_eq!([(); 2].map(|()| ask(&fences, SYNC_IOC_MERGE)), [-ENOMEM, -EFAULT]);
     drop(device);
@@ -229,7 +229,8 @@ fn failures_of_binds_and_of_their_jobs_come_one_after_the_other() {
     assert_eq!(bound, [(-ENOMEM, 0), (-EINTR, 0), (0, 1)]);
     let bound = [(); 3].map(|()| bind_async(&file, first, &unmap));
     assert_eq!(bound, [-ENOMEM, -EIO, 0]);
-    // The VM does not take more jobs after the first that failed, but it has those that it took before.
+    // The VM accepts no more jobs after the first failed one, but still has the jobs accepted
+    // before.
     let (gpu, done) = (file.gpu(second).unwrap(), [(); 3].map(|()| syncobj(&file)));
     gpu.hold();
     for done in done {

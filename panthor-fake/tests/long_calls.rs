@@ -9,7 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 use panthor_fake::File;
 use panthor_sys::*;
 
-/// What one operation signals: so many points, of a syncobj that is there or of others.
+/// Signals of one operation: a number of points, of an existing syncobj or of others.
 type Signals = fn(&File, u32, u32) -> Vec<drm_panthor_sync_op>;
 
 fn syncobj(file: &File) -> u32 {

@@ -330,7 +330,8 @@ fn a_mapping_keeps_what_it_shows_when_the_handle_is_closed() {
         let map = Map::new(&file, 4096, rw, mmap_offset(&file, bo)).unwrap();
         map.write(0, 0x77);
         assert_eq!(ioctl(&file, DRM_IOCTL_GEM_CLOSE, &mut gem_close(bo)), 0);
-        // So many that what is gone is given back, also its own place if nobody were to look.
+        // Enough rounds to reuse the memory of closed BOs, and of the mapped BO too if the mapping
+        // did not keep it.
         for _ in 0..40 {
             let other = create_bo(&file, 8 << 20);
             let other_map = Map::new(&file, 8 << 20, rw, mmap_offset(&file, other)).unwrap();
@@ -486,7 +487,7 @@ fn descriptors_are_made_in_the_process_while_others_call() {
                 let mut of_syncobj = drm_syncobj_handle { handle, ..Default::default() };
                 call(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, (&raw mut of_syncobj).cast());
                 for fd in [of_bo.fd, of_syncobj.fd] {
-                    // SAFETY: it is new, and nobody else knows it.
+                    // SAFETY: the descriptor is new and has no other owner.
                     drop(unsafe { OwnedFd::from_raw_fd(fd) });
                 }
             }

@@ -1,5 +1,6 @@
-//! The server, disturbed: stopped and continued, traced, frozen. No program gets a wrong answer, and none is lost.
-//! `PANTHOR_SOAK_OPENS` is how often each test opens a node, 4000 by default.
+//! The server, disturbed: stopped and continued, traced, frozen. No program gets a wrong answer,
+//! and none is lost. `PANTHOR_SOAK_OPENS` is the number of opens of a node in each test, 4000 by
+//! default.
 
 #![cfg(feature = "cli")]
 

@@ -1,4 +1,5 @@
-//! How a run of `panthor-fake` ends, and stops: whatever is killed, nothing lives on without the device.
+//! Ends and stops of `panthor-fake`: whichever process is killed, no program lives on without the
+//! device.
 
 #![cfg(feature = "cli")]
 

@@ -1,4 +1,5 @@
-//! The files around the nodes in the hands of a hostile program: it gets nothing of the host, and changes nothing.
+//! The files around the nodes in the hands of a hostile program: it reads nothing of the host, and
+//! changes nothing.
 
 #![cfg(feature = "cli")]
 
@@ -95,7 +96,8 @@ fn walk(jail: &str) {
     let scratch = Scratch::new();
     for user in users() {
         let mut trees = vec![("all", "detached"), ("no-mounts", "directory")];
-        // Without a jail the tree is the program's own there, and the host's directories are above it.
+        // Without a jail the tree is the program's own there, and the host's directories are above
+        // it.
         if *user == "-" && geteuid().is_root() && matches!(jail, "chroot" | "pivot") {
             trees.push(("mounted", "mounted"));
         }

@@ -22,7 +22,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Checks that the program saw the device, or that the command says why it did not start; returns whether it did.
+/// Checks that the program saw the device, or that the command reports why it did not start.
+/// Returns whether the program saw the device.
 fn check(output: &Output, what: &str) -> bool {
     let message = text(&output.stderr);
     match output.status.code() {

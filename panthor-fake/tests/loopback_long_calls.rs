@@ -16,7 +16,7 @@ use panthor_fake::{Config, Device};
 
 static CLIENT: LazyLock<PathBuf> = LazyLock::new(|| compile("long.c", "loopback-long", &[]));
 
-/// Starts the client, whose one call takes many seconds, and waits until it makes that.
+/// Starts a client with one call of many seconds, and waits until the client makes the call.
 fn long_call(kind: &str) -> Child {
     let mut child = Command::new(&*CLIENT).arg(kind).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

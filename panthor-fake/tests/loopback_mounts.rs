@@ -16,7 +16,7 @@ use nix::libc;
 use panthor_fake::loopback::Loopback;
 use panthor_fake::{Config, Device};
 
-/// Runs a test with a device whose files are mounted, where the system permits that.
+/// Runs a test on a device with mounted files, where the system permits mounts.
 fn with_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> Option<T> {
     let device = Device::new(Config::default()).unwrap();
     let loopback = match Loopback::with_mounts(&device) {
@@ -103,7 +103,7 @@ fn programs_find_nodes_by_any_call() {
     });
 }
 
-/// Has a handler without `SA_RESTART` called all the time in the calling thread, while a function runs.
+/// Runs a function while signals with a handler without `SA_RESTART` interrupt the calling thread.
 fn under_signals<T>(function: impl FnOnce() -> T) -> T {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 

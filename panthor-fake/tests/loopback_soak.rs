@@ -1,5 +1,5 @@
-//! Thousands of short processes, many of them killed in the middle: nothing is left of them, and the supervisor
-//! does not grow. `PANTHOR_SOAK_SECONDS` is how long it goes on, 4 by default.
+//! Thousands of short processes, many of them killed midway: nothing is left of them, and the
+//! supervisor does not grow. `PANTHOR_SOAK_SECONDS` is the duration, 4 by default.
 
 #![cfg(feature = "loopback")]
 
@@ -18,15 +18,15 @@ use panthor_fake::{Config, Device};
 /// In so many parts it goes on; after each it is looked what is left.
 const PARTS: u64 = 4;
 
-/// What the supervisor may hold more after all than before: a descriptor for each of the 64 threads that it knows
-/// at most, and what the allocator keeps.
+/// Growth that the supervisor may have in the end: a descriptor for each of at most 64 known
+/// threads, and memory that the allocator keeps.
 const MORE_FDS: usize = 66;
 const MORE_THREADS: usize = 2;
 const MORE_KIB: u64 = 4096;
 /// Blocks of 512 bytes that the memory of the device may have when there is no BO: the registers.
 const MOST_BLOCKS: i64 = 64;
 
-/// What the process of the supervisor holds.
+/// Resources of the supervisor's process.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     fds: usize,

@@ -1,4 +1,4 @@
-//! What `panthor-fake run --trace` writes about a program, and `panthor-fake summary` counts.
+//! Trace of a program by `panthor-fake run --trace`, and its counts by `panthor-fake summary`.
 
 #![cfg(feature = "cli")]
 

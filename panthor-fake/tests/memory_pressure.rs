@@ -498,7 +498,7 @@ fn with_swap_a_submission_takes_the_memory_of_other_vms() {
     assert_eq!(submit(&file, groups[0], &[stream(0, &[])]), -ENOMEM);
     view.release();
     assert_eq!(submit(&file, groups[0], &[stream(0, &[])]), 0);
-    // Nor from one's own VM, whose BOs must all be there.
+    // Nor from the group's own VM: all BOs of the VM must be resident.
     map(&file, one, b, 0, 2 * GIB, 600 * KIB);
     assert_eq!(resident(&file, [a, b]), [false, true]);
     assert_eq!(submit(&file, groups[0], &[stream(0, &[])]), -ENOMEM);
@@ -522,7 +522,7 @@ fn threads_that_bind_submit_and_reclaim_lose_neither_memory_nor_contents() {
                     let va = GIB + (round % 7) * MIB;
                     let bo = bo(file, 512 * KIB);
                     let ops = [map_op(bo, 0, va, 512 * KIB, 0)];
-                    // Others may have all that there is; nobody keeps it.
+                    // The other threads may have all memory at this moment, but none keeps it.
                     while bind_flags(file, vm, if round % 2 == 0 { ASYNC } else { 0 }, &ops).0 != 0
                     {
                         device.reclaim(MIB);

@@ -43,7 +43,7 @@ fn drop_master(file: &File) -> i32 {
     ioctl(file, DRM_IOCTL_DROP_MASTER, &mut 0_u64)
 }
 
-/// Whether `DRM_IOCTL_GET_CLIENT` says that it is authenticated.
+/// Returns whether `DRM_IOCTL_GET_CLIENT` reports the file as authenticated.
 fn is_authenticated(file: &File) -> bool {
     let mut client = [0_u64; 5];
     assert_eq!(ioctl(file, 0xc028_6405, &mut client), 0);
@@ -93,7 +93,7 @@ fn one_is_master_at_a_time() {
     );
     assert_eq!((drop_master(&first), drop_master(&first)), (0, -EINVAL));
     assert_eq!(authenticate(&first, 1), -EACCES);
-    // Who was master may be it again.
+    // A former master may become master again.
     assert_eq!((set_master(&second), set_master(&first)), (-EACCES, 0));
     drop(first);
     // The next to open is it when there is none.
@@ -254,7 +254,7 @@ fn what_a_driver_without_displays_answers() {
         let expected = if cleared { ([1, 1, 0, 0], [1, 0]) } else { ([1; 4], [1; 2]) };
         assert_eq!((create, map), expected, "1.{minor}");
     }
-    // Who is neither is not let near what is old.
+    // A file that is neither gets no access to the legacy requests.
     let stranger = version(9);
     let (_master, stranger) = (stranger.open_primary(), stranger.open_primary());
     for nr in [0x0a, 0x0b, 0x10, 0x12, 0x13, 0x27, 0x28, 0x2c, 0x3f] {

@@ -1,4 +1,4 @@
-//! What safe code does to the descriptors that the fake hands out must break nothing.
+//! Descriptors of the fake in the hands of safe code: no use of them breaks the fake.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn import(file: &panthor_fake::File, dma_buf: &OwnedFd) -> u32 {
     ok(file, DRM_IOCTL_PRIME_FD_TO_HANDLE, args).handle
 }
 
-/// Shrinks and grows the file behind a descriptor as far as the kernel permits it; returns its size.
+/// Shrinks and grows the file behind a descriptor as far as the kernel permits. Returns its size.
 fn resize(fd: impl AsFd) -> u64 {
     let file = fs::File::from(fd.as_fd().try_clone_to_owned().unwrap());
     for size in [0, 1, 1 << 60] {

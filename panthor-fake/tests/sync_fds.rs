@@ -31,7 +31,7 @@ fn import(file: &File, fd: &impl AsRawFd, flags: u32, handle: u32, point: u64) -
     }
 }
 
-/// Whether a sync file says that its fence is signalled.
+/// Returns whether a sync file reports its fence as signaled.
 fn is_readable(fd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN | PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::ZERO).unwrap() {

@@ -244,7 +244,7 @@ fn eventfd(file: &File, handle: u32, point: u64, fd: i32, flags: u32) -> i32 {
     ioctl(file, DRM_IOCTL_SYNCOBJ_EVENTFD, &mut args)
 }
 
-/// Whether it was written to; takes what is there.
+/// Returns whether the eventfd was signaled, and resets its count.
 fn fired(fd: &mut std::fs::File) -> bool {
     let mut count = [0; 8];
     match fd.read_exact(&mut count) {
@@ -264,7 +264,7 @@ fn eventfd_with(flags: i32) -> std::fs::File {
     // SAFETY: it has no pointers.
     let fd = unsafe { nix::libc::eventfd(0, flags | nix::libc::EFD_CLOEXEC) };
     assert!(fd >= 0);
-    // SAFETY: it was just made and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }
 }
 

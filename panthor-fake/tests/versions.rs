@@ -1,5 +1,4 @@
-//! What each version of the driver has. The numbers of 1.0, 1.8 and 1.9 are answers of the real
-//! driver.
+//! Features of each driver version. The numbers of 1.0, 1.8 and 1.9 are answers of the real driver.
 
 mod common;
 

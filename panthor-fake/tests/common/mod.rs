@@ -233,7 +233,7 @@ pub fn submit(file: &File, group_handle: u32, jobs: &[drm_panthor_queue_submit])
     ioctl(file, DRM_IOCTL_PANTHOR_GROUP_SUBMIT, &mut args)
 }
 
-/// Whether a point of a sync object is there and done.
+/// Returns whether a point of a syncobj exists and is signaled.
 #[track_caller]
 pub fn is_signalled(file: &File, handle: u32, point: u64) -> bool {
     let for_submit = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;

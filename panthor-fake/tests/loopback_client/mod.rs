@@ -124,8 +124,8 @@ pub fn signal(fd: &impl AsRawFd, syncobj: u32) {
     assert_eq!(ioctl(fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &mut array), 0);
 }
 
-/// Waits for the submission and the signal of a sync object, until that time of the monotonic clock in
-/// nanoseconds; returns what the ioctl does.
+/// Waits for the submission and the signal of a syncobj, until the time `until` of the monotonic
+/// clock in nanoseconds. Returns the result of the ioctl.
 pub fn wait(fd: &impl AsRawFd, syncobj: u32, until: i64) -> i32 {
     let handles = [syncobj];
     let mut wait = syncobj_wait(&handles, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, until);

@@ -1,4 +1,4 @@
-//! What a trace must not do: change answers, hold locks, mix lines up.
+//! Limits of a trace: it must not change answers, hold locks, or mix lines up.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

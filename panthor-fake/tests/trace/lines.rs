@@ -328,7 +328,7 @@ fn queries() {
          unpreserved_cs_reg_count=4}}",
     );
     let mut info: drm_panthor_gpu_info = zeroed();
-    // A program whose header is older.
+    // A program with an older header.
     query(&file, DRM_PANTHOR_DEV_QUERY_GPU_INFO, 8, &raw mut info);
     trace.expect_with(
         &[&raw const info as u64],

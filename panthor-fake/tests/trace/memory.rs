@@ -1,4 +1,4 @@
-//! Pointers that lead nowhere, structures of other sizes: the trace shows what there is, and no more.
+//! Bad pointers and structures of other sizes: the trace shows only memory that exists.
 
 use panthor_fake::trace::TraceOptions;
 use panthor_fake::{Arena, Config, Device};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use panthor_fake::Device;
 use panthor_fake::trace::{Event, TraceOptions};
 
-/// What was traced and not yet looked at.
+/// Traced events that the test has not checked yet.
 #[derive(Clone, Default)]
 pub struct Recorder(Arc<Mutex<Vec<Event>>>);
 
@@ -75,7 +75,7 @@ fn constant_part(event: &Event) -> String {
     line
 }
 
-/// That a line of JSON is the same when it is read and written again.
+/// Checks that a line of JSON stays the same when it is parsed and written again.
 #[track_caller]
 fn check_json(event: &Event) {
     let line = event.to_json();
