@@ -9,7 +9,7 @@ use crate::machine::invariants::*;
 /// The longest wait, in nanoseconds.
 const MOMENT: u64 = 20_000;
 
-/// What a call changes besides the fake.
+/// State besides the fake that a call changes.
 pub struct World<'a> {
     pub arena: &'a Arena,
     pub devices: &'a [Device],
@@ -113,7 +113,7 @@ impl World<'_> {
         call()
     }
 
-    /// Overwrites what a query may have told about the time: programs must not depend on it.
+    /// Overwrites the time in a query's answer: programs must not depend on it.
     fn forget_time(&self, arg: u64) {
         if self.word(arg) != Some(DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO) {
             return;

@@ -14,7 +14,7 @@ const PAGE: u64 = 4 << 10;
 /// The end of the addresses that a VM has for its user at most.
 const USER_END: u64 = 1 << 47;
 
-/// What is left of an input.
+/// Rest of an input.
 #[derive(Clone)]
 pub struct Input<'a>(&'a [u8]);
 

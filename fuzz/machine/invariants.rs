@@ -1,4 +1,4 @@
-//! What holds whatever a program does.
+//! Invariants of every program.
 
 use panthor_fake::{Access, FaultKind, GpuView, Leaks};
 use panthor_sys::*;
@@ -6,7 +6,7 @@ use panthor_sys::*;
 /// The end of the addresses of a VM.
 const VA_END: u64 = 1 << 48;
 
-/// How many mappings of a VM are read from.
+/// Number of mappings of a VM that are read from.
 const LOOKED_AT: usize = 4;
 
 /// Mappings are in order, disjoint, made of whole pages, and can be read.
@@ -53,7 +53,7 @@ pub fn makes_something(request: u32) -> bool {
 
 /// Compares what was alive before a call that failed and after it.
 pub fn check_nothing_made(request: u32, result: i32, mut before: Leaks, after: Leaks) {
-    // What could not be told to the caller is there all the same.
+    // A fault while writing the result leaves the object behind.
     const FAULT: i32 = -14;
 
     if result == FAULT {

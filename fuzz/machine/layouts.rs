@@ -1,4 +1,4 @@
-//! What arguments look like: one letter for each field.
+//! Layouts of arguments: one letter for each field.
 //!
 //! - `w` is a word of 32 bits, `q` one of 64.
 //! - `[…]` is a `drm_panthor_obj_array` of elements of that layout.

@@ -8,7 +8,7 @@ use crate::machine::layouts::{nested, size};
 /// The most elements that an array gets.
 const ELEMENTS: u8 = 8;
 
-/// Whether arrays say what they are.
+/// Correctness of the descriptions of arrays.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Arrays {
     Honest,
@@ -104,7 +104,7 @@ impl Writer<'_, '_> {
         start
     }
 
-    /// An array whose number of elements is elsewhere: the same for all arrays of a structure.
+    /// Adds an array with a separate number of elements, which all arrays of a structure share.
     fn pointer(&mut self, inner: &str, count: &mut Option<u32>) -> u64 {
         let tag = self.input.byte();
         let elements = *count.get_or_insert(u32::from(tag % ELEMENTS));

@@ -1,12 +1,11 @@
-//! Runs an input as a program against the fake, and checks what must always hold.
+//! Runs an input as a program against the fake, and checks the invariants.
 //!
-//! The first bytes choose the driver and the machine; each step that follows is a call on a file, or
-//! something that a test does from outside: a look through the GPU's eyes, a fault, a reset. All
-//! pointers are addresses and all descriptors are numbers in an [`Arena`](panthor_fake::Arena), so no
-//! argument can hurt. Nothing waits for longer than a moment. What a program sees depends on its bytes
-//! only.
+//! The first bytes choose the driver and the machine; each further step is a call on a file, or an
+//! action of a test from outside: a read by the GPU, a fault, a reset. All pointers are addresses
+//! and all descriptors are numbers in an [`Arena`](panthor_fake::Arena), so no argument can do
+//! harm. No call waits for long. The results of a program depend on its bytes only.
 //!
-//! The fuzz target includes this, and the test that replays the corpus.
+//! The fuzz target and the test that replays the corpus include this module.
 
 mod call;
 pub mod input;
@@ -24,10 +23,10 @@ use steps::Machine;
 /// The most steps of a program.
 const STEPS: usize = 400;
 
-/// What came of a program.
+/// Results of a program.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Outcome {
-    /// Of all answers.
+    /// Checksum of all answers.
     pub checksum: u64,
     /// The numbers of the ioctls that succeeded.
     pub succeeded: BTreeSet<u8>,
@@ -48,7 +47,7 @@ pub fn check(bytes: &[u8], twice: bool) -> Outcome {
     outcome
 }
 
-/// How many descriptors this process has.
+/// Returns the number of this process's open descriptors.
 fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("/proc is there").count()
 }

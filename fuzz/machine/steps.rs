@@ -15,7 +15,7 @@ use crate::machine::invariants::check_vm;
 use crate::machine::layouts::LAYOUTS;
 use crate::machine::memory::{Arrays, Writer};
 
-/// How many files a program has open, and how many mappings.
+/// Limits of a program's open files and mappings.
 const FILES: usize = 4;
 const MAPPINGS: usize = 8;
 
@@ -26,7 +26,7 @@ const BEHIND: u64 = ARENA_BASE + 0x200;
 /// The largest dma-buf that comes from elsewhere.
 const FOREIGN_MAX: u64 = 1 << 20;
 
-/// How a call differs from what a client without faults makes.
+/// Deviations of a call from the call of a correct client.
 mod mode {
     /// In the step: a byte says how.
     pub const GIVEN: u8 = 0xc;
@@ -43,10 +43,10 @@ pub struct Machine<'a> {
     files: [Option<File>; FILES],
     mappings: Vec<(Mapping, Prot)>,
     arena: Arena,
-    /// Of all answers.
+    /// Checksum of all answers.
     checksum: DefaultHasher,
     succeeded: BTreeSet<u8>,
-    /// Whether `FUZZ_TRACE` is set: every answer is printed.
+    /// Set if `FUZZ_TRACE` is: prints every answer.
     trace: bool,
 }
 
@@ -67,8 +67,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Ends the program: everything is closed. With `mapped_last` the files come before what was made
-    /// with them.
+    /// Ends the program and closes all. With `mapped_last`, closes the files before the objects
+    /// made with them.
     pub fn finish(self, mapped_last: bool) -> Outcome {
         let outcome = Outcome { checksum: self.checksum.finish(), succeeded: self.succeeded };
         if mapped_last {
@@ -294,7 +294,7 @@ impl<'a> Machine<'a> {
         self.note("group", answer);
     }
 
-    /// What comes from outside: failures, ends, descriptors.
+    /// Takes an action from outside: failures, ends, descriptors.
     fn outside(&mut self, detail: u8) {
         let which = self.input.byte();
         let device = self.devices[usize::from(which) % self.devices.len()].clone();

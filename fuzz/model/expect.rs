@@ -232,7 +232,8 @@ impl Model {
         }
     }
 
-    /// Looks whether syncobjs are signaled, all or any of them; returns the result and the first that is.
+    /// Checks whether all or any of the syncobjs are signaled. Returns the result and the index of
+    /// the first signaled one.
     pub fn wait(&self, handles: &[u32], all: bool) -> Result<u32, i32> {
         let find = |handle: &u32| self.syncobjs.get(*handle).copied().ok_or(ENOENT);
         let fences: Vec<_> = handles.iter().map(find).collect::<Result<_, _>>()?;

@@ -1,11 +1,14 @@
-//! Runs an input as a program on the fake and on a model of it, and compares the two after every step.
+//! Runs an input as a program on the fake and on a model of the fake, and compares the two after
+//! every step.
 //!
-//! The model knows handles, page tables, the contents of memory, the queues of VMs and the fences of syncobjs. So it
-//! predicts the error number of every call, what the GPU and the CPU read, and which accesses fault. Every input is a
-//! program: bytes choose among the objects that there are, and only now and then something that is not there.
+//! The model knows handles, page tables, the contents of memory, the queues of VMs and the fences
+//! of syncobjs. The model predicts the error number of every call, what the GPU and the CPU read,
+//! and which accesses fault. Every input is a program: bytes choose among the existing objects, and
+//! rarely a missing one.
 //!
-//! The first byte chooses a prologue, so that no input starts from nothing, and whether a second thread runs the other
-//! half of the input, on a file of its own of the same device.
+//! The first byte chooses a prologue, so that every input starts with some objects. It also chooses
+//! whether a second thread runs the other half of the input, on a file of its own of the same
+//! device.
 
 mod bytes;
 mod compare;

@@ -1,11 +1,11 @@
-//! What the model knows of objects.
+//! The model's state of objects.
 
 use std::collections::{BTreeMap, VecDeque};
 
 /// The pages of the object behind sparse mappings.
 const SPARSE_PAGES: u64 = 512;
 
-/// What tells an object from others, for good; [`SPARSE`] is the object behind sparse mappings.
+/// Permanent identity of an object. [`SPARSE`] is the object behind sparse mappings.
 pub type Object = u64;
 pub const SPARSE: Object = 0;
 
@@ -26,7 +26,7 @@ pub struct Bo {
     pub exclusive: Option<u64>,
 }
 
-/// What an operation does, in pages.
+/// Changes by an operation, in pages.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
     Map { va: u64, pages: u64, first: Page },
@@ -46,7 +46,7 @@ pub struct Queued {
 
 #[derive(Debug, Default)]
 pub struct Vm {
-    /// What tells it from others of the same ID.
+    /// Permanent identity, distinct from other VMs with the same ID.
     pub unique: u64,
     pub table: BTreeMap<u64, Page>,
     pub unusable: bool,

@@ -30,7 +30,8 @@ impl<'a> Program<'a> {
         Self { file, model: Model::default(), bytes }
     }
 
-    /// Makes some objects: VMs, a BO for each page and more, syncobjs; held queues, and a range that is sparse.
+    /// Creates some objects: VMs, a BO for each page and more, syncobjs, held queues, and a sparse
+    /// range.
     pub fn prologue(&mut self, which: u8) {
         let wanted = usize::from(which);
         for _ in 0..=wanted / 2 {
