@@ -1,5 +1,6 @@
-//! With the feature `bindgen`: generates panthor-sys' bindings from the kernel's headers into OUT_DIR,
-//! where tests/bindings.rs compares them with the committed ones. Without it: nothing.
+//! With the feature `bindgen`: generates panthor-sys' bindings from the kernel's headers into
+//! OUT_DIR, where tests/bindings.rs compares them with the committed ones. Does nothing without the
+//! feature.
 
 #[cfg(feature = "bindgen")]
 #[path = "panthor-sys/generate/mod.rs"]

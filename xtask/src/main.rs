@@ -1,4 +1,5 @@
-//! The maintainers' command `cargo xtask`: writes generated files into the repository. Tests only compare.
+//! The maintainers' command `cargo xtask`: writes generated files into the repository. Tests only
+//! compare.
 
 mod bindings;
 mod files;
