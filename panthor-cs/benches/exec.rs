@@ -1,7 +1,8 @@
 //! The speed of the execution engine.
 //!
-//! `cargo bench -p panthor-cs` prints simulated instructions a second in one thread, the best of several rounds, and,
-//! where valgrind is installed, host instructions per simulated instruction. As a test it runs each program briefly.
+//! `cargo bench -p panthor-cs` prints simulated instructions a second in one thread, the best of
+//! several rounds. Where valgrind is installed, the benchmark also prints host instructions per
+//! simulated instruction. As a test, the benchmark runs each program briefly.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -110,7 +111,8 @@ fn rate(program: &Program, arch: Arch, rounds: u32, steps: u64) -> Result<f64, E
     Ok(best)
 }
 
-/// Returns host instructions per simulated one: the difference of two runs, so that the start does not count.
+/// Returns host instructions per simulated one: the difference of two runs, so that the start does
+/// not count.
 fn host_instructions(number: usize) -> Option<f64> {
     let count = |steps: u64| {
         let own = std::env::current_exe().ok()?;

@@ -111,7 +111,7 @@ impl Archs {
     }
 }
 
-/// Evaluates to the [`Archs`] whose numbers match a pattern, in constants too.
+/// Evaluates to the [`Archs`] with numbers that match a pattern, in constants too.
 macro_rules! archs {
     ($pattern:pat) => {{
         let (mut bits, mut major) = (0u8, 10u8);

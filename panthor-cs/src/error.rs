@@ -11,7 +11,8 @@ use crate::{Arch, Archs};
 /// ```
 /// use panthor_cs::{Arch, Instruction, instruction::Move48, pair};
 ///
-/// let error = Instruction::from(Move48 { dst: pair::<40>(), imm: 1 << 48 }).encode(Arch::V10).unwrap_err();
+/// let wide = Instruction::from(Move48 { dst: pair::<40>(), imm: 1 << 48 });
+/// let error = wide.encode(Arch::V10).unwrap_err();
 /// assert_eq!(error.to_string(), "MOVE48 imm: out of range (0x1000000000000, 48 bits)");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +45,8 @@ pub enum Error {
         /// The architectures that have the instruction.
         archs: Archs,
     },
-    /// The architecture lacks a field of the instruction, and the field is neither 0 nor its default.
+    /// The architecture lacks a field of the instruction, and the field is neither 0 nor its
+    /// default.
     MissingField {
         /// The name of the instruction.
         instruction: &'static str,

@@ -19,7 +19,8 @@ pub struct Decoded {
     pub reserved: u64,
 }
 
-/// An instruction that an architecture may encode: [`Instruction`] and the struct of each instruction.
+/// An instruction that an architecture may encode: [`Instruction`] and the struct of each
+/// instruction.
 pub trait Encode: sealed::Sealed {
     /// Encodes the instruction.
     ///

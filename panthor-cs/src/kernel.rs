@@ -1,7 +1,8 @@
 //! The instructions that the kernel puts around a submitted stream.
 //!
-//! The panthor driver never executes a stream by itself: it writes a short job to the ring buffer of the queue. The job
-//! flushes caches, calls the stream, waits for all scoreboard entries and signals the sync object of the queue.
+//! The panthor driver never executes a stream by itself: it writes a short job to the ring buffer
+//! of the queue. The job flushes caches, calls the stream, waits for all scoreboard entries and
+//! signals the sync object of the queue.
 
 use crate::builder::{Block, Build, BuildError, Problem, Target};
 use crate::instruction::{
@@ -82,7 +83,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if the queue has fewer than four of these registers, or a GPU VA has more than 48 bits.
+    /// [`BuildError`] if the queue has fewer than four of these registers, or a GPU VA has more
+    /// than 48 bits.
     pub fn build<'a>(
         &self,
         target: &Target,

@@ -1,10 +1,11 @@
-//! Command streams of Arm Mali CSF GPUs: the contract between a driver and the command stream frontend.
+//! Command streams of Arm Mali CSF GPUs: the contract between a driver and the command stream
+//! frontend.
 //!
-//! A queue of a panthor group executes streams of 64-bit instructions. This crate knows the instructions of
-//! architectures 10 (Mali-G310, G610, G710) to 15:
+//! A queue of a panthor group executes streams of 64-bit instructions. This crate knows the
+//! instructions of architectures 10 (Mali-G310, G610, G710) to 15:
 //!
-//! - [`table`]: one table with opcode, architectures and fields of each instruction. The structs in [`instruction`],
-//!   the encoder, the decoder and the disassembler are generated from its rows.
+//! - [`table`]: one table with opcode, architectures and fields of each instruction. The structs in
+//!   [`instruction`], the encoder, the decoder and the disassembler are generated from its rows.
 //! - [`operand`]: registers, scoreboard entries, conditions and modes as types.
 //! - [`builder`]: streams in memory of the caller, with labels and in chunks.
 //! - [`disasm`]: listings with branch targets and decoded addresses.
@@ -40,8 +41,8 @@
 //! assert_eq!(error.to_string(), "WAIT indirect: no such field (v10, v11-v15 only)");
 //! ```
 //!
-//! The crate is `no_std`, allocates nothing and has no dependencies. Encodings come from Mesa's descriptions of the
-//! command stream (genxml); names follow Mesa.
+//! The crate is `no_std`, allocates nothing and has no dependencies. Encodings come from Mesa's
+//! descriptions of the command stream (genxml); names follow Mesa.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![forbid(unsafe_code)]

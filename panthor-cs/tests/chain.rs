@@ -45,7 +45,8 @@ impl Memory {
         }
     }
 
-    /// Returns the instructions of a stream, each JUMP to another chunk with its two moves left out.
+    /// Returns the instructions of a stream, each JUMP to another chunk with its two moves left
+    /// out.
     fn follow(&self, mut stream: Stream) -> Vec<Instruction> {
         let (mut instructions, words) = (Vec::new(), self.words.borrow());
         loop {

@@ -2,8 +2,10 @@
 
 use proc_macro2::TokenStream;
 
-/// `value` as a literal of type `ty`: small numbers decimal, others hexadecimal; `None` if it does not
-/// fit. C gives bit 31 of an enum the type int, so that a negative value is a pattern of 32 bits.
+/// Returns `value` as a literal of type `ty`, or `None` if the value does not fit.
+///
+/// Small numbers are decimal, others hexadecimal. C gives bit 31 of an enum the type int, so that a
+/// negative value is a pattern of 32 bits.
 pub(crate) fn literal(value: i128, ty: &str) -> Option<TokenStream> {
     let value = match ty {
         "u32" if value < 0 => u128::from(i32::try_from(value).ok()? as u32),

@@ -18,14 +18,14 @@ pub(crate) enum Block {
     ByHand(Vec<String>),
 }
 
-/// A field or a constant and what is said about it.
+/// A field or a constant with its documentation.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) text: String,
 }
 
-/// A request number, the type of its argument (empty for none) and what it does.
+/// A request number, the type of its argument (empty for none) and the documentation.
 #[derive(Debug)]
 pub(crate) struct Ioctl {
     pub(crate) name: String,
@@ -78,7 +78,7 @@ impl Docs {
         Ok(())
     }
 
-    /// The names of all items: structs, enums, constants, ioctls and what is written by hand.
+    /// Returns the names of all items: structs, enums, constants, ioctls and handwritten items.
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for block in &self.blocks {
@@ -98,14 +98,14 @@ impl Docs {
         names
     }
 
-    /// Whether the crate declares this item outside of the generated file.
+    /// Returns whether the crate declares this item outside of the generated file.
     pub(crate) fn is_by_hand(&self, name: &str) -> bool {
         self.blocks
             .iter()
             .any(|block| matches!(block, Block::ByHand(names) if names.iter().any(|it| it == name)))
     }
 
-    /// The ioctls that take `argument`.
+    /// Returns the ioctls that take `argument`.
     pub(crate) fn ioctls_of<'a>(&'a self, argument: &'a str) -> impl Iterator<Item = &'a Ioctl> {
         self.blocks
             .iter()
@@ -143,7 +143,7 @@ impl Block {
     }
 }
 
-/// The lines that count, each with its number and its continuations.
+/// Returns the lines with content, each with its number and its continuations.
 fn joined_lines(source: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (index, line) in source.lines().enumerate() {

@@ -1,4 +1,4 @@
-//! Writes the bindings: order, types and words from `docs.txt`, numbers from the headers.
+//! Generator of the bindings: order, types and words from `docs.txt`, numbers from the headers.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
@@ -9,16 +9,16 @@ use crate::generate::docs::{Block, Docs, Entry, Ioctl};
 use crate::generate::scan::{Scan, Struct};
 use crate::generate::text;
 
-/// The text of `bindings.rs`, and the items it has no words for.
+/// The text of `bindings.rs`, and the items without documentation.
 pub(crate) struct Output {
     pub(crate) text: String,
     pub(crate) undocumented: Vec<String>,
 }
 
 const PREAMBLE: &str = "\
-// Generated from panthor_drm.h, drm.h, dma-buf.h and sync_file.h; do not edit. Names, numbers and
-// layouts are the headers', found by bindgen; types and words come from generate/docs.txt. To write it
-// again, with libclang installed and the headers' directory named:
+// Generated from panthor_drm.h, drm.h, dma-buf.h and sync_file.h; do not edit. bindgen takes names,
+// numbers and layouts from the headers. Types and documentation come from generate/docs.txt. To
+// generate the file again, install libclang and name the headers' directory:
 //
 //     PANTHOR_DRM_HEADER_DIR=... cargo xtask bindings
 
@@ -28,7 +28,7 @@ const SAFETY: &str = "\
 // SAFETY: the struct is `repr(C)`, and as asserted above every field is Pod and no padding is left.
 ";
 
-/// Emits what `docs` lists, then what only the headers have.
+/// Emits the items of `docs`, then the items that only the headers have.
 ///
 /// # Errors
 /// When `docs` lists something that the headers lack, or a constant does not fit its field.
@@ -96,7 +96,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// What the headers have and `docs` does not.
+    /// Emits the items that the headers have and `docs` lacks.
     fn rest(&mut self) -> Result<(), String> {
         const NO_WORDS: &str = "(new in this header)";
         let scan = self.scan;
@@ -118,7 +118,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// The type of the field that constants go into, or the integer type itself.
+    /// Returns the type of the field that constants go into, or the integer type itself.
     fn target(&self, target: &str) -> Result<String, String> {
         let Some((name, field)) = target.split_once('.') else {
             return Ok(target.to_owned());
@@ -182,7 +182,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// A sentence that names the ioctls which take this struct.
+    /// Returns a sentence that names the ioctls with this argument.
     fn argument_of(&self, name: &str) -> String {
         let names: Vec<_> =
             self.docs.ioctls_of(name).map(|ioctl| format!("[`{}`]", ioctl.name)).collect();
@@ -213,7 +213,7 @@ impl Emitter<'_> {
     }
 }
 
-/// Whether a field of this name has no meaning.
+/// Returns whether a field of this name is padding.
 fn is_padding(name: &str) -> bool {
     name.starts_with("pad") || name.starts_with("__bindgen_padding")
 }

@@ -1,4 +1,4 @@
-//! Where the headers are, and what bindgen shall include.
+//! The places of the headers, and the input of bindgen.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Names a directory with `panthor_drm.h` and `drm.h`.
 const DIR_VAR: &str = "PANTHOR_DRM_HEADER_DIR";
-/// Where the system has them.
+/// The places of the headers in the system.
 const SYSTEM_DIR: &str = "/usr/include/drm";
 
 /// The headers' directories and the text of the one that is bound as a whole.
@@ -18,7 +18,7 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// What bindgen reads. `DRM_RDWR` and `DRM_CLOEXEC` are defined by the kernel's fcntl.h.
+    /// The input of bindgen. The kernel's fcntl.h defines `DRM_RDWR` and `DRM_CLOEXEC`.
     pub(crate) const INPUT: &'static str = "\
         #include <linux/fcntl.h>\n\
         #include <linux/dma-buf.h>\n\

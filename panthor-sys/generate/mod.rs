@@ -1,5 +1,7 @@
-//! Generates panthor-sys' `bindings.rs`: bindgen reads the headers for names, numbers and layouts, and
-//! `docs.txt` says in which order, with which types and with which words they come out.
+//! Generator of panthor-sys' `bindings.rs`.
+//!
+//! bindgen reads names, numbers and layouts from the headers. `docs.txt` has the order, the types
+//! and the documentation of the items.
 
 mod constant;
 mod docs;
@@ -16,8 +18,12 @@ const DOCS: &str = "panthor-sys/generate/docs.txt";
 
 /// Writes `bindings.rs` and `undocumented.txt` into `out_dir`.
 ///
-/// What a newer header adds is generated without words and listed in `undocumented.txt`, so that the
-/// test can report it; what the header lacks is an error.
+/// Generates the additions of a newer header without documentation, and lists them in
+/// `undocumented.txt`, so that the test can report them.
+///
+/// # Errors
+///
+/// A message if the headers lack an item of `docs.txt`, or a file cannot be read or written.
 pub(crate) fn run(root: &Path, out_dir: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed=panthor-sys/generate");
     let docs = root.join(DOCS);

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::generate::docs::Docs;
 use crate::generate::headers::Headers;
 
-/// What the headers say.
+/// The items of the headers.
 #[derive(Default)]
 pub(crate) struct Scan {
     pub(crate) structs: BTreeMap<String, Struct>,
@@ -31,7 +31,7 @@ pub(crate) struct Field {
     pub(crate) offset: usize,
 }
 
-/// Reads the headers: all of `panthor_drm.h`, and of the others what `docs` names.
+/// Reads all of `panthor_drm.h`, and the items of the other headers that `docs` names.
 pub(crate) fn scan(headers: &Headers, docs: &Docs, work_dir: &Path) -> Result<Scan, String> {
     let source = bindgen_source(headers, docs, work_dir)?;
     let file = syn::parse_file(&source).map_err(|e| format!("bindgen's output: {e}"))?;
@@ -105,7 +105,7 @@ fn fields_of(item: &syn::ItemStruct) -> Result<Struct, String> {
     Ok(Struct { fields, ..Struct::default() })
 }
 
-/// A C type as bindgen writes it, in Rust's own integer types.
+/// Returns a C type of bindgen's output as one of Rust's own integer types.
 fn rust_type(ty: &syn::Type) -> Option<syn::Type> {
     match ty {
         syn::Type::Array(array) => {
@@ -139,7 +139,7 @@ fn last_segment(path: &syn::TypePath) -> String {
     path.path.segments.last().map(|it| it.ident.to_string()).unwrap_or_default()
 }
 
-/// The value of a literal, negative or not.
+/// Returns the value of a literal, negative or not.
 fn integer(expr: &syn::Expr) -> Result<i128, String> {
     match expr {
         syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(lit), .. }) => {
@@ -182,7 +182,7 @@ fn layout_entry(index: &syn::ExprIndex) -> Option<(String, usize)> {
     Some((what.value(), usize::try_from(number).ok()?))
 }
 
-/// The names that the header defines, function-like macros included.
+/// Returns the names that the header defines, function-like macros included.
 fn macro_names(header: &str) -> Vec<String> {
     header
         .lines()

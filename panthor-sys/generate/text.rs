@@ -1,12 +1,13 @@
-//! How the generated text looks: wrapped documentation and blank lines.
+//! The format of the generated text: wrapped documentation and blank lines.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 const WIDTH: usize = 100;
 
-/// Documentation attributes that wrap `text` for an item that is indented by `indent`; paragraphs are
-/// separated by empty lines.
+/// Returns documentation attributes with `text`, wrapped for an item at the indentation `indent`.
+///
+/// Empty lines separate paragraphs.
 pub(crate) fn doc(text: &str, indent: usize) -> Vec<TokenStream> {
     let width = WIDTH - indent - "/// ".len();
     let mut lines = Vec::new();

@@ -1,6 +1,6 @@
-// Generated from panthor_drm.h, drm.h, dma-buf.h and sync_file.h; do not edit. Names, numbers and
-// layouts are the headers', found by bindgen; types and words come from generate/docs.txt. To write it
-// again, with libclang installed and the headers' directory named:
+// Generated from panthor_drm.h, drm.h, dma-buf.h and sync_file.h; do not edit. bindgen takes names,
+// numbers and layouts from the headers. Types and documentation come from generate/docs.txt. To
+// generate the file again, install libclang and name the headers' directory:
 //
 //     PANTHOR_DRM_HEADER_DIR=... cargo xtask bindings
 
@@ -63,7 +63,7 @@ pub const DRM_PANTHOR_BO_SYNC: u32 = 15;
 /// Index of [`DRM_IOCTL_PANTHOR_BO_QUERY_INFO`]; driver 1.7 and later.
 pub const DRM_PANTHOR_BO_QUERY_INFO: u32 = 0x10;
 
-/// Asks the driver about the device.
+/// Queries information about the device.
 ///
 /// Argument: [`drm_panthor_dev_query`].
 pub const DRM_IOCTL_PANTHOR_DEV_QUERY: u32 = 0xc010_6440;
@@ -83,7 +83,7 @@ pub const DRM_IOCTL_PANTHOR_VM_DESTROY: u32 = 0xc008_6442;
 /// Argument: [`drm_panthor_vm_bind`].
 pub const DRM_IOCTL_PANTHOR_VM_BIND: u32 = 0xc018_6443;
 
-/// Tells whether a VM can still be used.
+/// Returns whether a VM is still usable.
 ///
 /// Argument: [`drm_panthor_vm_get_state`].
 pub const DRM_IOCTL_PANTHOR_VM_GET_STATE: u32 = 0xc008_6444;
@@ -93,7 +93,7 @@ pub const DRM_IOCTL_PANTHOR_VM_GET_STATE: u32 = 0xc008_6444;
 /// Argument: [`drm_panthor_bo_create`].
 pub const DRM_IOCTL_PANTHOR_BO_CREATE: u32 = 0xc018_6445;
 
-/// Gives the file offset at which a buffer object is reached with `mmap`.
+/// Returns the file offset for an `mmap` of a buffer object.
 ///
 /// Argument: [`drm_panthor_bo_mmap_offset`].
 pub const DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET: u32 = 0xc010_6446;
@@ -113,7 +113,7 @@ pub const DRM_IOCTL_PANTHOR_GROUP_DESTROY: u32 = 0xc008_6448;
 /// Argument: [`drm_panthor_group_submit`].
 pub const DRM_IOCTL_PANTHOR_GROUP_SUBMIT: u32 = 0xc018_6449;
 
-/// Tells what has happened to a group.
+/// Returns the state of a group: timeouts and fatal faults.
 ///
 /// Argument: [`drm_panthor_group_get_state`].
 pub const DRM_IOCTL_PANTHOR_GROUP_GET_STATE: u32 = 0xc010_644a;
@@ -133,7 +133,7 @@ pub const DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY: u32 = 0xc008_644c;
 /// Argument: [`drm_panthor_bo_set_label`].
 pub const DRM_IOCTL_PANTHOR_BO_SET_LABEL: u32 = 0xc010_644d;
 
-/// Overrules at which file offset the MMIO pages are mapped; driver 1.5 and later.
+/// Sets the file offset of the MMIO pages; driver 1.5 and later.
 ///
 /// Argument: [`drm_panthor_set_user_mmio_offset`].
 pub const DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET: u32 = 0xc008_644e;
@@ -143,7 +143,7 @@ pub const DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET: u32 = 0xc008_644e;
 /// Argument: [`drm_panthor_bo_sync`].
 pub const DRM_IOCTL_PANTHOR_BO_SYNC: u32 = 0xc010_644f;
 
-/// Tells how a buffer object was made; driver 1.7 and later.
+/// Returns the creation flags and the origin of a buffer object; driver 1.7 and later.
 ///
 /// Argument: [`drm_panthor_bo_query_info`].
 pub const DRM_IOCTL_PANTHOR_BO_QUERY_INFO: u32 = 0xc010_6450;
@@ -197,7 +197,7 @@ unsafe impl bytemuck::Pod for drm_panthor_obj_array {}
 /// Goes into [`drm_panthor_sync_op::flags`].
 pub type drm_panthor_sync_op_flags = u32;
 
-/// The bits of the flags that tell the kind of object.
+/// The bits of the flags with the kind of object.
 pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_MASK: u32 = 0xff;
 
 /// The handle is a binary syncobj.
@@ -206,7 +206,7 @@ pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ: u32 = 0;
 /// The handle is a timeline syncobj, and the timeline value is the point on it.
 pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ: u32 = 1;
 
-/// Wait before the work starts; no bit is set for it.
+/// Wait before the work starts; no bit stands for a wait.
 pub const DRM_PANTHOR_SYNC_OP_WAIT: u32 = 0;
 
 /// Signal when the work is complete: bit 31.
@@ -243,7 +243,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_sync_op {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_sync_op {}
 
-/// What [`DRM_IOCTL_PANTHOR_DEV_QUERY`] is asked for.
+/// Kind of information that [`DRM_IOCTL_PANTHOR_DEV_QUERY`] returns.
 ///
 /// Goes into [`drm_panthor_dev_query::type_`].
 pub type drm_panthor_dev_query_type = u32;
@@ -307,16 +307,15 @@ pub struct drm_panthor_gpu_info {
     pub thread_max_workgroup_size: u32,
     /// Largest number of threads that can meet at one barrier.
     pub thread_max_barrier_size: u32,
-    /// Coherency protocols the GPU itself has: bit `n` stands for the `DRM_PANTHOR_GPU_COHERENCY_*`
-    /// of value `n`. Which one is in use is told by
-    /// [`selected_coherency`](Self::selected_coherency).
+    /// Coherency protocols of the GPU itself: bit `n` stands for the `DRM_PANTHOR_GPU_COHERENCY_*`
+    /// of value `n`. [`selected_coherency`](Self::selected_coherency) has the protocol in use.
     pub coherency_features: u32,
     /// Texture features registers: a bit for each compressed format.
     pub texture_features: [u32; 4],
     /// A bit for each hardware address space slot.
     pub as_present: u32,
-    /// The `DRM_PANTHOR_GPU_COHERENCY_*` in use on this system. Filled by driver 1.7 and later;
-    /// before, it is zero and says nothing.
+    /// The `DRM_PANTHOR_GPU_COHERENCY_*` in use on this system. Driver 1.7 and later fill the
+    /// field; older drivers leave the field zero, whatever the protocol.
     pub selected_coherency: u32,
     /// A bit for each shader core. Bits may be missing in the middle.
     pub shader_present: u64,
@@ -324,7 +323,7 @@ pub struct drm_panthor_gpu_info {
     pub l2_present: u64,
     /// A bit for each tiler unit.
     pub tiler_present: u64,
-    /// Core features register, which tells apart variants of the same product.
+    /// Core features register, which distinguishes variants of one product.
     pub core_features: u32,
     /// Padding; must be zero.
     pub pad: u32,
@@ -387,7 +386,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_gpu_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_gpu_info {}
 
-/// What the firmware's command stream interface offers.
+/// Properties of the firmware's command stream interface.
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_csif_info {
@@ -431,7 +430,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_csif_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_csif_info {}
 
-/// What a timestamp query shall measure; driver 1.8 and later. Without any flag it is
+/// Values that a timestamp query measures; driver 1.8 and later. No flag means
 /// [`DRM_PANTHOR_TIMESTAMP_GPU`], [`DRM_PANTHOR_TIMESTAMP_GPU_OFFSET`] and
 /// [`DRM_PANTHOR_TIMESTAMP_FREQ`].
 ///
@@ -441,7 +440,7 @@ pub type drm_panthor_timestamp_info_flags = u32;
 /// Read the GPU's system timestamp.
 pub const DRM_PANTHOR_TIMESTAMP_GPU: u32 = 1;
 
-/// Do not read a CPU clock; no bit is set for it.
+/// Do not read a CPU clock; no bit stands for this choice.
 pub const DRM_PANTHOR_TIMESTAMP_CPU_NONE: u32 = 0;
 
 /// Read `CLOCK_MONOTONIC` along with the GPU.
@@ -459,7 +458,7 @@ pub const DRM_PANTHOR_TIMESTAMP_GPU_OFFSET: u32 = 0x10;
 /// Read the GPU's cycle counter.
 pub const DRM_PANTHOR_TIMESTAMP_GPU_CYCLE_COUNT: u32 = 0x20;
 
-/// Tell the frequency of the timestamp.
+/// Report the frequency of the timestamp.
 pub const DRM_PANTHOR_TIMESTAMP_FREQ: u32 = 0x40;
 
 /// Measure how long the reading took.
@@ -478,7 +477,7 @@ pub struct drm_panthor_timestamp_info {
     pub timestamp_offset: u64,
     /// `DRM_PANTHOR_TIMESTAMP_*`, set by the program; at most one CPU clock.
     pub flags: u32,
-    /// How long the reading took, in nanoseconds.
+    /// Duration of the reading in nanoseconds.
     pub duration_nsec: u32,
     /// The GPU's cycle counter.
     pub cycle_count: u64,
@@ -517,7 +516,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_timestamp_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_timestamp_info {}
 
-/// What the GPU's MMU can do; driver 1.9 and later.
+/// Properties of the GPU's MMU; driver 1.9 and later.
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_mmu_info {
@@ -540,7 +539,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_mmu_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_mmu_info {}
 
-/// Which group priorities this file may use; driver 1.2 and later.
+/// Group priorities that this file may use; driver 1.2 and later.
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_group_priorities_info {
@@ -567,7 +566,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_group_priorities_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_group_priorities_info {}
 
-/// A question and where the answer goes.
+/// A query and the buffer for the answer.
 ///
 /// Argument of [`DRM_IOCTL_PANTHOR_DEV_QUERY`].
 #[repr(C)]
@@ -666,7 +665,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_vm_destroy {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_vm_destroy {}
 
-/// What a bind operation does, in the top four bits, and how it maps, in the others.
+/// Type of a bind operation, in the top four bits, and attributes of a mapping, in the others.
 ///
 /// Goes into [`drm_panthor_vm_bind_op::flags`].
 pub type drm_panthor_vm_bind_op_flags = u32;
@@ -685,7 +684,7 @@ pub const DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED: u32 = 4;
 /// and offset. Driver 1.9 and later.
 pub const DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE: u32 = 8;
 
-/// The bits of the flags that tell the operation's type.
+/// The bits of the flags with the operation's type.
 pub const DRM_PANTHOR_VM_BIND_OP_TYPE_MASK: u32 = 0xf000_0000;
 
 /// Map a buffer object, over whatever is mapped there.
@@ -742,13 +741,13 @@ unsafe impl bytemuck::Zeroable for drm_panthor_vm_bind_op {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_vm_bind_op {}
 
-/// How the operations are run.
+/// Options of a batch of bind operations.
 ///
 /// Goes into [`drm_panthor_vm_bind::flags`].
 pub type drm_panthor_vm_bind_flags = u32;
 
-/// Put the operations on the VM's queue and return; without it they are done when the ioctl
-/// returns, and carry no syncs.
+/// Put the operations on the VM's queue and return. Without this flag, the operations are complete
+/// when the ioctl returns, and carry no syncs.
 pub const DRM_PANTHOR_VM_BIND_ASYNC: u32 = 1;
 
 /// A batch of operations on one VM.
@@ -785,16 +784,16 @@ unsafe impl bytemuck::Zeroable for drm_panthor_vm_bind {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_vm_bind {}
 
-/// Whether a VM can be used.
+/// State of a VM.
 ///
 /// Goes into [`drm_panthor_vm_get_state::state`].
 pub type drm_panthor_vm_state = u32;
 
-/// All is well.
+/// The VM accepts all operations.
 pub const DRM_PANTHOR_VM_STATE_USABLE: u32 = 0;
 
-/// Something failed for good, such as an asynchronous operation. Only synchronous unmaps are still
-/// taken; the VM is to be destroyed and replaced.
+/// The VM failed permanently, for example in an asynchronous operation. The VM still accepts
+/// synchronous unmaps only; destroy and replace the VM.
 pub const DRM_PANTHOR_VM_STATE_UNUSABLE: u32 = 1;
 
 /// A VM and its state.
@@ -826,12 +825,12 @@ unsafe impl bytemuck::Zeroable for drm_panthor_vm_get_state {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_vm_get_state {}
 
-/// What a buffer object is made for.
+/// Options of a new buffer object.
 ///
 /// Goes into [`drm_panthor_bo_create::flags`].
 pub type drm_panthor_bo_flags = u32;
 
-/// The CPU never maps it: `mmap` and its offset are refused.
+/// The CPU never maps the buffer object: the kernel refuses `mmap` and the request for an offset.
 pub const DRM_PANTHOR_BO_NO_MMAP: u32 = 1;
 
 /// The CPU's mapping is write-back cached even where the GPU does not snoop the CPU's caches.
@@ -848,7 +847,7 @@ pub struct drm_panthor_bo_create {
     pub size: u64,
     /// `DRM_PANTHOR_BO_NO_MMAP`, `DRM_PANTHOR_BO_WB_MMAP`, both or neither.
     pub flags: u32,
-    /// Id of the only VM that the object will ever be mapped in, or zero. Such an object cannot be
+    /// Id of the only VM that may map the object, or zero. An object with an exclusive VM cannot be
     /// exported, and costs less to use.
     pub exclusive_vm_id: u32,
     /// Returned: the GEM handle, not zero.
@@ -1055,7 +1054,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_group_destroy {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_group_destroy {}
 
-/// A command stream for one queue. Without a stream it only waits and signals.
+/// A command stream for one queue. A submission without a stream only waits and signals.
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_queue_submit {
@@ -1065,8 +1064,8 @@ pub struct drm_panthor_queue_submit {
     pub stream_size: u32,
     /// GPU address of the stream, a multiple of 64; zero for none.
     pub stream_addr: u64,
-    /// Flush id read when the stream was complete, so that a flush of the GPU's caches that has
-    /// happened since is not repeated; zero for a flush in any case.
+    /// Flush ID read when the stream was complete. The GPU skips its cache flush if another flush
+    /// has happened since. Zero forces the flush.
     pub latest_flush: u32,
     /// Padding; must be zero.
     pub pad: u32,
@@ -1132,7 +1131,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_group_submit {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_group_submit {}
 
-/// What has happened to a group. Any of these means that it takes no more jobs.
+/// Failures of a group. A group with any of these flags takes no more jobs.
 ///
 /// Goes into [`drm_panthor_group_get_state::state`].
 pub type drm_panthor_group_state_flags = u32;
@@ -1140,7 +1139,7 @@ pub type drm_panthor_group_state_flags = u32;
 /// A job did not finish in time.
 pub const DRM_PANTHOR_GROUP_STATE_TIMEDOUT: u32 = 1;
 
-/// A queue hit a fault it cannot recover from.
+/// A queue hit an unrecoverable fault.
 pub const DRM_PANTHOR_GROUP_STATE_FATAL_FAULT: u32 = 2;
 
 /// The group was killed by a reset that another group caused; comes with
@@ -1190,7 +1189,7 @@ unsafe impl bytemuck::Pod for drm_panthor_group_get_state {}
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_tiler_heap_create {
-    /// Id of the VM the heap lives in.
+    /// Id of the VM that maps the heap.
     pub vm_id: u32,
     /// Number of chunks allocated at once, at least one.
     pub initial_chunk_count: u32,
@@ -1276,7 +1275,7 @@ pub struct drm_panthor_bo_set_label {
     pub handle: u32,
     /// Padding; must be zero.
     pub pad: u32,
-    /// User address of a NUL-terminated string of at most 4096 bytes; zero takes the name away.
+    /// User address of a NUL-terminated string of at most 4096 bytes; zero removes the name.
     pub label: u64,
 }
 
@@ -1299,8 +1298,8 @@ unsafe impl bytemuck::Zeroable for drm_panthor_bo_set_label {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_bo_set_label {}
 
-/// Where this file has its MMIO pages; driver 1.5 and later. For emulators whose `long` differs
-/// from that of the program they run.
+/// File offset of this file's MMIO pages; driver 1.5 and later. An emulator needs the ioctl when
+/// its `long` differs from the `long` of the emulated program.
 ///
 /// Argument of [`DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET`].
 #[repr(C)]
@@ -1325,7 +1324,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_set_user_mmio_offset {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_set_user_mmio_offset {}
 
-/// What is done to the CPU's caches.
+/// Kind of maintenance of the CPU's caches.
 ///
 /// Goes into [`drm_panthor_bo_sync_op::type_`].
 pub type drm_panthor_bo_sync_op_type = u32;
@@ -1397,15 +1396,15 @@ unsafe impl bytemuck::Zeroable for drm_panthor_bo_sync {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_bo_sync {}
 
-/// Properties of a buffer object that nobody asked for when it was created.
+/// Properties of a buffer object beyond its creation flags.
 ///
 /// Goes into [`drm_panthor_bo_query_info::extra_flags`].
 pub type drm_panthor_bo_extra_flags = u32;
 
-/// The memory belongs to another driver, whose dma-buf was imported.
+/// The memory belongs to another driver: the buffer object is an imported dma-buf.
 pub const DRM_PANTHOR_BO_IS_IMPORTED: u32 = 1;
 
-/// A buffer object and how it was made; driver 1.7 and later.
+/// A buffer object, its creation flags and its origin; driver 1.7 and later.
 ///
 /// Argument of [`DRM_IOCTL_PANTHOR_BO_QUERY_INFO`].
 #[repr(C)]
@@ -1415,8 +1414,8 @@ pub struct drm_panthor_bo_query_info {
     pub handle: u32,
     /// Returned: `DRM_PANTHOR_BO_IS_IMPORTED` or zero.
     pub extra_flags: u32,
-    /// Returned: the `DRM_PANTHOR_BO_*` flags it was created with; zero when it was imported from
-    /// another driver.
+    /// Returned: the `DRM_PANTHOR_BO_*` flags of the creation; zero for an import from another
+    /// driver.
     pub create_flags: u32,
     /// Padding; zero on return.
     pub pad: u32,
@@ -1449,7 +1448,7 @@ pub const DRM_COMMAND_BASE: u32 = 0x40;
 /// One beyond the last ioctl number that belongs to the driver.
 pub const DRM_COMMAND_END: u32 = 0xa0;
 
-/// Gives the token by which a DRM master authenticates this file.
+/// Returns the token by which a DRM master authenticates this file.
 ///
 /// Argument: [`drm_auth`].
 pub const DRM_IOCTL_GET_MAGIC: u32 = 0x8004_6402;
@@ -1464,7 +1463,7 @@ pub const DRM_IOCTL_SET_VERSION: u32 = 0xc010_6407;
 /// Argument: [`drm_gem_close`].
 pub const DRM_IOCTL_GEM_CLOSE: u32 = 0x4008_6409;
 
-/// Gives a buffer object a global name; primary nodes only.
+/// Creates a global name for a buffer object; primary nodes only.
 ///
 /// Argument: [`drm_gem_flink`].
 pub const DRM_IOCTL_GEM_FLINK: u32 = 0xc008_640a;
@@ -1474,12 +1473,12 @@ pub const DRM_IOCTL_GEM_FLINK: u32 = 0xc008_640a;
 /// Argument: [`drm_gem_open`].
 pub const DRM_IOCTL_GEM_OPEN: u32 = 0xc010_640b;
 
-/// Tells whether the device can do something.
+/// Returns the value of a capability of the device.
 ///
 /// Argument: [`drm_get_cap`].
 pub const DRM_IOCTL_GET_CAP: u32 = 0xc010_640c;
 
-/// Tells the kernel what the client can do.
+/// Enables or disables a capability of the client.
 ///
 /// Argument: [`drm_set_client_cap`].
 pub const DRM_IOCTL_SET_CLIENT_CAP: u32 = 0x4010_640d;
@@ -1534,7 +1533,7 @@ pub const DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE: u32 = 0xc018_64c2;
 /// Argument: [`drm_syncobj_wait`].
 pub const DRM_IOCTL_SYNCOBJ_WAIT: u32 = 0xc028_64c3;
 
-/// Takes the fences out of syncobjs.
+/// Removes the fences of syncobjs.
 ///
 /// Argument: [`drm_syncobj_array`].
 pub const DRM_IOCTL_SYNCOBJ_RESET: u32 = 0xc010_64c4;
@@ -1549,7 +1548,7 @@ pub const DRM_IOCTL_SYNCOBJ_SIGNAL: u32 = 0xc010_64c5;
 /// Argument: [`drm_syncobj_timeline_wait`].
 pub const DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT: u32 = 0xc030_64ca;
 
-/// Tells how far timelines have come.
+/// Returns the points that timelines have reached.
 ///
 /// Argument: [`drm_syncobj_timeline_array`].
 pub const DRM_IOCTL_SYNCOBJ_QUERY: u32 = 0xc018_64cb;
@@ -1564,7 +1563,7 @@ pub const DRM_IOCTL_SYNCOBJ_TRANSFER: u32 = 0xc020_64cc;
 /// Argument: [`drm_syncobj_timeline_array`].
 pub const DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL: u32 = 0xc018_64cd;
 
-/// Has an eventfd written when a point is reached.
+/// Makes the kernel write to an eventfd when a point is reached.
 ///
 /// Argument: [`drm_syncobj_eventfd`].
 pub const DRM_IOCTL_SYNCOBJ_EVENTFD: u32 = 0xc018_64cf;
@@ -1742,12 +1741,12 @@ pub const DRM_CAP_VBLANK_HIGH_CRTC: u64 = 2;
 /// Goes into [`drm_get_cap::capability`].
 pub const DRM_CAP_DUMB_PREFERRED_DEPTH: u64 = 3;
 
-/// Whether drawing is better done in a shadow buffer.
+/// A shadow buffer makes drawing faster.
 ///
 /// Goes into [`drm_get_cap::capability`].
 pub const DRM_CAP_DUMB_PREFER_SHADOW: u64 = 4;
 
-/// Which ways dma-bufs go: `DRM_PRIME_CAP_*`.
+/// Directions of dma-buf sharing: `DRM_PRIME_CAP_*`.
 ///
 /// Goes into [`drm_get_cap::capability`].
 pub const DRM_CAP_PRIME: u64 = 5;
@@ -1782,7 +1781,7 @@ pub const DRM_CAP_ADDFB2_MODIFIERS: u64 = 0x10;
 /// Goes into [`drm_get_cap::capability`].
 pub const DRM_CAP_PAGE_FLIP_TARGET: u64 = 0x11;
 
-/// Events tell which CRTC they are of.
+/// Events name their CRTC.
 ///
 /// Goes into [`drm_get_cap::capability`].
 pub const DRM_CAP_CRTC_IN_VBLANK_EVENT: u64 = 0x12;
@@ -1820,7 +1819,7 @@ pub const DRM_PRIME_CAP_EXPORT: u64 = 2;
 pub struct drm_get_cap {
     /// `DRM_CAP_*`.
     pub capability: u64,
-    /// Returned: zero for what the device cannot do.
+    /// Returned: the value, zero for an unsupported capability.
     pub value: u64,
 }
 
@@ -1871,7 +1870,7 @@ pub const DRM_CLIENT_CAP_WRITEBACK_CONNECTORS: u64 = 5;
 /// Goes into [`drm_set_client_cap::capability`].
 pub const DRM_CLIENT_CAP_CURSOR_PLANE_HOTSPOT: u64 = 6;
 
-/// The client sets the colour pipelines of planes.
+/// The client sets the color pipelines of planes.
 ///
 /// Goes into [`drm_set_client_cap::capability`].
 pub const DRM_CLIENT_CAP_PLANE_COLOR_PIPELINE: u64 = 7;
@@ -2011,7 +2010,7 @@ unsafe impl bytemuck::Zeroable for drm_syncobj_destroy {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_syncobj_destroy {}
 
-/// The descriptor is a sync_file, whose fence goes into the existing syncobj.
+/// The descriptor is a sync_file. Its fence goes into the existing syncobj.
 ///
 /// Goes into [`drm_syncobj_handle::flags`].
 pub const DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE: u32 = 1;
@@ -2081,7 +2080,7 @@ unsafe impl bytemuck::Pod for drm_syncobj_handle {}
 pub struct drm_syncobj_transfer {
     /// Handle of the syncobj that has the fence.
     pub src_handle: u32,
-    /// Handle of the syncobj that gets it.
+    /// Handle of the syncobj that gets the fence.
     pub dst_handle: u32,
     /// Point on the source, zero for a binary syncobj.
     pub src_point: u64,
@@ -2118,12 +2117,12 @@ unsafe impl bytemuck::Zeroable for drm_syncobj_transfer {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_syncobj_transfer {}
 
-/// Wait for all of them rather than for any.
+/// Wait for all syncobjs rather than for any.
 ///
 /// Goes into [`drm_syncobj_wait::flags`].
 pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL: u32 = 1;
 
-/// Wait for a fence to appear first instead of refusing a syncobj that has none.
+/// Wait for a fence to appear first instead of refusing a syncobj without a fence.
 ///
 /// Goes into [`drm_syncobj_wait::flags`].
 pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT: u32 = 2;
@@ -2133,7 +2132,7 @@ pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT: u32 = 2;
 /// Goes into [`drm_syncobj_wait::flags`].
 pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE: u32 = 4;
 
-/// Tell the fence's driver the deadline.
+/// Pass the deadline to the fence's driver.
 ///
 /// Goes into [`drm_syncobj_wait::flags`].
 pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE: u32 = 8;
@@ -2146,17 +2145,17 @@ pub const DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE: u32 = 8;
 pub struct drm_syncobj_wait {
     /// User address of an array of `u32` handles.
     pub handles: u64,
-    /// When to give up: nanoseconds of `CLOCK_MONOTONIC`, not a duration.
+    /// End of the wait: nanoseconds of `CLOCK_MONOTONIC`, not a duration.
     pub timeout_nsec: i64,
     /// Number of handles.
     pub count_handles: u32,
     /// `DRM_SYNCOBJ_WAIT_FLAGS_*`.
     pub flags: u32,
-    /// Returned: index of one that is signaled, unless all are waited for.
+    /// Returned: index of a signaled syncobj, unless the call waits for all.
     pub first_signaled: u32,
     /// Padding; must be zero.
     pub pad: u32,
-    /// With `DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE`, when the fence is wanted, in nanoseconds of
+    /// With `DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE`, the deadline of the fence, in nanoseconds of
     /// `CLOCK_MONOTONIC`.
     pub deadline_nsec: u64,
 }
@@ -2198,17 +2197,17 @@ pub struct drm_syncobj_timeline_wait {
     pub handles: u64,
     /// User address of an array of `u64` points, one for each handle.
     pub points: u64,
-    /// When to give up: nanoseconds of `CLOCK_MONOTONIC`, not a duration.
+    /// End of the wait: nanoseconds of `CLOCK_MONOTONIC`, not a duration.
     pub timeout_nsec: i64,
     /// Number of handles.
     pub count_handles: u32,
     /// `DRM_SYNCOBJ_WAIT_FLAGS_*`.
     pub flags: u32,
-    /// Returned: index of one that is signaled, unless all are waited for.
+    /// Returned: index of a signaled syncobj, unless the call waits for all.
     pub first_signaled: u32,
     /// Padding; must be zero.
     pub pad: u32,
-    /// With `DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE`, when the fence is wanted, in nanoseconds of
+    /// With `DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE`, the deadline of the fence, in nanoseconds of
     /// `CLOCK_MONOTONIC`.
     pub deadline_nsec: u64,
 }
@@ -2316,7 +2315,7 @@ unsafe impl bytemuck::Zeroable for drm_syncobj_array {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_syncobj_array {}
 
-/// Tell the last point that was submitted rather than the last that was reached.
+/// Return the last submitted point rather than the last reached point.
 ///
 /// Goes into [`drm_syncobj_timeline_array::flags`].
 pub const DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED: u32 = 1;
@@ -2367,7 +2366,7 @@ pub const DRM_CLIENT_NAME_MAX_LEN: usize = 64;
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_set_client_name {
-    /// Length of the name in bytes, without a NUL; zero takes the name away.
+    /// Length of the name in bytes, without a NUL; zero removes the name.
     pub name_len: u64,
     /// User address of the name.
     pub name: u64,
@@ -2405,7 +2404,7 @@ pub const DMA_BUF_SYNC_WRITE: u64 = 2;
 /// Goes into [`dma_buf_sync::flags`].
 pub const DMA_BUF_SYNC_RW: u64 = 3;
 
-/// The access begins; no bit is set for it.
+/// The access begins; no bit stands for the begin.
 ///
 /// Goes into [`dma_buf_sync::flags`].
 pub const DMA_BUF_SYNC_START: u64 = 0;
@@ -2415,7 +2414,7 @@ pub const DMA_BUF_SYNC_START: u64 = 0;
 /// Goes into [`dma_buf_sync::flags`].
 pub const DMA_BUF_SYNC_END: u64 = 4;
 
-/// All flags there are.
+/// All defined flags.
 ///
 /// Goes into [`dma_buf_sync::flags`].
 pub const DMA_BUF_SYNC_VALID_FLAGS_MASK: u64 = 7;
@@ -2513,7 +2512,7 @@ pub const DMA_BUF_NAME_LEN: usize = 32;
 /// Argument: [`dma_buf_sync`].
 pub const DMA_BUF_IOCTL_SYNC: u32 = 0x4008_6200;
 
-/// Gives the fences of a dma-buf as a sync_file.
+/// Exports the fences of a dma-buf as a sync_file.
 ///
 /// Argument: [`dma_buf_export_sync_file`].
 pub const DMA_BUF_IOCTL_EXPORT_SYNC_FILE: u32 = 0xc008_6202;
@@ -2531,7 +2530,7 @@ pub const DMA_BUF_SET_NAME_A: u32 = 0x4004_6201;
 /// 64-bit programs.
 pub const DMA_BUF_SET_NAME_B: u32 = 0x4008_6201;
 
-/// Two sync_files and the one that both are merged into.
+/// Two sync_files and the result of their merge.
 ///
 /// Argument of [`SYNC_IOC_MERGE`].
 #[repr(C)]
@@ -2578,13 +2577,13 @@ unsafe impl bytemuck::Pod for sync_merge_data {}
 pub struct sync_fence_info {
     /// Name of the timeline the fence is on.
     pub obj_name: [c_char; 32],
-    /// Name of the driver that signals it.
+    /// Name of the driver that signals the fence.
     pub driver_name: [c_char; 32],
-    /// 1 when signaled, 0 when active, a negative errno when it failed.
+    /// 1 when signaled, 0 when active, a negative errno after a failure.
     pub status: i32,
     /// No flags are defined.
     pub flags: u32,
-    /// When it was signaled, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// Time of the signal in nanoseconds of `CLOCK_MONOTONIC`.
     pub timestamp_ns: u64,
 }
 
@@ -2656,7 +2655,7 @@ unsafe impl bytemuck::Zeroable for sync_file_info {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for sync_file_info {}
 
-/// When a sync_file's fences are wanted; Linux 6.6 and later.
+/// Deadline of a sync_file's fences; Linux 6.6 and later.
 ///
 /// Argument of [`SYNC_IOC_SET_DEADLINE`].
 #[repr(C)]
@@ -2690,12 +2689,12 @@ unsafe impl bytemuck::Pod for sync_set_deadline {}
 /// Argument: [`sync_merge_data`].
 pub const SYNC_IOC_MERGE: u32 = 0xc030_3e03;
 
-/// Tells about a sync_file and its fences.
+/// Returns the state of a sync_file and of its fences.
 ///
 /// Argument: [`sync_file_info`].
 pub const SYNC_IOC_FILE_INFO: u32 = 0xc038_3e04;
 
-/// Tells the fences' drivers when they are wanted; Linux 6.6 and later.
+/// Passes a deadline to the drivers of a sync_file's fences; Linux 6.6 and later.
 ///
 /// Argument: [`sync_set_deadline`].
 pub const SYNC_IOC_SET_DEADLINE: u32 = 0x4010_3e05;

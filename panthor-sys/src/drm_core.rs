@@ -76,12 +76,12 @@ unsafe impl bytemuck::Zeroable for drm_version {}
 // SAFETY: as above.
 unsafe impl bytemuck::Zeroable for drm_unique {}
 
-/// Tells the driver's name and version.
+/// Returns the driver's name and version.
 ///
 /// Argument: [`drm_version`]. The number depends on the width of a pointer.
 pub const DRM_IOCTL_VERSION: u32 = iowr::<drm_version>(DRM_IOCTL_BASE, 0x00);
 
-/// Tells the device's bus address.
+/// Returns the device's bus address.
 ///
 /// Argument: [`drm_unique`]. The number depends on the width of a pointer.
 pub const DRM_IOCTL_GET_UNIQUE: u32 = iowr::<drm_unique>(DRM_IOCTL_BASE, 0x01);

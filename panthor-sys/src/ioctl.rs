@@ -1,7 +1,7 @@
-//! How a request number is put together and taken apart.
+//! Construction and fields of ioctl request numbers.
 //!
-//! From the low end: 8 bits of number, 8 of type, 14 of argument size, 2 of direction, as on all
-//! architectures that Panthor or its clients run on.
+//! From the low end, a request number has 8 bits of number, 8 of type, 14 of argument size and 2 of
+//! direction. All architectures that Panthor or its clients run on share this layout.
 
 #[cfg(any(
     target_arch = "mips",
@@ -19,11 +19,11 @@ compile_error!("ioctl request numbers are laid out differently on this architect
 #[doc(alias = "_IOC_NONE")]
 pub const IOC_NONE: u32 = 0;
 
-/// Direction of an ioctl whose argument the kernel reads.
+/// Direction of an ioctl with an argument that the kernel reads.
 #[doc(alias = "_IOC_WRITE")]
 pub const IOC_WRITE: u32 = 1;
 
-/// Direction of an ioctl whose argument the kernel fills in.
+/// Direction of an ioctl with an argument that the kernel fills in.
 #[doc(alias = "_IOC_READ")]
 pub const IOC_READ: u32 = 2;
 
@@ -36,65 +36,67 @@ pub const DMA_BUF_BASE: u8 = b'b';
 /// Type byte of the sync_file ioctls.
 pub const SYNC_IOC_MAGIC: u8 = b'>';
 
-/// Largest argument in bytes that a request number can tell.
+/// Largest argument in bytes that a request number can express.
 const SIZE_MAX: usize = (1 << 14) - 1;
 
-/// A request number of direction `dir` (`IOC_*`), type `ty`, number `nr` and an argument of `size`
-/// bytes, of which 14 bits count.
+/// Returns the request number of direction `dir` (`IOC_*`), type `ty`, number `nr` and an argument
+/// of `size` bytes.
+///
+/// The low 14 bits of `size` count.
 #[doc(alias = "_IOC")]
 pub const fn ioc(dir: u32, ty: u8, nr: u8, size: usize) -> u32 {
     (dir & 3) << 30 | ((size & SIZE_MAX) as u32) << 16 | (ty as u32) << 8 | nr as u32
 }
 
-/// The request number of an ioctl without argument.
+/// Returns the request number of an ioctl without argument.
 #[doc(alias = "_IO")]
 pub const fn io(ty: u8, nr: u8) -> u32 {
     ioc(IOC_NONE, ty, nr, 0)
 }
 
-/// The request number of an ioctl that fills in a `T`.
+/// Returns the request number of an ioctl that fills in a `T`.
 #[doc(alias = "_IOR")]
 pub const fn ior<T>(ty: u8, nr: u8) -> u32 {
     ioc(IOC_READ, ty, nr, argument_size::<T>())
 }
 
-/// The request number of an ioctl that reads a `T`.
+/// Returns the request number of an ioctl that reads a `T`.
 #[doc(alias = "_IOW")]
 pub const fn iow<T>(ty: u8, nr: u8) -> u32 {
     ioc(IOC_WRITE, ty, nr, argument_size::<T>())
 }
 
-/// The request number of an ioctl that reads a `T` and writes it back.
+/// Returns the request number of an ioctl that reads a `T` and writes the `T` back.
 #[doc(alias = "_IOWR")]
 pub const fn iowr<T>(ty: u8, nr: u8) -> u32 {
     ioc(IOC_READ | IOC_WRITE, ty, nr, argument_size::<T>())
 }
 
-/// Direction of a request number: [`IOC_READ`], [`IOC_WRITE`], both or [`IOC_NONE`].
+/// Returns the direction of a request number: [`IOC_READ`], [`IOC_WRITE`], both or [`IOC_NONE`].
 #[doc(alias = "_IOC_DIR")]
 pub const fn ioc_dir(request: u32) -> u32 {
     request >> 30
 }
 
-/// Type byte of a request number.
+/// Returns the type byte of a request number.
 #[doc(alias = "_IOC_TYPE")]
 pub const fn ioc_type(request: u32) -> u8 {
     (request >> 8) as u8
 }
 
-/// Number of a request number inside its type.
+/// Returns the number of a request number inside its type.
 #[doc(alias = "_IOC_NR")]
 pub const fn ioc_nr(request: u32) -> u8 {
     request as u8
 }
 
-/// Size of a request number's argument in bytes.
+/// Returns the size of a request number's argument in bytes.
 #[doc(alias = "_IOC_SIZE")]
 pub const fn ioc_size(request: u32) -> usize {
     (request >> 16) as usize & SIZE_MAX
 }
 
-/// The size of `T`, checked when the program is compiled.
+/// Returns the size of `T`. The compiler checks the limit of a request number.
 const fn argument_size<T>() -> usize {
     const {
         assert!(size_of::<T>() <= SIZE_MAX, "too large for an ioctl argument");

@@ -1,19 +1,19 @@
-//! Raw uAPI of the Panthor DRM driver, version 1.9: what a program and the kernel say to each other
-//! about an Arm Mali GPU with a command stream frontend (Mali-G310 and later).
+//! Raw uAPI of the Panthor DRM driver, version 1.9, for Arm Mali GPUs with a command stream
+//! frontend (Mali-G310 and later).
 //!
-//! Structs, constants and ioctl numbers keep their C names. They are everything of the kernel's
-//! `panthor_drm.h`, and of `drm.h`, `dma-buf.h` and `sync_file.h` what a client of Panthor needs:
-//! versions, capabilities, GEM and PRIME handles, syncobjs, dma-bufs and sync_files. There are no calls
-//! here and no safety: that is the crate `panthor`.
+//! Structs, constants and ioctl numbers keep their C names. The crate has all of the kernel's
+//! `panthor_drm.h`. From `drm.h`, `dma-buf.h` and `sync_file.h`, the crate has the items that a
+//! client of Panthor needs: versions, capabilities, GEM and PRIME handles, syncobjs, dma-bufs and
+//! sync_files. The crate `panthor` adds calls and safety.
 //!
-//! - Every struct is plain data ([`bytemuck::Pod`]) without hidden padding, and its layout is asserted
-//!   when the crate is compiled; all zero ([`Default`]) is a valid start. The two that hold pointers,
-//!   [`drm_version`] and [`drm_unique`], are [`bytemuck::Zeroable`] only.
-//! - Constants have the type of the field they go into. There are no Rust enums: a value that a newer
-//!   kernel adds is just another number.
+//! - Every struct is plain data ([`bytemuck::Pod`]) without hidden padding. Assertions check each
+//!   layout when the crate is compiled. All zero ([`Default`]) is a valid start. The two structs
+//!   with pointers, [`drm_version`] and [`drm_unique`], are [`bytemuck::Zeroable`] only.
+//! - Constants have the type of the field they go into. There are no Rust enums: a value that a
+//!   newer kernel adds is just another number.
 //! - Ioctl numbers are `u32`s.
-//! - Kernels append fields. A release with a new field is not a breaking one: end literals with
-//!   `..Default::default()`, also when all fields of today are named, and patterns with `..`.
+//! - Kernels append fields. A release with a new field is not a breaking release. End literals with
+//!   `..Default::default()`, even when they name all of today's fields, and patterns with `..`.
 //!
 //! ```
 //! use panthor_sys::*;
@@ -33,7 +33,7 @@
 //!     ..Default::default()
 //! };
 //!
-//! // What the kernel would see at the pointer that goes with DRM_IOCTL_PANTHOR_VM_BIND:
+//! // The bytes at the pointer that goes with DRM_IOCTL_PANTHOR_VM_BIND:
 //! let bytes = bytemuck::bytes_of(&bind);
 //! assert_eq!(bytes.len(), ioc_size(DRM_IOCTL_PANTHOR_VM_BIND));
 //! assert_eq!(bytes[..4], 1u32.to_ne_bytes());

@@ -5,11 +5,10 @@ use bytemuck::Pod;
 use crate::drm_panthor_obj_array;
 
 impl drm_panthor_obj_array {
-    /// Describes `slice` to the kernel: its address, its length and the size of an element as this
-    /// program knows it.
+    /// Returns the address of `slice`, its length and the size of an element, for the kernel.
     ///
-    /// Only the address is kept: the slice has to live until the ioctl has returned. No ioctl takes
-    /// more than `u32::MAX` elements; of a longer slice, that many are described.
+    /// The result keeps only the address: the slice must live until the ioctl has returned. No
+    /// ioctl takes more than `u32::MAX` elements; the result of a longer slice has that many.
     ///
     /// ```
     /// use panthor_sys::{drm_panthor_obj_array, drm_panthor_sync_op};

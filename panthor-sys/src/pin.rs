@@ -1,5 +1,7 @@
-//! The ioctl numbers once more, from what each ioctl is: direction, type, number and argument. The
-//! generated numbers come from a C compiler; these from the table and the sizes of the Rust structs.
+//! A second derivation of the ioctl numbers, from direction, type, number and argument.
+//!
+//! The generated numbers come from a C compiler. The numbers here come from the table and from the
+//! sizes of the Rust structs.
 
 use crate::*;
 
@@ -85,7 +87,7 @@ pin! {
 mod tests {
     use super::PINNED;
 
-    /// A number that the generator adds has to be added to the table too.
+    /// Checks that the table has every number of the generated file.
     #[test]
     fn all_ioctls_are_pinned() {
         let sources = [include_str!("bindings.rs"), include_str!("drm_core.rs")];

@@ -1,6 +1,6 @@
-//! What the bindings' layout assertions are made of.
+//! A helper of the bindings' layout assertions.
 
-/// The size of the field that `_field` selects, which has to be plain data.
+/// Returns the size of the field that `_field` selects. The field must be plain data.
 pub(crate) const fn pod_size<T, F: bytemuck::Pod>(_field: fn(&T) -> &F) -> usize {
     size_of::<F>()
 }

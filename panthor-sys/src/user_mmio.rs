@@ -4,7 +4,7 @@ use core::ffi::c_ulong;
 
 use crate::{DRM_PANTHOR_USER_MMIO_OFFSET_32BIT, DRM_PANTHOR_USER_MMIO_OFFSET_64BIT};
 
-/// File offset of the MMIO pages for a process whose `long` has `long_size` bytes.
+/// Returns the file offset of the MMIO pages for a process with a `long` of `long_size` bytes.
 pub const fn drm_panthor_user_mmio_offset(long_size: usize) -> u64 {
     if long_size < 8 {
         DRM_PANTHOR_USER_MMIO_OFFSET_32BIT
@@ -16,7 +16,7 @@ pub const fn drm_panthor_user_mmio_offset(long_size: usize) -> u64 {
 /// File offset of the MMIO pages for this process.
 pub const DRM_PANTHOR_USER_MMIO_OFFSET: u64 = drm_panthor_user_mmio_offset(size_of::<c_ulong>());
 
-/// File offset of the page whose first 32 bits are the latest flush id, for this process.
+/// File offset of the page with the latest flush ID in its first 32 bits, for this process.
 ///
 /// The mapping is one page of the CPU, readable only.
 pub const DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET: u64 = DRM_PANTHOR_USER_MMIO_OFFSET;

@@ -1,7 +1,7 @@
 //! The speed of building, decoding and disassembling, in one thread.
 //!
-//! `cargo bench -p panthor-cs --bench streams` prints a table. Run as a test, the program only checks that each row
-//! runs.
+//! `cargo bench -p panthor-cs --bench streams` prints a table. Run as a test, the program only
+//! checks that each row runs.
 
 use std::fmt::Write as _;
 use std::hint::black_box;

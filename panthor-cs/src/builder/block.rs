@@ -10,7 +10,8 @@ use crate::operand::{Condition, Reg};
 
 /// A builder of a contiguous stream in memory of the caller, with labels.
 ///
-/// The block allocates nothing: a branch to a label that is not bound yet is linked through its own word.
+/// The block allocates nothing: a branch to a label that is not bound yet is linked through its own
+/// word.
 ///
 /// ```
 /// use panthor_cs::builder::{Block, Build, Label, Target};

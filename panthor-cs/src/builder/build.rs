@@ -7,10 +7,11 @@ use crate::{Arch, Stream};
 
 /// A builder of a stream.
 ///
-/// [`emit`](Self::emit) takes any instruction. The other methods are short forms, and hide differences between
-/// architectures where the instruction sets allow that.
+/// [`emit`](Self::emit) takes any instruction. The other methods are short forms, and hide
+/// differences between architectures where the instruction sets allow that.
 ///
-/// The first problem is kept and reported when the stream is finished; what comes after a problem is ignored.
+/// The first problem is kept and reported when the stream is finished; what comes after a problem
+/// is ignored.
 pub trait Build: Sized {
     /// Returns the target of the stream.
     fn target(&self) -> Target;

@@ -13,8 +13,9 @@ const TAIL: usize = 3;
 
 /// A builder of a stream in chunks.
 ///
-/// When a chunk is full, the chain moves address and length of the next one into two registers and jumps. Room for that
-/// is kept in each chunk. Branches need a [`block`](Self::block), which is never split.
+/// When a chunk is full, the chain moves address and length of the next one into two registers and
+/// jumps. Room for that is kept in each chunk. Branches need a [`block`](Self::block), which is
+/// never split.
 ///
 /// ```
 /// use panthor_cs::builder::{Build, Chain, Chunk, Target};
@@ -61,7 +62,8 @@ struct Current<M> {
 }
 
 impl<C: Chunks> Chain<C> {
-    /// Returns an empty chain that jumps through the first of the registers that the kernel overwrites between jobs.
+    /// Returns an empty chain that jumps through the first of the registers that the kernel
+    /// overwrites between jobs.
     ///
     /// These are r92 to r94 of 96. The chain refuses instructions that use them.
     pub fn new(target: Target, chunks: C) -> Self {
@@ -74,7 +76,8 @@ impl<C: Chunks> Chain<C> {
         )
     }
 
-    /// Returns an empty chain that jumps through these registers, and refuses instructions that name them.
+    /// Returns an empty chain that jumps through these registers, and refuses instructions that
+    /// name them.
     pub fn with_registers(target: Target, chunks: C, address: RegPair, length: Reg) -> Self {
         let mut limits = Limits::new(target);
         for register in [address.low(), address.high(), length] {
@@ -210,7 +213,8 @@ impl<C: Chunks> Chain<C> {
         self.error.is_none()
     }
 
-    /// Writes the jump to `va` behind the current chunk, with a length that [`close`](Self::close) replaces.
+    /// Writes the jump to `va` behind the current chunk, with a length that [`close`](Self::close)
+    /// replaces.
     fn link(&mut self, va: u64) -> Result<(), Error> {
         let arch = self.limits.target.arch();
         let (address, length) = (self.address, self.length);

@@ -17,7 +17,8 @@ impl Block<'_> {
         self.bind(&mut end)
     }
 
-    /// Runs `body` if `value`, as a signed number, meets `condition` against 0, and `otherwise` if not.
+    /// Runs `body` if `value`, as a signed number, meets `condition` against 0, and `otherwise` if
+    /// not.
     pub fn if_then_else(
         &mut self,
         condition: Condition,
@@ -34,7 +35,8 @@ impl Block<'_> {
         self.bind(&mut end)
     }
 
-    /// Repeats `body` as long as `value`, as a signed number, meets `condition` against 0 before a round.
+    /// Repeats `body` as long as `value`, as a signed number, meets `condition` against 0 before a
+    /// round.
     pub fn while_do(
         &mut self,
         condition: Condition,
@@ -46,7 +48,8 @@ impl Block<'_> {
         })
     }
 
-    /// Runs `body`, and again as long as `value`, as a signed number, meets `condition` against 0 after a round.
+    /// Runs `body`, and again as long as `value`, as a signed number, meets `condition` against 0
+    /// after a round.
     pub fn do_while(
         &mut self,
         condition: Condition,

@@ -22,10 +22,12 @@ impl Defer {
     /// No deferral: the operation completes before the next instruction.
     pub const NONE: Self = Self { wait: SbMask::NONE, signal: entry::<0>(), indirect: false };
 
-    /// The operation takes SB_MASK_WAIT as its mask and SB_SEL_DEFERRED as its entry (architecture 11 and later).
+    /// The operation takes SB_MASK_WAIT as its mask and SB_SEL_DEFERRED as its entry (architecture
+    /// 11 and later).
     pub const INDIRECT: Self = Self { wait: SbMask::NONE, signal: entry::<0>(), indirect: true };
 
-    /// Starts the operation when all scoreboard entries of `entries` are zero; the operation is asynchronous on entry 0.
+    /// Starts the operation when all scoreboard entries of `entries` are zero; the operation is
+    /// asynchronous on entry 0.
     ///
     /// An empty mask is no deferral.
     pub fn after(entries: impl Into<SbMask>) -> Self {

@@ -2,7 +2,8 @@
 
 /// A branch target of a [`Block`](super::Block).
 ///
-/// [`Block::bind`](super::Block::bind) gives the label its place, before or after the branches to the label.
+/// [`Block::bind`](super::Block::bind) gives the label its place, before or after the branches to
+/// the label.
 #[derive(Debug, Default)]
 pub struct Label {
     /// The identifier of the block; `None` before the first use.

@@ -1,7 +1,8 @@
 //! Builders of streams.
 //!
 //! - [`Block`] writes a contiguous stream to a slice, with labels and structured control flow.
-//! - [`Chain`] writes a stream of any length to chunks of GPU memory, and jumps from chunk to chunk.
+//! - [`Chain`] writes a stream of any length to chunks of GPU memory, and jumps from chunk to
+//!   chunk.
 //!
 //! Both implement [`Build`]. The builder allocates nothing.
 //!

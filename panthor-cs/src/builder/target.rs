@@ -5,9 +5,9 @@ use crate::operand::SbMask;
 
 /// The architecture and the limits of a queue.
 ///
-/// The defaults are those of Mali-G310, G610 and G710: 96 registers, 4 of which are the kernel's between jobs, and 8
-/// scoreboard entries. DRM_PANTHOR_DEV_QUERY_CSIF_INFO returns the numbers of a device, which the setters take as they
-/// are.
+/// The defaults are those of Mali-G310, G610 and G710: 96 registers, 4 of which are the kernel's
+/// between jobs, and 8 scoreboard entries. DRM_PANTHOR_DEV_QUERY_CSIF_INFO returns the numbers of a
+/// device, which the setters take as they are.
 ///
 /// ```
 /// use panthor_cs::{Arch, builder::Target};
@@ -37,7 +37,8 @@ impl Target {
         self
     }
 
-    /// Sets the number of registers that the kernel overwrites between jobs (`unpreserved_cs_reg_count`).
+    /// Sets the number of registers that the kernel overwrites between jobs
+    /// (`unpreserved_cs_reg_count`).
     #[must_use]
     #[doc(alias = "unpreserved_cs_reg_count")]
     pub const fn unpreserved(mut self, count: u32) -> Self {

@@ -1,4 +1,4 @@
-//! Registers whose value a listing knows.
+//! Registers with a value that a listing knows.
 
 use core::fmt;
 
@@ -7,8 +7,8 @@ use crate::operand::{Reg, RegPair, Value};
 
 /// Register values that follow from immediates.
 ///
-/// [`follow`](Self::follow) takes instructions in the order of execution. A place that several paths reach, such as a
-/// branch target, needs [`forget`](Self::forget).
+/// [`follow`](Self::follow) takes instructions in the order of execution. A place that several
+/// paths reach, such as a branch target, needs [`forget`](Self::forget).
 #[derive(Clone)]
 pub struct Constants {
     known: [Option<u32>; 256],

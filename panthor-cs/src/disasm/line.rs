@@ -1,8 +1,10 @@
-//! One instruction as text: name, modifiers, operands.
+//! An instruction as text: name, modifiers, operands.
 //!
-//! - A flag that is set and a named value follow the name after a period: `SYNC_ADD64.system.propagate`.
+//! - A flag that is set and a named value follow the name after a period:
+//!   `SYNC_ADD64.system.propagate`.
 //! - A field with a default is written `name=value`, and only if it differs: `wait=sb{0,3}`.
-//! - A base register with a mask is a list: `{r0-r3, r5}`. An address with an offset is a sum: `[d40 + 16]`.
+//! - A base register with a mask is a list: `{r0-r3, r5}`. An address with an offset is a sum:
+//!   `[d40 + 16]`.
 
 use core::fmt;
 

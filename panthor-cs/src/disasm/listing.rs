@@ -7,10 +7,11 @@ use crate::{Arch, Decoded, Error, Instruction};
 
 /// A stream to disassemble, as bytes.
 ///
-/// The listing formats with one line per instruction; [`lines`](Self::lines) iterates over the lines. Any bytes are fine:
-/// a word that is no instruction is listed as data.
+/// The listing formats with one line per instruction; [`lines`](Self::lines) iterates over the
+/// lines. Any bytes are fine: a word that is no instruction is listed as data.
 ///
-/// A line shows the addresses that follow from the immediates before, as long as no other path can lead there.
+/// A line shows the addresses that follow from the immediates before, as long as no other path can
+/// lead there.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
     arch: Arch,

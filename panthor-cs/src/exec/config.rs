@@ -10,22 +10,26 @@ pub struct QueueConfig {
     pub arch: Arch,
     /// The number of registers, at most 256: `cs_reg_count` of DEV_QUERY_CSIF_INFO.
     pub registers: u16,
-    /// The number of scoreboard entries, at most 16: `scoreboard_slot_count` of DEV_QUERY_CSIF_INFO.
+    /// The number of scoreboard entries, at most 16: `scoreboard_slot_count` of
+    /// DEV_QUERY_CSIF_INFO.
     pub scoreboard_entries: u8,
     /// The number of the queue in its group, from 0 to 31.
     ///
-    /// Queues of one group need different numbers. A queue with a greater number has no progress counter and no heap.
+    /// Queues of one group need different numbers. A queue with a greater number has no progress
+    /// counter and no heap.
     pub index: u8,
     /// The seed of delays.
     pub seed: u64,
-    /// The greatest delay of a completion in ticks; 0 completes an operation before the instruction behind its start.
+    /// The greatest delay of a completion in ticks; 0 completes an operation before the instruction
+    /// behind its start.
     ///
     /// A tick is one attempt at an instruction.
     pub max_delay: u32,
 }
 
 impl QueueConfig {
-    /// Returns the properties of the queue `index` on a stock part of `arch`: 96 registers, 8 scoreboard entries.
+    /// Returns the properties of the queue `index` on a stock part of `arch`: 96 registers, 8
+    /// scoreboard entries.
     pub const fn new(arch: Arch, index: u8) -> Self {
         Self::for_target(&Target::new(arch), index)
     }

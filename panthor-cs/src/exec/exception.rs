@@ -24,7 +24,8 @@ macro_rules! exceptions {
                 pub const $constant: Self = Self($code);
             )*
 
-            /// Every code with a name, except those of the MMU, which [`MemoryFault`](super::MemoryFault) has.
+            /// Every code with a name, except those of the MMU, which
+            /// [`MemoryFault`](super::MemoryFault) has.
             pub const ALL: &'static [Self] = &[$(Self::$constant),*];
 
             /// Returns the name in the driver's messages; `None` for an unknown code.

@@ -7,7 +7,8 @@ use super::choices::{CHOICES, Choice};
 
 macro_rules! features {
     ($($(#[$doc:meta])* $feature:ident $name:literal,)*) => {
-        /// A feature of command streams that the engine does not model, or whose semantics are not known.
+        /// A feature of command streams that the engine does not model, or a feature with unknown
+        /// semantics.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
         pub enum Feature {$(
@@ -54,7 +55,7 @@ features! {
     TracePoint "TRACE_POINT",
     /// A PROT_REGION, for which the engine has no protected mode.
     ProtectedRegion "PROT_REGION",
-    /// A shared scoreboard entry, whose semantics are not known.
+    /// A shared scoreboard entry. Its semantics are not known.
     SharedScoreboard "shared scoreboard entry",
     /// A RUN instruction without its resource, which continued.
     MissingResource "RUN without its resource",

@@ -38,7 +38,7 @@ impl<G: Gpu + ?Sized> Gpu for &mut G {
     }
 }
 
-/// A GPU whose clocks advance by one at each reading.
+/// A GPU with clocks that advance by one at each reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SimulatedGpu {
     /// The next timestamp.
@@ -50,7 +50,7 @@ pub struct SimulatedGpu {
 }
 
 impl SimulatedGpu {
-    /// Returns a GPU whose clocks start at 0 and whose flush ID is 1.
+    /// Returns a GPU with clocks that start at 0, and with the flush ID 1.
     pub const fn new() -> Self {
         Self { timestamp: 0, cycles: 0, latest_flush: 1 }
     }

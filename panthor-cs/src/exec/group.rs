@@ -12,7 +12,7 @@ pub struct Group {
     pub(super) shared: [u32; 16],
     pub(super) heaps: Heaps,
     memory_requests: [MemoryRequest; MAX_QUEUES],
-    /// The queues whose request waits for an exception handler, as a mask.
+    /// The queues with a request that waits for an exception handler, as a mask.
     pub(super) unhandled: u32,
 }
 
@@ -57,8 +57,8 @@ impl Group {
 
     /// Answers an out-of-memory event of `queue` with the GPU VA of a chunk.
     ///
-    /// 0 is the kernel's answer when there is no chunk: the engine then runs the exception handler of the first queue
-    /// that has one. Returns whether the event was unanswered.
+    /// 0 is the kernel's answer when there is no chunk: the engine then runs the exception handler
+    /// of the first queue that has one. Returns whether the event was unanswered.
     pub fn grant_memory(&mut self, queue: u8, chunk: u64) -> bool {
         let Some(request) = self.memory_requests.get_mut(usize::from(queue)) else { return false };
         if *request != MemoryRequest::Asked {
@@ -95,7 +95,7 @@ impl Group {
         new
     }
 
-    /// Takes the first queue whose event needs an exception handler.
+    /// Takes the first queue with an event that needs an exception handler.
     pub(super) fn take_unhandled(&mut self) -> Option<u8> {
         let queue = self.unhandled.trailing_zeros();
         self.unhandled &= self.unhandled.wrapping_sub(1);

@@ -1,4 +1,4 @@
-//! Hazards: programs whose result depends on luck.
+//! Hazards: races that make the result of a program depend on timing.
 
 use core::fmt;
 
@@ -35,14 +35,16 @@ pub enum HazardKind {
     ///
     /// The engine transfers at once. Only the first register of an instruction is reported.
     Register(RegisterHazard),
-    /// A sync object is signaled before a WAIT for the STORE_MULTIPLE instructions on these entries.
+    /// A sync object is signaled before a WAIT for the STORE_MULTIPLE instructions on these
+    /// entries.
     ///
-    /// The waiting side may see the memory as it was before. A signal that is deferred behind the entries is fine,
-    /// directly or by way of a FLUSH_CACHE2.
+    /// The waiting side may see the memory as it was before. A signal that is deferred behind the
+    /// entries is fine, directly or by way of a FLUSH_CACHE2.
     SignalBeforeStore(SbMask),
     /// A sync object is signaled before a WAIT for the RUN instructions on these entries.
     ///
-    /// The waiting side may see the memory as it was before the work. Deferral covers work as it covers stores.
+    /// The waiting side may see the memory as it was before the work. Deferral covers work as it
+    /// covers stores.
     SignalBeforeRun(SbMask),
     /// An operation waits for the entry that it signals itself, which never ends.
     WaitForItself(SbMask),

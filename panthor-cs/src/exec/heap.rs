@@ -36,7 +36,7 @@ pub struct ChunkList {
     pub first: u64,
     /// The GPU VA of the last chunk, 0 for an empty list.
     pub last: u64,
-    /// Whether the instruction counts a fragment job as completed.
+    /// True if the instruction counts a fragment job as completed.
     pub completed: bool,
 }
 
@@ -57,12 +57,12 @@ pub enum HeapChange {
     OutOfMemory(HeapEvent),
     /// The exception handler of a queue starts, for an event that the kernel gave no chunk for.
     HandlerStarted {
-        /// The number of the queue whose event is handled.
+        /// The number of the queue that raised the event.
         queue: u8,
     },
     /// The exception handler has ended.
     HandlerEnded {
-        /// The number of the queue whose event was handled.
+        /// The number of the queue that raised the event.
         queue: u8,
     },
 }

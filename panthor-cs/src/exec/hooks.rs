@@ -34,7 +34,8 @@ use crate::Decoded;
 ///         self.signals += 1;
 ///     }
 /// }
-/// # use panthor_cs::exec::{Context, Group, Queue, QueueConfig, RingBuffer, SimulatedGpu, SliceMemory, Stop};
+/// # use panthor_cs::exec::{Context, Group, Queue, QueueConfig, RingBuffer, SimulatedGpu};
+/// # use panthor_cs::exec::{SliceMemory, Stop};
 /// # use panthor_cs::instruction::{Move32, RunCompute};
 /// # use panthor_cs::{Arch, reg};
 /// # let mut ring = [0; 8];
@@ -66,8 +67,9 @@ pub trait Hooks {
 
     /// Does the work of a RUN instruction or a FINISH_TILING.
     ///
-    /// Called at the issue, except in the error state of the queue, in which work is dropped. `memory` is the VM of the
-    /// group; accesses are naturally aligned. A fault of `memory` becomes [`RunOutcome::Mmu`].
+    /// Called at the issue, except in the error state of the queue, in which work is dropped.
+    /// `memory` is the VM of the group; accesses are naturally aligned. A fault of `memory` becomes
+    /// [`RunOutcome::Mmu`].
     fn run(&mut self, run: &Run, memory: &mut dyn Memory) -> RunOutcome {
         let _ = (run, memory);
         RunOutcome::NotModeled
@@ -143,7 +145,8 @@ pub struct Located {
 pub enum RunOutcome {
     /// The work is done. The operation completes after a delay.
     Done,
-    /// As [`Done`](Self::Done), and [`Fidelity`](super::Fidelity) counts the work as not modeled.
+    /// The same outcome as [`Done`](Self::Done), but [`Fidelity`](super::Fidelity) counts the work
+    /// as not modeled.
     NotModeled,
     /// The work goes on elsewhere. [`Queue::finish`] takes the outcome.
     Hold,

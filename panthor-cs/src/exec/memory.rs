@@ -6,18 +6,18 @@ use super::Exception;
 
 /// The memory that a GPU VA reaches.
 ///
-/// An implementation translates the VA and checks permissions. The engine checks the alignment first: an access is
-/// naturally aligned. All values are little-endian.
+/// An implementation translates the VA and checks permissions. The engine checks the alignment
+/// first: an access is naturally aligned. All values are little-endian.
 ///
-/// Several threads may share the memory behind an implementation. Then accesses are atomic, and a store has release
-/// and a load acquire semantics.
+/// Several threads may share the memory behind an implementation. Then accesses are atomic, and a
+/// store has release and a load acquire semantics.
 pub trait Memory {
     /// Fetches an instruction word.
     ///
     /// # Errors
     ///
-    /// The fault of the MMU. Whether NOEXEC matters is the implementation's choice: the real driver maps its own ring
-    /// buffers NOEXEC.
+    /// The fault of the MMU. Whether NOEXEC matters is the implementation's choice: the real driver
+    /// maps its own ring buffers NOEXEC.
     fn fetch(&mut self, va: u64) -> Result<u64, MemoryFault> {
         self.load64(va)
     }

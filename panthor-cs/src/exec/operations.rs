@@ -17,7 +17,8 @@ where
     G: Gpu + ?Sized,
     H: Hooks + ?Sized,
 {
-    /// Issues an operation that may be deferred: `(wait, signal, indirect)` are the instruction's fields.
+    /// Issues an operation that may be deferred: `(wait, signal, indirect)` are the instruction's
+    /// fields.
     pub fn defer(
         &mut self,
         ip: u64,
@@ -64,7 +65,7 @@ where
         Ok(Flow::Next)
     }
 
-    /// Issues an operation whose effect has happened.
+    /// Issues an operation with an effect that has happened already.
     pub fn issue_done(&mut self, ip: u64, signal: SbEntry) {
         let phase = self.finishing();
         self.queue.scoreboard.increment(signal);
@@ -138,7 +139,7 @@ where
         result
     }
 
-    /// Completes operations whose time has come and starts those whose entries are free.
+    /// Completes due operations. Starts deferred operations when their entries are free.
     #[cold]
     pub fn progress(&mut self) -> Result<(), (Trap, u64)> {
         while let Some(operation) = self.queue.pending.pop_finished(self.queue.tick) {

@@ -41,7 +41,7 @@ impl Ordering {
         self.behind[usize::from(signal.number() & 15)] |= before;
     }
 
-    /// Notes a wait of the queue for `mask`. Returns the entries whose transfers have ended.
+    /// Notes a wait of the queue for `mask`. Returns the entries with transfers that have ended.
     pub fn wait(&mut self, mask: SbMask) -> SbMask {
         let before = self.before(mask);
         self.stores &= !before;
@@ -59,7 +59,7 @@ impl Ordering {
         SbMask::from_bits(self.work & !self.before(wait))
     }
 
-    /// Returns `wait` with the entries whose transfers come before.
+    /// Returns `wait` with the entries that its deferred operations wait for.
     fn before(&self, wait: SbMask) -> u16 {
         wait.iter().fold(wait.bits(), |before, entry| {
             before | self.behind[usize::from(entry.number() & 15)]

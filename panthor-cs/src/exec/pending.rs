@@ -17,7 +17,7 @@ pub(super) struct Operation {
     pub ip: u64,
     /// The scoreboard entry.
     pub signal: SbEntry,
-    /// Whether the completion increments the progress counter.
+    /// True if the completion increments the progress counter.
     pub progress: bool,
     pub phase: Phase,
     pub action: Action,

@@ -17,8 +17,9 @@ use crate::operand::{Reg, SbMask, State};
 
 /// A queue: registers, call stack, scoreboard and everything else that outlives a job.
 ///
-/// The [`Group`] has the heap, the progress counter and the out-of-memory event of the queue. A queue that is off its slot
-/// is a value that does not run. Clones of the queues and of the group are a snapshot.
+/// The [`Group`] has the heap, the progress counter and the out-of-memory event of the queue. A
+/// queue that is off its slot is a value that does not run. Clones of the queues and of the group
+/// are a snapshot.
 ///
 /// ```
 /// use panthor_cs::exec::{
@@ -56,7 +57,7 @@ pub struct Queue {
     pub(super) resources: Resources,
     /// The stream for the tiler's out-of-memory event.
     pub(super) handler: Option<Frame>,
-    /// The queue whose event the running handler handles.
+    /// The queue that raised the event of the running handler.
     pub(super) handling: u8,
     /// The exception of the error state.
     pub(super) error: Option<Exception>,
@@ -64,7 +65,7 @@ pub struct Queue {
     pub(super) fault: Option<Fault>,
     pub(super) halt: Option<Halt>,
     pub(super) blocked: Option<Blocked>,
-    /// Whether the next instruction has been tried already.
+    /// True if the next instruction has been tried already.
     pub(super) retrying: bool,
     /// An event that no run has returned yet.
     pub(super) unseen_event: Option<HeapEvent>,
@@ -116,10 +117,11 @@ impl Queue {
         }
     }
 
-    /// Runs at most `budget` steps: instructions, attempts at a blocked one, and waits for a completion.
+    /// Runs at most `budget` steps: instructions, attempts at a blocked one, and waits for a
+    /// completion.
     ///
-    /// Returns after a bounded time, whatever the streams do. A queue that is blocked or idle continues with the next
-    /// run if the condition holds then.
+    /// Returns after a bounded time, whatever the streams do. A queue that is blocked or idle
+    /// continues with the next run if the condition holds then.
     #[inline]
     pub fn run<M, G, H>(&mut self, budget: u64, context: &mut Context<'_, M, G, H>) -> Stop
     where
@@ -170,7 +172,8 @@ impl Queue {
         self.stack.root().ip
     }
 
-    /// Sets EXTRACT, which the firmware does from EXTRACT_INIT when a queue starts. Calls are abandoned.
+    /// Sets EXTRACT, which the firmware does from EXTRACT_INIT when a queue starts. Calls are
+    /// abandoned.
     pub fn set_extract(&mut self, extract: u64) {
         let insert = self.insert();
         self.stack = CallStack::new();
@@ -201,7 +204,8 @@ impl Queue {
         }
     }
 
-    /// Returns the GPU VA of the next instruction; `None` if the ring buffer or EXTRACT is misaligned.
+    /// Returns the GPU VA of the next instruction; `None` if the ring buffer or EXTRACT is
+    /// misaligned.
     #[inline(always)]
     pub(super) fn fetch_va(&self) -> Option<u64> {
         let position = self.stack.top.ip;
@@ -256,8 +260,8 @@ impl Queue {
 
     /// Finishes work for which a hook returned [`RunOutcome::Hold`].
     ///
-    /// The next run of the queue completes the work, or reports the fault or the lack of memory. Returns whether the
-    /// work was held.
+    /// The next run of the queue completes the work, or reports the fault or the lack of memory.
+    /// Returns whether the work was held.
     pub fn finish(&mut self, run: RunId, outcome: RunOutcome) -> bool {
         let tick = self.tick;
         match outcome {

@@ -109,7 +109,8 @@ impl Registers {
         Ok(self.values[usize::from(number)])
     }
 
-    /// Returns the value of an operand that the result does not depend on, for which a transfer is no hazard.
+    /// Returns the value of an operand that the result does not depend on, for which a transfer is
+    /// no hazard.
     #[inline(always)]
     pub fn unused(&self, reg: Reg) -> Result<u32, Trap> {
         self.peek(reg).ok_or(Trap::INVALID)

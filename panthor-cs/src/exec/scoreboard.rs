@@ -7,7 +7,7 @@ use crate::operand::{SbEntry, SbMask, SbSelector, State};
 #[derive(Clone, Debug)]
 pub(super) struct Scoreboard {
     counters: [u8; 16],
-    /// The entries whose counter is not 0.
+    /// The entries with a nonzero counter.
     busy: u16,
     count: u8,
     endpoint: SbEntry,
@@ -32,13 +32,13 @@ impl Scoreboard {
         }
     }
 
-    /// Returns the entries whose counter is not 0.
+    /// Returns the entries with a nonzero counter.
     #[inline(always)]
     pub fn busy(&self) -> SbMask {
         SbMask::from_bits(self.busy)
     }
 
-    /// Returns the entries of `mask` whose counter is not 0.
+    /// Returns the entries of `mask` with a nonzero counter.
     #[inline(always)]
     pub fn busy_of(&self, mask: SbMask) -> SbMask {
         SbMask::from_bits(self.busy & mask.bits())
@@ -126,8 +126,8 @@ impl Scoreboard {
 
     /// Selects the next free entry of SB_MASK_STREAM, as NEXT_SB_ENTRY does.
     ///
-    /// The search starts behind the entry that is selected now. Returns the entry, or the mask of busy entries when
-    /// none is free.
+    /// The search starts behind the entry that is selected now. Returns the entry, or the mask of
+    /// busy entries when none is free.
     pub fn select_next(&mut self, selector: SbSelector) -> Result<Result<SbEntry, SbMask>, Trap> {
         let candidates = self.stream.bits() & SbMask::first(self.count).bits();
         if candidates == 0 {

@@ -1,4 +1,4 @@
-//! What the firmware interface reports of a queue.
+//! The status that the firmware interface reports of a queue.
 
 use super::stop::Halt;
 use super::{Blocked, Exception, Fault, HeapCounters, Resources};
@@ -12,7 +12,8 @@ pub struct QueueStatus {
     pub extract: u64,
     /// CS_STATUS_CMD_PTR: the GPU VA of the next instruction.
     pub ip: u64,
-    /// CS_STATUS_WAIT and the registers behind: the event that the queue waited for when it stopped last.
+    /// CS_STATUS_WAIT and the registers behind: the event that the queue waited for when it stopped
+    /// last.
     pub blocked: Option<Blocked>,
     /// CS_STATUS_SCOREBOARDS: the entries that are not zero.
     pub scoreboard: SbMask,

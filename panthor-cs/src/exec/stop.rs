@@ -14,8 +14,8 @@ pub enum Stop {
     Blocked(Blocked),
     /// EXTRACT has reached INSERT.
     ///
-    /// Only operations that time does not end are still in flight: work that a hook holds, operations deferred behind
-    /// such work, and those that wait for their own entry.
+    /// Only operations that time does not end are still in flight: work that a hook holds,
+    /// operations deferred behind such work, and those that wait for their own entry.
     Idle,
     /// An instruction raised a recoverable exception, a CS_FAULT.
     ///
@@ -31,7 +31,8 @@ pub enum Stop {
     Mmu(MmuFault),
     /// The queue requests protected mode, and stays at its PROT_REGION.
     ProtectedMode,
-    /// The tiler has no memory left and waits for an answer by [`Group::grant_memory`](super::Group::grant_memory).
+    /// The tiler has no memory left and waits for an answer by
+    /// [`Group::grant_memory`](super::Group::grant_memory).
     ///
     /// Returned once for each event. The queue itself goes on.
     TilerOutOfMemory(HeapEvent),
@@ -64,7 +65,7 @@ pub struct SyncWait {
     pub reference: u64,
     /// The condition on the object against the reference.
     pub condition: SyncCondition,
-    /// Whether the object has 64 bits.
+    /// True for a 64-bit object.
     pub wide: bool,
 }
 
@@ -77,8 +78,8 @@ pub struct Fault {
     pub ip: u64,
     /// More about the exception.
     ///
-    /// The GPU VA for a bus fault, the instruction word for an invalid instruction, what a hook passed for an
-    /// exception of a RUN instruction, otherwise 0.
+    /// The GPU VA for a bus fault, the instruction word for an invalid instruction, the hook's
+    /// value for an exception of a RUN instruction, otherwise 0.
     pub info: u64,
 }
 

@@ -25,8 +25,9 @@ pub(super) struct SyncSignal {
 
 /// A signal of a sync object that has happened.
 ///
-/// A signal of scope [`Scope::GROUP`] wakes only the queues of the group. A signal of scope [`Scope::SYSTEM`] also
-/// raises the interrupt by which the kernel looks at blocked groups and at job fences.
+/// A signal of scope [`Scope::GROUP`] wakes only the queues of the group. A signal of scope
+/// [`Scope::SYSTEM`] also raises the interrupt by which the kernel looks at blocked groups and at
+/// job fences.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Signal {
     /// The GPU VA of the instruction.
@@ -35,7 +36,7 @@ pub struct Signal {
     pub scope: Scope,
     /// The GPU VA of the sync object.
     pub address: u64,
-    /// Whether the object has 64 bits.
+    /// True for a 64-bit object.
     pub wide: bool,
     /// The new sequence number.
     pub value: u64,

@@ -17,7 +17,8 @@ impl Condition {
         })
     }
 
-    /// Returns the condition that holds where this one does not; `None` for ALWAYS and for an unassigned condition.
+    /// Returns the condition that holds where this one does not; `None` for ALWAYS and for an
+    /// unassigned condition.
     pub const fn inverse(self) -> Option<Self> {
         Some(match self {
             Self::LE => Self::GT,
@@ -32,7 +33,8 @@ impl Condition {
 }
 
 impl SyncCondition {
-    /// Returns whether `value` meets the condition against `reference`; `None` for an unassigned condition.
+    /// Returns whether `value` meets the condition against `reference`; `None` for an unassigned
+    /// condition.
     pub const fn holds(self, value: u64, reference: u64) -> Option<bool> {
         match self {
             Self::LE => Some(value <= reference),
@@ -52,8 +54,8 @@ impl LogicOp {
 
     /// Returns the result of the operation on `a` and `b`.
     pub const fn apply(self, a: u32, b: u32) -> u32 {
-        // Bit 0 of the mode is the result where both are 1, bit 1 where only A is,
-        // bit 2 where only B is, bit 3 where none is.
+        // The mode is a truth table. Bit 0 is the result where both bits are 1, bit 1 where only A
+        // is 1, bit 2 where only B is 1, bit 3 where both are 0.
         let mode = self.bits();
         (if mode & 1 != 0 { a & b } else { 0 })
             | (if mode & 2 != 0 { a & !b } else { 0 })

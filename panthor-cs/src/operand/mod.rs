@@ -15,7 +15,7 @@ pub use value::{Kind, Operand, Value};
 pub(crate) trait Field: Copy + PartialEq {
     /// The kind of the operand.
     const KIND: Kind;
-    /// The value whose bits are all zero.
+    /// The value with all bits zero.
     const ZERO: Self;
 
     /// Returns the value of the field; `None` for bits that the type forbids.

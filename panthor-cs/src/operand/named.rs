@@ -1,6 +1,7 @@
 //! Values with names: conditions, scopes, states, modes.
 //!
-//! The types are numbers with constants, no enums: a value that a newer part adds is another number.
+//! The types are numbers with constants, no enums: a value that a newer part adds is another
+//! number.
 
 use core::fmt;
 
@@ -105,7 +106,8 @@ named! {
 
     /// The scope of a signal.
     Scope {
-        /// Wakes every queue, and raises the interrupt by which the kernel looks at blocked groups and at job fences.
+        /// Wakes every queue, and raises the interrupt by which the kernel looks at blocked groups
+        /// and at job fences.
         SYSTEM = 0 "system",
         /// Wakes the queues of the same group only.
         GROUP = 2 "group",

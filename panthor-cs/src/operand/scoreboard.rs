@@ -7,7 +7,8 @@ use super::{Field, Kind, Value};
 
 /// A scoreboard entry, from 0 to 15: a counter of asynchronous operations that are not complete.
 ///
-/// A queue has `scoreboard_slot_count` entries (`DRM_PANTHOR_DEV_QUERY_CSIF_INFO`): 8 on architecture 10.
+/// A queue has `scoreboard_slot_count` entries (`DRM_PANTHOR_DEV_QUERY_CSIF_INFO`): 8 on
+/// architecture 10.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SbEntry(u8);
 

@@ -1,7 +1,7 @@
 //! Arithmetic with an immediate.
 //!
-//! On architectures 10 to 12 there is one instruction per opcode; from 13 on, sub-opcodes share an opcode. The words
-//! of ADD_IMM32 and ADD_IMM64 are the same on all.
+//! On architectures 10 to 12 there is one instruction per opcode; from 13 on, sub-opcodes share an
+//! opcode. The words of ADD_IMM32 and ADD_IMM64 are the same on all.
 
 use super::instructions;
 use crate::operand::{Reg, RegPair};

@@ -1,7 +1,7 @@
 //! Arithmetic and logic on registers.
 //!
-//! On architectures 10 to 12 there is one instruction per opcode; from 13 on, sub-opcodes share an opcode. The words
-//! of UMIN32 are the same on all.
+//! On architectures 10 to 12 there is one instruction per opcode; from 13 on, sub-opcodes share an
+//! opcode. The words of UMIN32 are the same on all.
 
 use super::instructions;
 use crate::operand::{LogicOp, Reg, RegPair};
@@ -71,7 +71,7 @@ instructions! {
     "BFINS32" Bfins32 = 0x12, [13..], (24..=31 = 6, [13..]) {
         /// The destination.
         dst: Reg, 48..=55 [13..];
-        /// The value whose bit-field is replaced.
+        /// The value that receives the bit-field.
         src0: Reg, 40..=47 [13..];
         /// The value of the bit-field, in the low bits.
         src1: Reg, 32..=39 [13..];
@@ -145,7 +145,7 @@ instructions! {
     "BFINS64" Bfins64 = 0x39, [13..], (24..=31 = 6, [13..]) {
         /// The destination.
         dst: RegPair, 48..=55 [13..];
-        /// The value whose bit-field is replaced.
+        /// The value that receives the bit-field.
         src0: RegPair, 40..=47 [13..];
         /// The value of the bit-field, in the low bits.
         src1: RegPair, 32..=39 [13..];

@@ -27,7 +27,8 @@ pub struct FieldDefinition {
     pub name: &'static str,
     /// The kind of values.
     pub kind: Kind,
-    /// The position of the field, by architecture. The field does not exist on an architecture without a layout.
+    /// The position of the field, by architecture. The field does not exist on an architecture
+    /// without a layout.
     pub layouts: &'static [Layout],
 }
 
@@ -43,7 +44,7 @@ pub struct Layout {
     pub archs: Archs,
 }
 
-/// A second opcode that tells apart the instructions of one opcode.
+/// A second opcode that distinguishes the instructions of one opcode.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct SubOpcode {
@@ -155,7 +156,7 @@ pub(crate) const fn no_overlap(row: &Definition) -> bool {
 mod tests {
     use super::*;
 
-    /// Defines a row whose fields are at these bits.
+    /// Defines a row with fields at these bits.
     macro_rules! row {
         ($($low:literal ..= $high:literal $archs:expr),*) => {
             Definition {

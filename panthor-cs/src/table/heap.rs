@@ -10,7 +10,8 @@ instructions! {
         address: RegPair, 40..=47 [10..];
     }
 
-    /// Increments a counter of the tiler heap, by which the kernel decides at an out-of-memory event.
+    /// Increments a counter of the tiler heap, by which the kernel decides at an out-of-memory
+    /// event.
     "HEAP_OPERATION" HeapOperation = 0x31, [10..] {
         /// The counter.
         counter: HeapCounter, 32..=33 [10], 32..=34 [11..];

@@ -8,8 +8,8 @@ use crate::operand::{
 instructions! {
     /// Loads registers from memory, asynchronously on the "other" scoreboard entry.
     ///
-    /// Register `base + i` gets the word `i` at the address, for each bit `i` of the mask. Gaps of the mask are gaps in
-    /// registers and in memory.
+    /// Register `base + i` gets the word `i` at the address, for each bit `i` of the mask. Gaps of
+    /// the mask are gaps in registers and in memory.
     "LOAD_MULTIPLE" LoadMultiple = 0x14, [10..] {
         /// The register of bit 0 of the mask.
         base: Reg, 48..=55 [10..];
@@ -23,8 +23,8 @@ instructions! {
 
     /// Stores registers to memory, asynchronously on the "other" scoreboard entry.
     ///
-    /// Register `base + i` goes to the word `i` at the address, for each bit `i` of the mask. Gaps of the mask are gaps
-    /// in registers and in memory.
+    /// Register `base + i` goes to the word `i` at the address, for each bit `i` of the mask. Gaps
+    /// of the mask are gaps in registers and in memory.
     "STORE_MULTIPLE" StoreMultiple = 0x15, [10..] {
         /// The register of bit 0 of the mask.
         base: Reg, 48..=55 [10..];

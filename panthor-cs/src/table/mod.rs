@@ -4,14 +4,14 @@
 //!
 //! ```text
 //! /// Documentation.
-//! "NAME" Type = OPCODE, [architectures], (sub-opcode bits = value, [architectures that have these bits]) {
+//! "NAME" Type = OPCODE, [architectures], (sub-opcode bits = value, [their architectures]) {
 //!     /// Documentation.
 //!     field: Type = default, low..=high [architectures], low..=high [other architectures];
 //! }
 //! ```
 //!
-//! in the order of disassembly. A field without a layout for an architecture does not exist there. Disassembly omits
-//! a field with a default while the field has that value.
+//! in the order of disassembly. A field without a layout for an architecture does not exist there.
+//! Disassembly omits a field with a default while the field has that value.
 
 mod arithmetic_imm;
 mod arithmetic_reg;
@@ -108,7 +108,9 @@ macro_rules! instructions {
             /// The bits of the instruction that have a meaning, by architecture.
             const USED: [u64; 6] = $crate::table::used_bits(&Self::DEFINITION);
 
-            /// Returns whether `word`, whose opcode is that of this row, is this instruction.
+            /// Returns whether `word` is this instruction.
+            ///
+            /// The opcode of `word` must be the opcode of this row.
             #[inline(always)]
             pub(crate) fn matches(arch: $crate::Arch, word: u64) -> bool {
                 matches!(arch.major(), $archs)
@@ -155,7 +157,8 @@ macro_rules! instructions {
             ///
             /// # Errors
             ///
-            /// An [`Error`](crate::Error) that names what `arch` lacks or the value that does not fit.
+            /// An [`Error`](crate::Error) that names what `arch` lacks or the value that does not
+            /// fit.
             #[inline]
             pub fn encode(&self, arch: $crate::Arch) -> Result<u64, $crate::Error> {
                 if !matches!(arch.major(), $archs) {
@@ -286,7 +289,8 @@ macro_rules! instructions {
         }
 
         impl Default for $ty {
-            /// Returns the instruction with each field at its default, which is zero unless the table names another.
+            /// Returns the instruction with each field at its default, which is zero unless the
+            /// table names another.
             fn default() -> Self {
                 Self::DEFAULT
             }

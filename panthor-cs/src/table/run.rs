@@ -114,7 +114,7 @@ instructions! {
         progress: bool = false, 32..=32 [10..=13];
     }
 
-    /// Shades the fragments of a frame whose state is in registers.
+    /// Shades the fragments of a frame. Registers hold the state of the frame.
     "RUN_FRAGMENT2" RunFragment2 = 0x0e, [14..] {
         /// The order of the tiles.
         order: TileOrder, 4..=7 [14..];

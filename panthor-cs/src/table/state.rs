@@ -12,7 +12,8 @@ instructions! {
         other: SbEntry, 4..=7 [10..];
     }
 
-    /// Waits for a free scoreboard entry of SB_MASK_STREAM, selects the entry and reports the entry in a register.
+    /// Waits for a free scoreboard entry of SB_MASK_STREAM, selects the entry and reports the entry
+    /// in a register.
     "NEXT_SB_ENTRY" NextSbEntry = 0x1a, [11..] {
         /// The selector to change.
         selector: SbSelector, 32..=35 [11..];
@@ -58,7 +59,8 @@ instructions! {
         progress: bool = false, 32..=32 [11..=13];
     }
 
-    /// Requests resources for RUN instructions, and releases those that the instruction does not name.
+    /// Requests resources for RUN instructions, and releases those that the instruction does not
+    /// name.
     "REQ_RESOURCE" ReqResource = 0x22, [10..] {
         /// The compute endpoint.
         compute: bool, 0..=0 [10..];

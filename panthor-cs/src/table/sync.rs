@@ -1,7 +1,7 @@
 //! Synchronization objects.
 //!
-//! A 32-bit object is a sequence number and a status word, a 64-bit object a 64-bit sequence number, a status word and
-//! padding. Both are naturally aligned.
+//! A 32-bit object is a sequence number and a status word, a 64-bit object a 64-bit sequence
+//! number, a status word and padding. Both are naturally aligned.
 
 use super::instructions;
 use crate::operand::{Reg, RegPair, SbEntry, SbMask, Scope, SyncCondition, entry};

@@ -98,7 +98,7 @@ fn finish_fragment_without_tiling_is_fine() {
     assert_eq!(exception(machine.run(code![finish])), Exception::CONFIG_FAULT);
 }
 
-/// Returns a machine whose queue 0 has run out of tiler memory, and the event.
+/// Returns a machine after queue 0 has run out of tiler memory, and the event.
 fn out_of_memory(arch: Arch, queues: u8) -> (Machine, HeapEvent) {
     let mut machine = Machine::with(arch, queues, |_| {});
     machine.set_pair(10, HEAP);

@@ -24,7 +24,7 @@ fn signal(wait: u16, signal: u8) -> SyncAdd64 {
     }
 }
 
-/// Returns a machine whose RUN instructions are held.
+/// Returns a machine that holds RUN instructions.
 pub fn holding(arch: Arch) -> Machine {
     let mut machine = Machine::new(arch);
     machine.set_pair(90, DATA);

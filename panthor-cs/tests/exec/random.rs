@@ -7,7 +7,8 @@ use panthor_cs::*;
 
 use crate::support::*;
 
-/// Returns a random instruction word, with operands that often refer to memory and registers that exist.
+/// Returns a random instruction word, with operands that often refer to memory and registers that
+/// exist.
 ///
 /// A branch goes at most `backward` instructions back.
 pub fn random_word(arch: Arch, random: &mut Random, backward: u64) -> u64 {
@@ -55,7 +56,7 @@ pub fn random_word(arch: Arch, random: &mut Random, backward: u64) -> u64 {
     }
 }
 
-/// Returns a machine with a random program, whose address registers point into memory.
+/// Returns a machine with a random program, and with address registers that point into memory.
 ///
 /// One word in `wild` is arbitrary; 0 for none.
 pub fn random_machine(arch: Arch, seed: u64, length: usize, wild: u64) -> Machine {

@@ -78,7 +78,7 @@ impl Machine {
         Self::with(arch, 1, |_| {})
     }
 
-    /// Returns a machine with `queues` queues, whose configuration `change` changes.
+    /// Returns a machine with `queues` queues. `change` changes the configuration of each.
     pub fn with(arch: Arch, queues: u8, change: impl Fn(&mut QueueConfig)) -> Self {
         let queues = (0..queues).map(|index| {
             let mut config = QueueConfig::new(arch, index);

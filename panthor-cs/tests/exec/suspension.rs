@@ -6,7 +6,9 @@ use panthor_cs::*;
 use crate::random::random_machine;
 use crate::support::*;
 
-/// Runs queue 0 alone until it stops for good. `budgets` gives the size of each slice.
+/// Runs queue 0 alone, past faults and out-of-memory events, up to the first other stop.
+///
+/// `budgets` returns the size of each slice.
 fn run(
     machine: &mut Machine,
     mut budgets: impl FnMut() -> u64,

@@ -18,7 +18,7 @@ pub struct ComputeState {
     pub attribute_offset: u32,
     /// The number of invocations of a workgroup along x, y, z, from 1 to 1024.
     pub workgroup_size: [u16; 3],
-    /// Whether workgroups may merge.
+    /// True if workgroups may merge.
     pub allow_merging: bool,
     /// The first workgroup along x, y, z.
     pub job_offset: [u32; 3],
@@ -29,7 +29,8 @@ pub struct ComputeState {
 }
 
 impl ComputeState {
-    /// Reads the registers; the arguments are the numbers of the tables that the instruction selects.
+    /// Reads the registers; the arguments are the numbers of the tables that the instruction
+    /// selects.
     pub(super) fn read(r: &mut Reader<'_>, [srt, fau, spd, tsd]: [u8; 4]) -> Result<Self, Trap> {
         let size = r.word(33)?;
         let axis = |shift: u32| (size >> shift & 0x3ff) as u16 + 1;
