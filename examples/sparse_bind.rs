@@ -13,9 +13,9 @@ use panthor::{
 /// Bytes of the resource, rounded up to the MMU's pages.
 const SIZE: u64 = 100_000_000_u64.next_multiple_of(PAGE);
 const PAGE: u64 = 4096;
-/// Where it lies.
+/// Address of the sparse range.
 const VA: u64 = 4 << 30;
-/// Where memory is bound into it, and how much.
+/// Start and size of the resident part.
 const MIDDLE: u64 = VA + (SIZE / 2).next_multiple_of(2 << 20);
 const RESIDENT: u64 = 64 << 10;
 
@@ -48,7 +48,7 @@ fn main() -> panthor::Result<()> {
     Ok(())
 }
 
-/// One operation for each page, all showing the same one: what a driver without a plan does.
+/// Binds each page by its own operation, all to the same BO page, as a naive driver does.
 fn bind_page_by_page(vm: &Vm) -> panthor::Result<(BindReport, Duration)> {
     let page = vm.device().create_bo(BoOptions::new(PAGE).no_mmap().exclusive_to(vm))?;
     let mut buffer = BindBuffer::with_capacity((SIZE / PAGE) as usize);

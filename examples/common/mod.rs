@@ -2,7 +2,7 @@
 
 use panthor::{Device, ErrorKind};
 
-/// The first Mali of this machine, else the fake; says which.
+/// Opens the first Mali of this machine, else the fake, and prints the choice.
 pub fn open() -> panthor::Result<Device> {
     match Device::open_any() {
         Ok(device) => {
