@@ -38,7 +38,7 @@ impl Case {
         }
     }
 
-    /// To C, a sparse map is a map.
+    /// Returns the name in C, where a sparse map is a map.
     pub fn name_in_c(self) -> String {
         if let Self::Sparse = self { "1".into() } else { self.name() }
     }

@@ -56,8 +56,8 @@ struct Row {
     bytes: f64,
 }
 
-/// One row per size. Rounds of all sizes take turns, and the best counts: what else the machine
-/// does then hits all of them alike.
+/// Returns one row per size. Rounds of all sizes take turns, and the best counts: other load on the
+/// machine then affects all sizes alike.
 fn table(effort: Effort, order: Order) -> Vec<Row> {
     let device = device();
     let file = device.open();
@@ -88,7 +88,7 @@ fn table(effort: Effort, order: Order) -> Vec<Row> {
     windows.into_iter().map(row).collect()
 }
 
-/// The time of a sparse map and its unmap, for both sizes in turns.
+/// Returns the time of a sparse map and its unmap, for both sizes in turns.
 fn sparse(effort: Effort) -> [Duration; 2] {
     const SIZES: [u64; 2] = [PAGE, 512 << 30];
     let device = device();

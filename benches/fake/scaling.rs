@@ -50,7 +50,7 @@ fn round(effort: Effort) -> Scaling {
     Scaling { threads: 2.0 * one / two, processes: 2.0 * single / pair }
 }
 
-/// The time that threads with a VM each take on one file.
+/// Returns the time of threads with a VM each on one file.
 fn together(effort: Effort, threads: usize) -> Duration {
     let file = device().open();
     let barrier = Barrier::new(threads);
@@ -71,7 +71,7 @@ fn together(effort: Effort, threads: usize) -> Duration {
     })
 }
 
-/// The CPUs that this thread may use.
+/// Returns the CPUs that this thread may use.
 fn cpus() -> Vec<usize> {
     let set = sched_getaffinity(None).expect("the CPUs of this thread");
     (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()
@@ -91,7 +91,7 @@ fn timed(window: &mut Window, effort: Effort) -> Duration {
     start.elapsed()
 }
 
-/// The time that processes with a device each take.
+/// Returns the time of processes with a device each.
 fn apart(effort: Effort, processes: usize) -> Duration {
     let mut workers: Vec<Child> =
         cpus().into_iter().take(processes).map(|cpu| worker(effort, cpu)).collect();

@@ -23,7 +23,7 @@ fn own(fd: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
-/// A sync file of a sync object that goes.
+/// Returns a sync file of a syncobj and destroys the syncobj.
 pub(crate) fn sync_file(file: &File) -> OwnedFd {
     let mut created = drm_syncobj_create { flags: DRM_SYNCOBJ_CREATE_SIGNALED, handle: 0 };
     ioctl(file, DRM_IOCTL_SYNCOBJ_CREATE, &mut created);

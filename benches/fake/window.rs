@@ -14,7 +14,8 @@ pub(crate) fn ascending(index: u64) -> u64 {
     BASE + index * PAGE
 }
 
-/// All pages of 16 TiB, each once, in no order that a tree or a cache could use.
+/// Returns the address of a page in 16 TiB. Successive indices visit each page once, in an order
+/// that no tree or cache can exploit.
 pub(crate) fn random(index: u64) -> u64 {
     let mut page = (index as u32).wrapping_mul(0x9e37_79b1);
     page ^= page >> 15;
@@ -103,7 +104,7 @@ impl Window {
         (self.next - self.first) as usize
     }
 
-    /// The time of so many batches of maps, and of unmaps.
+    /// Returns the time of this many batches of maps, and of unmaps.
     pub(crate) fn round(&mut self, batches: usize) -> (Duration, Duration) {
         let (mut maps, mut unmaps) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..batches {

@@ -11,7 +11,7 @@ use nix::sys::prctl::set_no_new_privs;
 /// Argument of the last call.
 const LAST: u64 = 1;
 
-/// The call: it does nothing, and has no parameters that the kernel looks at.
+/// Makes the measured system call, which does nothing and ignores its parameters.
 pub(super) fn call(argument: u64) {
     // SAFETY: it only returns a number.
     unsafe { libc::syscall(libc::SYS_getppid, argument) };

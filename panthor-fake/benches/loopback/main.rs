@@ -28,10 +28,10 @@ use panthor_sys::*;
 const ROUNDS: usize = 41;
 const CALLS: u32 = 500;
 
-/// So many times the floor may an ioctl take.
+/// Limit of an ioctl's time, in multiples of the floor.
 const GOAL: f64 = 2.5;
 
-/// So many milliseconds may a call take beside a long one of a neighbour.
+/// Limit of a call's time beside a neighbor's long call, in milliseconds.
 const NEIGHBOUR_GOAL: f64 = 2.0;
 
 const NODE: &str = "/dev/dri/renderD128";
@@ -161,7 +161,7 @@ fn create_vm(ioctl: impl Fn(u32, *mut c_void) -> i32) -> Result<u32, String> {
     }
 }
 
-/// An ioctl that reads its argument and writes it back, and does little else.
+/// Makes an ioctl that reads its argument, writes it back, and does little else.
 fn get_state(ioctl: impl Fn(u32, *mut c_void) -> i32, vm_id: u32) {
     let mut state = drm_panthor_vm_get_state { vm_id, state: !0 };
     assert_eq!(ioctl(DRM_IOCTL_PANTHOR_VM_GET_STATE, (&raw mut state).cast()), 0);
