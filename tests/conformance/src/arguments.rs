@@ -56,7 +56,7 @@ pub enum Command {
     Recorded(Linux, String),
 }
 
-/// Where to do it, and with which cases.
+/// Device to use, and the cases.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Device {
     pub node: PathBuf,

@@ -19,13 +19,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// It is not tried where jobs of groups are not done.
+    /// Skips the case where jobs of groups do not complete.
     pub fn needs_jobs(&mut self) -> &mut Self {
         self.needs_jobs = true;
         self
     }
 
-    /// It is not tried where jobs cannot be held in the middle.
+    /// Skips the case where jobs cannot be held midway.
     pub fn needs_held_jobs(&mut self) -> &mut Self {
         self.needs_held_jobs = true;
         self.needs_jobs()
@@ -37,7 +37,7 @@ impl Case {
         self
     }
 
-    /// It is not tried on that kernel, nor on the fake that plays it.
+    /// Skips the case on that kernel, and on the fake that simulates it.
     pub fn not_on(&mut self, linux: Linux, reason: &'static str) -> &mut Self {
         self.left_out.push((linux, reason));
         self
@@ -48,7 +48,7 @@ impl Case {
         !self.left_out.iter().any(|&(not, _)| not == linux)
     }
 
-    /// Where it is not tried, with the reasons.
+    /// Returns the kernels that skip the case, with the reasons.
     pub fn left_out(&self) -> &[(Linux, &'static str)] {
         &self.left_out
     }
@@ -95,7 +95,7 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// The group of those that follow.
+    /// Sets the group of the following cases.
     pub fn group(&mut self, group: &'static str) {
         self.group = group;
     }

@@ -55,7 +55,7 @@ fn end_when_nobody_reads() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
-/// The cases by name, as far as their names contain something. There must be some.
+/// Returns the cases with this text in their names, or an error if there are none.
 fn chosen(filter: &str) -> Result<Vec<Case>, String> {
     let mut cases = cases::all();
     cases.retain(|case| case.name.contains(filter));

@@ -64,7 +64,7 @@ fn hangs(case: &mut Case) {
     case.needs_held_jobs().not_on(Linux::V6_12, why);
 }
 
-/// Has the GPU be busy with the second queue; the fence of that.
+/// Makes the GPU busy with the second queue. Returns the fence of that job.
 fn busy(c: &mut Client<'_>, gate: &mut Gate) -> u32 {
     let (begun, busy) = (c.syncobj(), c.syncobj());
     // When a stream of the group is done, the GPU surely has it.

@@ -19,7 +19,7 @@ pub fn add(cases: &mut Cases) {
     in_order(cases);
 }
 
-/// A group with two queues.
+/// Creates a group with two queues.
 fn new_group(c: &mut Client<'_>) -> u32 {
     let vm = c.vm();
     c.group(vm, 2)

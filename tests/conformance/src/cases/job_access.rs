@@ -9,10 +9,10 @@ use crate::uapi::memory::CpuMap;
 use crate::uapi::ops::*;
 use crate::uapi::streams::*;
 
-/// Where the data is.
+/// Address of the data.
 const DATA: u64 = 64 * MIB;
 
-/// Where nothing is mapped.
+/// Unmapped address.
 const NOTHING: u64 = 3 * GIB;
 
 /// Registers 4 to 7 from and to what registers 0 and 1 say.
@@ -57,7 +57,7 @@ impl Program {
         c.group_state(self.group);
     }
 
-    /// The next stream will hit something.
+    /// Prepares the next stream to fault.
     fn faults(&self, c: &mut Client<'_>) {
         c.arrange(self.group, 0, Trouble::PageFault);
     }

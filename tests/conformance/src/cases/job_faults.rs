@@ -6,7 +6,7 @@ use crate::uapi::client::Client;
 use crate::uapi::kernel::Trouble;
 use crate::uapi::ops::*;
 
-/// Where nothing is mapped.
+/// Unmapped address.
 const NOTHING: u64 = 3 * GIB;
 
 pub fn add(cases: &mut Cases) {

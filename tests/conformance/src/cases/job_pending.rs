@@ -199,7 +199,7 @@ fn others(cases: &mut Cases) {
         .needs_held_jobs();
 }
 
-/// It takes five seconds, so there is only one.
+/// Adds a single case, since a timeout takes five seconds.
 fn time_out(cases: &mut Cases) {
     cases
         .add("of_a_stream_in_one_of_two_queues", |c| {

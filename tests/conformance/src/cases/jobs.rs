@@ -6,7 +6,7 @@ use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::*;
 
-/// Where the streams are.
+/// Address of the streams.
 pub const CODE: u64 = 4 * MIB;
 
 pub fn add(cases: &mut Cases) {
@@ -21,7 +21,7 @@ pub fn code(c: &mut Client<'_>, vm: u32) {
     c.bind(vm, &[map(bo, 0, CODE, 64 * KIB, UNCACHED)]);
 }
 
-/// A VM with a stream in it, and a group with that many queues.
+/// Creates a VM with a stream in it, and a group with that many queues.
 pub fn ready(c: &mut Client<'_>, queues: usize) -> (u32, u32) {
     let vm = c.vm();
     code(c, vm);

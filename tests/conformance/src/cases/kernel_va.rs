@@ -15,7 +15,7 @@ pub fn add(cases: &mut Cases) {
     shuffled(cases);
 }
 
-/// A heap with chunks of a size, in KiB.
+/// Creates a heap with chunks of a size in KiB.
 fn chunks(c: &mut Client<'_>, vm: u32, count: u32, size: u64) -> u32 {
     let args = drm_panthor_tiler_heap_create {
         chunk_size: (size * KIB) as u32,
@@ -26,7 +26,7 @@ fn chunks(c: &mut Client<'_>, vm: u32, count: u32, size: u64) -> u32 {
     c.must(DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, args).handle
 }
 
-/// A VM with that many heaps of one chunk of 128 KiB, and their handles.
+/// Creates a VM with that many heaps of one 128 KiB chunk. Returns the VM and the heaps' handles.
 fn row(c: &mut Client<'_>, count: usize) -> (u32, Vec<u32>) {
     let vm = c.vm();
     let heaps = (0..count).map(|_| chunks(c, vm, 1, 128)).collect();

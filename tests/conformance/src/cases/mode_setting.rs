@@ -25,7 +25,7 @@ const MODE: [(&str, u32, usize); 18] = [
     ("create_lease", 0xc6, 24),
 ];
 
-/// The requests and the sizes of their arguments.
+/// Returns the requests and the sizes of their arguments.
 pub fn requests() -> impl Iterator<Item = (u32, usize)> {
     MODE.iter().map(|&(_, number, size)| (request(number, size), size))
 }

@@ -243,7 +243,7 @@ fn get_client(c: &mut Client<'_>) {
     c.note(format_args!("  its own number {is_thread}, then {:?}", &args[2..]));
 }
 
-/// The driver's own requests work there too.
+/// Adds cases of the driver's own requests, which work on the primary node too.
 fn driver(cases: &mut Cases) {
     cases.add("client_is_the_thread_that_asks", |c| {
         c.open_primary();

@@ -65,7 +65,7 @@ pub fn group_priorities(c: &mut Client<'_>) {
     query.ask(c, query.size, 64);
 }
 
-/// The first of the bytes as a structure.
+/// Records the first bytes as a structure.
 fn tell<T: Wire + Pod>(c: &mut Client<'_>, bytes: &[u8]) {
     let mut answer = T::zeroed();
     let len = bytes.len().min(size_of::<T>());
@@ -74,12 +74,12 @@ fn tell<T: Wire + Pod>(c: &mut Client<'_>, bytes: &[u8]) {
 }
 
 impl Query {
-    /// It was of that size at first.
+    /// Sets the original size of the structure.
     const fn since(self, least: usize) -> Self {
         Self { least: least as u32, ..self }
     }
 
-    /// Its structure is looked at, so that it must be zero.
+    /// Zeroes the initial memory of the query: the kernel reads the structure.
     const fn with_input(self) -> Self {
         Self { fill: 0, ..self }
     }

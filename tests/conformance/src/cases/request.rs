@@ -24,7 +24,7 @@ pub fn add(cases: &mut Cases) {
     addresses(cases);
 }
 
-/// A request of the driver, or of DRM, without its argument.
+/// Returns a request of the driver, or of DRM, without its argument.
 const fn bare(number: u32) -> u32 {
     (DRM_IOCTL_VERSION & 0xff00) | number
 }
@@ -103,7 +103,7 @@ fn longer(cases: &mut Cases) {
     });
 }
 
-/// Every request with less and with more of an argument that is all zeros.
+/// Adds cases of every request with a shorter and a longer argument of zeros.
 fn sizes(cases: &mut Cases) {
     for &(name, request) in REQUESTS.iter().filter(|(name, _)| name.starts_with("DRM_")) {
         let name = name.trim_start_matches("DRM_IOCTL_").to_lowercase();

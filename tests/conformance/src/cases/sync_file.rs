@@ -14,20 +14,20 @@ use crate::uapi::sync_files::{name, text};
 
 const FOREVER: i64 = i64::MAX;
 
-/// A sync file with a fence that is signalled.
+/// Creates a sync file with a signaled fence.
 pub fn done(c: &mut Client<'_>) -> OwnedFd {
     let handle = c.signaled_syncobj();
     c.sync_file(handle)
 }
 
-/// A sync file with the fence of a job that is held.
+/// Creates a sync file with the fence of a held job.
 pub fn pending(c: &mut Client<'_>, gate: &mut Gate, queue: u32) -> OwnedFd {
     let handle = c.syncobj();
     c.submit_held(gate, queue, &[signal(handle, 0)]);
     c.sync_file(handle)
 }
 
-/// A sync file with the fence of a job that has failed.
+/// Creates a sync file with the fence of a failed job.
 pub fn failed(c: &mut Client<'_>) -> OwnedFd {
     let vm = c.vm();
     let (group, done) = (c.group(vm, 1), c.syncobj());

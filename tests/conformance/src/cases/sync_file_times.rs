@@ -11,7 +11,7 @@ use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::*;
 
-/// Has time pass between what is signalled before and after.
+/// Sleeps, so that the next signal has a later timestamp.
 fn later() {
     std::thread::sleep(Duration::from_millis(2));
 }

@@ -8,7 +8,7 @@ use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::*;
 
-/// Where something is mapped, and where the bind that fails wants to map.
+/// Addresses of the mapped BO and of the map that fails.
 const AT: u64 = 64 * MIB;
 const FAILED: u64 = 128 * MIB;
 
@@ -19,7 +19,7 @@ const WITNESS: usize = 4;
 #[derive(Clone, Copy)]
 struct Broken {
     vm: u32,
-    /// It is mapped at [`AT`].
+    /// BO mapped at [`AT`].
     bo: u32,
     /// A group that was made before.
     group: u32,
@@ -27,7 +27,7 @@ struct Broken {
     failed: u32,
 }
 
-/// A case with a VM that is unusable.
+/// Adds a case with an unusable VM.
 fn broken(
     cases: &mut Cases,
     name: &str,

@@ -172,7 +172,7 @@ fn try_names(c: &mut Client<'_>, name: u32) {
     gem_open(c, name);
 }
 
-/// A name that the master has given; calls go to its file then.
+/// Opens the primary node as the master and creates a flink name there.
 fn named(c: &mut Client<'_>) -> u32 {
     c.open_primary();
     let bo = c.bo(MIB);
@@ -250,7 +250,7 @@ fn authenticated(cases: &mut Cases) {
     });
 }
 
-/// The driver's own requests need no introduction.
+/// Adds cases of the driver's own requests, which need no authentication.
 fn driver(cases: &mut Cases) {
     cases.add("has_vms_and_bos", |c| {
         c.without(SysAdmin, |c| {

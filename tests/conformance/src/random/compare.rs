@@ -58,14 +58,14 @@ impl Both {
         self.driver.differs
     }
 
-    /// The first line that differs, without its result: what kind of difference it is.
+    /// Returns the first differing line without its result, which is the kind of the difference.
     pub fn kind(&self) -> &str {
         let mut pairs = self.driver.text.lines().zip(self.fake.text.lines());
         let line = pairs.find(|(driver, fake)| driver != fake).map_or("", |(driver, _)| driver);
         line.split_whitespace().next().unwrap_or("")
     }
 
-    /// The lines that differ, and those before them.
+    /// Returns the differing lines, and the lines before them.
     pub fn difference(&self) -> String {
         let (driver, fake): (Vec<_>, Vec<_>) =
             (self.driver.text.lines().collect(), self.fake.text.lines().collect());

@@ -26,7 +26,7 @@ use program::Program;
 
 /// Limit of the runs of one program by the shrinker.
 const ATTEMPTS: usize = 3000;
-/// It ends after so many differences.
+/// Limit of the differences of a run.
 const DIFFERENCES: u64 = 5;
 
 /// Totals of a run.
@@ -58,7 +58,7 @@ pub struct Amount {
     pub calls: u64,
     /// Seed of the first program; each further program has the next seed.
     pub seed: u64,
-    /// So many steps has a program at most.
+    /// Limit of the steps of a program.
     pub steps: u64,
 }
 

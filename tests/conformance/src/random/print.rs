@@ -10,7 +10,7 @@ use super::requests::{GROUP_CREATE, GROUP_DESTROY, SYNC_FILE_INFO, is_descriptor
 use super::settle::{is_of_burst, is_submission};
 use super::values::{Values, View};
 
-/// The text of a case of that name.
+/// Returns the text of a case with that name.
 pub fn case(name: &str, program: &Program) -> String {
     let mut printer = Printer { program, text: String::new(), current: 0, pending: Vec::new() };
     writeln!(printer.text, "    cases.add(\"{name}\", |c| {{").unwrap();
@@ -186,7 +186,7 @@ impl Printer<'_> {
         used.iter().any(|used| text.contains(used)) || text.contains(&format!("on: {slot},"))
     }
 
-    /// The fields of a structure, after lines with what they point to.
+    /// Returns the fields of a structure. Prints the memory behind their pointers first.
     fn fields(&mut self, prefix: &str, fields: &[(&str, Arg)], layout: &[Field]) -> String {
         let mut parts = Vec::new();
         for (name, arg) in fields {
@@ -266,7 +266,7 @@ impl Printer<'_> {
         )
     }
 
-    /// A number of so many bytes.
+    /// Returns the expression of a number with this many bytes.
     fn expression(&self, arg: &Arg, size: usize, signed: bool) -> String {
         match arg {
             Arg::Slot(slot) => {

@@ -54,7 +54,7 @@ fn simplify_steps(best: &mut Program, fails: &mut impl FnMut(&Program) -> bool) 
     }
 }
 
-/// The step with its nth change, if there are so many.
+/// Returns the step with its nth change, if it has so many.
 fn changed(step: &Step, mut change: usize) -> Option<Step> {
     let Step::Call(call) = step else { return None };
     let mut call = call.clone();

@@ -12,7 +12,7 @@ use super::program::{Arg, Array, Fields, Slot};
 /// Results of steps.
 pub type Values = HashMap<Slot, u64>;
 
-/// A number, or what a slot stands for. Pointers count as zero.
+/// Returns a number, or the value of a slot. Pointers count as zero.
 pub fn number(arg: &Arg, values: &Values) -> u64 {
     match arg {
         Arg::Number(number) => *number,
@@ -47,7 +47,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The structures of an array.
+    /// Returns the structures of an array.
     pub fn items(&self, name: &str) -> impl Iterator<Item = View<'a>> + use<'a> {
         let array = match self.arg(name) {
             Some(Arg::Array(array)) => Some(array),
@@ -64,12 +64,12 @@ impl<'a> View<'a> {
 #[derive(Default)]
 pub struct Bytes {
     behind: Vec<Vec<u64>>,
-    /// Where the kernel writes numbers.
+    /// Places that the kernel writes numbers to.
     answers: Vec<(usize, usize)>,
 }
 
 impl Bytes {
-    /// The bytes of a structure. What it points to lives as long as this.
+    /// Returns the bytes of a structure. The memory behind its pointers lives as long as `self`.
     pub fn of(
         &mut self,
         fields: &Fields,

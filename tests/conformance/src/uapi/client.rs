@@ -21,7 +21,7 @@ pub struct Client<'a> {
     pub memory: UserMemory,
     show: Show,
     text: String,
-    /// Nothing is written down.
+    /// Set to record nothing.
     quiet: bool,
     calls: u64,
 }
@@ -122,7 +122,7 @@ impl<'a> Client<'a> {
         self.files[self.current].as_deref().expect("a file that is open")
     }
 
-    /// Has the next job of a queue end badly where nothing does by itself.
+    /// Makes the next job of a queue fail, on devices where jobs do not fail by themselves.
     pub fn arrange(&mut self, group: u32, queue: u32, trouble: Trouble) {
         self.node().arrange(group, queue, trouble);
     }

@@ -84,7 +84,7 @@ impl Client<'_> {
         self.note(format_args!("  size of {name}: {size:#x}"));
     }
 
-    /// A descriptor of a syncobj.
+    /// Exports a syncobj as a descriptor.
     #[track_caller]
     pub fn syncobj_fd(&mut self, handle: u32) -> OwnedFd {
         let args = drm_syncobj_handle { handle, fd: -1, ..zeroed() };
@@ -92,7 +92,7 @@ impl Client<'_> {
         self.own(fd)
     }
 
-    /// A sync file with the fence that a syncobj has.
+    /// Exports the fence of a syncobj as a sync file.
     #[track_caller]
     pub fn sync_file(&mut self, handle: u32) -> OwnedFd {
         let flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;

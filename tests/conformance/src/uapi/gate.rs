@@ -7,7 +7,7 @@ use super::memory::CpuMap;
 use super::ops::{MIB, PAGE, UNCACHED, map, stream};
 use super::streams::{MOV32, MOV48, SYNC_WAIT32};
 
-/// Where the memory of a gate is for the GPU.
+/// GPU address of the gate's memory.
 const VA: u64 = MIB;
 
 /// The room for each stream, as the driver wants them aligned.
@@ -20,14 +20,14 @@ const JOBS: u64 = 8;
 pub struct Gate {
     pub vm: u32,
     pub group: u32,
-    /// It keeps the file open as long as it is there.
+    /// Mapping that keeps the file open.
     memory: Option<CpuMap>,
     /// Number of started jobs and number of released jobs of each queue.
     queues: Vec<(u32, u32)>,
 }
 
 impl Gate {
-    /// Nothing passes from now on, and its file can be closed.
+    /// Unmaps the memory. No job is released from now on, and the file can be closed.
     pub fn unmap(&mut self) {
         self.memory = None;
     }
@@ -38,7 +38,8 @@ impl Gate {
 }
 
 impl Client<'_> {
-    /// A group with that many queues in a VM of its own. It is the only one that counts jobs of it.
+    /// Creates a group with that many queues in a VM of its own. The gate counts the jobs of this
+    /// group only.
     pub fn gate(&mut self, queues: usize) -> Gate {
         let (vm, bo) = (self.vm(), self.bo(PAGE));
         self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);

@@ -6,11 +6,12 @@ use super::client::Client;
 use super::ops::{GIB, PAGE, UNCACHED, map, signal, stream};
 use super::streams::JAM;
 
-/// Where streams are that do something.
+/// Address of streams with an effect.
 const VA: u64 = GIB;
 
 impl Client<'_> {
-    /// Has the next queued map or unmap of a VM fail. What does so is left: a group.
+    /// Makes the next queued map or unmap of a VM fail. Returns the group that causes the failure
+    /// and stays.
     pub fn jam(&mut self, vm: u32) -> u32 {
         let (group, done) = (self.group_with_instruction(vm, JAM), self.syncobj());
         self.submit(group, &[stream(0, VA, 8, &[signal(done, 0)])]);
@@ -49,7 +50,7 @@ impl Client<'_> {
         });
     }
 
-    /// A group, and a stream of one instruction in its VM.
+    /// Creates a group, and maps a stream of one instruction in its VM.
     fn group_with_instruction(&mut self, vm: u32, instruction: u64) -> u32 {
         let bo = self.bo(PAGE);
         self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);

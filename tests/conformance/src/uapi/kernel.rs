@@ -37,7 +37,7 @@ impl Linux {
         Self::ALL.into_iter().find(|linux| linux.driver_minor() == minor)
     }
 
-    /// The minor version of its driver.
+    /// Returns the minor version of the kernel's driver.
     pub fn driver_minor(self) -> u32 {
         match self {
             Self::V6_12 => 0,
@@ -65,9 +65,9 @@ pub struct Mapped {
 /// Failures of the next job of a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trouble {
-    /// Its stream is where nothing is mapped.
+    /// The address of the stream is unmapped.
     PageFault,
-    /// It takes too long.
+    /// The job times out.
     TimeOut,
 }
 
@@ -120,10 +120,10 @@ pub trait Node: Send + Sync {
     /// As that of `ioctl(2)` on the node.
     unsafe fn ioctl(&self, request: u32, arg: *mut c_void) -> i32;
 
-    /// An ioctl on a dma-buf or a sync file that came from the node.
+    /// Makes an ioctl on a dma-buf or a sync file of the node.
     ///
     /// # Safety
-    /// As that of `ioctl(2)` on the descriptor, which is open.
+    /// The rules of `ioctl(2)` apply, and the descriptor must be open.
     unsafe fn descriptor_ioctl(&self, fd: i32, request: u32, arg: *mut c_void) -> i32;
 
     /// Returns the driver's part of the file's fdinfo.
@@ -136,16 +136,16 @@ pub trait Node: Send + Sync {
     /// Maps the node, shared; a positive error number when it cannot.
     fn map(&self, len: usize, writable: bool, offset: u64) -> Result<Box<dyn Memory>, i32>;
 
-    /// Has streams of a group wait for [`Node::step`] where they do not run.
+    /// Makes streams of a group wait for [`Node::step`], if the kernel does not run streams.
     fn hold(&self, group: u32);
 
-    /// Has the next stream of a queue end where they do not run.
+    /// Ends the next stream of a queue, if the kernel does not run streams.
     fn step(&self, group: u32, queue: u32);
 
-    /// Has the next job of a queue end badly where jobs do not do so by themselves.
+    /// Makes the next job of a queue fail, on devices where jobs do not fail by themselves.
     fn arrange(&self, group: u32, queue: u32, trouble: Trouble);
 
-    /// Has the next queued change of what a VM maps fail where no MMU hangs.
+    /// Makes the next queued map or unmap of a VM fail, on devices without an MMU that hangs.
     fn jam(&self, vm: u32);
 
     /// Writes to the memory of a VM that a stream has begun, if the kernel does not run streams.

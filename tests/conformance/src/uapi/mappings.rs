@@ -77,7 +77,7 @@ fn number_objects(spaces: &mut Spaces) {
     }
 }
 
-/// A line for each VM and each mapping.
+/// Returns a line for each VM and each mapping.
 pub fn lines(spaces: &Spaces) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, space) in spaces.iter().enumerate() {

@@ -23,16 +23,16 @@ pub enum Bad {
     Kernel,
     /// The very last byte.
     Last,
-    /// Where nothing is mapped.
+    /// Unmapped address.
     Unmapped,
-    /// So many bytes before the end of what is mapped.
+    /// Address this many bytes before the end of a mapping.
     Ends(usize),
     /// Zeros that cannot be written.
     ReadOnly,
 }
 
 impl Bad {
-    /// For names of cases.
+    /// Returns the name for names of cases.
     pub fn name(self) -> String {
         match self {
             Self::Null => "null".into(),
@@ -67,7 +67,7 @@ impl UserMemory {
         NonNull::new(self.0.as_ptr().wrapping_add(page * PAGE)).unwrap().cast()
     }
 
-    /// The address that is bad in this way.
+    /// Returns the address that is bad in this way.
     pub fn address(&self, bad: Bad) -> u64 {
         let unmapped = self.at(2).as_ptr() as u64;
         match bad {

@@ -107,7 +107,7 @@ fn listing(gpuvas: &Path) -> io::Result<String> {
     }
 }
 
-/// A line with a mapping: start, size, end, object, offset.
+/// Parses a line with a mapping: start, size, end, object, offset.
 fn row(line: &str) -> Option<Mapped> {
     let number = |field: &str| u64::from_str_radix(field.trim().strip_prefix("0x")?, 16).ok();
     let fields: Vec<_> = line.split('|').skip(1).map_while(number).collect();

@@ -7,7 +7,7 @@ use super::memory::{Bad, CpuMap};
 use super::ops::{self, array, syncobj_wait, timeline_array, timeline_wait, zeroed};
 
 impl Client<'_> {
-    /// A VM with the range that the driver chooses.
+    /// Creates a VM with the driver's default range.
     #[track_caller]
     pub fn vm(&mut self) -> u32 {
         self.must(DRM_IOCTL_PANTHOR_VM_CREATE, zeroed::<drm_panthor_vm_create>()).id
@@ -21,13 +21,13 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_VM_GET_STATE, &mut drm_panthor_vm_get_state { vm_id, state: 0 })
     }
 
-    /// A BO that every VM may map.
+    /// Creates a BO that every VM may map.
     #[track_caller]
     pub fn bo(&mut self, size: u64) -> u32 {
         self.must(DRM_IOCTL_PANTHOR_BO_CREATE, drm_panthor_bo_create { size, ..zeroed() }).handle
     }
 
-    /// A BO for one VM.
+    /// Creates a BO that is exclusive to one VM.
     #[track_caller]
     pub fn exclusive_bo(&mut self, size: u64, exclusive_vm_id: u32) -> u32 {
         let args = drm_panthor_bo_create { size, exclusive_vm_id, ..zeroed() };
@@ -44,7 +44,7 @@ impl Client<'_> {
         self.must(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, args).offset
     }
 
-    /// The mmap offset of a BO that may not have one.
+    /// Requests the mmap offset of a BO that may be refused one.
     pub fn mmap_offset_of(&mut self, handle: u32) -> i32 {
         let mut args = drm_panthor_bo_mmap_offset { handle, ..zeroed() };
         self.call(DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &mut args)
@@ -64,7 +64,7 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_BO_SYNC, &mut drm_panthor_bo_sync { ops: array(&ops) })
     }
 
-    /// A BO in the eyes of the CPU.
+    /// Maps a BO for the CPU.
     #[track_caller]
     pub fn cpu_map(&mut self, handle: u32, len: u64) -> CpuMap {
         let offset = self.mmap_offset(handle);
@@ -118,7 +118,7 @@ impl Client<'_> {
         })
     }
 
-    /// Where the items are then, with nothing mapped behind them.
+    /// Returns the address of the items, with unmapped memory behind them.
     pub fn at_end<T: bytemuck::NoUninit>(&self, items: &[T]) -> u64 {
         let bytes = bytemuck::cast_slice(items);
         self.memory.write_before_end(bytes);
@@ -132,7 +132,7 @@ impl Client<'_> {
         self.must(DRM_IOCTL_SYNCOBJ_CREATE, zeroed::<drm_syncobj_create>()).handle
     }
 
-    /// A syncobj that is signalled.
+    /// Creates a signaled syncobj.
     #[track_caller]
     pub fn signaled_syncobj(&mut self) -> u32 {
         let args = drm_syncobj_create { flags: DRM_SYNCOBJ_CREATE_SIGNALED, handle: 0 };
@@ -155,7 +155,7 @@ impl Client<'_> {
         self.call(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &mut timeline_array(handles, points))
     }
 
-    /// The points that timelines have reached.
+    /// Queries the points that timelines have reached.
     pub fn query(&mut self, handles: &[u32], flags: u32) -> i32 {
         let mut points = vec![u64::MAX; handles.len()];
         let mut args = timeline_array(handles, &[]);
@@ -179,7 +179,7 @@ impl Client<'_> {
 
     // Groups and heaps
 
-    /// A group with that many small queues.
+    /// Creates a group with that many small queues.
     #[track_caller]
     pub fn group(&mut self, vm_id: u32, queues: usize) -> u32 {
         let queues = vec![ops::queue(4 * ops::KIB); queues];
@@ -196,7 +196,7 @@ impl Client<'_> {
         self.call(DRM_IOCTL_PANTHOR_GROUP_GET_STATE, &mut args)
     }
 
-    /// The flags of a group that is there.
+    /// Returns the flags of an existing group.
     #[track_caller]
     pub fn state_of(&mut self, group_handle: u32) -> u32 {
         let args = drm_panthor_group_get_state { group_handle, ..zeroed() };
@@ -222,7 +222,7 @@ impl Client<'_> {
 
     // The primary node
 
-    /// The name of the GPU on its bus, with room for up to 64 bytes of it.
+    /// Requests the name of the GPU on its bus, with room for up to 64 bytes.
     pub fn unique(&mut self, len: usize) -> i32 {
         let mut buffer = vec![b'.'; 64];
         let mut args = drm_unique { unique_len: len, unique: buffer.as_mut_ptr().cast() };

@@ -26,7 +26,7 @@ impl Show {
         self.offsets.clear();
     }
 
-    /// A value that the client passed.
+    /// Returns the text of a value that the client passed.
     pub fn given(&mut self, value: Value) -> String {
         match value {
             Value::Hex(value) => format!("{value:#x}"),
@@ -45,7 +45,7 @@ impl Show {
         }
     }
 
-    /// A value that the kernel returned.
+    /// Returns the text of a value that the kernel returned.
     pub fn returned(&mut self, value: Value) -> String {
         if let Value::Fd(fd @ 0..) = value {
             self.descriptor_count += 1;
@@ -75,7 +75,7 @@ impl Show {
     }
 }
 
-/// The fields that are not zero, or those of them that are not as before.
+/// Returns the text of the nonzero fields.
 pub fn fields(show: &mut Show, fields: &[(String, Value)]) -> String {
     let zero =
         |value| matches!(value, Value::Hex(0) | Value::Dec(0) | Value::Ptr(0) | Value::Time(0));
@@ -83,7 +83,7 @@ pub fn fields(show: &mut Show, fields: &[(String, Value)]) -> String {
     told.map(|(name, value)| format!(" {name}={}", show.given(*value))).collect()
 }
 
-/// The fields that a call changed.
+/// Returns the text of the fields that a call changed.
 pub fn changes(show: &mut Show, before: &[(String, Value)], after: &[(String, Value)]) -> String {
     let changed = before.iter().zip(after).filter(|((_, before), (_, after))| before != after);
     let told: String =
@@ -91,7 +91,7 @@ pub fn changes(show: &mut Show, before: &[(String, Value)], after: &[(String, Va
     if told.is_empty() { told } else { format!(" ->{told}") }
 }
 
-/// The answer of a call: zero or more, or the name of an error number.
+/// Returns the text of a call's result: zero or more, or the name of an error number.
 pub fn result(result: i32) -> String {
     if result < 0 {
         format!("{:?}", nix::errno::Errno::from_raw(-result))

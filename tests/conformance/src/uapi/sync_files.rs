@@ -25,7 +25,7 @@ impl Client<'_> {
         result
     }
 
-    /// A sync file of the fences of two.
+    /// Merges two sync files.
     #[track_caller]
     pub fn merge(&mut self, one: &OwnedFd, other: &OwnedFd) -> OwnedFd {
         let mut args = sync_merge_data { fd2: other.as_raw_fd(), fence: -1, ..zeroed() };
@@ -34,7 +34,7 @@ impl Client<'_> {
         self.own(args.fence)
     }
 
-    /// The fences that an access to a dma-buf must wait for.
+    /// Exports the fences that an access to a dma-buf must wait for.
     #[track_caller]
     pub fn implicit_fences(&mut self, dma_buf: &OwnedFd, flags: u64) -> OwnedFd {
         let mut args = dma_buf_export_sync_file { flags: flags as u32, fd: -1 };
@@ -86,7 +86,7 @@ impl Client<'_> {
     }
 }
 
-/// A name as the structures have it.
+/// Returns a name in the form of the structures.
 pub fn name(text: &str) -> [c_char; 32] {
     let mut name = [0; 32];
     for (to, byte) in name.iter_mut().zip(text.bytes()) {
@@ -95,7 +95,7 @@ pub fn name(text: &str) -> [c_char; 32] {
     name
 }
 
-/// The text of a name.
+/// Returns the text of a name.
 pub fn text(name: &[c_char; 32]) -> String {
     name.iter().take_while(|&&char| char != 0).map(|&char| char::from(char as u8)).collect()
 }

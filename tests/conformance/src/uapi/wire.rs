@@ -29,10 +29,10 @@ pub type Field = (&'static str, usize, usize);
 pub trait Wire {
     /// Name of the structure.
     const NAME: &'static str;
-    /// Its fields, in order.
+    /// Fields, in order.
     const LAYOUT: &'static [Field];
 
-    /// The fields by name.
+    /// Returns the fields by name.
     fn fields(&self) -> Vec<(String, Value)>;
 }
 

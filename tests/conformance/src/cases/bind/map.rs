@@ -71,7 +71,7 @@ fn alignment(cases: &mut Cases) {
     }
 }
 
-/// A synchronous operation of size zero is done without a look at the rest of it.
+/// Adds cases of synchronous operations of size zero. The driver ignores their other arguments.
 fn nothing(cases: &mut Cases) {
     let ops = [
         ("and_nothing_wrong", map(1, 0, AT, 0, 0)),

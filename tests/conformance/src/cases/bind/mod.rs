@@ -23,7 +23,7 @@ use crate::case::Cases;
 use crate::uapi::client::Client;
 use crate::uapi::ops::MIB;
 
-/// Where most cases map something, at a border of 2 MiB.
+/// Address of most maps, at a 2 MiB boundary.
 const AT: u64 = 64 * MIB;
 
 pub fn add(cases: &mut Cases) {

@@ -99,7 +99,7 @@ fn neighbours(cases: &mut Cases, unit_name: &str, unit: u64) {
     });
 }
 
-/// At places that are not borders of 2 MiB, of objects that have large pages.
+/// Adds cases at addresses off the 2 MiB boundaries, of objects with huge pages.
 fn huge_pages(cases: &mut Cases) {
     for (name, offset, size) in PLACES {
         for (kind, moved) in [("", 0), ("_of_an_object_that_is_moved", 5 * PAGE)] {

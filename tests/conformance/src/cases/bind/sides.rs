@@ -37,7 +37,7 @@ pub const PLACES: [(&str, u64, u64); 8] = [
     ("all_but_a_page_on_either_side", PAGE, 8 * MIB - 2 * PAGE),
 ];
 
-/// Where so many units from a place are.
+/// Returns the address this many units from a start.
 pub fn place(start: u64, unit: u64, units: i64) -> u64 {
     start.wrapping_add_signed(units * unit as i64)
 }

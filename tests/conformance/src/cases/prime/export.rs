@@ -116,7 +116,7 @@ fn kinds(cases: &mut Cases) {
     });
 }
 
-/// The second export is of the same dma-buf, opened as for the first.
+/// Adds cases of a second export, which returns the same dma-buf in the same open file.
 fn again(cases: &mut Cases) {
     let all = [0, DRM_CLOEXEC, DRM_RDWR, DRM_CLOEXEC | DRM_RDWR];
     for first in all {

@@ -83,7 +83,7 @@ fn own(cases: &mut Cases) {
 }
 
 fn several_handles(cases: &mut Cases) {
-    /// A file with two handles of a BO.
+    /// Opens the primary node and creates two handles of one BO.
     fn twice(c: &mut Client<'_>) -> [u32; 2] {
         c.open_primary();
         let bo = c.bo(PAGE);

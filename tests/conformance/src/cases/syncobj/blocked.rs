@@ -157,7 +157,7 @@ fn several(cases: &mut Cases) {
         .needs_held_jobs();
 }
 
-/// A transfer may wait for its source.
+/// Adds cases of transfers, which may wait for their source.
 fn transfers(cases: &mut Cases) {
     for to in [0, 7] {
         let target = if to == 0 { "binary" } else { "point" };

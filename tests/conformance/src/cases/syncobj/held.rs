@@ -20,7 +20,7 @@ pub fn add(cases: &mut Cases) {
     held_queues::add(cases);
 }
 
-/// A case with a gate of two queues.
+/// Adds a case with a gate of two queues.
 pub fn held(
     cases: &mut Cases,
     name: impl AsRef<str>,

@@ -9,7 +9,7 @@ use crate::uapi::client::Client;
 use crate::uapi::memory::Bad;
 use crate::uapi::ops::*;
 
-/// A timeline with the points 3 and 6.
+/// Creates a timeline with the points 3 and 6.
 fn timeline(c: &mut Client<'_>) -> u32 {
     let handle = c.syncobj();
     c.timeline_signal(&[handle], &[3]);

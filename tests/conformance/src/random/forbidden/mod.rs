@@ -21,19 +21,19 @@ use super::values::View;
 use handles::Handles;
 use syncs::Syncs;
 
-/// Where streams are that do nothing.
+/// Address of streams without effect.
 pub const CODE: u64 = 1 << 46;
 pub const CODE_SIZE: u64 = 4096;
 
 /// Limit of the bytes that all maps in a VM have together. Page tables take memory, and from 1 TiB
 /// on the kernel warns.
 const MAPPED: u64 = 4 * GIB;
-/// So large may a BO be, and all of a program.
+/// Limit of a BO's size, and of all BOs of a program.
 const BO_SIZE: u64 = 16 * MIB;
 const ALL_BOS: u64 = 256 * MIB;
 /// Limit of the elements of an array: the kernel warns of arrays that are too large to allocate.
 const ELEMENTS: u64 = 64;
-/// So much is there behind a pointer to space for anything, or to text.
+/// Size of the memory behind a pointer to free-form space or to text.
 pub const ROOM: usize = 8192;
 
 /// State that the rules depend on.

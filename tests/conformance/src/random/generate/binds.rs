@@ -4,17 +4,17 @@ use crate::uapi::ops::{ASYNC, GIB, MAP, MIB, NOEXEC, PAGE, SPARSE, SYNC_ONLY, UN
 
 use super::*;
 
-/// Where addresses are.
+/// Range of addresses.
 pub struct Window {
     base: u64,
     /// Addresses and sizes are multiples of it.
     unit: u64,
-    /// So many units.
+    /// Size in units.
     span: u64,
 }
 
 impl Window {
-    /// A few of very different sizes.
+    /// Returns a few windows of very different sizes.
     pub fn some(dice: &mut Dice) -> Vec<Self> {
         let mut all = vec![
             // Few pages around the borders of page tables.
@@ -41,7 +41,7 @@ impl Window {
 }
 
 impl Maker {
-    /// A synchronous bind.
+    /// Adds a synchronous bind.
     pub fn bind(&mut self, file: FileId) {
         let vm = self.one(file, Kind::Vm);
         let count = self.dice.of(&[1, 1, 1, 2, 3, 5, 9]);
@@ -90,7 +90,7 @@ impl Maker {
         array(&SYNC_OP, syncs)
     }
 
-    /// A syncobj with a point, or 0, that is or will be signalled, mostly.
+    /// Returns a syncobj with a point, or 0, that is or will be signaled, in most cases.
     pub fn reached(&mut self, file: FileId) -> (Arg, u64) {
         let objects = &self.files[file as usize];
         let mut known: Vec<_> = objects.fences.iter().map(|(&slot, &last)| (slot, last)).collect();
@@ -104,7 +104,7 @@ impl Maker {
         (Arg::Slot(slot), point)
     }
 
-    /// A syncobj with a point that comes after those that it has, or 0, mostly.
+    /// Returns a syncobj with a point after its last one, or 0, in most cases.
     pub fn unreached(&mut self, file: FileId) -> (Arg, u64) {
         let handle = self.one(file, Kind::Syncobj);
         if self.dice.one_in(2) {
@@ -131,7 +131,7 @@ impl Maker {
         }
     }
 
-    /// A point, mostly small, so that they meet.
+    /// Returns a point, mostly small, so that points coincide.
     pub fn point(&mut self) -> u64 {
         match self.dice.below(30) {
             0 => u64::MAX,
@@ -140,7 +140,7 @@ impl Maker {
         }
     }
 
-    /// A range in a window: mostly small, sometimes to the end.
+    /// Returns a range in a window: mostly small, sometimes up to its end.
     fn range(&mut self) -> (u64, u64) {
         let window = &self.windows[self.dice.index(self.windows.len())];
         let dice = &mut self.dice;
@@ -181,7 +181,7 @@ impl Maker {
         }
     }
 
-    /// A map of a BO that the VM may map, mostly.
+    /// Returns a map of a BO that the VM may map, in most cases.
     fn map(&mut self, file: FileId, vm: &Arg, va: u64, size: u64) -> Fields {
         let objects = &self.files[file as usize];
         let alive = &objects.alive[Kind::Bo as usize];

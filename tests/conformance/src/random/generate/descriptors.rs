@@ -136,7 +136,7 @@ impl Maker {
         }
     }
 
-    /// A sync file of the fence that a syncobj has.
+    /// Adds an export of a syncobj's fence as a sync file.
     fn export_fence(&mut self, file: FileId, handle: Arg) {
         let flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
         let fields = vec![("handle", handle), ("flags", n(flags)), ("fd", n(u64::MAX))];

@@ -21,7 +21,8 @@ use objects::{Kind, Objects};
 /// Limit of the files that a program opens.
 const FILES: usize = 4;
 
-/// The program of a seed, with so many steps at most, without those that make what it works with.
+/// Returns the program of a seed with at most this many steps, not counting the steps that create
+/// its first objects.
 pub fn program(seed: u64, steps: u64, with_jobs: bool) -> Program {
     let mut dice = Dice::new(seed);
     let windows = Window::some(&mut dice);
@@ -68,7 +69,7 @@ struct Maker {
     /// By which files of the primary node are introduced.
     magics: Vec<Slot>,
     windows: Vec<Window>,
-    /// One argument structure in so many has a mistake.
+    /// One of this many argument structures has a mistake.
     clumsy: u64,
     busy: Busy,
     with_jobs: bool,
@@ -185,7 +186,7 @@ impl Maker {
         self.descriptors.iter().any(|(_, known)| *known == kind)
     }
 
-    /// A descriptor, mostly of a kind.
+    /// Returns a descriptor, mostly of this kind.
     fn descriptor(&mut self, kind: Descriptor) -> Arg {
         let of_kind: Vec<_> = self
             .descriptors

@@ -92,7 +92,7 @@ impl Maker {
         job.push(("stream_size", n(len)));
     }
 
-    /// A job with these syncs, where possible with a stream.
+    /// Adds a job with these syncs, with a stream if possible.
     pub fn submit_with(&mut self, file: FileId, syncs: (&'static str, Arg)) {
         let group = self.one(file, Kind::Group);
         let queues = self.queues(file, &group);

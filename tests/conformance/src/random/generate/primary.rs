@@ -5,7 +5,7 @@ use crate::cases::mode_setting;
 use super::*;
 
 impl Maker {
-    /// A file of the primary node, mostly.
+    /// Returns a file of the primary node, in most cases.
     fn primary_file(&mut self, file: FileId) -> FileId {
         if self.dice.one_in(12) {
             return file;
