@@ -24,7 +24,7 @@ fn vm(device: &Device) -> Vm {
     device.create_vm(VmOptions::new()).expect("a VM")
 }
 
-/// A group with this many queues.
+/// Creates a group with this many queues.
 fn group(vm: &Vm, queues: u32) -> Group {
     let options = GroupOptions::new();
     let options = (0..queues).fold(options, |all, _| all.queue(QueueOptions::new(4096)));
@@ -439,7 +439,7 @@ struct Memory {
     va: u64,
 }
 
-/// Where data begin in a [`Memory`].
+/// Offset of the data in a [`Memory`].
 const DATA: usize = 4096;
 
 impl Memory {

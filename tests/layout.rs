@@ -119,7 +119,8 @@ fn check(compiler: &str, arch_macro: &str) {
     }
 }
 
-/// The compiler for an architecture: the host's own, or Debian's name of the cross compiler.
+/// Returns the compiler for an architecture: the host's own, or Debian's name of the cross
+/// compiler.
 fn compiler(arch: &str) -> String {
     if arch == std::env::consts::ARCH { "cc".to_owned() } else { format!("{arch}-linux-gnu-gcc") }
 }

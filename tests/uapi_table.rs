@@ -10,7 +10,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The rows of the tables: item, API, version.
+/// Returns the rows of the tables: item, API, version.
 fn rows() -> Vec<[String; 3]> {
     let table = text("docs/uapi.md");
     let rows = table.lines().filter(|line| line.starts_with("| `"));
@@ -26,7 +26,7 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// The constants of panthor-sys but for the ones that only number requests.
+/// Returns the constants of panthor-sys, except those that only number requests.
 fn constants() -> BTreeSet<String> {
     let sources = ["panthor-sys/src/bindings.rs", "panthor-sys/src/drm_core.rs"].map(text);
     let names: BTreeSet<_> = sources

@@ -75,7 +75,7 @@ fn binds_and_submits_are_spans_that_say_how_they_ended() {
     assert_eq!(lines[4], lines[1]);
 }
 
-/// The warnings of something.
+/// Returns the warnings of a run.
 fn warnings(run: impl FnOnce()) -> Vec<String> {
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), run);

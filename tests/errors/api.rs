@@ -41,7 +41,7 @@ pub(crate) const WITHOUT_THE_DRIVER: &[(&str, &str)] = &[
     ("vm/mod.rs into_raw", "looks at who needs it"),
 ];
 
-/// All public functions of `panthor` that give a `Result`, as "file name".
+/// Returns all public functions of `panthor` that return a `Result`, as "file name".
 pub(crate) fn fallible() -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("panthor/src");
     let mut found = BTreeSet::new();

@@ -6,7 +6,7 @@ use panthor::{
     TilerHeapOptions, Timeout, TimestampRequest, UserMmioOffset, VaAllocator, Vm, WaitFor, point,
 };
 
-/// One call, and the request with which the driver refuses it.
+/// Call, and the request that the driver refuses.
 pub(crate) struct Call {
     /// File and name of the function.
     pub(crate) item: &'static str,

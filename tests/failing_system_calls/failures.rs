@@ -77,7 +77,7 @@ pub const ALL: &[Failure] = &[
 ];
 
 impl Failure {
-    /// Has the calls of this thread fail from now on.
+    /// Makes the calls of this thread fail from now on.
     pub fn install(&self, errno: i32) {
         let rules = |&(index, mask, value): &(u8, u64, u64)| {
             let operator = SeccompCmpOp::MaskedEq(mask);

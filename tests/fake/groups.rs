@@ -24,7 +24,7 @@ fn hand_on(group: &Group) -> GroupView {
     group.device().fake().expect("a fake").group(group.handle()).expect("its group")
 }
 
-/// A submission fails as that of a lost group, and says why.
+/// Checks that a submission fails as on a lost group, and that its error states the reason.
 #[track_caller]
 fn assert_lost(group: &Group, why: &str) {
     let error = group.submit().queue(0).submit().unwrap_err();

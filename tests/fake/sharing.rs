@@ -20,7 +20,7 @@ const EINVAL: i32 = 22;
 const EMFILE: i32 = 24;
 const ETIME: i32 = 62;
 
-/// Has the driver refuse a request with an errno, and gives the error that comes of it.
+/// Makes the driver refuse a request with an errno, and returns the resulting error.
 #[track_caller]
 fn refused<T: std::fmt::Debug>(
     device: &Device,

@@ -20,7 +20,7 @@ fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/ioctls")
 }
 
-/// One test, and no other with it: descriptors are counted.
+/// The only test of this program, since it counts descriptors.
 #[test]
 fn the_corpus_finds_nothing() {
     let mut files: Vec<_> = std::fs::read_dir(corpus())
@@ -95,7 +95,7 @@ fn check_layouts() {
     }
 }
 
-/// A trace changes no answer, and shows every call in lines that can be read back.
+/// Checks that a trace changes no answer and shows every call in lines that can be parsed.
 fn check_traced(bytes: &[u8], untraced: &machine::Outcome) {
     let events = Arc::new(AtomicUsize::new(0));
     let outcome = machine::run(bytes, |device| {

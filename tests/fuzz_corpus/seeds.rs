@@ -27,7 +27,7 @@ const HUGE: u64 = 2 << 20;
 struct Program(Vec<u8>);
 
 impl Program {
-    /// On driver 1.`minor`.
+    /// Starts a program on driver 1.`minor`.
     fn new(minor: u8) -> Self {
         // An administrator may use high priorities.
         Self(vec![9 - minor, 0x30, 2])
@@ -73,13 +73,13 @@ impl Program {
         self
     }
 
-    /// The fields of its argument follow.
+    /// Adds a call. The fields of its argument follow.
     fn call(&mut self, file: u8, request: u32) -> &mut Self {
         let index = LAYOUTS.iter().position(|layout| layout.request == request);
         self.byte(file).byte(index.expect("a known request") as u8)
     }
 
-    /// A step that is no call, with its detail.
+    /// Adds a step other than a call, with its detail.
     fn step(&mut self, kind: u8, detail: u8) -> &mut Self {
         self.byte(kind << 4 | detail)
     }
@@ -105,7 +105,7 @@ impl Program {
         self.call(RENDER, DRM_IOCTL_PANTHOR_VM_BIND).words(&[1, flags]).byte(count)
     }
 
-    /// Its syncs follow.
+    /// Adds an operation. Its syncs follow.
     fn op(&mut self, flags: u32, bo: u32, va: u64, size: u64, syncs: u8) -> &mut Self {
         self.words(&[flags, bo]).quads(&[0, va, size]).byte(syncs)
     }
@@ -122,7 +122,7 @@ impl Program {
 /// Writes a program.
 type Write = fn(&mut Program);
 
-/// Every program on the newest and on the oldest driver, with its file name.
+/// Returns every program for the newest and the oldest driver, with its file name.
 pub fn all() -> Vec<(String, Vec<u8>)> {
     let programs: [(&str, Write); 7] = [
         ("bind", bind),

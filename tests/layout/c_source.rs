@@ -33,7 +33,7 @@ impl CSource {
         Self { text, exact }
     }
 
-    /// The program.
+    /// Returns the program.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -104,7 +104,7 @@ impl CSource {
     }
 }
 
-/// The C type of a Rust integer, and whether it is signed; a char has either sign.
+/// Returns the C type of a Rust integer, and whether it is signed; a char has either sign.
 fn c_integer(ty: &str) -> Option<(&'static str, Option<bool>)> {
     Some(match ty {
         "u8" => ("unsigned char", Some(false)),

@@ -6,7 +6,7 @@ use std::process::Command;
 /// Kernel version and sha256 of the `panthor_drm.h` that the committed bindings are generated from.
 const PINNED: &str = include_str!("../qemu/known/panthor_drm.sum");
 
-/// The directory with `panthor_drm.h` that build.rs generated from.
+/// Returns the directory of the `panthor_drm.h` that build.rs generated the bindings from.
 pub(crate) fn dir() -> &'static Path {
     Path::new(env!("PANTHOR_HEADER_DIR_USED"))
 }

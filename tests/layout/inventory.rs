@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// All declarations by name; fields as `struct.field`.
 pub(crate) type Inventory = BTreeMap<String, Item>;
 
-/// One declaration.
+/// Declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
     Constant { ty: String, value: u64 },

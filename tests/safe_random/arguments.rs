@@ -40,7 +40,7 @@ impl Random {
         choices[self.index(choices.len())].clone()
     }
 
-    /// A range of VA that can be mapped, or one that no VM has.
+    /// Returns a range of VA that can be mapped, or one outside of every VM.
     pub fn va_range(&mut self) -> Range<u64> {
         let pages = match self.below(4) {
             0 => 1 + self.below(4096),
@@ -66,7 +66,7 @@ impl Random {
         }
     }
 
-    /// A range to unmap: of any size, as that takes no memory.
+    /// Returns a range to unmap: of any size, as an unmap takes no memory.
     pub fn unmapped_range(&mut self) -> Range<u64> {
         if self.one_in(12) {
             0..self.of(&[1 << 30, 1 << 40, 1 << 47, u64::MAX])
@@ -75,7 +75,7 @@ impl Random {
         }
     }
 
-    /// A range of a BO of that size.
+    /// Returns a range of a BO of that size.
     pub fn bo_range(&mut self, size: u64) -> Range<u64> {
         let pages = size / PAGE;
         let start = self.below(pages) * PAGE;
@@ -112,7 +112,7 @@ impl Random {
         self.of(&[SparseMode::Auto, SparseMode::Auto, SparseMode::Native, SparseMode::Emulated])
     }
 
-    /// A point, mostly small.
+    /// Returns a point, mostly small.
     pub fn point(&mut self) -> NonZeroU64 {
         let point = if self.one_in(40) { self.any() } else { self.below(20) };
         NonZeroU64::new(point).unwrap_or(NonZeroU64::MAX)
@@ -143,7 +143,7 @@ impl Random {
     }
 }
 
-/// A group that every device takes.
+/// Returns the options of a group that every device accepts.
 pub fn small_group() -> GroupOptions {
     GroupOptions::new().queue(QueueOptions::new(4096))
 }

@@ -25,7 +25,7 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect(variable))
 }
 
-/// Where root finds what the drivers tell of themselves.
+/// Directory of the drivers' debugfs files.
 const LISTINGS: &str = "/sys/kernel/debug/dri";
 
 /// Returns the number of the driver's VMs of all files, if the driver reports them: the real driver

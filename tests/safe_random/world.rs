@@ -83,7 +83,7 @@ pub fn replaced<T>(all: &mut Vec<T>, random: &mut Random) -> Option<T> {
     if all.len() < MOST { None } else { take(all, random) }
 }
 
-/// One of those that there are.
+/// Returns a random element, if any.
 pub fn any<'a, T>(all: &'a [T], random: &mut Random) -> Option<&'a T> {
     (!all.is_empty()).then(|| &all[random.index(all.len())])
 }

@@ -108,7 +108,7 @@ pub const ALL: &[Step] = &[
     ("queued binds", queued_binds),
 ];
 
-/// The value of a call that must succeed.
+/// Returns the value of a call that must succeed.
 fn ok<T>(what: &'static str, result: Result<T, impl Into<Error>>) -> Result<T, Wrong> {
     result.map_err(|error| Wrong::Failed(what, error.into()))
 }
