@@ -26,7 +26,7 @@ impl LastPage {
         Self(start)
     }
 
-    /// The address of the last `len` bytes.
+    /// Returns the address of the last `len` bytes.
     fn tail(&self, len: usize) -> usize {
         self.0.as_ptr() as usize + PAGE as usize - len
     }
@@ -169,7 +169,7 @@ fn absurd_counts_fail_without_taking_memory() {
     assert_eq!(bind_count(i32::MAX as u32 / 48 + 1), -ENOMEM);
 }
 
-/// The operation with a stride of its own, and what is in its unknown part.
+/// Binds an operation with a stride of its own, and with `filler` in its unknown part.
 fn bind_strided(file: &panthor_fake::File, vm: u32, stride: usize, filler: u8) -> i32 {
     let ops = [unmap_op(PAGE, PAGE), unmap_op(2 * PAGE, PAGE), unmap_op(3 * PAGE, PAGE)];
     let mut bytes = vec![filler; stride * ops.len()];

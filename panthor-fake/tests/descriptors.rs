@@ -24,7 +24,7 @@ fn dma_buf(file: &File, bo: u32) -> OwnedFd {
     own(ok(file, DRM_IOCTL_PRIME_HANDLE_TO_FD, args).fd)
 }
 
-/// An ioctl of a descriptor itself.
+/// Makes an ioctl on a descriptor itself.
 fn ask<T>(fd: &OwnedFd, request: u32, args: &mut T) {
     // SAFETY: the argument is ours, and has no pointers.
     let answer = unsafe { descriptor_ioctl(fd, request, (&raw mut *args).cast()) };
@@ -37,7 +37,7 @@ fn open(device: &Device) -> [usize; 3] {
     [sync_files, syncobj_fds, dma_bufs]
 }
 
-/// A sync object that has a fence.
+/// Creates a syncobj with a fence.
 fn signalled(file: &File) -> u32 {
     let flags = DRM_SYNCOBJ_CREATE_SIGNALED;
     ok(file, DRM_IOCTL_SYNCOBJ_CREATE, drm_syncobj_create { flags, handle: 0 }).handle

@@ -10,7 +10,7 @@ use panthor_sys::*;
 const TIMED_OUT: u32 = DRM_PANTHOR_GROUP_STATE_TIMEDOUT;
 const INNOCENT: u32 = DRM_PANTHOR_GROUP_STATE_INNOCENT;
 
-/// A device with a file and a group of one queue.
+/// Creates a device with a file and a group of one queue.
 fn setup() -> (Device, File, u32) {
     let device = device();
     let file = device.open();

@@ -7,7 +7,7 @@ use nix::libc::{EINVAL, ENOMEM};
 use panthor_fake::{Config, Device, FaultKind, File, Prot};
 use panthor_sys::*;
 
-/// The `drm-resident-memory` of a file.
+/// Returns the `drm-resident-memory` of a file.
 fn resident(file: &File) -> Option<String> {
     let text = file.fdinfo();
     let line = text.lines().find_map(|line| line.strip_prefix("drm-resident-memory:\t"));

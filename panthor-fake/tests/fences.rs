@@ -22,7 +22,7 @@ fn ask<T>(fd: impl AsFd, request: u32, arg: &mut T) -> i32 {
         .expect("a descriptor of the fake")
 }
 
-/// With any pointer, valid or not.
+/// Makes an ioctl with any pointer, valid or not.
 fn ask_at(fd: impl AsFd, request: u32, addr: usize) -> Option<i32> {
     // SAFETY: the tests pass addresses where nothing of theirs is that may not be written.
     unsafe { descriptor_ioctl(fd, request, addr as *mut c_void) }
@@ -77,7 +77,7 @@ fn text(chars: &[c_char]) -> String {
     chars.iter().take_while(|&&char| char != 0).map(|&char| char as u8 as char).collect()
 }
 
-/// The whole, and each of at most eight fences.
+/// Returns the info of a sync file, and of each of at most eight fences.
 fn info(sync_file: &OwnedFd) -> (sync_file_info, Vec<sync_fence_info>) {
     let mut whole = zeroed::<sync_file_info>();
     assert_eq!(ask(sync_file, SYNC_IOC_FILE_INFO, &mut whole), 0);

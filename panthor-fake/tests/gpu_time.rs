@@ -12,7 +12,7 @@ const CYCLES: u32 = 1;
 const TIME: u32 = 2;
 const STREAM: Duration = Duration::from_micros(20);
 
-/// The lines of fdinfo about the GPU's time and cycles.
+/// Returns the lines of fdinfo about the GPU's time and cycles.
 fn shown(file: &File) -> Vec<String> {
     let text = file.fdinfo();
     let of_time = |line: &&str| line.starts_with("drm-engine") || line.starts_with("drm-cycles");

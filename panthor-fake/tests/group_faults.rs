@@ -9,7 +9,8 @@ use panthor_sys::*;
 
 const FATAL: u32 = DRM_PANTHOR_GROUP_STATE_FATAL_FAULT;
 
-/// A group of a VM with a stream in its second queue that does not end by itself; its fence.
+/// Creates a group of a VM with an endless stream in its second queue. Returns the group and the
+/// stream's fence.
 fn busy(file: &File, vm: u32) -> (u32, u32) {
     let (group, done) = (group(file, vm, 2), syncobj(file));
     file.group(group).unwrap().hold();

@@ -8,7 +8,8 @@ use panthor_fake::{File, descriptor_ioctl, sync_file_status};
 use panthor_raw::requests::{REQUESTS, is_drm};
 use panthor_sys::*;
 
-/// An ioctl without a valid argument: it fails with `EFAULT` when it looks at that.
+/// Makes an ioctl without a valid argument, which fails with `EFAULT` once the driver reads the
+/// argument.
 fn call(file: &panthor_fake::File, request: u32) -> i32 {
     ioctl_at(file, request, 0)
 }

@@ -32,7 +32,7 @@ fn of_many_objects(file: &File, _: u32, count: u32) -> Vec<drm_panthor_sync_op> 
     (0..count).map(|_| signal(syncobj(file), 0)).collect()
 }
 
-/// The time that the processor spends on a call.
+/// Returns the CPU time of a call.
 fn processor_time(call: impl FnOnce()) -> Duration {
     let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let start = now();
@@ -40,7 +40,7 @@ fn processor_time(call: impl FnOnce()) -> Duration {
     now() - start
 }
 
-/// The shortest of three times.
+/// Returns the shortest of three times.
 fn shortest(once: impl Fn() -> Duration) -> Duration {
     (0..3).map(|_| once()).min().unwrap()
 }

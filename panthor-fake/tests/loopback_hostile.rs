@@ -51,7 +51,7 @@ impl Scratch {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// A run of the loopback for a user, with or without the right to mount.
+    /// Returns a command that runs the loopback for a user, with or without the right to mount.
     fn run(&self, user: &str, mounts: &str) -> Command {
         let mut command = Command::new(self.path("confined"));
         let when = if mounts == "mounted" { "always" } else { "never" };
@@ -73,7 +73,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The users that this process can become.
+/// Returns the users that this process can become.
 fn users() -> &'static [&'static str] {
     if geteuid().is_root() { &["-", "65534"] } else { &["-"] }
 }

@@ -51,7 +51,8 @@ fn is_authenticated(file: &File) -> bool {
     client[0] >> 32 == 1
 }
 
-/// The answer to a number with an argument of zeros, as it was asked of the real driver.
+/// Returns the answer to a request number with an argument of zeros, as in the calls on the real
+/// driver.
 fn answer(file: &File, nr: u8) -> i32 {
     ioctl(file, 0xc0f8_6400 | u32::from(nr), &mut [0_u64; 31])
 }

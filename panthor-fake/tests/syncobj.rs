@@ -29,7 +29,7 @@ fn binary_array(handles: &[u32]) -> drm_syncobj_array {
     drm_syncobj_array { handles: handles_at, count_handles: handles.len() as u32, pad: 0 }
 }
 
-/// So many milliseconds from now, on the monotonic clock.
+/// Returns the time this many milliseconds from now, on the monotonic clock.
 fn after_ms(ms: i64) -> i64 {
     let clock = nix::time::ClockId::CLOCK_MONOTONIC;
     let now = nix::time::clock_gettime(clock).unwrap();

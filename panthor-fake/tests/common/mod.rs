@@ -27,7 +27,7 @@ pub fn ioctl<T>(file: &File, request: u32, arg: &mut T) -> i32 {
     unsafe { file.ioctl(request, (&raw mut *arg).cast()) }
 }
 
-/// With any pointer, valid or not.
+/// Makes an ioctl with any pointer, valid or not.
 pub fn ioctl_at(file: &File, request: u32, addr: usize) -> i32 {
     // SAFETY: the tests pass addresses where nothing of theirs is.
     unsafe { file.ioctl(request, addr as *mut c_void) }
@@ -40,7 +40,7 @@ pub fn ok<T>(file: &File, request: u32, mut arg: T) -> T {
     arg
 }
 
-/// The error number of a mapping that is refused; `None` if it is not.
+/// Returns the error number of a refused mapping, or `None` if the mapping succeeds.
 pub fn mmap_error(file: &File, len: usize, prot: Prot, offset: u64) -> Option<i32> {
     let error = file.mmap(len, prot, offset).err()?;
     Some(error.raw_os_error().expect("an error number"))
@@ -77,7 +77,7 @@ pub fn close(file: &File, handle: u32) {
     ok(file, DRM_IOCTL_GEM_CLOSE, drm_gem_close { handle, pad: 0 });
 }
 
-/// The result and `ops.count` as it came back.
+/// Returns the result and the final `ops.count`.
 pub fn bind_flags(file: &File, vm: u32, flags: u32, ops: &[drm_panthor_vm_bind_op]) -> (i32, u32) {
     let mut args = drm_panthor_vm_bind { vm_id: vm, flags, ops: array(ops) };
     let result = ioctl(file, DRM_IOCTL_PANTHOR_VM_BIND, &mut args);
@@ -108,7 +108,7 @@ pub fn mmap_offset(file: &File, handle: u32) -> u64 {
     ok(file, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, args).offset
 }
 
-/// The mappings of a VM: address, size, BO, offset.
+/// Returns the mappings of a VM: address, size, BO, offset.
 pub fn mappings(file: &File, vm: u32) -> Vec<(u64, u64, Option<u32>, u64)> {
     let view = file.gpu(vm).unwrap();
     view.mappings().iter().map(|m| (m.va, m.size, m.bo_handle(), m.offset)).collect()
@@ -133,7 +133,7 @@ pub fn timeline_signal(file: &File, handle: u32, point: u64) {
     ok(file, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, args);
 }
 
-/// The point that a timeline has reached.
+/// Returns the point that a timeline has reached.
 #[track_caller]
 pub fn query_point(file: &File, handle: u32, flags: u32) -> u64 {
     let handles = [handle];
@@ -166,7 +166,7 @@ pub fn wait_any(file: &File, handles: &[u32], flags: u32, timeout_nsec: i64) -> 
     (result, args.first_signaled)
 }
 
-/// A query with a structure of the caller's size.
+/// Makes a query with a structure of the caller's size.
 pub fn query<T>(file: &File, kind: u32, into: &mut T) -> i32 {
     let mut args = drm_panthor_dev_query {
         type_: kind,
@@ -176,7 +176,7 @@ pub fn query<T>(file: &File, kind: u32, into: &mut T) -> i32 {
     ioctl(file, DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args)
 }
 
-/// The size of a query's structure, or a negative error number.
+/// Returns the size of a query's structure, or a negative error number.
 pub fn query_size(file: &File, kind: u32) -> i64 {
     let mut args = drm_panthor_dev_query { type_: kind, ..zeroed() };
     match ioctl(file, DRM_IOCTL_PANTHOR_DEV_QUERY, &mut args) {
@@ -185,7 +185,7 @@ pub fn query_size(file: &File, kind: u32) -> i64 {
     }
 }
 
-/// A group on all cores, with those queues.
+/// Returns the arguments of a group on all cores, with those queues.
 pub fn group_args(vm_id: u32, queues: &[drm_panthor_queue_create]) -> drm_panthor_group_create {
     drm_panthor_group_create {
         max_compute_cores: 4,
@@ -196,7 +196,7 @@ pub fn group_args(vm_id: u32, queues: &[drm_panthor_queue_create]) -> drm_pantho
     }
 }
 
-/// The handle, or a positive error number.
+/// Returns the handle, or a positive error number.
 pub fn try_group(file: &File, mut args: drm_panthor_group_create) -> Result<u32, i32> {
     match ioctl(file, DRM_IOCTL_PANTHOR_GROUP_CREATE, &mut args) {
         0 => Ok(args.group_handle),
@@ -204,7 +204,7 @@ pub fn try_group(file: &File, mut args: drm_panthor_group_create) -> Result<u32,
     }
 }
 
-/// A group with that many small queues.
+/// Creates a group with that many small queues.
 #[track_caller]
 pub fn group(file: &File, vm: u32, queues: usize) -> u32 {
     try_group(file, group_args(vm, &vec![queue_args(4096); queues])).unwrap()
@@ -223,7 +223,7 @@ pub fn group_state(file: &File, group_handle: u32) -> (u32, u32) {
     (state.state, state.fatal_queues)
 }
 
-/// A job with a stream at 4 GiB.
+/// Returns a job with a stream at 4 GiB.
 pub fn stream(queue_index: u32, syncs: &[drm_panthor_sync_op]) -> drm_panthor_queue_submit {
     args::stream(queue_index, 4 * GIB, 64, syncs)
 }

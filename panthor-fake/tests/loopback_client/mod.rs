@@ -42,7 +42,7 @@ pub fn ioctl<T>(fd: &impl AsRawFd, request: u32, arg: &mut T) -> i32 {
     unsafe { descriptors::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(arg).cast()) }
 }
 
-/// A file of the program with the seals, the file position and the lock that a node has.
+/// Creates a file of the program with a node's seals, file position and lock.
 pub fn imitate(node: &File) -> File {
     use nix::fcntl::{FcntlArg, SealFlag, fcntl};
     use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -132,7 +132,7 @@ pub fn wait(fd: &impl AsRawFd, syncobj: u32, until: i64) -> i32 {
     ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &mut wait)
 }
 
-/// The monotonic clock in nanoseconds.
+/// Returns the monotonic clock in nanoseconds.
 pub fn now() -> i64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
     now.tv_sec() * 1_000_000_000 + now.tv_nsec()
@@ -161,11 +161,11 @@ impl Map {
         unsafe { Self::at(std::ptr::null_mut(), fd.as_raw_fd(), len, prot, flags, offset) }
     }
 
-    /// At an address of the caller's, in place of what is there.
+    /// Maps at an address of the caller, and replaces the mappings there.
     ///
     /// # Safety
     ///
-    /// Nothing that anybody else uses is there.
+    /// The range must not contain memory in use.
     pub unsafe fn placed(
         address: *mut u8,
         fd: &impl AsRawFd,

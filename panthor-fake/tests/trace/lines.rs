@@ -8,7 +8,7 @@ use crate::recorder::Recorder;
 
 const EXEC: u32 = 0;
 
-/// A device that is traced, and an open file of it.
+/// Creates a traced device, and opens a file of it.
 fn traced() -> (Device, File, Recorder) {
     let device = Device::new(Config::default()).unwrap();
     let file = device.open();

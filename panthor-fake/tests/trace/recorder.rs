@@ -21,7 +21,7 @@ impl Recorder {
         recorder
     }
 
-    /// All events since the last look.
+    /// Returns all events since the last call.
     #[track_caller]
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.0.lock().unwrap())
@@ -31,7 +31,7 @@ impl Recorder {
         self.take();
     }
 
-    /// The one line since the last look, without what differs from run to run.
+    /// Returns the only line since the last call, without the parts that differ from run to run.
     #[track_caller]
     pub fn last(&self) -> String {
         let events = self.take();
@@ -45,7 +45,7 @@ impl Recorder {
         assert_eq!(self.last(), line);
     }
 
-    /// With `PTR0` and so on for addresses.
+    /// Checks the line, with `PTR0` and so on for addresses.
     #[track_caller]
     pub fn expect_with(&self, addresses: &[u64], line: &str) {
         let mut last = self.last();
@@ -56,7 +56,7 @@ impl Recorder {
     }
 }
 
-/// A line without process, times and the number of the file.
+/// Returns a line without the process, the times and the number of the file.
 fn constant_part(event: &Event) -> String {
     let line = event.to_string();
     let start = ["ioctl(", "open(", "mmap(", "munmap(", "release("]
