@@ -1,4 +1,4 @@
-//! One ioctl of a program, with what must be known about its argument.
+//! Ioctl of a program, with the knowledge that a call needs about its argument.
 
 use panthor_fake::{Arena, Device, File, Leaks};
 use panthor_sys::*;
@@ -19,7 +19,7 @@ const fn nr(request: u32) -> u32 {
     request & 0xff
 }
 
-/// Where the timeout of a wait is.
+/// Returns the offset of the timeout of a wait.
 fn timeout(request: u32) -> Option<u64> {
     const WAIT: u32 = nr(DRM_IOCTL_SYNCOBJ_WAIT);
     const TIMELINE_WAIT: u32 = nr(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT);

@@ -3,10 +3,10 @@
 //! A byte is a small number by itself, a power of two, or announces a number in full. An input that
 //! is over reads as zeros.
 
-/// Where the memory of the pretended program is.
+/// Address of the simulated program's memory.
 pub const ARENA_BASE: u64 = 0x1000_0000;
 
-/// Its size.
+/// Size of that memory in bytes.
 pub const ARENA_LEN: usize = 64 << 10;
 
 const PAGE: u64 = 4 << 10;
@@ -31,7 +31,7 @@ impl<'a> Input<'a> {
         self.bytes(1).first().copied().unwrap_or(0)
     }
 
-    /// So many bytes, or those that are left.
+    /// Returns this many bytes, or the rest.
     pub fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (bytes, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;

@@ -69,8 +69,8 @@ pub const LAYOUTS: &[Layout] = &[
     of(0x80f8_6406, ""),
 ];
 
-/// The inner layout at the start of `fields`, which begins with its opening bracket, and what comes
-/// after the closing one.
+/// Returns the inner layout at the start of `fields`, which begins with its opening bracket, and
+/// the rest after the closing one.
 pub fn nested(fields: &str) -> (&str, &str) {
     let mut depth = 0;
     for (at, field) in fields.char_indices() {
@@ -86,7 +86,7 @@ pub fn nested(fields: &str) -> (&str, &str) {
     panic!("no bracket closes: {fields}");
 }
 
-/// The size of a layout in bytes.
+/// Returns the size of a layout in bytes.
 pub fn size(mut fields: &str) -> usize {
     let mut size = 0;
     while let Some(field) = fields.chars().next() {

@@ -21,7 +21,7 @@ pub struct Writer<'a, 'b> {
     pub arena: &'a Arena,
     pub input: &'a mut Input<'b>,
     pub arrays: Arrays,
-    /// Where the next array goes.
+    /// Address of the next array.
     pub next: u64,
 }
 

@@ -73,7 +73,8 @@ pub fn run(bytes: &[u8], prepare: impl Fn(&Device)) -> Outcome {
     outcome
 }
 
-/// One or two devices, and whether mappings and descriptors outlive the files.
+/// Creates one or two devices. Returns them, and whether mappings and descriptors outlive the
+/// files.
 fn devices(input: &mut Input<'_>) -> (Vec<Device>, bool) {
     let (version, machine, gpu) = (input.byte(), input.byte(), input.byte());
     let config = Config::default()

@@ -19,7 +19,7 @@ use crate::machine::memory::{Arrays, Writer};
 const FILES: usize = 4;
 const MAPPINGS: usize = 8;
 
-/// Where the argument of a call is, unless the program wants it elsewhere, and what it points to.
+/// Default address of a call's argument and of the memory behind its pointers.
 const ARGUMENT: u64 = ARENA_BASE;
 const BEHIND: u64 = ARENA_BASE + 0x200;
 
@@ -113,7 +113,7 @@ impl<'a> Machine<'a> {
         self.files[detail as usize % FILES].clone()
     }
 
-    /// A call that the fake knows, with an argument of its layout.
+    /// Makes a call that the fake knows, with an argument of its layout.
     fn known_call(&mut self, detail: u8) {
         let Some(file) = self.file(detail) else { return };
         let mode = if detail & 0xc == mode::GIVEN { self.input.byte() } else { 0 };
@@ -132,7 +132,7 @@ impl<'a> Machine<'a> {
         self.call(&file, request, arg);
     }
 
-    /// Any number with any bytes.
+    /// Makes a call with any number and any bytes.
     fn raw_call(&mut self, detail: u8) {
         let Some(file) = self.file(detail) else { return };
         let mut request = self.input.raw_word();
@@ -234,7 +234,7 @@ impl<'a> Machine<'a> {
         self.note("touch", sum);
     }
 
-    /// The GPU's eyes, and the queue of a VM.
+    /// Reads memory as the GPU does, or controls the queue of a VM.
     fn gpu(&mut self, detail: u8) {
         let Some(file) = self.file(self.input.clone().byte()) else { return };
         let (_, id) = (self.input.byte(), self.input.word());
@@ -275,7 +275,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The queues of a group.
+    /// Controls the queues of a group.
     fn group(&mut self, detail: u8) {
         let Some(file) = self.file(self.input.clone().byte()) else { return };
         let (_, handle, queue) = (self.input.byte(), self.input.word(), self.input.word());
@@ -366,7 +366,7 @@ fn call<T>(target: &T, action: impl FnOnce(&T)) -> i64 {
     0
 }
 
-/// An error number.
+/// Returns an error number.
 fn positive(errno: u8) -> i32 {
     i32::from(errno) + 1
 }

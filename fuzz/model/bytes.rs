@@ -12,12 +12,12 @@ impl<'a> Bytes<'a> {
         self.0.next().copied()
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         u64::from(self.next().unwrap_or(0)) % end
     }
 
-    /// One of the handles that there are; about one time in sixteen any small number.
+    /// Returns an existing handle, or about one time in sixteen any small number.
     pub fn handle(&mut self, known: Vec<u32>) -> u32 {
         let byte = self.next().unwrap_or(0);
         match known.len() {

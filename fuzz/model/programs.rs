@@ -9,7 +9,7 @@ use super::expect::{EINVAL, ENOENT, Model, USER_END};
 use super::fake::{self, PAGE};
 use super::objects::{Fence, Op, Page};
 
-/// Where programs map, in pages: around a boundary of 2 MiB, where sparse memory begins anew.
+/// First page that programs map: just below a 2 MiB boundary, where a new sparse block begins.
 const BASE: u64 = 512 - 32;
 const WINDOW: u64 = 64;
 
@@ -245,7 +245,7 @@ impl<'a> Program<'a> {
         assert_eq!(answer, self.model.wait(&handles, all), "a wait for {handles:?}, all: {all}");
     }
 
-    /// The page that an access of the GPU reaches, or the fault.
+    /// Returns the page that an access of the GPU reaches, or the fault.
     fn reach(&self, vm: u32, va: u64, denied: u32) -> Result<Page, FaultKind> {
         let vm = self.model.vms.get(vm).ok_or(FaultKind::Translation)?;
         if vm.unusable {
