@@ -55,7 +55,7 @@ pub(crate) mod sealed {
         /// Calls `visitor` with the name and value of each field.
         fn visit(&self, visitor: impl FnMut(&'static str, Value));
 
-        /// Returns what the instruction needs of a queue.
+        /// Returns the requirements of the instruction on a queue.
         fn demands(&self) -> Demands;
     }
 }

@@ -14,7 +14,7 @@ use crate::{Error, Stream};
 /// The most words of a job.
 pub const MAX_JOB_WORDS: usize = 24;
 
-/// A job of a queue: a submitted stream with what the kernel adds.
+/// A job of a queue: a submitted stream with the kernel's additions.
 ///
 /// ```
 /// use panthor_cs::builder::Target;

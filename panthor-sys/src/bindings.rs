@@ -159,8 +159,8 @@ pub const DRM_PANTHOR_USER_MMIO_OFFSET_32BIT: u64 = 0x800_0000_0000;
 pub const DRM_PANTHOR_USER_MMIO_OFFSET_64BIT: u64 = 0x100_0000_0000_0000;
 
 /// An array of structs in user memory, which another struct refers to. The stride lets the kernel
-/// and the program disagree about the size of an element: what the kernel does not know must be
-/// zero, what the program does not know is taken as zero.
+/// and the program disagree about the size of an element. Fields that the kernel does not know must
+/// be zero. The kernel takes fields that the program does not know as zero.
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_obj_array {
@@ -203,7 +203,7 @@ pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_MASK: u32 = 0xff;
 /// The handle is a binary syncobj.
 pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ: u32 = 0;
 
-/// The handle is a timeline syncobj, and the timeline value is the point on it.
+/// The handle is a timeline syncobj, and the timeline value is the point.
 pub const DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ: u32 = 1;
 
 /// Wait before the work starts; no bit stands for a wait.
@@ -283,12 +283,13 @@ pub const DRM_PANTHOR_GPU_COHERENCY_NONE: u32 = 0x1f;
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_gpu_info {
     /// GPU_ID register. [`drm_panthor_arch_major`](crate::drm_panthor_arch_major) and its siblings
-    /// take it apart.
+    /// return its fields.
     pub gpu_id: u32,
     /// Revision register of the GPU.
     pub gpu_rev: u32,
-    /// CSF_ID register: the versions of the command stream frontend's hardware and of its MCU,
-    /// taken apart by [`drm_panthor_cshw_major`](crate::drm_panthor_cshw_major) and its siblings.
+    /// CSF_ID register: the versions of the command stream frontend's hardware and of its MCU.
+    /// [`drm_panthor_cshw_major`](crate::drm_panthor_cshw_major) and its siblings return its
+    /// fields.
     pub csf_id: u32,
     /// L2 cache features register.
     pub l2_features: u32,
@@ -296,8 +297,8 @@ pub struct drm_panthor_gpu_info {
     pub tiler_features: u32,
     /// Memory system features register.
     pub mem_features: u32,
-    /// MMU features register; [`drm_panthor_mmu_va_bits`](crate::drm_panthor_mmu_va_bits) finds the
-    /// VA size in it.
+    /// MMU features register; [`drm_panthor_mmu_va_bits`](crate::drm_panthor_mmu_va_bits) returns
+    /// the VA size of the register.
     pub mmu_features: u32,
     /// Thread features register.
     pub thread_features: u32,
@@ -469,7 +470,7 @@ pub const DRM_PANTHOR_TIMESTAMP_DURATION: u32 = 0x80;
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct drm_panthor_timestamp_info {
-    /// Frequency of the timestamp in Hz; zero where it is not known.
+    /// Frequency of the timestamp in Hz; zero for an unknown frequency.
     pub timestamp_frequency: u64,
     /// The GPU's timestamp now, in ticks.
     pub current_timestamp: u64,
@@ -575,8 +576,9 @@ pub struct drm_panthor_dev_query {
     /// `DRM_PANTHOR_DEV_QUERY_*`.
     #[doc(alias = "type")]
     pub type_: u32,
-    /// Size of the buffer in bytes. When the pointer is null the driver writes here how long its
-    /// answer is; otherwise it leaves the field alone and fills what it does not know with zeros.
+    /// Size of the buffer in bytes. When the pointer is null, the driver returns the size of its
+    /// answer here. Otherwise the driver keeps the field, and fills bytes beyond its answer with
+    /// zeros.
     pub size: u32,
     /// User address of the buffer, or zero to ask for the answer's size only.
     pub pointer: u64,
@@ -612,8 +614,8 @@ pub struct drm_panthor_vm_create {
     /// Returned: the VM's id, which starts at 1 and is used again after the VM is destroyed.
     pub id: u32,
     /// Size of the part of the address space that the program may map into, in bytes, starting at
-    /// address 0. Zero leaves the choice to the driver. Returned: what the driver granted, which
-    /// may be far more.
+    /// address 0. Zero leaves the choice to the driver. Returned: the size that the driver granted,
+    /// which may be far more.
     pub user_va_range: u64,
 }
 
@@ -679,9 +681,9 @@ pub const DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC: u32 = 2;
 /// The GPU does not cache this mapping.
 pub const DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED: u32 = 4;
 
-/// Map the range without memory behind it: reads give undefined values and writes go nowhere that
-/// another file can see. Needs [`DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC`], and zeros as buffer object
-/// and offset. Driver 1.9 and later.
+/// Map the range without memory behind it: reads give undefined values and no other file sees
+/// writes. Needs [`DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC`], and zeros as buffer object and offset.
+/// Driver 1.9 and later.
 pub const DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE: u32 = 8;
 
 /// The bits of the flags with the operation's type.
@@ -879,7 +881,7 @@ unsafe impl bytemuck::Zeroable for drm_panthor_bo_create {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_panthor_bo_create {}
 
-/// A buffer object and where to map it.
+/// A buffer object and its offset for `mmap`.
 ///
 /// Argument of [`DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`].
 #[repr(C)]
@@ -1693,7 +1695,7 @@ unsafe impl bytemuck::Zeroable for drm_gem_flink {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for drm_gem_flink {}
 
-/// A global name and the buffer object it stands for.
+/// A global name and its buffer object.
 ///
 /// Argument of [`DRM_IOCTL_GEM_OPEN`].
 #[repr(C)]
@@ -1914,7 +1916,7 @@ pub const DRM_RDWR: u32 = 2;
 /// Goes into [`drm_prime_handle::flags`].
 pub const DRM_CLOEXEC: u32 = 0x8_0000;
 
-/// A buffer object and a dma-buf of it.
+/// A buffer object and its dma-buf.
 ///
 /// Argument of [`DRM_IOCTL_PRIME_HANDLE_TO_FD`] and [`DRM_IOCTL_PRIME_FD_TO_HANDLE`].
 #[repr(C)]
@@ -2030,7 +2032,7 @@ pub const DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE: u32 = 1;
 /// Goes into [`drm_syncobj_handle::flags`].
 pub const DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_TIMELINE: u32 = 2;
 
-/// A syncobj and a file descriptor of it.
+/// A syncobj and its file descriptor.
 ///
 /// Argument of [`DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD`] and [`DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE`].
 #[repr(C)]

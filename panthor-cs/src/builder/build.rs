@@ -10,8 +10,8 @@ use crate::{Arch, Stream};
 /// [`emit`](Self::emit) takes any instruction. The other methods are short forms, and hide
 /// differences between architectures where the instruction sets allow that.
 ///
-/// The first problem is kept and reported when the stream is finished; what comes after a problem
-/// is ignored.
+/// The builder keeps the first problem, ignores later instructions, and reports the problem when
+/// the stream is finished.
 pub trait Build: Sized {
     /// Returns the target of the stream.
     fn target(&self) -> Target;

@@ -5,8 +5,8 @@ use super::alu::Word;
 use super::registers::Registers;
 use crate::Instruction;
 
-/// Executes an instruction of arithmetic or logic, or a move. Returns whether the instruction is
-/// one.
+/// Executes an instruction of arithmetic or logic, or a move. Returns `false` for any other
+/// instruction.
 #[inline(always)]
 #[rustfmt::skip]
 pub(super) fn execute(r: &mut Registers, instruction: &Instruction) -> Result<bool, Trap> {

@@ -186,7 +186,7 @@ where
         self.hooks.hazard(&Hazard { ip, kind });
     }
 
-    /// Enters the exception handler if there is one and an event needs it.
+    /// Enters the exception handler, if the queue has one and an event needs the handler.
     #[cold]
     fn enter_handler(&mut self) {
         let Some(handler) = self.queue.handler else { return };

@@ -1,4 +1,4 @@
-//! The report of what the engine does not model.
+//! The report of the features that the engine does not model.
 
 use core::fmt;
 use core::ops::AddAssign;

@@ -1,11 +1,11 @@
-//! Hooks: what a user of the engine sees and adds.
+//! Hooks: the observations and additions of a user of the engine.
 
 use super::{
     Access, Exception, Hazard, HeapChange, Memory, MemoryFault, Queue, Run, RunId, Signal,
 };
 use crate::Decoded;
 
-/// Observers of a queue, and what RUN instructions do.
+/// Observers of a queue, and the work of RUN instructions.
 ///
 /// Each method has a default: observers do nothing, RUN instructions shade nothing.
 ///

@@ -6,8 +6,8 @@
 //!
 //! - [`Memory`] is the VM: loads, stores and fetches by GPU VA, with the faults of the MMU.
 //! - [`Gpu`] has the clocks and the flush ID.
-//! - [`Group`] has what the queues of a group share: progress counters, heaps, shared scoreboard
-//!   entries.
+//! - [`Group`] has the shared state of a group's queues: progress counters, heaps, shared
+//!   scoreboard entries.
 //! - [`Hooks`] observe instructions, signals, heaps and hazards, and do the work of RUN
 //!   instructions. Without a hook, such work completes and shades nothing, and [`Fidelity`] counts
 //!   the instructions.

@@ -243,7 +243,7 @@ impl Queue {
         &self.fidelity
     }
 
-    /// Returns what the firmware reports to the kernel.
+    /// Returns the status that the firmware reports to the kernel.
     pub fn status(&self, group: &Group) -> QueueStatus {
         QueueStatus {
             extract: self.extract(),

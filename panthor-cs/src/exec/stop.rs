@@ -78,8 +78,10 @@ pub struct Fault {
     pub ip: u64,
     /// More about the exception.
     ///
-    /// The GPU VA for a bus fault, the instruction word for an invalid instruction, the hook's
-    /// value for an exception of a RUN instruction, otherwise 0.
+    /// - A bus fault: the GPU VA.
+    /// - An invalid instruction: the instruction word.
+    /// - An exception of a RUN instruction: the value from the hook.
+    /// - Otherwise 0.
     pub info: u64,
 }
 

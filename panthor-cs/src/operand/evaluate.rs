@@ -54,8 +54,8 @@ impl LogicOp {
 
     /// Returns the result of the operation on `a` and `b`.
     pub const fn apply(self, a: u32, b: u32) -> u32 {
-        // The mode is a truth table. Bit 0 is the result where both bits are 1, bit 1 where only A
-        // is 1, bit 2 where only B is 1, bit 3 where both are 0.
+        // The mode is a truth table. Bit 0 is the result for A = B = 1, bit 1 for A = 1 alone,
+        // bit 2 for B = 1 alone, bit 3 for A = B = 0.
         let mode = self.bits();
         (if mode & 1 != 0 { a & b } else { 0 })
             | (if mode & 2 != 0 { a & !b } else { 0 })

@@ -207,7 +207,7 @@ macro_rules! instructions {
                 $(visitor(stringify!($field), $crate::operand::Field::value(self.$field));)*
             }
 
-            /// Returns what the instruction needs of a queue.
+            /// Returns the requirements of the instruction on a queue.
             #[inline(always)]
             #[allow(unused_mut, unused_variables, unused_assignments)]
             pub(crate) fn demands(&self) -> $crate::instruction::sealed::Demands {
