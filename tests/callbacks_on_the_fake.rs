@@ -9,7 +9,9 @@ use std::time::Duration;
 use panthor::fake::trace::{Call, TraceOptions};
 use panthor::fake::{self, Config};
 use panthor::sys::*;
-use panthor::{Bo, BoFlags, BoOptions, Device, UserMmioOffset, VmOptions, point};
+use panthor::{
+    Bo, BoFlags, BoOptions, Device, GroupOptions, QueueOptions, UserMmioOffset, VmOptions, point,
+};
 
 fn device() -> (fake::Device, Device) {
     let fake = fake::Device::new(Config::default()).expect("a memfd");
@@ -135,6 +137,45 @@ fn a_callback_that_panics_leaves_no_stale_handle() {
     assert_eq!(next.handle(), handle);
     next.signal().expect("what a second destruction would have taken");
     fake.end_trace().unwrap();
+}
+
+/// Whatever creates an object, a panic behind the driver's answer destroys the object.
+#[test]
+fn callback_that_panics_behind_a_creation_leaves_no_object() {
+    let (fake, device) = device();
+    let vm = device.create_vm(VmOptions::new()).unwrap();
+    let bo = device.create_bo(BoOptions::new(4096)).unwrap();
+    let syncobj = device.create_syncobj().unwrap();
+    let shared = syncobj.export().unwrap();
+    syncobj.signal().unwrap();
+    let group = GroupOptions::new().queue(QueueOptions::new(4096));
+    type Creation<'a> = (u32, Box<dyn Fn() + 'a>);
+    let creations: [Creation<'_>; 8] = [
+        (DRM_IOCTL_PANTHOR_BO_CREATE, Box::new(|| drop(device.create_bo(BoOptions::new(4096))))),
+        (DRM_IOCTL_PANTHOR_VM_CREATE, Box::new(|| drop(device.create_vm(VmOptions::new())))),
+        (DRM_IOCTL_PANTHOR_GROUP_CREATE, Box::new(|| drop(vm.create_group(group.clone())))),
+        (
+            DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE,
+            Box::new(|| drop(vm.create_tiler_heap(Default::default()))),
+        ),
+        (DRM_IOCTL_SYNCOBJ_CREATE, Box::new(|| drop(device.create_syncobj()))),
+        (DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, Box::new(|| drop(device.import_syncobj(&shared)))),
+        (DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, Box::new(|| drop(syncobj.export_sync_file()))),
+        (DRM_IOCTL_PRIME_HANDLE_TO_FD, Box::new(|| drop(bo.export()))),
+    ];
+    for (request, create) in &creations {
+        // A VM keeps the memory of heap contexts from its first heap on.
+        create();
+        let (before, request) = (fake.leaks(), *request);
+        let panics = AtomicBool::new(true);
+        fake.trace_with(TraceOptions::text(), move |event| {
+            let is_it = matches!(event.call, Call::Ioctl { request: of, .. } if of == request);
+            assert!(!is_it || !panics.swap(false, Ordering::Relaxed), "as that of a test may");
+        });
+        catch_unwind(AssertUnwindSafe(create)).unwrap_err();
+        fake.end_trace().unwrap();
+        assert_eq!(fake.leaks().to_string(), before.to_string(), "{request:#x}");
+    }
 }
 
 #[test]

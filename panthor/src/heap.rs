@@ -9,6 +9,7 @@ use panthor_sys as sys;
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
+use crate::transport::NoCallbacks;
 use crate::vm::{Vm, VmInner};
 
 /// Call name in errors.
@@ -158,6 +159,7 @@ impl Vm {
         arg.initial_chunk_count = options.initial_chunks;
         arg.max_chunks = options.max_chunks;
         arg.target_in_flight = options.target_in_flight;
+        let until_owned = NoCallbacks::new();
         self.device().transport().call(&mut arg).map_err(|error| match error.kind() {
             // The driver returns EBUSY when the VM's table is full.
             ErrorKind::Busy => error
@@ -166,7 +168,9 @@ impl Vm {
             _ => self.inner().explain(error),
         })?;
         let (context_va, first_chunk_va) = (arg.tiler_heap_ctx_gpu_va, arg.first_heap_chunk_gpu_va);
-        Ok(TilerHeap::of(self, arg.handle, context_va, first_chunk_va))
+        let heap = TilerHeap::of(self, arg.handle, context_va, first_chunk_va);
+        drop(until_owned);
+        Ok(heap)
     }
 }
 

@@ -132,15 +132,18 @@ impl Bo {
         arg.size = options.size;
         arg.flags = options.flags.bits();
         arg.exclusive_vm_id = exclusive_to.map_or(0, |(id, _)| id);
+        let until_owned = NoCallbacks::new();
         device.transport().call(&mut arg).map_err(|error| explain_flags(error, options.flags))?;
         let about = About { size: arg.size, flags: options.flags, dma_buf: None };
-        Ok(Self::of(match exclusive_to {
+        let bo = Self::of(match exclusive_to {
             Some((_, scope)) => BoInner::exclusive(device, arg.handle, about, scope),
             None => {
                 device.bos().enter(arg.handle, about.clone());
                 BoInner::shareable(device, arg.handle, about)
             }
-        }))
+        });
+        drop(until_owned);
+        Ok(bo)
     }
 
     #[cfg_attr(feature = "tracing", track_caller)]

@@ -20,6 +20,7 @@ use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::{Owned, Release};
 use crate::query::GroupPriority;
+use crate::transport::NoCallbacks;
 use crate::version::Features;
 use crate::vm::{Vm, VmInner};
 
@@ -101,6 +102,7 @@ impl Vm {
         let queues: Vec<_> = options.queues.iter().map(QueueOptions::as_raw).collect();
         arg.queues = sys::drm_panthor_obj_array::from_slice(&queues);
         arg.vm_id = self.id();
+        let until_owned = NoCallbacks::new();
         device.transport().call(&mut arg).map_err(|error| match error.kind() {
             // The driver returns EBUSY when the file's table is full.
             ErrorKind::Busy => error
@@ -112,7 +114,9 @@ impl Vm {
             _ => self.inner().explain(error),
         })?;
         let queue_count = queues.len() as u32;
-        Ok(Group::of(self, arg.group_handle, queue_count))
+        let group = Group::of(self, arg.group_handle, queue_count);
+        drop(until_owned);
+        Ok(group)
     }
 }
 

@@ -8,7 +8,7 @@ use super::timeout::{Timeout, Wait, is_to_come};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::owned::{Owned, Release};
-use crate::transport::address_of;
+use crate::transport::{NoCallbacks, address_of};
 
 /// A handle in this file's table of syncobjs.
 pub(super) struct Handle {
@@ -21,8 +21,11 @@ impl Handle {
     pub(super) fn create(device: &Device, flags: u32) -> Result<Owned<Self>> {
         let mut arg = sys::drm_syncobj_create::zeroed();
         arg.flags = flags;
+        let until_owned = NoCallbacks::new();
         device.transport().call(&mut arg)?;
-        Ok(Self::adopt(device, arg.handle))
+        let handle = Self::adopt(device, arg.handle);
+        drop(until_owned);
+        Ok(handle)
     }
 
     /// Takes ownership of a handle that no other code destroys.

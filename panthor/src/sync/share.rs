@@ -8,6 +8,7 @@ use super::timeline::Timeline;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::owned::Owned;
+use crate::transport::NoCallbacks;
 use crate::version::Version;
 
 /// First driver version on which all kernels keep a fence's name as long as the fence.
@@ -22,13 +23,16 @@ impl Handle {
     /// Imports a syncobj (SYNCOBJ_FD_TO_HANDLE).
     #[cfg_attr(feature = "tracing", track_caller)]
     fn import(device: &Device, fd: BorrowedFd<'_>) -> Result<Owned<Self>> {
+        let until_owned = NoCallbacks::new();
         let raw = device.transport().syncobj_from_fd(fd, 0, 0, 0).map_err(|error| {
             if error.kind() == ErrorKind::InvalidArgument {
                 return error.with_argument("fd").with_detail("is not a syncobj");
             }
             error
         })?;
-        Ok(Self::adopt(device, raw))
+        let handle = Self::adopt(device, raw);
+        drop(until_owned);
+        Ok(handle)
     }
 }
 

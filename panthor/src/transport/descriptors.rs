@@ -6,19 +6,22 @@ use bytemuck::{Pod, Zeroable};
 use panthor_sys as sys;
 use rustix::io::Errno;
 
-use super::Transport;
+use super::{NoCallbacks, Transport};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Transport {
     /// Exports a syncobj or its fence (SYNCOBJ_HANDLE_TO_FD).
     pub(crate) fn syncobj_to_fd(&self, handle: u32, flags: u32, point: u64) -> Result<OwnedFd> {
         let mut arg = sys::drm_syncobj_handle { handle, flags, fd: -1, pad: 0, point };
+        let until_owned = NoCallbacks::new();
         // SAFETY: this request takes a drm_syncobj_handle, writes to it alone, and has no
         // pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &mut arg) }
             .map_err(|errno| Error::os("SYNCOBJ_HANDLE_TO_FD", errno))?;
         // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
-        Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
+        let fd = unsafe { OwnedFd::from_raw_fd(arg.fd) };
+        drop(until_owned);
+        Ok(fd)
     }
 
     /// Imports a syncobj, or by flag a sync_file's fence into syncobj `handle`
@@ -58,11 +61,14 @@ impl Transport {
     /// Exports a BO (PRIME_HANDLE_TO_FD).
     pub(crate) fn prime_to_fd(&self, handle: u32, flags: u32) -> Result<OwnedFd> {
         let mut arg = sys::drm_prime_handle { handle, flags, fd: -1 };
+        let until_owned = NoCallbacks::new();
         // SAFETY: this request takes a drm_prime_handle, writes to it alone, and has no pointers.
         unsafe { self.ioctl(sys::DRM_IOCTL_PRIME_HANDLE_TO_FD, &mut arg) }
             .map_err(|errno| Error::os("PRIME_HANDLE_TO_FD", errno))?;
         // SAFETY: the request succeeded, so the descriptor is new and has no other owner.
-        Ok(unsafe { OwnedFd::from_raw_fd(arg.fd) })
+        let fd = unsafe { OwnedFd::from_raw_fd(arg.fd) };
+        drop(until_owned);
+        Ok(fd)
     }
 
     /// Imports a dma-buf (PRIME_FD_TO_HANDLE).

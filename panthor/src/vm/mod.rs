@@ -14,6 +14,7 @@ use crate::bind::{self, BindBuffer, Blocking, InlineStorage, Queued, VmBind};
 use crate::device::Device;
 use crate::error::{DestroyError, Error, ErrorKind, Result};
 use crate::owned::Owned;
+use crate::transport::NoCallbacks;
 use crate::uid::Uid;
 
 pub(crate) use inner::VmInner;
@@ -67,6 +68,7 @@ impl Device {
     pub fn create_vm(&self, options: VmOptions) -> Result<Vm> {
         let mut arg = sys::drm_panthor_vm_create::zeroed();
         arg.user_va_range = options.user_va_range;
+        let until_owned = NoCallbacks::new();
         self.transport().call(&mut arg).map_err(|error| match error.kind() {
             // The driver returns EBUSY when its table of 32 VMs is full.
             ErrorKind::Busy => error
@@ -75,7 +77,9 @@ impl Device {
             ErrorKind::InvalidArgument => self.explain_user_va_range(error, options.user_va_range),
             _ => error,
         })?;
-        Ok(Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next()))))
+        let vm = Vm::of(Owned::new(VmInner::new(self, arg.id, arg.user_va_range, Uid::next())));
+        drop(until_owned);
+        Ok(vm)
     }
 
     /// Adds the argument to the driver's error if the user VA range exceeds the limit.
