@@ -1,14 +1,17 @@
 //! Child processes of the server: the program and the orphans that it leaves behind.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::messages::Status;
+use crate::processes::send;
 
 /// Set when this process is about to kill its children: their exit statuses are no results then.
 static FORGOTTEN: AtomicBool = AtomicBool::new(false);
@@ -22,16 +25,17 @@ pub(crate) fn forget() {
 enum Change {
     Ended(Status),
     Stopped,
+    Continued,
 }
 
-/// Reaps a child that has ended, or reports one that was stopped.
+/// Reaps a child that has ended, or reports one that was stopped or continued.
 ///
-/// With `wait` the function blocks and also reports stopped children.
+/// With `wait` the function blocks and also reports stopped and continued children.
 ///
 /// # Errors
 /// `ECHILD` without children, `EAGAIN` if `wait` is false and no child has ended.
 fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
-    let options = if wait { libc::WUNTRACED } else { libc::WNOHANG };
+    let options = if wait { libc::WUNTRACED | libc::WCONTINUED } else { libc::WNOHANG };
     loop {
         let mut status = 0;
         // `nix::sys::wait::waitpid` fails for a child that a real-time signal ended.
@@ -48,6 +52,7 @@ fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
                 let change = match (status.code(), status.signal()) {
                     (Some(code), _) => Change::Ended(Status::Exited(code)),
                     (None, Some(signal)) => Change::Ended(Status::Signalled(signal)),
+                    (None, None) if status.continued() => Change::Continued,
                     (None, None) => Change::Stopped,
                 };
                 return Ok((Pid::from_raw(pid), change));
@@ -58,14 +63,33 @@ fn next_change(wait: bool) -> nix::Result<(Pid, Change)> {
     }
 }
 
-/// Waits for `program` to end, and calls `stopped` each time that a signal stops it.
+/// Waits for `program` to end.
+///
+/// Stops `front` while the program is stopped. One thread sends both signals, so that the last one
+/// matches the state of the program.
 ///
 /// The function reaps all other children that end meanwhile.
-pub(crate) fn wait_for(program: Pid, stopped: impl Fn() -> nix::Result<()>) -> nix::Result<Status> {
+pub(crate) fn wait_for(program: Pid, front: &OwnedFd) -> nix::Result<Status> {
+    let mut stopped = false;
+    let mut follow = |stop| {
+        // The user may have continued the foreground process, which a second stop must follow. A
+        // foreground process that the user has stopped stays stopped.
+        if stop || stopped {
+            // A failed send means that the foreground process has ended.
+            let _ = send(front, if stop { Signal::SIGSTOP } else { Signal::SIGCONT });
+        }
+        stopped = stop;
+    };
     loop {
         match next_change(true)? {
-            (pid, Change::Ended(status)) if pid == program => return Ok(status),
-            (pid, Change::Stopped) if pid == program => stopped()?,
+            (pid, change) if pid == program => match change {
+                Change::Ended(status) => {
+                    follow(false);
+                    return Ok(status);
+                }
+                Change::Stopped => follow(true),
+                Change::Continued => follow(false),
+            },
             _ => {}
         }
     }

@@ -14,9 +14,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, raise, sigaction,
-};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, write};
@@ -25,7 +23,8 @@ use crate::FAILED;
 use crate::args::Run;
 use crate::keeper::{LEAVE, PATIENCE, keep};
 use crate::messages::{Channel, Message, Status};
-use crate::processes::{end_descendants, is_stopped, send};
+use crate::origin::Origin;
+use crate::processes::{end_descendants, send};
 
 /// Signals that this process forwards to the program.
 const PASSED_ON: [Signal; 10] = [
@@ -74,7 +73,7 @@ pub(crate) fn end_as(status: Status) -> ! {
 pub(crate) fn run(run: &Run) -> io::Result<Status> {
     let passed_on: SigSet = PASSED_ON.into_iter().collect();
     let blocked: SigSet = PASSED_ON.into_iter().chain(STOPS).collect();
-    let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let origin = Origin::take(blocked)?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&passed_on, flags)?;
     let (channel, of_server) = Channel::pair()?;
@@ -85,12 +84,13 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop((signals, channel, alive));
-            exit(keep(run, mask, of_server, of_keeper));
+            exit(keep(run, &origin, of_server, of_keeper));
         }
         ForkResult::Parent { child } => {
             drop((of_server, of_keeper));
             let state = State::Preparing;
-            Front { signals, channel, keeper: child, alive, state, early: Vec::new() }.follow()
+            let (server, early) = (None, Vec::new());
+            Front { signals, channel, keeper: child, server, alive, state, early }.follow()
         }
     }
 }
@@ -101,16 +101,16 @@ enum State {
     Preparing,
     /// The program is about to start, or has started without a report yet.
     Starting,
-    Running {
-        program: Pid,
-        handle: OwnedFd,
-    },
+    /// The program runs. The variant holds its pidfd.
+    Running(OwnedFd),
 }
 
 struct Front {
     signals: SignalFd,
     channel: Channel,
     keeper: Pid,
+    /// PID of the server, once the program is about to start.
+    server: Option<Pid>,
     /// Write end of a pipe. Its end of file makes the keeper end the run.
     alive: OwnedFd,
     state: State,
@@ -134,15 +134,17 @@ impl Front {
             let (message, signal) = (is_ready(0), is_ready(1));
             if message {
                 match self.channel.receive()? {
-                    Some((Message::Starting, _)) => self.state = State::Starting,
-                    Some((Message::Started(program), Some(handle))) => {
+                    Some((Message::Starting(server), _)) => {
+                        self.server = Some(server);
+                        self.state = State::Starting;
+                    }
+                    Some((Message::Started, Some(handle))) => {
                         for (signal, _) in mem::take(&mut self.early) {
                             // A failed send means that the program has ended.
                             let _ = send(&handle, signal);
                         }
-                        self.state = State::Running { program, handle };
+                        self.state = State::Running(handle);
                     }
-                    Some((Message::Stopped, _)) => self.stop(),
                     Some((Message::Ended(status), _)) => {
                         wait_for_keeper(self.keeper);
                         return Ok(status);
@@ -152,7 +154,7 @@ impl Front {
                         let _ = write(&self.alive, &[LEAVE]);
                         return Ok(status);
                     }
-                    Some((Message::Started(_), None)) | None => {
+                    Some((Message::Started, None)) | None => {
                         return Ok(Status::Exited(wait_for_keeper(self.keeper).unwrap_or(FAILED)));
                     }
                 }
@@ -160,6 +162,11 @@ impl Front {
             if signal {
                 while let Some(info) = self.signals.read_signal()? {
                     let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
+                    let sender = Pid::from_raw(info.ssi_pid as i32);
+                    if signal == Signal::SIGCONT && Some(sender) == self.server {
+                        // The program continues already.
+                        continue;
+                    }
                     if self.is_end(signal, info.ssi_code) {
                         self.kill();
                         return Ok(Status::Signalled(signal as i32));
@@ -195,21 +202,11 @@ impl Front {
                 false
             }
             // The terminal sent this signal to the whole process group, the program included.
-            State::Running { handle, .. } if code > libc::SI_USER => {
+            State::Running(handle) if code > libc::SI_USER => {
                 has_ended(handle) && ends_processes(signal)
             }
-            State::Running { handle, .. } => {
+            State::Running(handle) => {
                 send(handle, signal) == Err(Errno::ESRCH) && ends_processes(signal)
-            }
-        }
-    }
-
-    /// Stops this process if the program is stopped, until SIGCONT arrives.
-    fn stop(&self) {
-        if let State::Running { program, handle } = &self.state {
-            if !has_ended(handle) && is_stopped(*program) {
-                // This process resumes on SIGCONT, and then forwards that signal.
-                let _ = raise(Signal::SIGSTOP);
             }
         }
     }

@@ -19,6 +19,7 @@ use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, p
 use crate::FAILED;
 use crate::args::Run;
 use crate::messages::Channel;
+use crate::origin::Origin;
 use crate::processes::{end_descendants, pidfd_open, send};
 use crate::server;
 
@@ -31,12 +32,12 @@ pub(crate) const LEAVE: u8 = b'L';
 /// Starts a server and waits until all served processes have ended; returns the exit status of the
 /// server.
 ///
-/// `mask` is the signal mask of the program. The pipe `front` reaches end of file when the
+/// The pipe `front` reaches end of file when the
 /// foreground process ends.
-pub(crate) fn keep(run: &Run, mask: SigSet, channel: Channel, front: OwnedFd) -> i32 {
-    match start(run, mask, channel) {
+pub(crate) fn keep(run: &Run, origin: &Origin, channel: Channel, front: OwnedFd) -> i32 {
+    match start(run, origin, channel) {
         Ok((server, number, alive)) => {
-            let code = watch(&server, number, File::from(front));
+            let code = watch(&server, number, origin, File::from(front));
             drop(alive);
             code
         }
@@ -49,7 +50,7 @@ pub(crate) fn keep(run: &Run, mask: SigSet, channel: Channel, front: OwnedFd) ->
 
 /// Forks the server; returns its pidfd, its PID, and the write end of the pipe that the server
 /// watches.
-fn start(run: &Run, mask: SigSet, channel: Channel) -> io::Result<(OwnedFd, Pid, OwnedFd)> {
+fn start(run: &Run, origin: &Origin, channel: Channel) -> io::Result<(OwnedFd, Pid, OwnedFd)> {
     set_child_subreaper(true)?;
     block_signals()?;
     let (keeper, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
@@ -57,7 +58,7 @@ fn start(run: &Run, mask: SigSet, channel: Channel) -> io::Result<(OwnedFd, Pid,
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop(alive);
-            exit(server::serve(run, mask, channel, keeper));
+            exit(server::serve(run, origin, &channel, keeper));
         }
         ForkResult::Parent { child } => {
             // Signals to the foreground job, or to all processes of the command's name, must not
@@ -95,7 +96,7 @@ fn block_signals() -> nix::Result<()> {
 /// Waits for the end of the server or of the foreground process, and then ends all descendants.
 ///
 /// After the byte [`LEAVE`] the end of the foreground process is expected.
-fn watch(server: &OwnedFd, number: Pid, mut front: File) -> i32 {
+fn watch(server: &OwnedFd, number: Pid, origin: &Origin, mut front: File) -> i32 {
     let (mut left, mut orphaned) = (false, false);
     loop {
         let mut ready =
@@ -124,6 +125,8 @@ fn watch(server: &OwnedFd, number: Pid, mut front: File) -> i32 {
     let status = waitpid(number, None);
     match status {
         Ok(WaitStatus::Signaled(_, signal, _)) if !orphaned => {
+            // The server may have stopped the foreground process. A failed send means its end.
+            let _ = send(&origin.front, Signal::SIGCONT);
             eprintln!("panthor-fake: the server was killed by {signal}, and all that it served");
         }
         _ => {}

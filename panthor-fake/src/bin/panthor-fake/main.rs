@@ -7,6 +7,7 @@ mod help;
 mod keeper;
 mod limits;
 mod messages;
+mod origin;
 mod processes;
 mod server;
 mod values;

@@ -20,12 +20,10 @@ pub(crate) enum Status {
 /// State change of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// The program is about to start.
-    Starting,
+    /// The program is about to start. The message names the server.
+    Starting(Pid),
     /// The program has started. The message carries its pidfd.
-    Started(Pid),
-    /// A signal stopped the program.
-    Stopped,
+    Started,
     /// The program and all its descendants have ended.
     Ended(Status),
     /// The program has ended, and the server continues for the remaining processes.
@@ -37,13 +35,12 @@ const SIZE: usize = 8;
 impl Message {
     fn to_bytes(self) -> [u8; SIZE] {
         let (kind, value) = match self {
-            Self::Starting => (0, 0),
-            Self::Started(pid) => (1, pid.as_raw()),
-            Self::Stopped => (2, 0),
-            Self::Ended(Status::Exited(code)) => (3, code),
-            Self::Ended(Status::Signalled(number)) => (4, number),
-            Self::Left(Status::Exited(code)) => (5, code),
-            Self::Left(Status::Signalled(number)) => (6, number),
+            Self::Starting(pid) => (0, pid.as_raw()),
+            Self::Started => (1, 0),
+            Self::Ended(Status::Exited(code)) => (2, code),
+            Self::Ended(Status::Signalled(number)) => (3, number),
+            Self::Left(Status::Exited(code)) => (4, code),
+            Self::Left(Status::Signalled(number)) => (5, number),
         };
         let mut bytes = [0; SIZE];
         bytes[..4].copy_from_slice(&i32::to_ne_bytes(kind));
@@ -55,12 +52,11 @@ impl Message {
         let [a, b, c, d, rest @ ..] = bytes;
         let value = i32::from_ne_bytes(rest);
         match i32::from_ne_bytes([a, b, c, d]) {
-            0 => Self::Starting,
-            1 => Self::Started(Pid::from_raw(value)),
-            2 => Self::Stopped,
-            3 => Self::Ended(Status::Exited(value)),
-            4 => Self::Ended(Status::Signalled(value)),
-            5 => Self::Left(Status::Exited(value)),
+            0 => Self::Starting(Pid::from_raw(value)),
+            1 => Self::Started,
+            2 => Self::Ended(Status::Exited(value)),
+            3 => Self::Ended(Status::Signalled(value)),
+            4 => Self::Left(Status::Exited(value)),
             _ => Self::Left(Status::Signalled(value)),
         }
     }
@@ -126,9 +122,8 @@ mod tests {
         let (from, to) = Channel::pair().unwrap();
         let fd = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
         for (message, fd) in [
-            (Message::Starting, None),
-            (Message::Started(Pid::from_raw(4711)), Some(&fd)),
-            (Message::Stopped, None),
+            (Message::Starting(Pid::from_raw(4710)), None),
+            (Message::Started, Some(&fd)),
             (Message::Ended(Status::Exited(3)), None),
             (Message::Ended(Status::Signalled(11)), None),
             (Message::Left(Status::Exited(0)), None),

@@ -32,19 +32,14 @@ pub(crate) fn send(process: &OwnedFd, signal: Signal) -> nix::Result<()> {
     Errno::result(sent).map(drop)
 }
 
-/// Returns whether a signal or a debugger has stopped a process.
-pub(crate) fn is_stopped(process: Pid) -> bool {
-    stat(process).is_some_and(|(state, _)| matches!(state, b'T' | b't'))
-}
-
-/// Returns the state and the parent PID of a process.
-fn stat(process: Pid) -> Option<(u8, Pid)> {
+/// Returns the parent PID of a process.
+fn parent(process: Pid) -> Option<Pid> {
     let stat = fs::read(format!("/proc/{process}/stat")).ok()?;
     // The name in parentheses can contain any byte.
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let mut words = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace();
-    let state = *words.next()?.as_bytes().first()?;
-    Some((state, Pid::from_raw(words.next()?.parse().ok()?)))
+    // The first word is the state.
+    words.nth(1)?.parse().ok().map(Pid::from_raw)
 }
 
 /// Kills all descendants of this subreaper.
@@ -79,7 +74,7 @@ fn processes() -> impl Iterator<Item = Pid> {
 
 /// Kills a process if it is a child of this one.
 fn kill_child(process: Pid) {
-    let is_child = || stat(process).is_some_and(|(_, parent)| parent == Pid::this());
+    let is_child = || parent(process) == Some(Pid::this());
     if !is_child() {
         return;
     }
@@ -95,10 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stat_has_the_state_and_the_parent() {
-        let (state, parent) = stat(Pid::this()).unwrap();
-        assert!(b"RS".contains(&state));
-        assert_eq!(parent, nix::unistd::getppid());
-        assert!(!is_stopped(Pid::this()));
+    fn parent_is_read_behind_the_name() {
+        assert_eq!(parent(Pid::this()), Some(nix::unistd::getppid()));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
@@ -21,6 +21,7 @@ use crate::children;
 use crate::keeper::PATIENCE;
 use crate::limits::Limits;
 use crate::messages::{Channel, Message, Status};
+use crate::origin::Origin;
 use crate::processes::{end_descendants, pidfd_open, send};
 use crate::values::{Event, Planned, When};
 
@@ -34,10 +35,10 @@ const END: Duration = Duration::from_secs(3);
 /// Serves a program and all its descendants until they have ended; returns the exit status of the
 /// server.
 ///
-/// `mask` is the signal mask of the program. The pipe `keeper` reaches end of file when the keeper
+/// The pipe `keeper` reaches end of file when the keeper
 /// ends.
-pub(crate) fn serve(run: &Run, mask: SigSet, front: Channel, keeper: OwnedFd) -> i32 {
-    match start(run, mask, &front, keeper) {
+pub(crate) fn serve(run: &Run, origin: &Origin, front: &Channel, keeper: OwnedFd) -> i32 {
+    match start(run, origin, front, keeper) {
         Ok(()) => 0,
         Err(Failure { status, message }) => {
             eprintln!("panthor-fake: {message}");
@@ -57,7 +58,7 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<(), Failure> {
+fn start(run: &Run, origin: &Origin, front: &Channel, keeper: OwnedFd) -> Result<(), Failure> {
     // As a subreaper the server remains an ancestor of orphans, so that it may read their memory.
     set_child_subreaper(true)?;
     end_with(keeper)?;
@@ -86,6 +87,7 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
     let server = Pid::this();
+    let signals = origin.signals;
     let prepare = move || {
         // The program must end with the server even before the keeper kills it.
         set_pdeathsig(Signal::SIGKILL)?;
@@ -93,13 +95,13 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
             return Err(Errno::ESRCH.into());
         }
         limits.restore()?;
-        Ok(mask.thread_set_mask()?)
+        Ok(signals.restore()?)
     };
     // SAFETY: the closure makes system calls only.
     unsafe { command.pre_exec(prepare) };
     // The thread must outlive the program, because the parent-death signal follows the thread.
     let ended = loopback.run(|| -> Result<Status, Failure> {
-        front.send(Message::Starting, None)?;
+        front.send(Message::Starting(server), None)?;
         let child = command.spawn().map_err(|error| not_started(run, &error))?;
         let program = Pid::from_raw(child.id() as i32);
         // The PID cannot be reused: only this process reaps the program.
@@ -109,9 +111,8 @@ fn start(run: &Run, mask: SigSet, front: &Channel, keeper: OwnedFd) -> Result<()
             let _ = send(&handle, Signal::SIGKILL);
             return Err(error.into());
         }
-        front.send(Message::Started(program), Some(&handle))?;
-        let stopped = || front.send(Message::Stopped, None);
-        Ok(children::wait_for(program, stopped)?)
+        front.send(Message::Started, Some(&handle))?;
+        Ok(children::wait_for(program, &origin.front)?)
     });
     let status = ended??;
     // Processes that still run may reach these calls, but the foreground process no longer reports

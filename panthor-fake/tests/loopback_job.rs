@@ -1,0 +1,88 @@
+//! The command as a job: stops, signals, and inherited state of `panthor-fake run`.
+
+#![cfg(feature = "cli")]
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// Longest time that a run may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs a shell script in a process group of its own; `$0` is the command.
+///
+/// The function kills the group if the script does not end.
+fn shell(script: &str) -> Output {
+    let child = Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_panthor-fake")])
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let group = Pid::from_raw(child.id() as i32);
+    let output = std::thread::spawn(|| child.wait_with_output().unwrap());
+    let start = Instant::now();
+    while !output.is_finished() {
+        if start.elapsed() > LIMIT {
+            killpg(group, Signal::SIGKILL).unwrap();
+            panic!("the script does not end: {:?}", output.join().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = output.join().unwrap();
+    // Background processes of the script may remain.
+    let _ = killpg(group, Signal::SIGKILL);
+    output
+}
+
+fn assert_status(output: &Output, status: i32, stdout: &str) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*text), (Some(status), stdout), "{errors}");
+}
+
+#[test]
+fn command_continues_with_a_program_that_is_continued_by_pid() {
+    let script = "exec $0 run sh -c '(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo on; exit 4'";
+    assert_status(&shell(script), 4, "on\n");
+}
+
+#[test]
+fn command_continues_after_many_stops_of_its_program() {
+    let script = "exec $0 run bash -c '
+        (for i in {1..50}; do kill -STOP $$; kill -CONT $$; done; kill -USR1 $$) &
+        trap \"exit 5\" USR1
+        while :; do sleep 0.01; done'";
+    assert_status(&shell(script), 5, "");
+}
+
+#[test]
+fn command_continues_when_its_stopped_program_is_killed() {
+    let script = "exec $0 run sh -c '(sleep 0.3; kill -KILL $$) & kill -STOP $$; exit 4'";
+    let output = shell(script);
+    assert_eq!(output.status.signal(), Some(Signal::SIGKILL as i32), "{output:?}");
+}
+
+#[test]
+fn command_continues_when_its_server_is_killed() {
+    let script = "exec $0 run sh -c '(sleep 0.3; kill -KILL $PPID) & kill -STOP $$; exit 4'";
+    assert_status(&shell(script), 125, "");
+}
+
+#[test]
+fn ignored_sigchld_is_inherited_by_the_program_only() {
+    // Shells and Perl reset SIGCHLD when they start.
+    let ignoring = "exec perl -e '$SIG{CHLD} = \"IGNORE\"; exec @ARGV' $0 run";
+    assert_status(&shell(&format!("{ignoring} sh -c 'exit 3'")), 3, "");
+    let output = shell(&format!("{ignoring} grep SigIgn /proc/self/status"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let ignored = text.trim().rsplit('\t').next().unwrap();
+    let ignored = u64::from_str_radix(ignored, 16).unwrap();
+    assert_ne!(ignored & 1 << (Signal::SIGCHLD as i32 - 1), 0, "{output:?}");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
