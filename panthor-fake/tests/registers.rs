@@ -15,7 +15,8 @@ fn map(file: &File) -> std::io::Result<Mapping> {
 }
 
 fn load(page: &Mapping) -> u32 {
-    // SAFETY: the page is mapped for reading. A load after an unplug ends the process, as its test wants.
+    // SAFETY: the page is mapped for reading. A load after an unplug ends the process, as
+    // the test expects of its child.
     unsafe { page.as_ptr().cast::<u32>().read_volatile() }
 }
 

@@ -38,8 +38,8 @@ impl Gate {
 }
 
 impl Client<'_> {
-    /// Creates a group with that many queues in a VM of its own. The gate counts the jobs of this
-    /// group only.
+    /// Creates a group with that many queues in a VM of its own. Only the gate counts the group's
+    /// jobs.
     pub fn gate(&mut self, queues: usize) -> Gate {
         let (vm, bo) = (self.vm(), self.bo(PAGE));
         self.bind(vm, &[map(bo, 0, VA, PAGE, UNCACHED)]);
