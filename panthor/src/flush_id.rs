@@ -137,7 +137,8 @@ impl FlushPage {
     }
 
     fn read(&self) -> Result<FlushId> {
-        // The driver takes the page away when the device is unplugged: a load by this process would raise SIGBUS.
+        // The driver takes the page away when the device is unplugged: a load by this process would
+        // raise SIGBUS.
         let raw = read_register(self.mapping.as_ptr().cast()).map_err(|errno| match errno {
             Errno::FAULT => Error::os("flush ID register", Errno::NODEV),
             errno => Error::os("process_vm_writev", errno),
@@ -164,15 +165,17 @@ impl Drop for FlushPage {
 impl Device {
     /// Reads the latest flush ID.
     ///
-    /// The first call of a device, and of a child after `fork`, maps the register's page. Each call reads the register
-    /// by `process_vm_writev(2)` of this process to itself, which takes about a microsecond. A plain load is faster,
-    /// but raises SIGBUS after an unplug, at any time. A suspended GPU shows a constant value.
+    /// The first call of a device, and of a child after `fork`, maps the register's page. Each call
+    /// reads the register by `process_vm_writev(2)` of this process to itself, which takes about a
+    /// microsecond. A plain load is faster, but raises SIGBUS after an unplug, at any time. A
+    /// suspended GPU shows a constant value.
     ///
     /// # Errors
     ///
     /// * [`DeviceLost`](crate::ErrorKind::DeviceLost) when the device was unplugged.
-    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or address space for the first call's `mmap`.
-    /// * The error of a sandbox that forbids `process_vm_writev(2)`, as EPERM or ENOSYS.
+    /// * [`OutOfMemory`](crate::ErrorKind::OutOfMemory) without memory or address space for the
+    ///   first call's `mmap`.
+    /// * EPERM or ENOSYS where a sandbox forbids `process_vm_writev(2)`.
     ///   [`FlushId::ALWAYS_FLUSH`] needs no register.
     ///
     /// ```

@@ -83,7 +83,8 @@ impl Mapping {
         let map = || {
             let start = repeat(|| {
                 // SAFETY: without an address there is no MAP_FIXED, so the mapping cannot replace
-                // memory in use. With an address, the caller promises that the range may be replaced.
+                // memory in use. With an address, the caller promises that the range may be
+                // replaced.
                 unsafe { mmap(address, length, flags, kind, fd, offset) }
             });
             Ok(start?.cast())
@@ -115,8 +116,8 @@ impl Mapping {
         let kind = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
         let reserved = self.end(|| {
             repeat(|| {
-                // SAFETY: the range is the one that mmap returned, and no reference into it exists that
-                // could outlive this mapping.
+                // SAFETY: the range is the one that mmap returned, and no reference into it exists
+                // that could outlive this mapping.
                 unsafe {
                     mmap_anonymous(Some(self.start.addr()), length, ProtFlags::PROT_NONE, kind)
                 }

@@ -119,7 +119,8 @@ impl Memory {
         if self.process == Process::current() { Ok(()) } else { Err(Errno::CHILD) }
     }
 
-    /// Takes the register page from the CPU. Does nothing in a child of the process that created the device.
+    /// Takes the register page from the CPU. Does nothing in a child of the process that created
+    /// the device.
     pub(crate) fn unplug(&self) {
         if self.check_process().is_ok() {
             self.register_pages.unplug(self.file.as_fd(), FILE_SIZE);

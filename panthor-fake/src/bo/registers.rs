@@ -53,16 +53,16 @@ impl RegisterPages {
         Ok(result)
     }
 
-    /// Lets all accesses to the mappings raise SIGBUS, as the driver does when the device is gone. `size` is that of
-    /// `file`, which has no page behind its end.
+    /// Lets all accesses to the mappings raise SIGBUS, as the driver does when the device is gone.
+    /// `size` is that of `file`, which has no page behind its end.
     pub(crate) fn unplug(&self, file: BorrowedFd<'_>, size: u64) {
         let mut pages = lock(&self.0);
         pages.unplugged = true;
         let Ok(end) = size.try_into() else { return };
         for &(start, len) in &pages.mapped {
             let (prot, flags) = (ProtFlags::PROT_READ, MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
-            // SAFETY: the range is that of a live mapping, which cannot end under the lock. Holders of its address
-            // access it by volatile reads only, and expect SIGBUS after an unplug.
+            // SAFETY: the range is that of a live mapping, which cannot end under the lock. Holders
+            // of its address access it by volatile reads only, and expect SIGBUS after an unplug.
             let _ = repeat(|| unsafe { mmap(Some(start), len, prot, flags, file, end) });
         }
     }

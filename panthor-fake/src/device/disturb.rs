@@ -25,8 +25,8 @@ impl Device {
     /// Jobs on the GPU end with `ETIMEDOUT`. A job with a stream that still waits for fences fails
     /// with `EACCES` when its waits end. Closing a file still releases its objects.
     ///
-    /// A load from a mapped register page, in the process of the device, raises SIGBUS, as on a board. Pages that
-    /// programs on the loopback have mapped keep their value.
+    /// A load from a mapped register page, in the process of the device, raises SIGBUS, as on a
+    /// board. Pages that programs on the loopback have mapped keep their value.
     ///
     /// A wait in progress continues: a wait for a syncobj without a fence sleeps up to its timeout
     /// and then fails with `ETIME`, as on Linux 7.3. Without a timeout, such a wait lasts until a

@@ -109,7 +109,8 @@ impl World {
         self.mounts.as_ref().is_some_and(|mounts| mounts.has(thread))
     }
 
-    /// Returns a path argument; `None` if the kernel will refuse it, or it cannot concern the device.
+    /// Returns a path argument; `None` if the kernel will refuse it, or it cannot concern the
+    /// device.
     ///
     /// # Errors
     /// Failures of this process to read the path, for example `ENOMEM`.

@@ -138,19 +138,21 @@ unsafe extern "C" {
     ) -> isize;
 }
 
-/// Reads a register of a mapped page through the kernel, which reports a fault as an error: a page of a device that
-/// is gone raises no SIGBUS.
+/// Reads a register of a mapped page through the kernel, which reports a fault as an error: a page
+/// of a device that is gone raises no SIGBUS.
 ///
 /// # Errors
 ///
-/// `EFAULT` when the page cannot be read, `EPERM` or `ENOSYS` when a sandbox forbids `process_vm_writev(2)`.
+/// `EFAULT` when the page cannot be read, `EPERM` or `ENOSYS` when a sandbox forbids
+/// `process_vm_writev(2)`.
 pub(crate) fn read_register(register: *const u32) -> Result<u32, Errno> {
     let mut value = 0_u32;
     let local = IoVec { base: register.cast_mut().cast(), len: size_of::<u32>() };
     let remote = IoVec { base: (&raw mut value).cast(), len: size_of::<u32>() };
     retry_on_intr(|| {
         let process = std::process::id() as c_int;
-        // SAFETY: the kernel checks both ranges. It writes to `value` alone, which is live and has no other user.
+        // SAFETY: the kernel checks both ranges. It writes to `value` alone, which is live and has
+        // no other user.
         let copied =
             unsafe { process_vm_writev(process, &raw const local, 1, &raw const remote, 1, 0) };
         match copied {
@@ -159,7 +161,8 @@ pub(crate) fn read_register(register: *const u32) -> Result<u32, Errno> {
             _ => Err(Errno::FAULT),
         }
     })?;
-    // SAFETY: `value` is live and aligned; the read is volatile because the kernel wrote through its address.
+    // SAFETY: `value` is live and aligned; the read is volatile because the kernel wrote through
+    // its address.
     Ok(unsafe { (&raw const value).read_volatile() })
 }
 
