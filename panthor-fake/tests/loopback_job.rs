@@ -55,8 +55,8 @@ fn command_continues_with_a_program_that_is_continued_by_pid() {
 #[test]
 fn command_continues_after_many_stops_of_its_program() {
     let script = "exec $0 run bash -c '
-        (for i in {1..50}; do kill -STOP $$; kill -CONT $$; done; kill -USR1 $$) &
         trap \"exit 5\" USR1
+        (for i in {1..50}; do kill -STOP $$; kill -CONT $$; done; kill -USR1 $$) &
         while :; do sleep 0.01; done'";
     assert_status(&shell(script), 5, "");
 }
@@ -85,4 +85,20 @@ fn ignored_sigchld_is_inherited_by_the_program_only() {
     let ignored = u64::from_str_radix(ignored, 16).unwrap();
     assert_ne!(ignored & 1 << (Signal::SIGCHLD as i32 - 1), 0, "{output:?}");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn program_alone_holds_inherited_descriptors() {
+    // The reader sees end of file when the program closes its descriptors, although it runs on.
+    for (redirect, close) in [("3>&1", "3>&- >&-"), ("3>/dev/null", ">&-")] {
+        let script = format!(
+            "{{ date +%s%N >&4; cat >/dev/null; date +%s%N >&4; }} 4>&1 < \\
+                <(exec {redirect}; exec $0 run sh -c 'echo on >&3; exec {close}; sleep 3')"
+        );
+        let output = shell(&script);
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let times: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
+        let waited = Duration::from_nanos(times[1] - times[0]);
+        assert!(waited < Duration::from_secs(2), "{redirect}: {waited:?} {output:?}");
+    }
 }

@@ -88,6 +88,7 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
         }
         ForkResult::Parent { child } => {
             drop((of_server, of_keeper));
+            origin.release()?;
             let state = State::Preparing;
             let (server, early) = (None, Vec::new());
             Front { signals, channel, keeper: child, server, alive, state, early }.follow()

@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_child_subreaper, set_name};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setpgid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, fork, pipe2, setpgid};
 
 use crate::FAILED;
 use crate::args::Run;
@@ -65,9 +65,7 @@ fn start(run: &Run, origin: &Origin, channel: Channel) -> io::Result<(OwnedFd, P
             // reach the keeper.
             let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
             let _ = set_name(c"panthor-keeper");
-            let null = File::options().read(true).write(true).open("/dev/null")?;
-            dup2_stdin(&null)?;
-            dup2_stdout(&null)?;
+            origin.release()?;
             Ok((pidfd_open(child)?, child, alive))
         }
     }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
+use nix::unistd::{Pid, dup2_stderr, getppid};
 use panthor_fake::Device;
 use panthor_fake::loopback::Loopback;
 
@@ -103,6 +103,7 @@ fn start(run: &Run, origin: &Origin, front: &Channel, keeper: OwnedFd) -> Result
     let ended = loopback.run(|| -> Result<Status, Failure> {
         front.send(Message::Starting(server), None)?;
         let child = command.spawn().map_err(|error| not_started(run, &error))?;
+        origin.release()?;
         let program = Pid::from_raw(child.id() as i32);
         // The PID cannot be reused: only this process reaps the program.
         let handle = pidfd_open(program)?;
@@ -223,12 +224,10 @@ fn not_started(run: &Run, error: &io::Error) -> Failure {
     Failure { status, message: format!("{}: {error}", run.program.to_string_lossy()) }
 }
 
-/// Releases the foreground process and closes the standard streams, so that their readers see end
-/// of file.
+/// Releases the foreground process and closes the standard error, so that its reader sees end of
+/// file.
 fn detach(front: &Channel, status: Status) -> Result<(), Failure> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
     front.send(Message::Left(status), None)?;
     dup2_stderr(&null)?;
     Ok(())
