@@ -16,6 +16,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 ///
 /// The function kills the group if the script does not end.
 fn shell(script: &str) -> Output {
+    shell_and(script, |_| {})
+}
+
+/// As [`shell`]; calls `check` before the function kills the background processes of the script.
+fn shell_and(script: &str, check: impl FnOnce(&Output)) -> Output {
     let child = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_panthor-fake")])
         .process_group(0)
@@ -35,6 +40,7 @@ fn shell(script: &str) -> Output {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = output.join().unwrap();
+    check(&output);
     // Background processes of the script may remain.
     let _ = killpg(group, Signal::SIGKILL);
     output
@@ -101,4 +107,16 @@ fn program_alone_holds_inherited_descriptors() {
         let waited = Duration::from_nanos(times[1] - times[0]);
         assert!(waited < Duration::from_secs(2), "{redirect}: {waited:?} {output:?}");
     }
+}
+
+#[test]
+fn children_from_before_exec_survive_a_killed_keeper() {
+    let script = "sleep 300 >/dev/null 2>&1 & echo $!
+        exec $0 run sh -c 'read -r _ _ _ keeper _ </proc/$PPID/stat; kill -KILL $keeper; sleep 300'";
+    let output = shell_and(script, |output| {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", text.trim()));
+        assert!(stat.is_ok_and(|stat| !stat.contains(") Z ")), "{output:?}");
+    });
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
 }

@@ -24,7 +24,7 @@ use crate::args::Run;
 use crate::keeper::{LEAVE, PATIENCE, keep};
 use crate::messages::{Channel, Message, Status};
 use crate::origin::Origin;
-use crate::processes::{end_descendants, send};
+use crate::processes::{children, end_descendants, send};
 
 /// Signals that this process forwards to the program.
 const PASSED_ON: [Signal; 10] = [
@@ -74,6 +74,7 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
     let passed_on: SigSet = PASSED_ON.into_iter().collect();
     let blocked: SigSet = PASSED_ON.into_iter().chain(STOPS).collect();
     let origin = Origin::take(blocked)?;
+    let inherited = children();
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&passed_on, flags)?;
     let (channel, of_server) = Channel::pair()?;
@@ -90,8 +91,8 @@ pub(crate) fn run(run: &Run) -> io::Result<Status> {
             drop((of_server, of_keeper));
             origin.release()?;
             let state = State::Preparing;
-            let (server, early) = (None, Vec::new());
-            Front { signals, channel, keeper: child, server, alive, state, early }.follow()
+            let (keeper, server, early) = (child, None, Vec::new());
+            Front { signals, channel, keeper, inherited, server, alive, state, early }.follow()
         }
     }
 }
@@ -110,6 +111,8 @@ struct Front {
     signals: SignalFd,
     channel: Channel,
     keeper: Pid,
+    /// Children from before `exec`, which are not part of the run.
+    inherited: Vec<Pid>,
     /// PID of the server, once the program is about to start.
     server: Option<Pid>,
     /// Write end of a pipe. Its end of file makes the keeper end the run.
@@ -147,7 +150,7 @@ impl Front {
                         self.state = State::Running(handle);
                     }
                     Some((Message::Ended(status), _)) => {
-                        wait_for_keeper(self.keeper);
+                        wait_for_keeper(self.keeper, &self.inherited);
                         return Ok(status);
                     }
                     Some((Message::Left(status), _)) => {
@@ -156,7 +159,9 @@ impl Front {
                         return Ok(status);
                     }
                     Some((Message::Started, None)) | None => {
-                        return Ok(Status::Exited(wait_for_keeper(self.keeper).unwrap_or(FAILED)));
+                        return Ok(Status::Exited(
+                            wait_for_keeper(self.keeper, &self.inherited).unwrap_or(FAILED),
+                        ));
                     }
                 }
             }
@@ -214,14 +219,16 @@ impl Front {
 
     /// Ends the run: the keeper kills all remaining processes.
     fn kill(self) {
-        let Self { keeper, alive, .. } = self;
+        let Self { keeper, alive, inherited, .. } = self;
         drop(alive);
-        wait_for_keeper(keeper);
+        wait_for_keeper(keeper, &inherited);
     }
 }
 
 /// Waits until the keeper has ended the run; returns its exit status, or `None` if it was killed.
-fn wait_for_keeper(keeper: Pid) -> Option<i32> {
+///
+/// The function spares the children `inherited` from before the run.
+fn wait_for_keeper(keeper: Pid, inherited: &[Pid]) -> Option<i32> {
     let deadline = Instant::now() + 2 * PATIENCE;
     let status = loop {
         match waitpid(keeper, Some(WaitPidFlag::WNOHANG)) {
@@ -236,7 +243,7 @@ fn wait_for_keeper(keeper: Pid) -> Option<i32> {
         return Some(code);
     }
     eprintln!("panthor-fake: the server's keeper was killed, and all that was served");
-    end_descendants(PATIENCE);
+    end_descendants(PATIENCE, inherited);
     None
 }
 

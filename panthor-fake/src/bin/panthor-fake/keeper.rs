@@ -129,7 +129,7 @@ fn watch(server: &OwnedFd, number: Pid, origin: &Origin, mut front: File) -> i32
         }
         _ => {}
     }
-    if !end_descendants(PATIENCE) {
+    if !end_descendants(PATIENCE, &[]) {
         eprintln!("panthor-fake: some processes that find no device any more do not end");
     }
     match status {

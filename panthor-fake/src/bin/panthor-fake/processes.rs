@@ -42,28 +42,56 @@ fn parent(process: Pid) -> Option<Pid> {
     words.nth(1)?.parse().ok().map(Pid::from_raw)
 }
 
-/// Kills all descendants of this subreaper.
+/// Kills all descendants of this subreaper, except the children `spared` and their descendants that
+/// are no children of this process.
 ///
 /// Returns `false` if descendants are left after `within`, because they hang in the kernel.
-pub(crate) fn end_descendants(within: Duration) -> bool {
+pub(crate) fn end_descendants(within: Duration, spared: &[Pid]) -> bool {
     let deadline = Instant::now() + within;
+    let mut was_empty = false;
     loop {
+        let mut reaped = false;
         loop {
             // SAFETY: the kernel accepts a null pointer to the status.
             let result = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
             match Errno::result(result) {
                 Ok(0) => break,
-                Ok(_) | Err(Errno::EINTR) => {}
+                Ok(_) => reaped = true,
+                Err(Errno::EINTR) => {}
                 Err(_) => return true,
             }
         }
+        let mut children = children();
+        children.retain(|child| !spared.contains(child));
+        // A list can lack a child if another child ends meanwhile.
+        let is_empty = children.is_empty() && !reaped && !spared.is_empty();
+        if is_empty && was_empty {
+            return true;
+        }
+        was_empty = is_empty;
         if Instant::now() >= deadline {
             return false;
         }
-        for process in processes() {
-            kill_child(process);
+        children.into_iter().for_each(kill_child);
+        // Processes that fork and end faster than this loop must not outrun it.
+        if !reaped {
+            std::thread::sleep(STEP);
         }
-        std::thread::sleep(STEP);
+    }
+}
+
+/// Lists the children of this process.
+pub(crate) fn children() -> Vec<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists: std::io::Result<Vec<String>> =
+        threads.map(|thread| fs::read_to_string(thread.path().join("children"))).collect();
+    match lists {
+        Ok(lists) => {
+            let words = lists.iter().flat_map(|list| list.split_ascii_whitespace());
+            words.filter_map(|word| word.parse().ok().map(Pid::from_raw)).collect()
+        }
+        // The kernel lacks the file, or a thread has just ended.
+        Err(_) => processes().filter(|&process| parent(process) == Some(Pid::this())).collect(),
     }
 }
 

@@ -154,7 +154,7 @@ fn end_with(keeper: OwnedFd) -> io::Result<()> {
         // The keeper writes nothing, so that the read returns at the end of file.
         let _ = File::from(keeper).read(&mut [0]);
         children::forget();
-        end_descendants(PATIENCE);
+        end_descendants(PATIENCE, &[]);
         exit(FAILED);
     };
     std::thread::Builder::new().name("panthor-end".into()).spawn(wait).map(drop)
