@@ -120,3 +120,17 @@ fn children_from_before_exec_survive_a_killed_keeper() {
     });
     assert_eq!(output.status.code(), Some(125), "{output:?}");
 }
+
+#[test]
+fn command_continues_when_its_keeper_is_killed() {
+    let script = "exec $0 run sh -c '
+        read -r _ _ _ keeper _ </proc/$PPID/stat
+        (sleep 0.3; kill -KILL $keeper) & kill -STOP $$; exit 4'";
+    assert_status(&shell(script), 125, "");
+}
+
+#[test]
+fn alarm_from_before_exec_reaches_the_program() {
+    let output = shell("exec perl -e 'alarm 1; exec @ARGV' $0 run sleep 10");
+    assert_eq!(output.status.signal(), Some(Signal::SIGALRM as i32), "{output:?}");
+}

@@ -40,6 +40,16 @@ const PASSED_ON: [Signal; 10] = [
     Signal::SIGTSTP,
 ];
 
+/// Forwarded signals that terminals send to process groups.
+const OF_TERMINALS: [Signal; 6] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGCONT,
+    Signal::SIGTSTP,
+    Signal::SIGWINCH,
+];
+
 /// Forwarded signals that end no process by default.
 const HARMLESS: [Signal; 3] = [Signal::SIGCONT, Signal::SIGWINCH, Signal::SIGTSTP];
 
@@ -207,8 +217,9 @@ impl Front {
                 self.early.push((signal, Instant::now()));
                 false
             }
-            // The terminal sent this signal to the whole process group, the program included.
-            State::Running(handle) if code > libc::SI_USER => {
+            // The terminal sent this signal to the whole process group, the program included. The
+            // kernel sends others to this process alone: an alarm outlives `exec`, for example.
+            State::Running(handle) if code > libc::SI_USER && OF_TERMINALS.contains(&signal) => {
                 has_ended(handle) && ends_processes(signal)
             }
             State::Running(handle) => {

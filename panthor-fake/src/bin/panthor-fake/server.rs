@@ -61,7 +61,7 @@ impl<E: std::error::Error> From<E> for Failure {
 fn start(run: &Run, origin: &Origin, front: &Channel, keeper: OwnedFd) -> Result<(), Failure> {
     // As a subreaper the server remains an ancestor of orphans, so that it may read their memory.
     set_child_subreaper(true)?;
-    end_with(keeper)?;
+    end_with(keeper, origin.front.try_clone()?)?;
     let limits = Limits::raise()?;
     set_up_allocator();
     let device = Device::new(run.config.clone())?;
@@ -149,11 +149,13 @@ fn set_up_allocator() {
 fn set_up_allocator() {}
 
 /// Ends this process and all its descendants when the keeper ends.
-fn end_with(keeper: OwnedFd) -> io::Result<()> {
+fn end_with(keeper: OwnedFd, front: OwnedFd) -> io::Result<()> {
     let wait = move || {
         // The keeper writes nothing, so that the read returns at the end of file.
         let _ = File::from(keeper).read(&mut [0]);
         children::forget();
+        // The foreground process may be stopped with the program. A failed send means its end.
+        let _ = send(&front, Signal::SIGCONT);
         end_descendants(PATIENCE, &[]);
         exit(FAILED);
     };
