@@ -19,7 +19,8 @@ fn shell(script: &str) -> Output {
     shell_and(script, |_| {})
 }
 
-/// As [`shell`]; calls `check` before the function kills the background processes of the script.
+/// Runs a script as [`shell`] does, and calls `check` before the function kills the background
+/// processes of the script.
 fn shell_and(script: &str, check: impl FnOnce(&Output)) -> Output {
     let child = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_panthor-fake")])
