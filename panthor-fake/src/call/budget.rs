@@ -47,7 +47,8 @@ pub(crate) fn charge_object() -> Result<()> {
     let left = Left::now();
     let in_progress = IN_PROGRESS.load(Ordering::Relaxed);
     // The allocator's free memory suffices for objects, as long as there is room for their tables.
-    let usable = left.bytes.saturating_add(if left.has_room { free() } else { 0 });
+    let kept = if left.has_room && left.bytes != u64::MAX { free() } else { 0 };
+    let usable = left.bytes.saturating_add(kept);
     let usable = usable.checked_sub(in_progress).filter(|&usable| usable >= OBJECT);
     // The other half is for arrays of other calls.
     GRANTED.store(usable.ok_or(Errno::NOMEM)? / 2, Ordering::Relaxed);
