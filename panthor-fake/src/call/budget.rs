@@ -58,7 +58,7 @@ pub(crate) fn charge_object() -> Result<()> {
 /// Charges this process for the objects that an ioctl creates.
 ///
 /// # Errors
-/// As for [`charge_object`].
+/// The errors of [`charge_object`].
 pub(crate) fn charge_ioctl(request: u32) -> Result<()> {
     if makes_objects(request) { charge_object() } else { Ok(()) }
 }

@@ -143,7 +143,7 @@ impl<'a> UserMemory<'a> {
     /// Copies to user memory at `addr`.
     ///
     /// # Errors
-    /// As for [`UserMemory::read`].
+    /// The errors of [`UserMemory::read`].
     pub(crate) fn write(self, addr: u64, buf: &[u8]) -> Result<()> {
         if buf.is_empty() {
             return Ok(());

@@ -42,7 +42,7 @@ impl File {
     /// them.
     ///
     /// # Errors
-    /// As for [`mmap`](Self::mmap).
+    /// The errors of [`mmap`](Self::mmap).
     pub unsafe fn mmap_at(
         &self,
         address: NonNull<u8>,
@@ -69,7 +69,7 @@ impl FileInner {
     ///
     /// # Safety
     ///
-    /// As for [`File::mmap_at`].
+    /// The contract of [`File::mmap_at`].
     pub(super) unsafe fn mmap_at(
         &self,
         file: &File,

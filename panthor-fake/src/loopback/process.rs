@@ -209,7 +209,7 @@ pub(super) fn status(thread: Pid) -> Result<String> {
 /// Returns the process of a thread.
 ///
 /// # Errors
-/// Those of [`status`].
+/// The errors of [`status`].
 pub(super) fn process_of(thread: Pid) -> Result<Pid> {
     number(field(&status(thread)?, "Tgid"))
 }
@@ -223,7 +223,7 @@ fn number(value: Option<&str>) -> Result<Pid> {
 /// Returns the TID in the thread's own PID namespace.
 ///
 /// # Errors
-/// Those of [`status`].
+/// The errors of [`status`].
 pub(super) fn own_number_of(thread: Pid) -> Result<Pid> {
     let status = status(thread)?;
     number(field(&status, "NSpid").and_then(|numbers| numbers.split_whitespace().last()))

@@ -121,7 +121,7 @@ impl World {
     /// Returns a path argument; `None` if the kernel will refuse it, or `is_elsewhere` accepts it.
     ///
     /// # Errors
-    /// Those of [`World::path`].
+    /// The errors of [`World::path`].
     pub(super) fn path_unless(
         &self,
         call: &Notification<'_>,

@@ -209,7 +209,7 @@ impl Front {
 
     /// Forwards a signal; returns whether the signal ends the run instead.
     ///
-    /// It ends the run before the program starts and after the program has ended.
+    /// The signal ends the run before the program starts and after the program has ended.
     fn is_end(&mut self, signal: Signal, code: i32) -> bool {
         match &self.state {
             State::Preparing => ends_processes(signal),
